@@ -14,18 +14,18 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Span;
 
 use crate::classify::{self, AttemptFailure};
-use crate::error::Story;
+use crate::error::AttemptHistory;
 use crate::execute::{Call, DriverAnswer};
-use crate::limit::{self, LOOK_INTERVAL, LimitedPeer, Permit};
-use crate::observe::{self, Running};
-use crate::pace::Need;
+use crate::observe::{self, RunningCall};
+use crate::peer_limiter::{self, LimitedPeer, Permit, REFRESH_INTERVAL};
+use crate::rate_limiter::Need;
 use crate::{Error, ErrorKind};
 
 /// A call in progress. It may be dropped at any time; only the requests already sent remain.
 pub(crate) struct Attempts<'c> {
     call: &'c Call,
     span: Span,
-    _running: Running,
+    _running: RunningCall,
     began: Instant,
     /// When the current attempt was sent, as time since the session began.
     sent: Duration,
@@ -40,7 +40,7 @@ pub(crate) struct Attempts<'c> {
 /// The failures and waits of a call so far.
 #[derive(Default)]
 struct CallHistory {
-    story: Story,
+    history: AttemptHistory,
     last: Option<(AttemptFailure, Arc<LimitedPeer>)>,
     waits: u32,
     /// How long the last failed attempt took to be answered; zero if the server did not answer.
@@ -55,19 +55,19 @@ impl<'c> Attempts<'c> {
         let began = Instant::now();
         let sent = session.age(began);
         session.retry().budget.request(sent);
-        if session.limiter().is_to_look(sent) {
-            session.look_at_peers(sent);
+        if session.peer_limiter().begins_refresh(sent) {
+            session.refresh_peers(sent);
         }
-        let (span, running) = (observe::call(call), call.meters.begin());
+        let (span, running) = (observe::call(call), call.metrics.begin());
         Self { call, span, _running: running, began, sent, timeout, units: call.units(bytes), trouble: None }
     }
 
     /// Returns a permit for the first attempt if the call need not wait for one.
     pub(crate) fn turn_at_once(&self) -> Option<Permit<'c>> {
-        if self.trouble.is_some() || !self.call.paces.iter().all(|pace| pace.is_free()) {
+        if self.trouble.is_some() || !self.call.rate_limiters.iter().all(|pace| pace.is_free()) {
             return None;
         }
-        self.call.session.limiter().permit_at_once(None, self.sent)
+        self.call.session.peer_limiter().permit_at_once(None, self.sent)
     }
 
     fn deadline(&self) -> Instant {
@@ -84,7 +84,7 @@ impl<'c> Attempts<'c> {
             self.trouble().partition = partition;
             let asked = Instant::now();
             let turn = self.turn_in_time().await;
-            self.call.meters.waited(asked.elapsed());
+            self.call.metrics.waited(asked.elapsed());
             turn
         }
         .boxed()
@@ -92,7 +92,7 @@ impl<'c> Attempts<'c> {
 
     async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
         let (session, need) = (&self.call.session, self.need());
-        for (index, pace) in self.call.paces.iter().enumerate() {
+        for (index, pace) in self.call.rate_limiters.iter().enumerate() {
             if let Err(late) = pace.turn(need, session.began()).await {
                 self.give_back(index);
                 return Err(self.end(Ending::TurnTooLate(late.0)));
@@ -100,7 +100,7 @@ impl<'c> Attempts<'c> {
         }
         let permit = self.permit_in_time().await;
         if permit.is_err() {
-            self.give_back(self.call.paces.len());
+            self.give_back(self.call.rate_limiters.len());
         }
         permit
     }
@@ -108,10 +108,10 @@ impl<'c> Attempts<'c> {
     async fn permit_in_time(&mut self) -> Result<Permit<'c>, Error> {
         let (session, deadline) = (&self.call.session, self.deadline());
         let avoided = self.trouble().last.as_ref().map(|(_, peer)| Arc::clone(peer));
-        let mut permit = pin!(limit::permit(session.limiter(), avoided.as_ref()));
+        let mut permit = pin!(peer_limiter::permit(session.peer_limiter(), avoided.as_ref()));
         loop {
             let now = Instant::now();
-            match timeout_at(deadline.min(now + LOOK_INTERVAL), permit.as_mut()).await {
+            match timeout_at(deadline.min(now + REFRESH_INTERVAL), permit.as_mut()).await {
                 Ok(Ok(permit)) => {
                     let now = Instant::now();
                     if now + self.expected_answer() > deadline {
@@ -123,8 +123,8 @@ impl<'c> Attempts<'c> {
                 Ok(Err(_)) => return Err(self.end(Ending::Full)),
                 Err(_) if now < deadline => {
                     let age = session.age(Instant::now());
-                    if session.limiter().is_to_look(age) {
-                        session.look_at_peers(age);
+                    if session.peer_limiter().begins_refresh(age) {
+                        session.refresh_peers(age);
                     }
                 }
                 Err(_) => return Err(self.end(Ending::FullUntilDeadline)),
@@ -139,7 +139,7 @@ impl<'c> Attempts<'c> {
 
     /// Returns the turns taken at the first `tables` tables, because the attempt will not be made.
     fn give_back(&self, tables: usize) {
-        for pace in self.call.paces.iter().take(tables) {
+        for pace in self.call.rate_limiters.iter().take(tables) {
             pace.give_back(self.need(), self.call.session.began());
         }
     }
@@ -149,7 +149,7 @@ impl<'c> Attempts<'c> {
     fn expected_answer(&self) -> Duration {
         let took = self.trouble.as_ref().map_or(Duration::ZERO, |trouble| trouble.took);
         let now = self.call.session.age(Instant::now());
-        self.call.paces.iter().map(|pace| pace.expected_answer(now)).fold(took, Duration::max)
+        self.call.rate_limiters.iter().map(|pace| pace.expected_answer(now)).fold(took, Duration::max)
     }
 
     /// The timeout of the next attempt.
@@ -163,18 +163,18 @@ impl<'c> Attempts<'c> {
 
     /// How many attempts have failed.
     fn failures(&self) -> u32 {
-        self.trouble.as_ref().map_or(0, |trouble| trouble.story.attempts)
+        self.trouble.as_ref().map_or(0, |trouble| trouble.history.attempts)
     }
 
     /// The span of the next attempt.
     pub(crate) fn span(&self, permit: &Permit<'_>) -> Span {
-        self.call.meters.attempt();
+        self.call.metrics.attempt();
         observe::attempt(&self.span, self.failures() + 1, permit)
     }
 
     fn told(&self, permit: &Permit<'_>, number: u32, error: Option<ErrorKind>) {
         self.call.session.observers().attempt(|| observe::Attempt {
-            summary: self.call.about.summary(),
+            summary: self.call.info.summary(),
             tag: self.call.options.tag.as_deref(),
             number,
             peer: permit.peer().address(),
@@ -185,13 +185,13 @@ impl<'c> Attempts<'c> {
 
     /// Records that the attempt was answered.
     pub(crate) fn answered(&self, permit: &Permit<'_>, answer: &impl DriverAnswer) {
-        self.call.session.observers().warnings(self.call.about.summary(), answer.result());
+        self.call.session.observers().warnings(self.call.info.summary(), answer.result());
         let number = self.failures() + 1;
         self.told(permit, number, None);
         if number > 1 {
             self.span.record("attempts", number);
         }
-        for pace in &*self.call.paces {
+        for pace in &*self.call.rate_limiters {
             let partition = self.trouble.as_ref().and_then(|trouble| trouble.partition);
             pace.acknowledged(self.units, partition, self.sent, || self.call.session.age(Instant::now()));
         }
@@ -217,18 +217,18 @@ impl<'c> Attempts<'c> {
         let failure = classify::execution(error);
         let (kind, not_sent) = (failure.kind, failure.not_sent);
         observe::failed(&span, kind);
-        self.call.meters.failed_attempt(kind);
+        self.call.metrics.failed_attempt(kind);
         self.take_in(&permit, &failure);
         self.told(&permit, self.failures(), Some(kind));
         self.trouble().last = Some((failure, Arc::clone(permit.peer())));
         // Other calls may use the permit while this call waits.
         drop(permit);
-        if !kind.may_pass() || !self.may_be_repeated() {
+        if !kind.is_transient() || !self.may_be_repeated() {
             return Err(self.end(Ending::Final));
         }
         // All attempts at a throttled table are limited to the rate that the table acknowledges, so the wait for a turn
         // replaces the backoff.
-        if kind == ErrorKind::Throttled && !self.call.paces.is_empty() {
+        if kind == ErrorKind::Throttled && !self.call.rate_limiters.is_empty() {
             return Ok(());
         }
         let (session, deadline) = (&self.call.session, self.deadline());
@@ -238,7 +238,7 @@ impl<'c> Attempts<'c> {
         if due + self.expected_answer() >= deadline {
             return Err(self.end(Ending::Deadline));
         }
-        self.call.meters.waited(due.saturating_duration_since(Instant::now()));
+        self.call.metrics.waited(due.saturating_duration_since(Instant::now()));
         sleep_until(due).await;
         // The server sees no repeat if the attempt was not sent, so the retry budget is not charged.
         if not_sent || session.retry().budget.repeat(session.age(due)) {
@@ -249,12 +249,12 @@ impl<'c> Attempts<'c> {
 
     fn take_in(&mut self, permit: &Permit<'_>, failure: &AttemptFailure) {
         let address = permit.peer().address();
-        let is_read = self.call.about.is_read();
-        let story = &mut self.trouble().story;
-        story.attempts += 1;
-        story.peers.retain(|known| *known != address);
-        story.peers.push(address);
-        story.may_have_been_applied |= failure.may_have_been_applied && !is_read;
+        let is_read = self.call.info.is_read();
+        let history = &mut self.trouble().history;
+        history.attempts += 1;
+        history.peers.retain(|known| *known != address);
+        history.peers.push(address);
+        history.may_have_been_applied |= failure.may_have_been_applied && !is_read;
         let now = self.call.session.age(Instant::now());
         let is_disconnected = matches!(failure.kind, ErrorKind::ConnectionLost | ErrorKind::NoConnection);
         let is_answered = !is_disconnected && !failure.not_sent && failure.kind != ErrorKind::Timeout;
@@ -263,40 +263,40 @@ impl<'c> Attempts<'c> {
         trouble.took = took;
         let partition = trouble.partition;
         if failure.kind == ErrorKind::Throttled {
-            for pace in &*self.call.paces {
+            for pace in &*self.call.rate_limiters {
                 pace.throttled(self.units, partition, self.sent, now);
             }
         }
         if is_disconnected {
             permit.lost_a_connection(now);
-            self.call.session.look_at_peers(now);
+            self.call.session.refresh_peers(now);
         }
     }
 
     fn may_be_repeated(&self) -> bool {
         let Some(trouble) = &self.trouble else { return false };
         let Some((failure, _)) = &trouble.last else { return false };
-        !trouble.story.may_have_been_applied
-            || self.call.is_repeatable()
-            || self.call.options.repeat_when_throttled && failure.kind == ErrorKind::Throttled
+        !trouble.history.may_have_been_applied
+            || self.call.is_idempotent()
+            || self.call.options.retry_when_throttled && failure.kind == ErrorKind::Throttled
     }
 
     /// Returns the error that the call ends with: the failure of its last attempt, or the reason why none was made.
     fn end(&mut self, ending: Ending) -> Error {
         let trouble = self.trouble();
         if let Ending::TurnTooLate(wait) = ending {
-            trouble.story.turn_after = Some(wait);
+            trouble.history.turn_after = Some(wait);
         }
-        let mut story = std::mem::take(&mut trouble.story);
+        let mut history = std::mem::take(&mut trouble.history);
         let (failure, why) = match trouble.last.take() {
             Some((failure, _)) => (failure, ending.why_there_is_no_other_attempt()),
             None => (ending.without_attempt(), None),
         };
         observe::failed(&self.span, failure.kind);
-        self.call.meters.failed_call(failure.kind);
-        self.span.record("attempts", story.attempts);
-        story.elapsed = self.began.elapsed();
-        failure.into_error(&self.call.about.attempted, self.call.is_repeatable(), why, story)
+        self.call.metrics.failed_call(failure.kind);
+        self.span.record("attempts", history.attempts);
+        history.elapsed = self.began.elapsed();
+        failure.into_error(&self.call.info.attempted, self.call.is_idempotent(), why, history)
     }
 }
 

@@ -9,7 +9,7 @@ use std::error::Error as StdError;
 use keyspaces_cql::rules;
 use scylla::errors::{ConnectionPoolError, DbError, ExecutionError, PrepareError, RequestAttemptError};
 
-use crate::error::Story;
+use crate::error::AttemptHistory;
 use crate::statement::by_rule_in_words;
 use crate::{Error, ErrorKind};
 
@@ -67,21 +67,21 @@ impl AttemptFailure {
     }
 
     /// The error of a call that ends with this failure; the only way to one. `ending` says why there was no other attempt,
-    /// where that is not plain. If the statement is not `repeatable`, a lost answer leaves the outcome unknown.
+    /// where that is not plain. If the statement is not `is_idempotent`, a lost answer leaves the outcome unknown.
     pub(crate) fn into_error(
         self,
         attempted: &str,
-        repeatable: bool,
+        is_idempotent: bool,
         ending: Option<&'static str>,
-        story: Story,
+        history: AttemptHistory,
     ) -> Error {
         let mut problem = self.problem;
         if let Some(ending) = ending {
             problem = format!("{problem}; {ending}").into();
         }
-        let unknown = story.may_have_been_applied && !repeatable;
+        let unknown = history.may_have_been_applied && !is_idempotent;
         if unknown {
-            let again = if story.attempts > 1 { "again " } else { "" };
+            let again = if history.attempts > 1 { "again " } else { "" };
             problem = format!(
                 "{problem}; whether it was applied is not known, and it was not repeated {again}because that could apply it \
                  twice"
@@ -89,7 +89,7 @@ impl AttemptFailure {
             .into();
         }
         let kind = if unknown { ErrorKind::Unknown } else { self.kind };
-        let mut error = Error::new(kind, attempted.to_owned(), problem).with_reason(self.kind).with_story(story);
+        let mut error = Error::new(kind, attempted.to_owned(), problem).with_reason(self.kind).with_attempts(history);
         if let Some(message) = self.server_message {
             error = error.with_server_message(message);
         }
@@ -135,12 +135,12 @@ pub(crate) fn execution(error: ExecutionError) -> AttemptFailure {
 
 /// What a failed `prepare` means. Nothing was executed.
 pub(crate) fn prepare(attempted: &str, error: PrepareError) -> Error {
-    prepare_error(error).into_error(attempted, true, None, Story::default())
+    prepare_error(error).into_error(attempted, true, None, AttemptHistory::default())
 }
 
 /// Whether the same statement may be prepared if it is tried again a little later.
-pub(crate) fn prepare_may_pass(error: &PrepareError) -> bool {
-    prepare_error(error.clone()).kind.may_pass()
+pub(crate) fn is_transient_prepare_error(error: &PrepareError) -> bool {
+    prepare_error(error.clone()).kind.is_transient()
 }
 
 fn prepare_error(error: PrepareError) -> AttemptFailure {

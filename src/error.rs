@@ -38,7 +38,7 @@ struct Inner {
 
 /// What became of a call until it ended: told by each error of a call.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Story {
+pub(crate) struct AttemptHistory {
     pub(crate) attempts: u32,
     /// Where they went, each once, in the order of the first attempt there.
     pub(crate) peers: Vec<SocketAddr>,
@@ -208,12 +208,12 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_story(mut self, story: Story) -> Self {
-        self.0.attempts = story.attempts;
-        self.0.peers = story.peers;
-        self.0.elapsed = Some(story.elapsed);
-        self.0.may_have_been_applied = story.may_have_been_applied;
-        self.0.turn_after = story.turn_after;
+    pub(crate) fn with_attempts(mut self, history: AttemptHistory) -> Self {
+        self.0.attempts = history.attempts;
+        self.0.peers = history.peers;
+        self.0.elapsed = Some(history.elapsed);
+        self.0.may_have_been_applied = history.may_have_been_applied;
+        self.0.turn_after = history.turn_after;
         self
     }
 
@@ -247,8 +247,8 @@ impl Error {
     }
 
     /// The same error, told as a part of something greater.
-    pub(crate) fn within(mut self, of: &str) -> Self {
-        self.0.attempted = format!("{of}: {}", self.0.attempted).into();
+    pub(crate) fn with_context(mut self, context: &str) -> Self {
+        self.0.attempted = format!("{context}: {}", self.0.attempted).into();
         self
     }
 

@@ -18,11 +18,11 @@ use scylla::statement::bound::BoundStatement;
 use scylla::statement::unprepared;
 
 use crate::attempts::Attempts;
-use crate::error::Story;
-use crate::limit::Permit;
-use crate::observe::Meters;
+use crate::error::AttemptHistory;
+use crate::observe::StatementMetrics;
 use crate::options::CallOptions;
-use crate::pace::TableLimiters;
+use crate::peer_limiter::Permit;
+use crate::rate_limiter::TableLimiters;
 use crate::saturated::saturated;
 use crate::statement::{NamedColumns, StatementInfo};
 use crate::{Error, Session, classify};
@@ -35,20 +35,20 @@ pub(crate) const WRITE_UNIT: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) session: Session,
-    pub(crate) about: Arc<StatementInfo>,
+    pub(crate) info: Arc<StatementInfo>,
     pub(crate) options: CallOptions,
-    pub(crate) paces: TableLimiters,
-    pub(crate) meters: Meters,
+    pub(crate) rate_limiters: TableLimiters,
+    pub(crate) metrics: StatementMetrics,
     /// The columns of `SELECT *` that the row type names, if it does not name all of them.
     pub(crate) named_columns: OnceLock<Arc<NamedColumns>>,
 }
 
 impl Call {
-    pub(crate) fn new(session: &Session, about: StatementInfo, options: CallOptions) -> Self {
-        let paces = session.paces().of(&about);
-        let meters = Meters::of(&about, options.tag.as_deref());
-        let (session, about) = (session.without_keyspace(), Arc::new(about));
-        Self { session, about, options, paces, meters, named_columns: OnceLock::new() }
+    pub(crate) fn new(session: &Session, info: StatementInfo, options: CallOptions) -> Self {
+        let rate_limiters = session.rate_limiters().of(&info);
+        let metrics = StatementMetrics::of(&info, options.tag.as_deref());
+        let (session, info) = (session.without_keyspace(), Arc::new(info));
+        Self { session, info, options, rate_limiters, metrics, named_columns: OnceLock::new() }
     }
 
     /// Changes the options, and replaces the metrics if the tag, which is one of their labels, has changed.
@@ -56,19 +56,19 @@ impl Call {
         let tag = self.options.tag.clone();
         change(&mut self.options);
         if tag != self.options.tag {
-            self.meters = Meters::of(&self.about, self.options.tag.as_deref());
+            self.metrics = StatementMetrics::of(&self.info, self.options.tag.as_deref());
         }
     }
 
     /// Capacity units for reading or writing `bytes`: at least one.
     pub(crate) fn units(&self, bytes: usize) -> f64 {
-        let unit = if self.about.is_read() { READ_UNIT } else { WRITE_UNIT };
+        let unit = if self.info.is_read() { READ_UNIT } else { WRITE_UNIT };
         u32::try_from(bytes.div_ceil(unit).max(1)).map_or(f64::MAX, f64::from)
     }
 
     /// Charges what a page of `bytes` cost beyond the one unit it was admitted with.
-    pub(crate) fn has_read(&self, bytes: usize) {
-        for pace in self.paces.iter().filter(|pace| !pace.is_free()) {
+    pub(crate) fn charge_page(&self, bytes: usize) {
+        for pace in self.rate_limiters.iter().filter(|pace| !pace.is_free()) {
             pace.owe(self.units(bytes) - 1.0);
         }
     }
@@ -85,8 +85,8 @@ impl Call {
     }
 
     /// Whether the statement may safely be executed twice.
-    pub(crate) fn is_repeatable(&self) -> bool {
-        self.about.repeatable || self.options.assume_idempotent
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.info.is_idempotent || self.options.assume_idempotent
     }
 }
 
@@ -281,7 +281,12 @@ pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
     let agreed = in_flight.driver().await_schema_agreement().boxed().await;
     let told = |error: SchemaAgreementError| {
-        classify::execution(ExecutionError::from(error)).into_error(&call.about.attempted, true, None, Story::default())
+        classify::execution(ExecutionError::from(error)).into_error(
+            &call.info.attempted,
+            true,
+            None,
+            AttemptHistory::default(),
+        )
     };
     agreed.map(drop).map_err(told)
 }

@@ -166,7 +166,7 @@ pub(crate) fn one_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
     keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>,
 ) -> FanOut<V, Option<R>> {
     let shared = select.clone();
-    FanOut::new(&select.core.call.session, stream::iter(keys), move |key: V| {
+    FanOut::new(&select.untyped.call.session, stream::iter(keys), move |key: V| {
         let select = shared.clone();
         async move {
             let row = select.one(&key).await;
@@ -180,7 +180,7 @@ pub(crate) fn all_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
     keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>,
 ) -> FanOut<V, Vec<R>> {
     let shared = select.clone();
-    FanOut::new(&select.core.call.session, stream::iter(keys), move |key: V| {
+    FanOut::new(&select.untyped.call.session, stream::iter(keys), move |key: V| {
         let select = shared.clone();
         async move {
             let rows = select.rows(&key).try_collect().await;

@@ -3,10 +3,10 @@
 #![doc = include_str!("observe.md")]
 
 #[cfg(feature = "metrics")]
-mod meters;
+mod statement_metrics;
 #[cfg(not(feature = "metrics"))]
-#[path = "observe/no_meters.rs"]
-mod meters;
+#[path = "observe/no_metrics.rs"]
+mod statement_metrics;
 
 #[cfg(test)]
 mod tests;
@@ -19,10 +19,10 @@ use scylla::response::query_result::QueryResult;
 use tracing::Span;
 use tracing::field::Empty;
 
-pub(crate) use self::meters::{Meters, Running};
+pub(crate) use self::statement_metrics::{RunningCall, StatementMetrics};
 use crate::ErrorKind;
 use crate::execute::Call;
-use crate::limit::Permit;
+use crate::peer_limiter::Permit;
 
 /// Is told of every attempt of every call of a session, and of every warning of the server: for those who log or count in
 /// their own way. See [`Builder::observer`](crate::Builder::observer).
@@ -120,7 +120,7 @@ pub(crate) fn call(call: &Call) -> Span {
     let span = tracing::debug_span!(
         "request",
         db.system.name = "cassandra",
-        db.query.summary = call.about.summary(),
+        db.query.summary = call.info.summary(),
         db.query.text = Empty,
         db.operation.name = Empty,
         db.namespace = Empty,
@@ -130,15 +130,15 @@ pub(crate) fn call(call: &Call) -> Span {
         error.type = Empty,
     );
     if !span.is_disabled() {
-        span.record("db.operation.name", call.about.operation());
-        if let Some(keyspace) = call.about.keyspace() {
+        span.record("db.operation.name", call.info.operation());
+        if let Some(keyspace) = call.info.keyspace() {
             span.record("db.namespace", keyspace);
         }
-        if let Some((_, table)) = call.about.table() {
+        if let Some((_, table)) = call.info.table() {
             span.record("db.collection.name", table);
         }
         if call.session.traces_query_text()
-            && let Some(text) = call.about.tree()
+            && let Some(text) = call.info.tree()
         {
             span.record("db.query.text", tracing::field::display(text));
         }

@@ -24,7 +24,7 @@ pub(crate) struct CallOptions {
     pub(crate) timestamp: Option<i64>,
     /// A second execution does no harm, whatever the text shows.
     pub(crate) assume_idempotent: bool,
-    pub(crate) repeat_when_throttled: bool,
+    pub(crate) retry_when_throttled: bool,
 }
 
 impl CallOptions {
@@ -50,7 +50,7 @@ macro_rules! call_options {
         /// As all options it can be set for good or for one call: `store.with_deadline(second).execute(&row)`.
         #[must_use]
         pub fn with_deadline($($receiver)*, deadline: std::time::Duration) -> Self {
-            let deadline = deadline.min(crate::session::LONGEST_TIMEOUT);
+            let deadline = deadline.min(crate::session::MAX_TIMEOUT);
             $self.with_changed_options(|options| options.deadline = Some(deadline))
         }
 
@@ -70,7 +70,7 @@ macro_rules! call_options {
         /// ```
         #[must_use]
         pub fn with_attempt_timeout($($receiver)*, timeout: std::time::Duration) -> Self {
-            let timeout = timeout.min(crate::session::LONGEST_TIMEOUT);
+            let timeout = timeout.min(crate::session::MAX_TIMEOUT);
             $self.with_changed_options(|options| options.attempt_timeout = Some(timeout))
         }
 
@@ -109,8 +109,8 @@ macro_rules! call_options {
         /// was applied. So this trusts the service. Default: such a statement is sent once. A lost answer is never
         /// followed by a repeat of it.
         #[must_use]
-        pub fn repeat_when_throttled($($receiver)*) -> Self {
-            $self.with_changed_options(|options| options.repeat_when_throttled = true)
+        pub fn retry_when_throttled($($receiver)*) -> Self {
+            $self.with_changed_options(|options| options.retry_when_throttled = true)
         }
     };
 

@@ -15,13 +15,13 @@ const METHODS_ELSEWHERE: [(&str, &str, &str); 1] =
 /// Names that several types of a crate have, and why that misleads nobody.
 const SHARED_NAMES: [(&str, &str, &str); 4] = [
     ("src", "Inner", "what the handles of one type share; private to the file of the handle"),
-    ("src", "Meters", "with the feature `metrics` and without it"),
+    ("src", "StatementMetrics", "with the feature `metrics` and without it"),
     (
         "src",
         "Progress",
         "how far the operation of its module is: `bulk::Progress`, `migrate::Progress`, `schema::Progress`",
     ),
-    ("src", "Running", "with the feature `metrics` and without it"),
+    ("src", "RunningCall", "with the feature `metrics` and without it"),
 ];
 
 #[test]

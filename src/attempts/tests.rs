@@ -60,7 +60,7 @@ async fn a_throttled_write_is_sent_again_elsewhere_until_it_is_taken() {
     let sent = site.sent();
     assert_eq!(sent.len(), 4);
     assert!(sent.windows(2).all(|two| two[0] != two[1]), "{sent:?}");
-    assert_eq!(site.session.limiter().in_flight(), 0);
+    assert_eq!(site.session.peer_limiter().in_flight(), 0);
 }
 
 #[tokio::test]
@@ -100,10 +100,10 @@ async fn who_opts_in_is_repeated_when_throttled_and_not_when_the_answer_is_lost(
     let append: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
     site.stub.next([Does::Throttles]);
-    append.repeat_when_throttled().execute(()).await.unwrap();
+    append.retry_when_throttled().execute(()).await.unwrap();
     assert_eq!(site.sent().len() - before, 2);
     site.stub.next([Does::Throttles, Does::AnswersNobody]);
-    let error = append.repeat_when_throttled().execute(()).await.unwrap_err();
+    let error = append.retry_when_throttled().execute(()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 2));
     site.stub.next([Does::AnswersNobody]);
     append.assume_idempotent().execute(()).await.unwrap();
@@ -176,13 +176,13 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     let change =
         |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_secs(5));
     let site = StubSite::new(2, change).await;
-    let (session, limiter) = (&site.session, site.session.limiter());
+    let (session, peer_limiter) = (&site.session, site.session.peer_limiter());
     site.stub.until(|seen| seen.open.values().all(|open| *open > 0)).await;
-    session.look_at_peers(session.age(Instant::now()));
+    session.refresh_peers(session.age(Instant::now()));
     // Takes all capacity of one peer's connections, and none of the other's.
     let mut held = Vec::new();
-    while limiter.in_flight() < 2 * 512 {
-        held.push(limit::permit(limiter, None).await.unwrap());
+    while peer_limiter.in_flight() < 2 * 512 {
+        held.push(peer_limiter::permit(peer_limiter, None).await.unwrap());
     }
     let full = Arc::clone(held[0].peer());
     held.retain(|permit| Arc::ptr_eq(permit.peer(), &full));
@@ -200,7 +200,7 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     }
     repeated.await.unwrap().unwrap();
     assert!(site.sent().iter().all(|address| *address != full.address().ip()));
-    assert_eq!(limiter.in_flight(), 512);
+    assert_eq!(peer_limiter.in_flight(), 512);
 }
 
 #[tokio::test]
@@ -213,10 +213,10 @@ async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
     });
     let is_there = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains("held"));
     site.stub.until(|seen| seen.requests.iter().any(|request| is_there(&request.statement))).await;
-    assert_eq!(site.session.limiter().in_flight(), 1);
+    assert_eq!(site.session.peer_limiter().in_flight(), 1);
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
-    assert_eq!(site.session.limiter().in_flight(), 0);
+    assert_eq!(site.session.peer_limiter().in_flight(), 0);
     site.session.close(Duration::ZERO).await.unwrap();
 }
 

@@ -115,7 +115,7 @@ pub(super) type Throttles = Box<dyn Fn() -> u64 + Send + Sync>;
 /// Reads the throttles of a table from the session's limits, which are keyed by the table's name.
 pub(super) fn throttles(session: &Session, table: String, is_read: bool) -> Throttles {
     let session = session.clone();
-    Box::new(move || session.paces().throttles(&table, is_read))
+    Box::new(move || session.rate_limiters().throttles(&table, is_read))
 }
 
 /// Reports the progress of a run, and creates its summary.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::table::DescribedTable;
-use crate::pace::Allowance;
+use crate::rate_limiter::Allowance;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind, Session};
 
@@ -41,7 +41,7 @@ impl Rate {
     ) -> Result<Option<NonZeroU32>, Error> {
         let provisioned = table.provisioned().map(|(read, write)| if is_read { read } else { write });
         if let Some(units) = provisioned {
-            session.paces().expect(&table.name.to_string(), is_read, units, session.age(Instant::now()));
+            session.rate_limiters().expect(&table.name.to_string(), is_read, units, session.age(Instant::now()));
         }
         let percent = match self {
             Self::Adaptive => return Ok(None),

@@ -78,7 +78,7 @@ impl SerializeRow for RowValues {
         writer: &mut RowWriter<'_>,
     ) -> Result<(), SerializationError> {
         // The number of values is not checked when a row is only passed on.
-        SerializedView::of(&self.0, 0).serialize(context, writer)
+        SerializedView::new(&self.0, 0).serialize(context, writer)
     }
 
     fn is_empty(&self) -> bool {

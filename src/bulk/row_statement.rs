@@ -56,7 +56,7 @@ impl RowStatement {
         let effect = match adds {
             true => {
                 let increment = session.prepare::<Increment<_>>(&of.text).await?;
-                Effect::Increment(increment.repeat_when_throttled().with_deadline(deadline))
+                Effect::Increment(increment.retry_when_throttled().with_deadline(deadline))
             }
             false => Effect::Write(session.prepare::<Write<_>>(&of.text).await?.with_deadline(deadline)),
         };
@@ -87,8 +87,8 @@ impl RowStatement {
     /// Serialises a row of the caller's type, in the order of the bind markers.
     pub(super) fn serialise(&self, row: &impl SerializeRow) -> Result<RowValues, Error> {
         let core = match &self.effect {
-            Effect::Write(write) => &write.core,
-            Effect::Increment(increment) => increment.core(),
+            Effect::Write(write) => &write.untyped,
+            Effect::Increment(increment) => increment.untyped(),
         };
         core.serialised_row(row).map(RowValues)
     }

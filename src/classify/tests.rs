@@ -86,17 +86,17 @@ fn throttling_is_told_in_the_servers_words_with_where_to_look() {
     let code =
         DbError::ReadTimeout { consistency: Consistency::LocalQuorum, received: 0, required: 2, data_present: false };
     let error = ExecutionError::LastAttemptError(RequestAttemptError::DbError(code, said.into()));
-    let error = execution(error).into_error("SELECT FROM ks.t", true, None, Story::default());
+    let error = execution(error).into_error("SELECT FROM ks.t", true, None, AttemptHistory::default());
     assert_eq!((error.kind(), error.server_message()), (ErrorKind::Throttled, Some(said)));
     assert!(error.to_string().contains("ReadThrottleEvents"), "{error}");
 }
 
 #[test]
 fn only_of_a_statement_that_may_not_be_repeated_is_the_outcome_unknown() {
-    let kind = |repeatable, may_have_been_applied| {
+    let kind = |is_idempotent, may_have_been_applied| {
         let failure = execution(ExecutionError::RequestTimeout(Duration::from_secs(2)));
-        let story = Story { may_have_been_applied, ..Story::default() };
-        failure.into_error("UPDATE ks.t", repeatable, None, story).kind()
+        let history = AttemptHistory { may_have_been_applied, ..AttemptHistory::default() };
+        failure.into_error("UPDATE ks.t", is_idempotent, None, history).kind()
     };
     assert_eq!(kind(false, true), ErrorKind::Unknown);
     assert_eq!(kind(true, true), ErrorKind::Timeout);

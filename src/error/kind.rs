@@ -170,11 +170,11 @@ impl ErrorKind {
 
     /// Whether the same call may succeed a little later, and does no harm if it is made again.
     pub const fn is_retryable(self) -> bool {
-        self.may_pass() || matches!(self, Self::Resolve | Self::Connect | Self::Topology | Self::NotReady)
+        self.is_transient() || matches!(self, Self::Resolve | Self::Connect | Self::Topology | Self::NotReady)
     }
 
     /// Whether the session itself may repeat an attempt that failed so.
-    pub(crate) const fn may_pass(self) -> bool {
+    pub(crate) const fn is_transient(self) -> bool {
         matches!(
             self,
             Self::Throttled
@@ -262,7 +262,7 @@ mod tests {
     fn what_may_be_called_again_is_nobodys_fault_and_what_the_session_repeats_is_part_of_it() {
         for kind in ErrorKind::ALL {
             assert!(!kind.is_retryable() || kind.category() == ErrorCategory::NotNow, "{kind:?}");
-            assert!(!kind.may_pass() || kind.is_retryable(), "{kind:?}");
+            assert!(!kind.is_transient() || kind.is_retryable(), "{kind:?}");
         }
     }
 }

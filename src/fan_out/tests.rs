@@ -27,7 +27,7 @@ async fn what_is_answered_and_not_yet_polled_for_keeps_no_permit() {
     assert!(written.next().now_or_never().is_none(), "polled once, it begins all of them");
     let permits = async |number| {
         let held = async {
-            while session.limiter().in_flight() != number {
+            while session.peer_limiter().in_flight() != number {
                 // Only one statement is answered.
                 if number == 0 {
                     stub.release();

@@ -140,7 +140,7 @@ impl<'a> Migrate<'a> {
 
     /// Sets how long a definition may take to be carried out, at most a year. Default: 5 minutes; 3 hours if a table is
     /// restored.
-    pub fn within(mut self, deadline: Duration) -> Self {
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline.min(365 * DAY));
         self
     }

@@ -194,7 +194,7 @@ async fn settled_description(schema: Schema<'_>, name: &QualifiedName) -> Result
         Some(status) => {
             let settled = schema.wait_for_tables([(keyspace_of(name), name.name.text.as_str())]);
             let is_restored = status == TableStatus::Restoring;
-            if is_restored { settled.within(DEFAULT_DEADLINE_OF_A_RESTORE) } else { settled }.await?;
+            if is_restored { settled.with_deadline(DEFAULT_DEADLINE_OF_A_RESTORE) } else { settled }.await?;
             Ok(description(schema, name).await?.map(|(definition, _)| definition))
         }
     }

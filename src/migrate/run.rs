@@ -85,7 +85,9 @@ impl RunningMigration<'_> {
             let file = || migration.file().to_owned();
             let number = index + 1;
             let known = if index == begun.done && begun.sent {
-                self.unknown(migration, number, step).await.map_err(|error| error.within(&place(migration, number)))?
+                self.unknown(migration, number, step)
+                    .await
+                    .map_err(|error| error.with_context(&place(migration, number)))?
             } else {
                 Known::Send(step.text.clone())
             };
@@ -108,7 +110,7 @@ impl RunningMigration<'_> {
                     // Where this fails, whoever migrates next has to find out what became of it.
                     let _ = self.lock.note(migration, FileProgress { done: index, sent: false }).await;
                 }
-                return Err(error.within(&place(migration, number)));
+                return Err(error.with_context(&place(migration, number)));
             }
         }
         let (session, keyspace) = (self.of.session, self.of.keyspace);
@@ -153,7 +155,7 @@ impl RunningMigration<'_> {
             return written.map_err(|error| Stopped { error, accepted: false });
         }
         let change = self.of.session.define(text);
-        let change = if let Some(deadline) = self.of.deadline { change.within(deadline) } else { change };
+        let change = if let Some(deadline) = self.of.deadline { change.with_deadline(deadline) } else { change };
         let change = if self.of.leave_out { change.without_keyspaces_options_on_cassandra() } else { change };
         let (mut told, mut accepted) = (change.progress(), false);
         while let Some(progress) = told.try_next().await.map_err(|error| Stopped { error, accepted })? {

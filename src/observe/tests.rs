@@ -71,17 +71,17 @@ async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
         })
         .collect();
     let attempt = "server.address=127.0.0.1 server.port=<port>";
-    let about = r#"db.collection.name="t" db.namespace="shop""#;
+    let table_fields = r#"db.collection.name="t" db.namespace="shop""#;
     assert_eq!(
         told,
         [
             format!(
-                r#"request attempts=2 {about} db.operation.name="INSERT" db.query.summary="INSERT INTO shop.t" db.system.name="cassandra""#
+                r#"request attempts=2 {table_fields} db.operation.name="INSERT" db.query.summary="INSERT INTO shop.t" db.system.name="cassandra""#
             ),
             format!(r#"attempt error.type="throttled" number=1 {attempt}"#),
             format!("attempt number=2 {attempt}"),
             format!(
-                r#"request attempts=1 {about} db.operation.name="DELETE" db.query.summary="DELETE FROM shop.t" db.system.name="cassandra" error.type="refused""#
+                r#"request attempts=1 {table_fields} db.operation.name="DELETE" db.query.summary="DELETE FROM shop.t" db.system.name="cassandra" error.type="refused""#
             ),
             format!(r#"attempt error.type="refused" number=1 {attempt}"#),
         ]
@@ -108,7 +108,7 @@ mod metrics {
     };
 
     use crate::ErrorKind;
-    use crate::observe::Meters;
+    use crate::observe::StatementMetrics;
     use crate::statement::StatementInfo;
 
     #[derive(Default)]
@@ -190,16 +190,16 @@ mod metrics {
     fn calls_attempts_and_what_fails_are_counted_and_nothing_stays_in_flight() {
         let seen = MetricsRecorder::default();
         metrics::with_local_recorder(&seen, || {
-            Meters::describe();
-            let meters = Meters::of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
-            let running = meters.begin();
+            StatementMetrics::describe();
+            let metrics = StatementMetrics::of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
+            let running = metrics.begin();
             assert_eq!(seen.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
-            meters.attempt();
-            meters.failed_attempt(ErrorKind::Throttled);
-            meters.waited(Duration::from_secs(2));
-            meters.attempt();
-            meters.failed_attempt(ErrorKind::ConnectionLost);
-            meters.failed_call(ErrorKind::ConnectionLost);
+            metrics.attempt();
+            metrics.failed_attempt(ErrorKind::Throttled);
+            metrics.waited(Duration::from_secs(2));
+            metrics.attempt();
+            metrics.failed_attempt(ErrorKind::ConnectionLost);
+            metrics.failed_call(ErrorKind::ConnectionLost);
             drop(running);
         });
         let values = seen.values.lock().unwrap();
@@ -231,12 +231,15 @@ mod metrics {
         let batch = |size: usize| StatementInfo::of_batch(format!("an unlogged batch of {size} statements"));
         metrics::with_local_recorder(&seen, || {
             for size in 1..=30 {
-                Meters::of(&batch(size), None);
+                StatementMetrics::of(&batch(size), None);
             }
             for word in ["FROB the knobs", "TWIST the knobs"] {
-                Meters::of(&StatementInfo::unread(word), None);
+                StatementMetrics::of(&StatementInfo::unparsed(word), None);
             }
-            Meters::of(&StatementInfo::of_definition("CREATE TABLE ks.t (k int PRIMARY KEY)"), Some("set up"));
+            StatementMetrics::of(
+                &StatementInfo::of_definition("CREATE TABLE ks.t (k int PRIMARY KEY)"),
+                Some("set up"),
+            );
         });
         let labels = seen.all_labels();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();

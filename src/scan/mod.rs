@@ -39,20 +39,20 @@ pub(crate) fn scan_from<R: OwnedRow>(
     progress: &ScanProgress,
 ) -> Result<Scan<R>, Error> {
     check_tokens(select)?;
-    progress.check(fingerprint(select), &select.core.call.about)?;
+    progress.check(fingerprint(select), &select.untyped.call.info)?;
     Ok(Scan::new(select.clone(), progress.clone()))
 }
 
 fn fingerprint<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Fingerprint {
-    Fingerprint::new(select.core.text, SerializedView::of(&[], 0))
+    Fingerprint::new(select.untyped.text, SerializedView::new(&[], 0))
 }
 
 fn check_tokens<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<(), Error> {
-    let about = &select.core.call.about;
+    let info = &select.untyped.call.info;
     let refused = |problem: &'static str, advice: &'static str| {
-        Err(Error::new(ErrorKind::Refused, about.attempted.clone(), problem).with_advice(advice))
+        Err(Error::new(ErrorKind::Refused, info.attempted.clone(), problem).with_advice(advice))
     };
-    if let Some(Statement::Select(select)) = about.tree() {
+    if let Some(Statement::Select(select)) = info.tree() {
         let by_token = select.relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_)));
         if !by_token.map(|relation| relation.operator).eq([Operator::Greater, Operator::LessOrEqual]) {
             return refused(
@@ -67,7 +67,7 @@ fn check_tokens<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<(), Error
             );
         }
     }
-    let columns = select.core.prepared.get_variable_col_specs();
+    let columns = select.untyped.prepared.get_variable_col_specs();
     if columns.iter().any(|column| !matches!(column.typ(), ColumnType::Native(NativeType::BigInt))) {
         return refused(
             "the tokens are not those of the Murmur3 partitioner",
@@ -106,7 +106,7 @@ struct RequestedPage {
 
 impl<R: OwnedRow> Scan<R> {
     fn new(select: Select<(i64, i64), R>, progress: ScanProgress) -> Self {
-        let session = &select.core.call.session;
+        let session = &select.untyped.call.session;
         let connections = session.peers().len().max(1) * session.connections_per_host().get();
         let in_flight = connections.min(MOST_IN_FLIGHT);
         Self { select, progress, in_flight, waiting: None, asked: FuturesUnordered::new(), wanted: None, last_range: 0 }
@@ -179,7 +179,7 @@ impl<R: OwnedRow> Scan<R> {
     /// Requests a page again if it was requested before the caller waited for a page, and failed. Returns whether it did.
     fn asks_again(&mut self, asked: &RequestedPage, wanted: Instant) -> bool {
         let Err(error) = &asked.page else { return false };
-        let deadline = self.select.core.call.deadline();
+        let deadline = self.select.untyped.call.deadline();
         let Some(left) = time_to_ask_again(error, wanted, deadline).filter(|_| asked.at < wanted) else { return false };
         let page = self.ask_for(asked.range, Some(left));
         self.asked.push(page);
@@ -188,7 +188,7 @@ impl<R: OwnedRow> Scan<R> {
 
     fn page(&mut self, RequestedPage { range, page, .. }: RequestedPage) -> Result<Vec<R>, Error> {
         let (page, next) = page?;
-        let rows = decode(&self.select.core.call, page)?;
+        let rows = decode(&self.select.untyped.call, page)?;
         let state = match next {
             PagingStateResponse::NoMorePages => RangeState::Done,
             PagingStateResponse::HasMorePages { state } => {

@@ -90,12 +90,12 @@ impl ScanProgress {
         Self { of, ranges: vec![RangeState::Fresh; ranges.get().into()] }
     }
 
-    pub(super) fn check(&self, of: Fingerprint, about: &StatementInfo) -> Result<(), Error> {
+    pub(super) fn check(&self, of: Fingerprint, info: &StatementInfo) -> Result<(), Error> {
         if self.of == of {
             return Ok(());
         }
         let problem = "the progress is of a scan with another statement";
-        Err(Error::new(ErrorKind::Cursor, about.attempted.clone(), problem)
+        Err(Error::new(ErrorKind::Cursor, info.attempted.clone(), problem)
             .with_advice("Give the text that it came from, or begin anew"))
     }
 
@@ -161,7 +161,7 @@ mod tests {
     use crate::stream::TextHash;
 
     fn begun(ranges: u16) -> ScanProgress {
-        let of = Fingerprint::new(TextHash::of("SELECT id FROM ks.t"), SerializedView::of(&[], 0));
+        let of = Fingerprint::new(TextHash::of("SELECT id FROM ks.t"), SerializedView::new(&[], 0));
         ScanProgress::begin(of, NonZeroU16::new(ranges).expect("some"))
     }
 

@@ -18,7 +18,7 @@ use super::precheck;
 use crate::execute::Call;
 use crate::options::CallOptions;
 use crate::saturated::saturated;
-use crate::session::LONGEST_TIMEOUT;
+use crate::session::MAX_TIMEOUT;
 use crate::statement::StatementInfo;
 use crate::{Error, ErrorKind, Session, execute};
 
@@ -79,7 +79,7 @@ pub struct Progress {
 /// One definition to be sent.
 #[derive(Debug)]
 pub(super) struct Definition {
-    about: StatementInfo,
+    info: StatementInfo,
     /// The text; `None` if it was sent before.
     text: Option<String>,
     /// The object to wait for; `None` if the text cannot be parsed.
@@ -88,15 +88,15 @@ pub(super) struct Definition {
 
 impl Definition {
     pub(super) fn of_text(text: &str, session: &Session) -> Result<Self, Error> {
-        let (about, text) = StatementInfo::check(text, session, &[Effect::Definition])?;
-        let awaited = about.tree().and_then(Awaited::of);
-        Ok(Self { about, text: Some(text.into_owned()), awaited })
+        let (info, text) = StatementInfo::check(text, session, &[Effect::Definition])?;
+        let awaited = info.tree().and_then(Awaited::of);
+        Ok(Self { info, text: Some(text.into_owned()), awaited })
     }
 
     /// Waits for a table whose definition was sent before.
     pub(super) fn of_table(keyspace: &str, table: &str) -> Self {
-        let about = StatementInfo::unread(&format!("waiting for the table {keyspace}.{table}"));
-        Self { about, text: None, awaited: Some(Awaited::table(keyspace, table)) }
+        let info = StatementInfo::unparsed(&format!("waiting for the table {keyspace}.{table}"));
+        Self { info, text: None, awaited: Some(Awaited::table(keyspace, table)) }
     }
 
     pub(super) fn of(statement: &Statement, session: &Session) -> Result<Self, Error> {
@@ -105,7 +105,7 @@ impl Definition {
 
     /// The parsed statement; `None` if it was sent before, or cannot be parsed.
     pub(super) fn statement(&self) -> Option<&Statement> {
-        self.about.tree()
+        self.info.tree()
     }
 }
 
@@ -126,8 +126,8 @@ impl<'a> SchemaChange<'a> {
 
     /// Sets how long to wait until the whole change is carried out, at most a year. Default: 5 minutes; 3 hours if a table
     /// is restored.
-    pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline.min(LONGEST_TIMEOUT);
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline.min(MAX_TIMEOUT);
         self
     }
 
@@ -288,8 +288,8 @@ impl RunningChange<'_> {
             return self.send(stage).await.map(Some);
         }
         if self.session.is_plain_cassandra() {
-            let about = StatementInfo::unread(&self.under_way[0].attempted);
-            execute::agree_on_schema(&Call::new(self.session, about, CallOptions::default())).await?;
+            let info = StatementInfo::unparsed(&self.under_way[0].attempted);
+            execute::agree_on_schema(&Call::new(self.session, info, CallOptions::default())).await?;
             return Ok(Some(self.all_done()));
         }
         let pause = self.pause.unwrap_or_default();
@@ -331,18 +331,18 @@ impl RunningChange<'_> {
         // semaphore is never closed.
         let places = saturated::<u32>(stage.len());
         self.share = self.session.definitions().acquire_many(places).await.ok();
-        for Definition { about, text, awaited } in stage {
-            let attempted = about.attempted.clone();
+        for Definition { info, text, awaited } in stage {
+            let attempted = info.attempted.clone();
             let text = match text {
-                Some(text) if self.session.is_plain_cassandra() => self.for_cassandra(&about, text)?,
+                Some(text) if self.session.is_plain_cassandra() => self.for_cassandra(&info, text)?,
                 text => text,
             };
             self.under_way.push(UnderWay { attempted, awaited });
             if let Some(text) = text {
-                let call = Call::new(self.session, about, CallOptions::default());
+                let call = Call::new(self.session, info, CallOptions::default());
                 if let Err(error) = execute::define(&call, &text).await {
                     self.under_way.pop();
-                    return Err(match call.about.tree() {
+                    return Err(match call.info.tree() {
                         Some(statement) => precheck::explain(self.session, statement, error).await,
                         None => error,
                     });
@@ -355,15 +355,15 @@ impl RunningChange<'_> {
 
     /// The part of a definition that does not need Keyspaces, to be sent to a Cassandra of one data center; `None` if
     /// nothing is left.
-    fn for_cassandra(&self, about: &StatementInfo, text: String) -> Result<Option<String>, Error> {
-        let Some(statement) = about.tree() else { return Ok(Some(text)) };
+    fn for_cassandra(&self, info: &StatementInfo, text: String) -> Result<Option<String>, Error> {
+        let Some(statement) = info.tree() else { return Ok(Some(text)) };
         if let Statement::RestoreTable(_) = statement {
             let only = "a plain Cassandra has no point-in-time recovery to restore from";
-            return Err(Error::new(ErrorKind::Refused, about.attempted.clone(), only));
+            return Err(Error::new(ErrorKind::Refused, info.attempted.clone(), only));
         }
         let portable = statement.portable();
         if portable != Portable::All && !self.leave_out {
-            return Err(only_on_keyspaces(about.attempted.clone()));
+            return Err(only_on_keyspaces(info.attempted.clone()));
         }
         let (statement, text) = match portable {
             Portable::All => (statement.clone(), text),

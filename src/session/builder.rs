@@ -9,13 +9,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::defaults::{CONNECTIONS_PER_HOST, LONGEST_TIMEOUT};
+use super::defaults::{CONNECTIONS_PER_HOST, MAX_TIMEOUT};
 use super::diagnose::diagnose;
 use super::set_up::{refused, set_up};
 use super::settings::Settings;
 use super::{PoolAdvice, ReadyWhen, Report, Session};
 use crate::auth::CredentialSource;
-use crate::pace::TableLimit;
+use crate::rate_limiter::TableLimit;
 use crate::retry::Backoff;
 use crate::tls::Trust;
 use crate::{Endpoint, Error, ReadConsistency, WhenFull};
@@ -164,7 +164,7 @@ impl Builder {
     ///
     /// Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.connect_timeout = timeout.min(LONGEST_TIMEOUT);
+        self.settings.connect_timeout = timeout.min(MAX_TIMEOUT);
         self
     }
 
@@ -200,7 +200,7 @@ impl Builder {
     ///
     /// Default: 10 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.call_timeout = timeout.min(LONGEST_TIMEOUT);
+        self.settings.call_timeout = timeout.min(MAX_TIMEOUT);
         self
     }
 
@@ -208,7 +208,7 @@ impl Builder {
     ///
     /// Default: 2 s.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.attempt_timeout = timeout.min(LONGEST_TIMEOUT);
+        self.settings.attempt_timeout = timeout.min(MAX_TIMEOUT);
         self
     }
 
@@ -220,7 +220,7 @@ impl Builder {
     ///
     /// Default: up to 10ms, doubling to 1s.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.settings.backoff = Backoff { first, longest: longest.max(first).min(LONGEST_TIMEOUT) };
+        self.settings.backoff = Backoff { first, longest: longest.max(first).min(MAX_TIMEOUT) };
         self
     }
 
@@ -310,7 +310,7 @@ impl Builder {
     ///
     /// Default: 60 s.
     pub fn topology_interval(mut self, interval: Duration) -> Self {
-        self.settings.topology_interval = interval.min(LONGEST_TIMEOUT);
+        self.settings.topology_interval = interval.min(MAX_TIMEOUT);
         self
     }
 

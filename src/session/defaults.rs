@@ -7,7 +7,7 @@ use crate::handshake::HandshakeAttempt;
 use crate::retry::Backoff;
 
 /// As good as no timeout, but no instant overflows with it.
-pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time for one address: TCP, TLS and the first answer.
@@ -35,6 +35,9 @@ pub(super) const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the session may be without any connected peer before it reconnects.
 pub(super) const ALONE_FOR: Duration = Duration::from_secs(3);
+
+/// The maximum number of peers, or of their addresses, that are remembered. The server chooses how many it lists.
+pub(super) const MAX_REMEMBERED_PEERS: usize = 256;
 
 /// The probe timeout for peers of an endpoint reached by these attempts: longer for a distant endpoint, which is slow, not
 /// silent.

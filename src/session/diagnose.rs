@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::builder::Builder;
 use super::defaults::probe_timeout;
+use super::pool_advice::REQUESTS_PER_CONNECTION;
 use super::report::{Report, in_short};
 use super::set_up::set_up;
 use super::settings::Settings;
@@ -22,8 +23,6 @@ use crate::handshake::{
 
 /// The least connections of a pool if there is only one peer (`DG:troubleshooting.serverless`).
 const FEWEST_TO_ONE_PEER: usize = 9;
-/// The requests per second that AWS plans for a connection (`DG:connections`).
-const REQUESTS_PER_CONNECTION: usize = 500;
 
 /// The most peers probed. A public endpoint lists nine, but the server could list any number.
 const MOST_PROBED: usize = 50;
@@ -195,9 +194,9 @@ async fn topology(handshake: &Handshake, picture: &Picture, probe: Duration, rep
 fn pool(advice: Option<PoolAdvice>, settings: &Settings, picture: &Picture, is_cassandra: bool, report: &mut Report) {
     let connections = settings.connections_per_host.get();
     let peers = picture.visible_peers().len().max(1);
-    let bears = connections.saturating_mul(peers).saturating_mul(REQUESTS_PER_CONNECTION);
+    let requests = saturated::<u64>(connections.saturating_mul(peers)).saturating_mul(REQUESTS_PER_CONNECTION);
     let text = format!(
-        "{connections} connections to each of {peers} peers: {bears} requests per second at the \
+        "{connections} connections to each of {peers} peers: {requests} requests per second at the \
          {REQUESTS_PER_CONNECTION} a connection that AWS plans with"
     );
     let advice = advice.map(|advice| advice.over(saturated::<u32>(peers)));

@@ -39,10 +39,10 @@ use self::gate::Gate;
 use self::settings::Settings;
 use self::watch::Watch;
 use crate::handshake::Handshake;
-use crate::limit::{Limiter, Limits, PeerState};
 use crate::lock::{read_locked, write_locked};
-use crate::observe::{Meters, Observers};
-use crate::pace::RateLimiters;
+use crate::observe::{Observers, StatementMetrics};
+use crate::peer_limiter::{PeerLimiter, PeerLimits, PeerState};
+use crate::rate_limiter::RateLimiters;
 use crate::retry::{Budget, Random, Retry};
 use crate::saturated::saturated;
 use crate::schema::MOST_UNDER_WAY;
@@ -50,7 +50,7 @@ use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
 pub use self::builder::Builder;
-pub(crate) use self::defaults::LONGEST_TIMEOUT;
+pub(crate) use self::defaults::MAX_TIMEOUT;
 pub use self::health::{CredentialsHealth, Health, PeerHealth, TopologyHealth, Trouble};
 pub(crate) use self::in_flight::InFlight;
 pub use self::peer::Peer;
@@ -80,8 +80,8 @@ struct Inner {
     definitions: Semaphore,
     began: Instant,
     retry: Retry,
-    limiter: Limiter,
-    paces: RateLimiters,
+    peer_limiter: PeerLimiter,
+    rate_limiters: RateLimiters,
     watch: Watch,
 }
 
@@ -176,17 +176,17 @@ impl Session {
     }
 
     /// Tells the limiter which peers exist and whether they are connected.
-    pub(crate) fn look_at_peers(&self, now: Duration) {
+    pub(crate) fn refresh_peers(&self, now: Duration) {
         // A peer's connections are closed when its last holder drops it, so a closed session tells the limiter no peers.
         // Calls still in flight then continue with the peers that the limiter knows.
         let Some(connected) = self.connected() else { return };
         let state = connected.driver.get_cluster_state();
-        let seen = state.get_nodes_info().iter().map(|node| PeerState {
+        let peers = state.get_nodes_info().iter().map(|node| PeerState {
             node: NodeIdentifier::Node(Arc::clone(node)),
             address: connected.address(node),
             is_connected: node.is_connected(),
         });
-        self.0.limiter.look(seen, now);
+        self.0.peer_limiter.update(peers, now);
     }
 
     /// Waits until every peer that the service lists is connected. It is meant for a program that connects with
@@ -250,7 +250,7 @@ impl Session {
         write_locked(&self.0.connected).take();
         self.0.watch.end();
         if drained.is_ok() {
-            self.0.limiter.forget();
+            self.0.peer_limiter.clear();
         }
         drained.map_err(|_| {
             Error::new(
@@ -283,7 +283,7 @@ impl Session {
         if !self.0.gate.enter() {
             // This refused call may be the last to leave the gate, so it has to release the peers.
             if self.0.gate.in_flight() == 0 {
-                self.0.limiter.forget();
+                self.0.peer_limiter.clear();
             }
             return Err(self.closed());
         }
@@ -334,12 +334,12 @@ impl Session {
         &self.0.retry
     }
 
-    pub(crate) fn limiter(&self) -> &Limiter {
-        &self.0.limiter
+    pub(crate) fn peer_limiter(&self) -> &PeerLimiter {
+        &self.0.peer_limiter
     }
 
-    pub(crate) fn paces(&self) -> &RateLimiters {
-        &self.0.paces
+    pub(crate) fn rate_limiters(&self) -> &RateLimiters {
+        &self.0.rate_limiters
     }
 
     pub(crate) fn began(&self) -> Instant {
@@ -370,7 +370,7 @@ impl Session {
         let state = connected.driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
         let began = Instant::now();
-        let limits = Limits {
+        let limits = PeerLimits {
             connections: settings.connections_per_host,
             requests_per_second: (!handshake.endpoint().is_cassandra()).then_some(REQUESTS_PER_SECOND),
             in_flight: IN_FLIGHT,
@@ -388,12 +388,12 @@ impl Session {
             definitions: Semaphore::new(MOST_UNDER_WAY),
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
-            limiter: Limiter::new(limits, began),
-            paces: RateLimiters::new(settings.table_limits.clone()),
+            peer_limiter: PeerLimiter::new(limits, began),
+            rate_limiters: RateLimiters::new(settings.table_limits.clone()),
             settings,
         };
         let session = Self(Arc::new(inner), keyspace);
-        Meters::describe();
+        StatementMetrics::describe();
         let peers = session.peers();
         info!(
             endpoint = %session.endpoint(),
@@ -403,7 +403,7 @@ impl Session {
             elapsed = ?started.elapsed(),
             "connected"
         );
-        session.look_at_peers(Duration::ZERO);
+        session.refresh_peers(Duration::ZERO);
         session.0.watch.begin(&Arc::downgrade(&session.0), session.0.settings.topology_interval, others_wait);
         Ok(session)
     }

@@ -165,7 +165,7 @@ impl Session {
     /// For every change: [`Refused`](crate::ErrorKind::Refused) if Keyspaces does not support it (the error has the reason
     /// and advice), if the server refuses it, or if the service fails to carry it out;
     /// [`Timeout`](crate::ErrorKind::Timeout) if it has not completed within its deadline
-    /// ([`within`](SchemaChange::within), 5 minutes by default, 3 hours for a restore): the service continues with it. For
+    /// ([`with_deadline`](SchemaChange::with_deadline), 5 minutes by default, 3 hours for a restore): the service continues with it. For
     /// several definitions, the error says how many were carried out, and how many more were sent and continue in the
     /// service.
     pub fn schema(&self) -> Schema<'_> {
@@ -179,7 +179,7 @@ impl Session {
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
     /// session
     ///     .define("CREATE KEYSPACE IF NOT EXISTS shop WITH REPLICATION = {'class': 'SingleRegionStrategy'}")
-    ///     .within(std::time::Duration::from_secs(60))
+    ///     .with_deadline(std::time::Duration::from_secs(60))
     ///     .await?;
     /// # Ok(()) }
     /// ```
@@ -205,7 +205,7 @@ impl Session {
     /// a file not applied yet; nothing is sent then. Also if Keyspaces refuses a statement: the error names its file and
     /// number, and the statements before it stay applied. [`Timeout`](crate::ErrorKind::Timeout) if another program holds
     /// the lock for longer than this program [waits](Migrate::wait), if the lease was lost, or if a definition takes longer
-    /// than [`within`](Migrate::within). [`Unknown`](crate::ErrorKind::Unknown) if it is not known whether a write that may
+    /// than [`with_deadline`](Migrate::with_deadline). [`Unknown`](crate::ErrorKind::Unknown) if it is not known whether a write that may
     /// not be sent twice was applied.
     pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
         Migrate::new(self, keyspace, migrations)

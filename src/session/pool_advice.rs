@@ -25,7 +25,7 @@ pub struct PoolAdvice {
 }
 
 /// The requests per second that the formula plans for one connection (`DG:connections`).
-const REQUESTS_PER_CONNECTION: u64 = 500;
+pub(super) const REQUESTS_PER_CONNECTION: u64 = 500;
 
 /// The least connections of a pool (`DG:using_java_driver`).
 const FEWEST: u64 = 3;

@@ -8,6 +8,8 @@ use scylla::cluster::metadata::Peer;
 use scylla::policies::host_filter::HostFilter;
 use uuid::Uuid;
 
+use super::defaults::MAX_REMEMBERED_PEERS;
+
 /// What [`Builder::connect`](crate::Builder::connect) waits for.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -33,9 +35,6 @@ struct ShownPeers {
     chosen: Option<Uuid>,
 }
 
-/// The most rows remembered, because their number is chosen by the server.
-const MOST_REMEMBERED: usize = 256;
-
 impl FirstPeer {
     /// Creates the filter. It prefers a peer that is a contact point, because that peer has just answered.
     pub(super) fn new(contact_points: &[SocketAddr]) -> Self {
@@ -55,7 +54,7 @@ impl FirstPeer {
             return true;
         }
         if !rows.seen.contains(&(host_id, address)) {
-            if rows.seen.len() < MOST_REMEMBERED {
+            if rows.seen.len() < MAX_REMEMBERED_PEERS {
                 rows.seen.push((host_id, address));
             }
             return true;

@@ -10,7 +10,7 @@ use super::defaults::{
 };
 use super::{DefaultKeyspace, ReadyWhen};
 use crate::observe::Observers;
-use crate::pace::TableLimit;
+use crate::rate_limiter::TableLimit;
 use crate::retry::Backoff;
 use crate::{ReadConsistency, WhenFull};
 

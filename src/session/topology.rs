@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::defaults::PROBE_TIMEOUT;
+use super::defaults::{MAX_REMEMBERED_PEERS, PROBE_TIMEOUT};
 use super::health::Trouble;
 use crate::handshake::{Depth, Handshake, HandshakeAttempt, Stage};
 
@@ -36,8 +36,6 @@ const STILL_WELL: Duration = Duration::from_secs(5);
 const STILL_SILENT: Duration = Duration::from_secs(2);
 /// How long to wait for another row with the same host id. The driver asks about all rows of the system tables at once.
 const SIBLING: Duration = Duration::from_millis(100);
-/// The most addresses remembered, because their number is chosen by the server.
-const MOST_REMEMBERED: usize = 256;
 
 /// The address translator of one session.
 pub(super) struct Translator {
@@ -279,7 +277,7 @@ impl Translator {
     fn note(&self, host_id: Uuid, named: SocketAddr) {
         self.first_asked.get_or_init(Instant::now);
         let mut hosts = locked(&self.hosts);
-        if hosts.len() >= MOST_REMEMBERED && !hosts.contains_key(&host_id) {
+        if hosts.len() >= MAX_REMEMBERED_PEERS && !hosts.contains_key(&host_id) {
             hosts.clear();
         }
         let host = hosts.entry(host_id).or_default();
@@ -401,7 +399,7 @@ impl AddressTranslator for Translator {
 }
 
 fn entry(probed: &mut HashMap<SocketAddr, Probed>, address: SocketAddr) -> &mut Probed {
-    if probed.len() >= MOST_REMEMBERED && !probed.contains_key(&address) {
+    if probed.len() >= MAX_REMEMBERED_PEERS && !probed.contains_key(&address) {
         probed.clear();
     }
     probed.entry(address).or_default()

@@ -265,7 +265,7 @@ fn replace(session: Session, connected: Connected) {
     let before = slot.replace(Arc::new(connected));
     drop(slot);
     session.0.watch.reconnected();
-    session.look_at_peers(session.age(now));
+    session.refresh_peers(session.age(now));
     info!(endpoint = %session.endpoint(), "connected anew");
     drop(before);
 }

@@ -22,30 +22,30 @@ pub(super) enum Answer<T> {
 }
 
 /// Decodes the answer to one conditional statement.
-pub(super) fn of_one<R: OwnedRow>(about: &StatementInfo, result: QueryResult) -> Result<Answer<Option<R>>, Error> {
-    match of_batch(about, result)? {
+pub(super) fn of_one<R: OwnedRow>(info: &StatementInfo, result: QueryResult) -> Result<Answer<Option<R>>, Error> {
+    match of_batch(info, result)? {
         Answer::Applied => Ok(Answer::Applied),
         Answer::NotApplied(rows) => Ok(Answer::NotApplied(rows.into_iter().next())),
     }
 }
 
 /// Decodes the answer to a batch with conditional statements: one row for each row that exists.
-pub(super) fn of_batch<R: OwnedRow>(about: &StatementInfo, result: QueryResult) -> Result<Answer<Vec<R>>, Error> {
+pub(super) fn of_batch<R: OwnedRow>(info: &StatementInfo, result: QueryResult) -> Result<Answer<Vec<R>>, Error> {
     let silent =
-        || Error::new(ErrorKind::Server, about.attempted.clone(), "the answer does not say whether it was applied");
+        || Error::new(ErrorKind::Server, info.attempted.clone(), "the answer does not say whether it was applied");
     let rows = result.into_rows_result().map_err(|error| silent().with_source(error))?;
     let columns = rows.column_specs();
     let applied = columns.get_by_name(APPLIED).filter(|(_, column)| is_boolean(column)).ok_or_else(silent)?.0;
     let unreadable = |why: std::borrow::Cow<'static, str>| {
         let problem = format!("it was not applied, and what stood in the way cannot be read: {why}");
-        Error::new(ErrorKind::Type, about.attempted.clone(), problem)
+        Error::new(ErrorKind::Type, info.attempted.clone(), problem)
     };
     match read(&rows, columns.as_slice(), applied) {
         Ok(answer) => Ok(answer),
-        Err(Unreadable::Shape(error)) => Err(unreadable(mismatch::of_columns(&error))
+        Err(Unreadable::Shape(error)) => Err(unreadable(mismatch::explain_columns(&error))
             .with_advice("Derive DeserializeRow for a type that names the columns it wants: the others are left out")
             .with_source(error)),
-        Err(Unreadable::Row(error)) => Err(unreadable(mismatch::of_row(&error)).with_source(error)),
+        Err(Unreadable::Row(error)) => Err(unreadable(mismatch::explain_row(&error)).with_source(error)),
         Err(Unreadable::Silent) => Err(silent()),
     }
 }
@@ -78,7 +78,7 @@ fn read<R: OwnedRow>(
         }
         let named = match &mut named {
             Some(named) => named,
-            none => none.insert(NamedColumns::of::<R>(columns, Some(applied)).map_err(Unreadable::Shape)?),
+            none => none.insert(NamedColumns::select::<R>(columns, Some(applied)).map_err(Unreadable::Shape)?),
         };
         there.push(named.read::<R>(&row).map_err(Unreadable::Row)?);
     }

@@ -69,13 +69,13 @@ impl Cache {
         &self,
         session: &Session,
         text: &str,
-        about: &StatementInfo,
+        info: &StatementInfo,
     ) -> Result<Arc<Prepared>, Error> {
         let preparing = self.join(text, || {
-            let table = about.table().map(|(keyspace, table)| (keyspace.to_owned(), table.to_owned()));
+            let table = info.table().map(|(keyspace, table)| (keyspace.to_owned(), table.to_owned()));
             prepare(session, text, table)
         })?;
-        preparing.await.map_err(|failure| failure.told(&about.attempted))
+        preparing.await.map_err(|failure| failure.told(&info.attempted))
     }
 
     /// Prepares a text again after values did not fit it, at most once a second, and returns the statement as the server
@@ -84,14 +84,14 @@ impl Cache {
         &self,
         session: &Session,
         text: &str,
-        about: &StatementInfo,
+        info: &StatementInfo,
     ) -> Result<Arc<Prepared>, Error> {
-        let kept = self.prepared(session, text, about).await?;
+        let kept = self.prepared(session, text, info).await?;
         if !kept.begins_check() {
             return Ok(kept);
         }
         self.forget(&kept);
-        let anew = self.prepared(session, text, about).await?;
+        let anew = self.prepared(session, text, info).await?;
         anew.begins_check();
         Ok(anew)
     }
@@ -200,7 +200,7 @@ async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result
             Err(_) => PrepareFailure::Timeout(began.elapsed()),
         };
         let due = Instant::now() + session.retry().wait(repeats);
-        if !failure.may_pass() || due >= deadline || !session.retry().budget.repeat(session.age(due)) {
+        if !failure.is_transient() || due >= deadline || !session.retry().budget.repeat(session.age(due)) {
             return Err(failure);
         }
         sleep_until(due).await;
@@ -209,9 +209,9 @@ async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result
 }
 
 impl PrepareFailure {
-    fn may_pass(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Driver(error) => classify::prepare_may_pass(error),
+            Self::Driver(error) => classify::is_transient_prepare_error(error),
             Self::Timeout(_) => true,
             Self::Stopped => false,
         }

@@ -6,7 +6,7 @@ use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
 use super::answer::{self, Answer};
-use super::{Core, Statement, Values, sealed, statement_options};
+use super::{Statement, UntypedStatement, Values, sealed, statement_options};
 use crate::row::{OwnedRow, Row};
 use crate::{Error, ErrorKind, Session, execute};
 
@@ -40,7 +40,7 @@ use crate::{Error, ErrorKind, Session, execute};
 /// It is cheap to clone. A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any
 /// shorter lifetime.
 pub struct Conditional<V, R = Row> {
-    pub(super) core: Core,
+    pub(super) untyped: UntypedStatement,
     shape: PhantomData<fn() -> (V, R)>,
 }
 
@@ -79,7 +79,7 @@ impl<T> Outcome<T> {
 impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// Executes the write if the condition holds.
     ///
-    /// The write is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)), because the second
+    /// The write is not sent twice (but see [`retry_when_throttled`](Self::retry_when_throttled)), because the second
     /// attempt might find what the first has written.
     ///
     /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
@@ -91,12 +91,12 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// was not applied and the existing row does not fit `R`; any refusal by the server. A lost or throttled answer is not
     /// an error but [`Outcome::Unknown`].
     pub async fn execute(&self, values: impl Values<V>) -> Result<Outcome<Option<R>>, Error> {
-        let mut request = match self.core.bind(values.values()) {
+        let mut request = match self.untyped.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => self.core.prepared_anew(error).await?.bind(values.values())?,
+            Err(error) => self.untyped.prepared_anew(error).await?.bind(values.values())?,
         };
-        let answered = execute::write(&self.core.call, &mut request).await;
-        Outcome::of(answered.and_then(|result| answer::of_one(&self.core.call.about, result)))
+        let answered = execute::write(&self.untyped.call, &mut request).await;
+        Outcome::of(answered.and_then(|result| answer::of_one(&self.untyped.call.info, result)))
     }
 
     /// Finds the outcome of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and
@@ -155,7 +155,7 @@ statement_options!(Conditional<V, R>, all, repeat, using);
 
 impl<V, R> Conditional<V, R> {
     pub(crate) fn session(&self) -> &Session {
-        &self.core.call.session
+        &self.untyped.call.session
     }
 }
 
@@ -164,21 +164,21 @@ impl<V: SerializeRow, R: OwnedRow> Statement for Conditional<V, R> {}
 impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Conditional<V, R> {
     const EFFECT: Effect = Effect::ConditionalWrite;
 
-    fn new(core: Core) -> Result<Self, Error> {
-        core.check_values::<V>()?;
-        Ok(Self { core, shape: PhantomData })
+    fn new(untyped: UntypedStatement) -> Result<Self, Error> {
+        untyped.check_values::<V>()?;
+        Ok(Self { untyped, shape: PhantomData })
     }
 }
 
 impl<V, R> Clone for Conditional<V, R> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), shape: PhantomData }
+        Self { untyped: self.untyped.clone(), shape: PhantomData }
     }
 }
 
 impl<V, R> fmt::Debug for Conditional<V, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Conditional").field(&self.core.prepared.get_statement()).finish()
+        f.debug_tuple("Conditional").field(&self.untyped.prepared.get_statement()).finish()
     }
 }
 

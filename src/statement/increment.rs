@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, Statement, Values, sealed, statement_options};
+use super::{Statement, UntypedStatement, Values, sealed, statement_options};
 use crate::{Error, Session, execute};
 
 /// A prepared UPDATE that increments or decrements counters and binds values of type `V`. It is cheap to clone.
@@ -19,11 +19,11 @@ use crate::{Error, Session, execute};
 /// # Ok(()) }
 /// ```
 ///
-/// The increment is not sent twice (but see [`repeat_when_throttled`](Self::repeat_when_throttled)), because it might count
+/// The increment is not sent twice (but see [`retry_when_throttled`](Self::retry_when_throttled)), because it might count
 /// twice. So a lost or throttled answer is an error of kind [`Unknown`](crate::ErrorKind::Unknown), and the increment may
 /// have been applied or not.
 pub struct Increment<V> {
-    core: Core,
+    untyped: UntypedStatement,
     shape: PhantomData<fn() -> V>,
 }
 
@@ -39,12 +39,12 @@ impl<V: SerializeRow> Increment<V> {
     /// [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost or the request was throttled: the increment may have
     /// been applied.
     pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
-        let mut request = match self.core.bind(values.values()) {
+        let mut request = match self.untyped.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => self.core.prepared_anew(error).await?.bind(values.values())?,
+            Err(error) => self.untyped.prepared_anew(error).await?.bind(values.values())?,
         };
-        let call = &self.core.call;
-        Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)
+        let call = &self.untyped.call;
+        UntypedStatement::expect_no_rows(&call.info, execute::write(call, &mut request).await?)
     }
 }
 
@@ -52,12 +52,12 @@ statement_options!(Increment<V>, all, repeat);
 
 impl<V> Increment<V> {
     pub(crate) fn session(&self) -> &Session {
-        &self.core.call.session
+        &self.untyped.call.session
     }
 
     #[cfg(feature = "bulk")]
-    pub(crate) fn core(&self) -> &Core {
-        &self.core
+    pub(crate) fn untyped(&self) -> &UntypedStatement {
+        &self.untyped
     }
 }
 
@@ -66,20 +66,20 @@ impl<V: SerializeRow> Statement for Increment<V> {}
 impl<V: SerializeRow> sealed::Sealed for Increment<V> {
     const EFFECT: Effect = Effect::Increment;
 
-    fn new(core: Core) -> Result<Self, Error> {
-        core.check_values::<V>()?;
-        Ok(Self { core, shape: PhantomData })
+    fn new(untyped: UntypedStatement) -> Result<Self, Error> {
+        untyped.check_values::<V>()?;
+        Ok(Self { untyped, shape: PhantomData })
     }
 }
 
 impl<V> Clone for Increment<V> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), shape: PhantomData }
+        Self { untyped: self.untyped.clone(), shape: PhantomData }
     }
 }
 
 impl<V> fmt::Debug for Increment<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Increment").field(&self.core.prepared.get_statement()).finish()
+        f.debug_tuple("Increment").field(&self.untyped.prepared.get_statement()).finish()
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct StatementInfo {
     /// The statement in a few words, for errors: `INSERT INTO ks.t`.
     pub(crate) attempted: String,
     /// Whether the statement may be sent twice.
-    pub(crate) repeatable: bool,
+    pub(crate) is_idempotent: bool,
     content: Content,
 }
 
@@ -26,7 +26,7 @@ enum Content {
     One(Box<Statement>),
     Batch(BatchType),
     /// A text that cannot be parsed; a plain Cassandra may understand it.
-    Unread,
+    Unparsed,
 }
 
 impl StatementInfo {
@@ -60,7 +60,7 @@ impl StatementInfo {
         let statement = match parsed {
             Ok(statement) => statement,
             // Cassandra has more statements than this parser knows.
-            Err(_) if plain_cassandra => return Ok(Self::unread(&refused::first_words(text))),
+            Err(_) if plain_cassandra => return Ok(Self::unparsed(&refused::first_words(text))),
             Err(error) => return Err(refused::syntax(text, wanted, error)),
         };
         let attempted = summary(&statement);
@@ -92,8 +92,8 @@ impl StatementInfo {
         if let Judgement::Refused(refusal) = judgement {
             return Err(refused::by_rule(attempted, refusal.rule));
         }
-        let repeatable = matches!(statement.idempotence(), Idempotence::Idempotent);
-        Ok(Self { attempted, repeatable, content: Content::One(Box::new(statement)) })
+        let is_idempotent = matches!(statement.idempotence(), Idempotence::Idempotent);
+        Ok(Self { attempted, is_idempotent, content: Content::One(Box::new(statement)) })
     }
 
     #[cfg(test)]
@@ -113,19 +113,19 @@ impl StatementInfo {
     }
 
     /// Creates the info of a text that cannot be parsed, and so may not be repeated.
-    pub(crate) fn unread(attempted: &str) -> Self {
-        Self { attempted: attempted.to_owned(), repeatable: false, content: Content::Unread }
+    pub(crate) fn unparsed(attempted: &str) -> Self {
+        Self { attempted: attempted.to_owned(), is_idempotent: false, content: Content::Unparsed }
     }
 
     /// Creates the info of a batch.
-    pub(super) fn of_several(kind: BatchType, attempted: String, repeatable: bool) -> Self {
-        Self { attempted, repeatable, content: Content::Batch(kind) }
+    pub(super) fn of_several(kind: BatchType, attempted: String, is_idempotent: bool) -> Self {
+        Self { attempted, is_idempotent, content: Content::Batch(kind) }
     }
 
     pub(crate) fn tree(&self) -> Option<&Statement> {
         match &self.content {
             Content::One(statement) => Some(statement.as_ref()),
-            Content::Batch(_) | Content::Unread => None,
+            Content::Batch(_) | Content::Unparsed => None,
         }
     }
 
@@ -150,7 +150,7 @@ impl StatementInfo {
                 verb.strip_suffix(" FROM").or_else(|| verb.strip_suffix(" INTO")).unwrap_or(verb)
             }
             Content::Batch(_) => "BATCH",
-            Content::Unread => "OTHER",
+            Content::Unparsed => "OTHER",
         }
     }
 
@@ -160,7 +160,7 @@ impl StatementInfo {
             Content::One(_) => &self.attempted,
             Content::Batch(BatchType::Unlogged) => "UNLOGGED BATCH",
             Content::Batch(BatchType::Logged | BatchType::Counter) => "LOGGED BATCH",
-            Content::Unread => "OTHER",
+            Content::Unparsed => "OTHER",
         }
     }
 
@@ -376,21 +376,21 @@ mod tests {
             (Effect::Write, NativeType::Blob, true),
             (Effect::Increment, NativeType::Blob, false),
         ] {
-            let about = StatementInfo::read(text, false, &[wanted]).expect("the text does not say");
-            assert_eq!(about.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?}");
+            let info = StatementInfo::read(text, false, &[wanted]).expect("the text does not say");
+            assert_eq!(info.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?}");
         }
-        let about = StatementInfo::read(text, false, &[Effect::Write]).expect("the text does not say");
+        let info = StatementInfo::read(text, false, &[Effect::Write]).expect("the text does not say");
         assert_eq!(
-            about.settle(Effect::Write, &bound(NativeType::Counter)).expect_err("it counts").to_string(),
+            info.settle(Effect::Write, &bound(NativeType::Counter)).expect_err("it counts").to_string(),
             "UPDATE ks.t failed: a write was asked for, the text is an increment of a counter. Ask prepare() for an Increment"
         );
     }
 
     #[test]
     fn a_text_that_cannot_be_read_is_left_to_a_plain_cassandra_and_never_repeated() {
-        let about = StatementInfo::read("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
-        assert_eq!(about.attempted, "FROB the knobs of");
-        assert!(!about.repeatable);
+        let info = StatementInfo::read("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
+        assert_eq!(info.attempted, "FROB the knobs of");
+        assert!(!info.is_idempotent);
     }
 
     #[test]

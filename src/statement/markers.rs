@@ -169,7 +169,7 @@ mod tests {
     fn lists_after_in_multiply_with_those_in_the_text() {
         let found = markers("SELECT a FROM ks.t WHERE a IN ? AND b IN (1, 2)", &[list_of_ints()]);
         let value = [&[0, 0, 0, 8][..], &[0, 0, 0, 51], &[0; 4]].concat();
-        assert_eq!(found.subqueries(SerializedView::of(&value, 1)), 102);
+        assert_eq!(found.subqueries(SerializedView::new(&value, 1)), 102);
     }
 
     fn list_of_ints() -> ColumnType<'static> {

@@ -18,13 +18,13 @@ pub(super) const A_KEY: &str = "a key";
 pub(super) const A_VALUE: &str = "a value";
 
 /// Describes why values cannot be bound.
-pub(crate) fn of_values(error: &SerializationError) -> Cow<'static, str> {
+pub(crate) fn explain_values(error: &SerializationError) -> Cow<'static, str> {
     if let Some(row) = error.downcast_ref::<bind_row::BuiltinTypeCheckError>() {
-        return of_bound_shape(rust_type(row.rust_name), &row.kind).into();
+        return explain_bound_shape(rust_type(row.rust_name), &row.kind).into();
     }
-    match of_bound_column(error) {
+    match failed_bound_column(error) {
         Some((name, error)) => {
-            of_bound_value(&format!("the bind marker for {name}"), &format!("the value for {name}"), error)
+            explain_bound_value(&format!("the bind marker for {name}"), &format!("the value for {name}"), error)
         }
         None => format!("the values do not fit the statement: {}", own_words(error)),
     }
@@ -32,17 +32,17 @@ pub(crate) fn of_values(error: &SerializationError) -> Cow<'static, str> {
 }
 
 /// Describes why the row type does not fit the columns that a statement returns.
-pub(crate) fn of_columns(error: &TypeCheckError) -> Cow<'static, str> {
+pub(crate) fn explain_columns(error: &TypeCheckError) -> Cow<'static, str> {
     match error.downcast_ref::<read_row::BuiltinTypeCheckError>() {
-        Some(row) => of_read_shape(&rust_type(row.rust_name), &row.kind).into(),
+        Some(row) => explain_read_shape(&rust_type(row.rust_name), &row.kind).into(),
         None => format!("the row type does not fit the columns: {}", own_words(error)).into(),
     }
 }
 
 /// Describes why a row cannot be read as the row type.
-pub(crate) fn of_row(error: &DeserializationError) -> Cow<'static, str> {
-    match of_read_column(error) {
-        Some((name, error)) => of_read_value(&format!("the column {name}"), error),
+pub(crate) fn explain_row(error: &DeserializationError) -> Cow<'static, str> {
+    match failed_read_column(error) {
+        Some((name, error)) => explain_read_value(&format!("the column {name}"), error),
         None => format!("a row cannot be read: {}", own_words(error)),
     }
     .into()
@@ -50,7 +50,7 @@ pub(crate) fn of_row(error: &DeserializationError) -> Cow<'static, str> {
 
 /// Advice on values that do not fit `statement`, if it is not simply to bind values of its types.
 pub(crate) fn advice_on_values(error: &SerializationError, statement: Option<&Statement>) -> Option<String> {
-    let (name, mut error) = of_bound_column(error)?;
+    let (name, mut error) = failed_bound_column(error)?;
     while let Some(failed) = error.downcast_ref::<bind_value::BuiltinSerializationError>() {
         (_, error) = bound_part(&failed.kind)?;
     }
@@ -72,7 +72,7 @@ pub(crate) fn advice_on_columns(error: &TypeCheckError) -> Option<&'static str> 
 
 /// Advice on a null, if it is the reason why a row cannot be read.
 pub(crate) fn advice_on_row(error: &DeserializationError) -> Option<&'static str> {
-    let (_, error) = of_read_column(error)?;
+    let (_, error) = failed_read_column(error)?;
     let value = error.downcast_ref::<read_value::BuiltinDeserializationError>()?;
     matches!(value.kind, read_value::BuiltinDeserializationErrorKind::ExpectedNonNull).then_some(
         "A partition of which only static columns are written gives one row, in which every other column but the \
@@ -81,7 +81,7 @@ pub(crate) fn advice_on_row(error: &DeserializationError) -> Option<&'static str
 }
 
 /// The column whose value cannot be bound, and why.
-fn of_bound_column(error: &SerializationError) -> Option<(&str, &SerializationError)> {
+fn failed_bound_column(error: &SerializationError) -> Option<(&str, &SerializationError)> {
     match &error.downcast_ref::<bind_row::BuiltinSerializationError>()?.kind {
         bind_row::BuiltinSerializationErrorKind::ColumnSerializationFailed { name, err } => Some((name, err)),
         _ => None,
@@ -89,7 +89,7 @@ fn of_bound_column(error: &SerializationError) -> Option<(&str, &SerializationEr
 }
 
 /// The column whose value cannot be read, and why.
-fn of_read_column(error: &DeserializationError) -> Option<(&str, &DeserializationError)> {
+fn failed_read_column(error: &DeserializationError) -> Option<(&str, &DeserializationError)> {
     match &error.downcast_ref::<read_row::BuiltinDeserializationError>()?.kind {
         read_row::BuiltinDeserializationErrorKind::ColumnDeserializationFailed { column_name, err, .. } => {
             Some((column_name, err))
@@ -133,12 +133,12 @@ fn has_in_with_one_marker(statement: &Statement, column: &str) -> bool {
     })
 }
 
-/// The wording of [`of_values`] for a wrong number of values, known without a value.
+/// The wording of [`explain_values`] for a wrong number of values, known without a value.
 pub(super) fn bound_count(rust: &str, values: usize, markers: usize) -> String {
     format!("{} has {values} values, the statement has {markers} bind markers", rust_type(rust))
 }
 
-/// The wording of [`of_values`] for a type that does not fit, known without a value. `place` is the bind marker for a
+/// The wording of [`explain_values`] for a type that does not fit, known without a value. `place` is the bind marker for a
 /// column, or a part of it.
 pub(super) fn bound_type(place: &str, cql: &ColumnType<'_>, rust: &str) -> String {
     format!("{place} is {}, {} cannot be bound to it", cql_type(cql), rust_type(rust))
@@ -162,7 +162,7 @@ pub(super) fn advice_on_bound_type(
         .then(|| format!("Write {marker} IN ? without parentheses, and the list is one value"))
 }
 
-fn of_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> String {
+fn explain_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> String {
     use bind_row::BuiltinTypeCheckErrorKind as Kind;
     match kind {
         Kind::WrongColumnCount { rust_cols, cql_cols } => {
@@ -183,7 +183,7 @@ fn of_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind) -> S
 
 /// Describes why a value cannot be bound. `marker` and `value` name the bind marker for a column and its value, or parts of
 /// them.
-fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> String {
+fn explain_bound_value(marker: &str, value: &str, error: &SerializationError) -> String {
     use bind_value::{
         BuiltinSerializationErrorKind as Kind, BuiltinTypeCheckErrorKind as TypeKind, UdtTypeCheckErrorKind as UdtType,
     };
@@ -213,7 +213,7 @@ fn of_bound_value(marker: &str, value: &str, error: &SerializationError) -> Stri
         return format!("{value} cannot be bound: {}", own_words(error));
     };
     if let Some((part, error)) = bound_part(&failed.kind) {
-        return of_bound_value(&format!("{part} of {marker}"), &format!("{part} of {value}"), error);
+        return explain_bound_value(&format!("{part} of {marker}"), &format!("{part} of {value}"), error);
     }
     let (cql, rust) = (cql_type(&failed.got), rust_type(failed.rust_name));
     match &failed.kind {
@@ -250,7 +250,7 @@ fn has_field(cql: &ColumnType<'_>, name: &str) -> bool {
     }
 }
 
-fn of_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) -> String {
+fn explain_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) -> String {
     use read_row::BuiltinTypeCheckErrorKind as Kind;
     match kind {
         Kind::WrongColumnCount { rust_cols, cql_cols } => {
@@ -265,21 +265,23 @@ fn of_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) -> Stri
         Kind::ColumnNameMismatch { rust_column_name, db_column_name, .. } => {
             format!("the rows have the column {db_column_name} where {rust} has {rust_column_name}")
         }
-        Kind::ColumnTypeCheckFailed { column_name, err, .. } => of_read_type(&format!("the column {column_name}"), err),
+        Kind::ColumnTypeCheckFailed { column_name, err, .. } => {
+            explain_read_type(&format!("the column {column_name}"), err)
+        }
         Kind::DuplicatedColumn { column_name, .. } => format!("the rows have the column {column_name} twice"),
         kind => format!("{rust} does not fit the columns: {kind}"),
     }
 }
 
 /// `place`: a column, or a part of one.
-fn of_read_type(place: &str, error: &TypeCheckError) -> String {
+fn explain_read_type(place: &str, error: &TypeCheckError) -> String {
     use read_value::{BuiltinTypeCheckErrorKind as Kind, UdtTypeCheckErrorKind as Udt};
     let Some(wrong) = error.downcast_ref::<read_value::BuiltinTypeCheckError>() else {
         return format!("{place} cannot be read as its field's type: {}", own_words(error));
     };
     let (cql, rust) = (cql_type(&wrong.cql_type), rust_type(wrong.rust_name));
     if let Some((part, error)) = read_part(&wrong.kind) {
-        return of_read_type(&format!("{part} of {place}"), error);
+        return explain_read_type(&format!("{part} of {place}"), error);
     }
     match &wrong.kind {
         Kind::UdtError(Udt::ValuesMissingForUdtFields { field_names }) => {
@@ -316,7 +318,7 @@ fn read_part(kind: &read_value::BuiltinTypeCheckErrorKind) -> Option<(Cow<'stati
 }
 
 /// `place`: a column, or a part of one.
-fn of_read_value(place: &str, error: &DeserializationError) -> String {
+fn explain_read_value(place: &str, error: &DeserializationError) -> String {
     // The driver's derive has the only path to this type.
     use scylla::_macro_internal::UdtDeserializationErrorKind as Udt;
 
@@ -328,7 +330,7 @@ fn of_read_value(place: &str, error: &DeserializationError) -> String {
         return format!("{place} of a row cannot be read: {}", own_words(error));
     };
     let (cql, rust) = (cql_type(&wrong.cql_type), rust_type(wrong.rust_name));
-    let part = |part: String, error| of_read_value(&format!("{part} of {place}"), error);
+    let part = |part: String, error| explain_read_value(&format!("{part} of {place}"), error);
     match &wrong.kind {
         Kind::ExpectedNonNull => {
             format!("{place} ({cql}) is null in a row, and {rust} has no room for that: read it as Option<{rust}>")

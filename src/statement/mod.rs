@@ -4,11 +4,11 @@ mod answer;
 mod batch;
 mod cache;
 mod conditional;
-mod core;
 mod increment;
 mod info;
 mod markers;
 mod mismatch;
+mod modification;
 mod named_columns;
 mod named_values;
 mod prepare_all;
@@ -19,7 +19,7 @@ mod resolve;
 mod select;
 mod serialized;
 pub(crate) mod table_check;
-mod touched;
+mod untyped;
 mod value_types;
 mod values;
 mod write;
@@ -32,10 +32,9 @@ use tokio::time::Instant;
 pub use self::batch::{ConditionalBatch, LoggedBatch, UnloggedBatch};
 pub(crate) use self::cache::Cache;
 pub use self::conditional::{Conditional, Outcome};
-pub(crate) use self::core::Core;
 pub use self::increment::Increment;
 pub(crate) use self::info::{StatementInfo, summary};
-pub(crate) use self::mismatch::{advice_on_columns, advice_on_row, of_columns, of_row};
+pub(crate) use self::mismatch::{advice_on_columns, advice_on_row, explain_columns, explain_row};
 pub(crate) use self::named_columns::NamedColumns;
 pub use self::named_values::NamedValues;
 pub use self::prepare_all::Statements;
@@ -43,6 +42,7 @@ pub use self::query::Query;
 pub(crate) use self::refused::{by_rule, by_rule_in_words};
 pub use self::select::Select;
 pub(crate) use self::serialized::SerializedView;
+pub(crate) use self::untyped::UntypedStatement;
 pub use self::values::Values;
 pub use self::write::Write;
 use crate::execute::Call;
@@ -58,23 +58,28 @@ pub(crate) async fn prepare<S: Statement>(session: &Session, text: &str) -> Resu
 
 async fn prepare_with<S: Statement>(session: &Session, text: &str, options: CallOptions) -> Result<S, Error> {
     let began = Instant::now();
-    let core = prepare_core(session, text, options.clone(), S::EFFECT).await?;
-    let kept = Arc::clone(&core.kept);
-    match S::new(core) {
+    let untyped = prepare_untyped(session, text, options.clone(), S::EFFECT).await?;
+    let kept = Arc::clone(&untyped.kept);
+    match S::new(untyped) {
         // Another program may have changed the table since this text was first prepared.
         Err(error) if error.kind() == ErrorKind::Type && kept.is_older_than(began) => {
             session.statements().forget(&kept);
-            S::new(prepare_core(session, text, options, S::EFFECT).await?)
+            S::new(prepare_untyped(session, text, options, S::EFFECT).await?)
         }
         made => made,
     }
 }
 
-async fn prepare_core(session: &Session, text: &str, options: CallOptions, effect: Effect) -> Result<Core, Error> {
-    let (about, text) = StatementInfo::check(text, session, &[effect])?;
-    let call = Arc::new(Call::new(session, about, options));
-    let kept = session.statements().prepared(session, &text, &call.about).await?;
-    Core::of(call, kept, effect)
+async fn prepare_untyped(
+    session: &Session,
+    text: &str,
+    options: CallOptions,
+    effect: Effect,
+) -> Result<UntypedStatement, Error> {
+    let (info, text) = StatementInfo::check(text, session, &[effect])?;
+    let call = Arc::new(Call::new(session, info, options));
+    let kept = session.statements().prepared(session, &text, &call.info).await?;
+    UntypedStatement::of(call, kept, effect)
 }
 
 /// Adds the named options to a prepared statement: see [`call_options`](crate::options::call_options).
@@ -88,7 +93,7 @@ macro_rules! statement_options {
                 change: impl FnOnce(&mut crate::options::CallOptions),
             ) -> Self {
                 let mut statement = self.clone();
-                statement.core.change_options(change);
+                statement.untyped.change_options(change);
                 statement
             }
         }
@@ -100,12 +105,12 @@ use statement_options;
 mod sealed {
     use keyspaces_cql::Effect;
 
-    use super::Core;
+    use super::UntypedStatement;
     use crate::Error;
 
     pub trait Sealed: Sized {
         const EFFECT: Effect;
 
-        fn new(core: Core) -> Result<Self, Error>;
+        fn new(untyped: UntypedStatement) -> Result<Self, Error>;
     }
 }

@@ -25,7 +25,10 @@ pub(super) type NamedCells<'r> = Vec<Option<FrameSlice<'r>>>;
 impl NamedColumns {
     /// Keeps the columns that `R` names, and leaves out `except`. A tuple has no names, so it has to have all of the
     /// columns.
-    pub(crate) fn of<R: OwnedRow>(columns: &[ColumnSpec<'_>], except: Option<usize>) -> Result<Self, TypeCheckError> {
+    pub(crate) fn select<R: OwnedRow>(
+        columns: &[ColumnSpec<'_>],
+        except: Option<usize>,
+    ) -> Result<Self, TypeCheckError> {
         Self::that_pass(&|columns| R::type_check(columns), columns, except)
     }
 
@@ -67,7 +70,7 @@ impl NamedColumns {
     }
 
     /// Whether the selection was made for exactly these columns.
-    pub(crate) fn are_of(&self, columns: &[ColumnSpec<'_>]) -> bool {
+    pub(crate) fn matches(&self, columns: &[ColumnSpec<'_>]) -> bool {
         self.all == columns
     }
 

@@ -55,11 +55,11 @@ impl Prepared {
         self.prepared_at < time
     }
 
-    /// The bind markers of the text; `about` belongs to the same text.
-    pub(super) fn markers(&self, about: &StatementInfo) -> Arc<Markers> {
+    /// The bind markers of the text; `info` belongs to the same text.
+    pub(super) fn markers(&self, info: &StatementInfo) -> Arc<Markers> {
         let markers = self.markers.get_or_init(|| {
             let key = self.statement.get_variable_pk_indexes().iter().map(|key| key.index.into()).collect();
-            Arc::new(Markers::of(about.tree(), self.statement.get_variable_col_specs().as_slice(), key))
+            Arc::new(Markers::of(info.tree(), self.statement.get_variable_col_specs().as_slice(), key))
         });
         Arc::clone(markers)
     }

@@ -8,7 +8,7 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::unprepared;
 
 use super::prepare_with;
-use super::{Core, Select, SerializedView, StatementInfo, Write};
+use super::{Select, SerializedView, StatementInfo, UntypedStatement, Write};
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{self, Call, Request};
 use crate::options::{CallOptions, call_options};
@@ -66,12 +66,12 @@ impl<V: SerializeRow> Query<'_, V> {
             let write: Write<V> = prepare_with(self.session, self.text, self.options).await?;
             return write.execute(self.values).await;
         }
-        let (about, text) = StatementInfo::check(self.text, self.session, &[Effect::Write])?;
+        let (info, text) = StatementInfo::check(self.text, self.session, &[Effect::Write])?;
         let mut statement = unprepared::Statement::new(&*text);
         statement.set_consistency(WRITE_CONSISTENCY);
-        let call = Call::new(self.session, about, self.options);
+        let call = Call::new(self.session, info, self.options);
         let answer = execute::write(&call, &mut Request::Text(statement)).await?;
-        Core::expect_no_rows(&call.about, answer)
+        UntypedStatement::expect_no_rows(&call.info, answer)
     }
 
     fn is_prepared(&self) -> bool {
@@ -111,14 +111,14 @@ impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
 
     fn unprepared(self) -> Result<Read, Error> {
         let session = self.session;
-        let (about, text) = StatementInfo::check(self.text, session, &[Effect::Read])?;
-        let page_size = about.page_size(session.page_size());
-        let call = Call::new(session, about, self.options);
+        let (info, text) = StatementInfo::check(self.text, session, &[Effect::Read])?;
+        let page_size = info.page_size(session.page_size());
+        let call = Call::new(session, info, self.options);
         let mut statement = unprepared::Statement::new(&*text);
         let consistency = call.options.consistency.unwrap_or_else(|| session.read_consistency());
         statement.set_consistency(consistency.as_driver());
         statement.set_page_size(call.options.page_size_for_driver().unwrap_or(page_size));
-        let fingerprint = Fingerprint::new(TextHash::of(&text), SerializedView::of(&[], 0));
+        let fingerprint = Fingerprint::new(TextHash::of(&text), SerializedView::new(&[], 0));
         Ok(Read { call: Arc::new(call), request: Request::Text(statement), fingerprint })
     }
 }

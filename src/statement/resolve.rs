@@ -13,9 +13,9 @@ use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 
 use super::batch::{Key, key_of};
+use super::modification::ModifiedColumns;
 use super::named_columns::{NamedColumns, cells};
 use super::serialized::{SerializedValue, SerializedView};
-use super::touched::Touched;
 use super::{Conditional, Outcome, Select, mismatch, prepare_with};
 use crate::options::CallOptions;
 use crate::row::{OwnedRow, Row};
@@ -27,14 +27,14 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
     values: impl Borrow<V>,
 ) -> Result<Outcome<Option<R>>, Error> {
     let mut bytes = Vec::new();
-    let count = conditional.core.append_values(values.borrow(), &mut bytes)?;
-    let call = &conditional.core.call;
+    let count = conditional.untyped.append_values(values.borrow(), &mut bytes)?;
+    let call = &conditional.untyped.call;
     let refused = |problem: &'static str| {
-        Error::new(ErrorKind::Refused, format!("resolving {}", call.about.attempted), problem)
+        Error::new(ErrorKind::Refused, format!("resolving {}", call.info.attempted), problem)
             .with_advice("Bind an id of the write's own to a column, and name the whole primary key")
     };
-    let tree = call.about.tree().ok_or_else(|| refused("the text cannot be read"))?;
-    let table = call.about.table().ok_or_else(|| refused("the text is about no single table"))?;
+    let tree = call.info.tree().ok_or_else(|| refused("the text cannot be read"))?;
+    let table = call.info.table().ok_or_else(|| refused("the text is about no single table"))?;
     let key = key_of(&call.session, table.0, table.1).await;
     let key = key.ok_or_else(|| refused("the primary key of the table cannot be read"))?;
     let question = Question::of(tree, &key, count).map_err(refused)?;
@@ -46,13 +46,13 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
         ..call.options.clone()
     };
     let read: Select<SerializedView<'static>, Row> = prepare_with(&call.session, &question.text, options).await?;
-    let written = SerializedView::of(&bytes, count);
+    let written = SerializedView::new(&bytes, count);
     let mut key = Vec::new();
     question.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
-    let mut request = read.core.bind(&SerializedView::of(&key, question.key.len()))?;
-    let (page, _) = execute::page(&read.core.call, &mut request, &DriverState::start()).await?;
-    let page = rows_of(&read.core.call, page)?;
-    question.answer(&page, written).map_err(|problem| problem.into_error(&call.about.attempted))
+    let mut request = read.untyped.bind(&SerializedView::new(&key, question.key.len()))?;
+    let (page, _) = execute::page(&read.untyped.call, &mut request, &DriverState::start()).await?;
+    let page = rows_of(&read.untyped.call, page)?;
+    question.answer(&page, written).map_err(|problem| problem.into_error(&call.info.attempted))
 }
 
 /// The read that determines the outcome of a write.
@@ -78,7 +78,7 @@ impl<'t> Question<'t> {
             TermKind::Marker(_) => spans.iter().position(|span| *span == term.span),
             _ => None,
         };
-        let touched = Touched::by(tree).filter(|touched| !touched.deletes_rows).ok_or("it sets no columns")?;
+        let touched = ModifiedColumns::by(tree).filter(|touched| !touched.deletes_rows).ok_or("it sets no columns")?;
         let sets = assigned(tree);
         let is_key = |name: &str| key.partition.iter().chain(&key.clustering).any(|column| column == name);
         let written: Vec<(&str, usize)> = sets
@@ -160,7 +160,7 @@ impl<'t> Question<'t> {
                 if told.is_empty() {
                     return Ok(Outcome::NotApplied(None));
                 }
-                let named = NamedColumns::of::<R>(told, None).map_err(Unresolved::Columns)?;
+                let named = NamedColumns::select::<R>(told, None).map_err(Unresolved::Columns)?;
                 return named.read(&row).map(|row| Outcome::NotApplied(Some(row))).map_err(Unresolved::Row);
             }
         }
@@ -180,13 +180,14 @@ impl Unresolved {
         match self {
             Self::Columns(source) => error(
                 ErrorKind::Type,
-                format!("the row that is there cannot be read: {}", mismatch::of_columns(&source)),
+                format!("the row that is there cannot be read: {}", mismatch::explain_columns(&source)),
             )
             .with_source(source),
-            Self::Row(source) => {
-                error(ErrorKind::Type, format!("the row that is there cannot be read: {}", mismatch::of_row(&source)))
-                    .with_source(source)
-            }
+            Self::Row(source) => error(
+                ErrorKind::Type,
+                format!("the row that is there cannot be read: {}", mismatch::explain_row(&source)),
+            )
+            .with_source(source),
             Self::NothingCompared => error(
                 ErrorKind::Refused,
                 "it sets no column of a native type to a value, so nothing tells its row from another's".to_owned(),

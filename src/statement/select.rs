@@ -7,7 +7,7 @@ use keyspaces_cql::Effect;
 use scylla::response::{PagingState as DriverState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, NamedColumns, Statement, Values, sealed, statement_options};
+use super::{NamedColumns, Statement, UntypedStatement, Values, sealed, statement_options};
 use crate::execute::Request;
 use crate::fan_out::FanOut;
 use crate::row::{OwnedRow, Row};
@@ -31,7 +31,7 @@ const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 /// the columns that it names and ignores the others; a tuple must have exactly the returned columns, and fails if there is
 /// one more.
 pub struct Select<V, R = Row> {
-    pub(crate) core: Core,
+    pub(crate) untyped: UntypedStatement,
     // Covariant in both, because values are only borrowed for a call.
     shape: PhantomData<fn() -> (V, R)>,
 }
@@ -112,7 +112,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// ```
     #[must_use]
     pub fn column_names(&self) -> Vec<String> {
-        let columns = self.core.prepared.get_current_result_set_col_specs();
+        let columns = self.untyped.prepared.get_current_result_set_col_specs();
         columns.get().iter().map(|column| column.name().to_owned()).collect()
     }
 
@@ -165,7 +165,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         let are_more = self.any(request, |row| one.replace(row).is_some()).await?;
         if are_more {
             let problem = "one row was asked for, there are more";
-            return Err(Error::new(ErrorKind::Type, self.core.call.about.attempted.clone(), problem)
+            return Err(Error::new(ErrorKind::Type, self.untyped.call.info.attempted.clone(), problem)
                 .with_advice("Name the whole primary key in WHERE, or ask for first()"));
         }
         Ok(one)
@@ -196,21 +196,21 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         }
     }
 
-    /// Prepares the statement again after values did not fit it; see [`Core::prepared_anew`].
+    /// Prepares the statement again after values did not fit it; see [`UntypedStatement::prepared_anew`].
     async fn anew(&self, error: Error) -> Result<Self, Error> {
-        sealed::Sealed::new(self.core.prepared_anew(error).await?)
+        sealed::Sealed::new(self.untyped.prepared_anew(error).await?)
     }
 
     pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
-        self.core.read(values)
+        self.untyped.read(values)
     }
 
     /// Returns a request for a caller that wants at most `rows` rows, with that page size, because the service fills each
     /// page. The page size is left alone if the statement sets its own, or filters out rows: it would then need many small
     /// pages.
     fn for_few(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
-        let mut request = self.core.bind(values)?;
-        if self.core.call.options.page_size.is_none() && !self.core.call.about.filters() {
+        let mut request = self.untyped.bind(values)?;
+        if self.untyped.call.options.page_size.is_none() && !self.untyped.call.info.filters() {
             request.set_page_size(rows.into());
         }
         Ok(request)
@@ -218,7 +218,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 
     /// Passes rows to `enough` until it returns true, and returns whether it did. Requests no page that is not needed.
     async fn any(&self, mut request: Request, mut enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
-        let call = &self.core.call;
+        let call = &self.untyped.call;
         let mut state = DriverState::start();
         loop {
             let (page, next) = execute::page(call, &mut request, &state).await?;
@@ -303,29 +303,28 @@ impl<V: SerializeRow, R: OwnedRow> Statement for Select<V, R> {}
 impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
     const EFFECT: Effect = Effect::Read;
 
-    fn new(core: Core) -> Result<Self, Error> {
-        let columns = core.prepared.get_current_result_set_col_specs();
+    fn new(untyped: UntypedStatement) -> Result<Self, Error> {
+        let columns = untyped.prepared.get_current_result_set_col_specs();
         let columns = columns.get().as_slice();
         let fits = match R::type_check(columns) {
-            Err(_) if core.call.about.reads_all_columns() => {
-                NamedColumns::of::<R>(columns, None).map(|named| drop(core.call.named_columns.set(Arc::new(named))))
-            }
+            Err(_) if untyped.call.info.reads_all_columns() => NamedColumns::select::<R>(columns, None)
+                .map(|named| drop(untyped.call.named_columns.set(Arc::new(named)))),
             fits => fits,
         };
-        fits.map_err(|error| core.unreadable(error))?;
-        core.check_values::<V>()?;
-        Ok(Self { core, shape: PhantomData })
+        fits.map_err(|error| untyped.unreadable(error))?;
+        untyped.check_values::<V>()?;
+        Ok(Self { untyped, shape: PhantomData })
     }
 }
 
 impl<V, R> Clone for Select<V, R> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), shape: PhantomData }
+        Self { untyped: self.untyped.clone(), shape: PhantomData }
     }
 }
 
 impl<V, R> fmt::Debug for Select<V, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Select").field(&self.core.prepared.get_statement()).finish()
+        f.debug_tuple("Select").field(&self.untyped.prepared.get_statement()).finish()
     }
 }

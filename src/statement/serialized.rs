@@ -90,7 +90,7 @@ pub(crate) struct SerializedView<'b> {
 }
 
 impl<'b> SerializedView<'b> {
-    pub(crate) fn of(bytes: &'b [u8], count: usize) -> Self {
+    pub(crate) fn new(bytes: &'b [u8], count: usize) -> Self {
         Self { bytes, count }
     }
 
@@ -273,8 +273,8 @@ mod tests {
             let inserted: Vec<_> = inserted.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
             let (mut given, mut all) = (Vec::new(), Vec::new());
             let count = append(&columns()[..2], &(7_i32, "Ada"), &mut given).expect("they fit");
-            SerializedView::of(&given, count).append_with(&inserted, &mut all);
-            let all = SerializedView::of(&all, count + inserted.len());
+            SerializedView::new(&given, count).append_with(&inserted, &mut all);
+            let all = SerializedView::new(&all, count + inserted.len());
             assert_eq!(all.iter().count(), all.count());
             all.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
         };
@@ -292,6 +292,6 @@ mod tests {
         let values = (vec![1_i32; 100], vec!["ab".to_owned(); 100]);
         let mut bytes = Vec::new();
         let count = append(&columns, &values, &mut bytes).expect("they fit");
-        assert_eq!(SerializedView::of(&bytes, count).surely_at_least(&columns), 200);
+        assert_eq!(SerializedView::new(&bytes, count).surely_at_least(&columns), 200);
     }
 }

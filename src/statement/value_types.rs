@@ -204,7 +204,7 @@ mod tests {
     use scylla::serialize::row::{RowSerializationContext, SerializeRow};
     use scylla::serialize::writers::RowWriter;
 
-    use super::super::mismatch::of_values;
+    use super::super::mismatch::explain_values;
     use super::*;
 
     const NATIVE: [NativeType; 20] = [
@@ -259,7 +259,7 @@ mod tests {
             let context = RowSerializationContext::from_specs(&markers);
             let binds = row.serialize(&context, &mut RowWriter::new(&mut Vec::new()));
             let told = mismatch(type_name::<(T,)>(), &markers, &[], None).map(|it| it.problem);
-            let bound = binds.err().map(|error| of_values(&error).into_owned());
+            let bound = binds.err().map(|error| explain_values(&error).into_owned());
             assert_eq!(told, bound, "{} for {of:?}", type_name::<T>());
         }
     }

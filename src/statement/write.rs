@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use keyspaces_cql::Effect;
 use scylla::serialize::row::SerializeRow;
 
-use super::{Core, Statement, Values, sealed, statement_options};
+use super::{Statement, UntypedStatement, Values, sealed, statement_options};
 use crate::{Error, Session, execute};
 
 /// A prepared INSERT, UPDATE or DELETE without a condition that binds values of type `V`.
@@ -12,7 +12,7 @@ use crate::{Error, Session, execute};
 /// It writes at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). It is cheap to clone.
 /// A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any shorter lifetime.
 pub struct Write<V> {
-    pub(crate) core: Core,
+    pub(crate) untyped: UntypedStatement,
     shape: PhantomData<fn() -> V>,
 }
 
@@ -32,12 +32,12 @@ impl<V: SerializeRow> Write<V> {
     /// partition key, DG:quotas). After: the server's error; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
     /// and the statement may not be sent twice (`now()`, a list append).
     pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
-        let mut request = match self.core.bind(values.values()) {
+        let mut request = match self.untyped.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => self.core.prepared_anew(error).await?.bind(values.values())?,
+            Err(error) => self.untyped.prepared_anew(error).await?.bind(values.values())?,
         };
-        let call = &self.core.call;
-        Core::expect_no_rows(&call.about, execute::write(call, &mut request).await?)
+        let call = &self.untyped.call;
+        UntypedStatement::expect_no_rows(&call.info, execute::write(call, &mut request).await?)
     }
 }
 
@@ -45,7 +45,7 @@ statement_options!(Write<V>, all, repeat, idempotent, using);
 
 impl<V> Write<V> {
     pub(crate) fn session(&self) -> &Session {
-        &self.core.call.session
+        &self.untyped.call.session
     }
 }
 
@@ -54,20 +54,20 @@ impl<V: SerializeRow> Statement for Write<V> {}
 impl<V: SerializeRow> sealed::Sealed for Write<V> {
     const EFFECT: Effect = Effect::Write;
 
-    fn new(core: Core) -> Result<Self, Error> {
-        core.check_values::<V>()?;
-        Ok(Self { core, shape: PhantomData })
+    fn new(untyped: UntypedStatement) -> Result<Self, Error> {
+        untyped.check_values::<V>()?;
+        Ok(Self { untyped, shape: PhantomData })
     }
 }
 
 impl<V> Clone for Write<V> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), shape: PhantomData }
+        Self { untyped: self.untyped.clone(), shape: PhantomData }
     }
 }
 
 impl<V> fmt::Debug for Write<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Write").field(&self.core.prepared.get_statement()).finish()
+        f.debug_tuple("Write").field(&self.untyped.prepared.get_statement()).finish()
     }
 }

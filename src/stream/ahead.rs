@@ -80,5 +80,5 @@ impl<P: Send + 'static> PageAhead<P> {
 /// Returns the time left to request a failed page again, or `None` if that cannot help.
 pub(crate) fn time_to_ask_again(error: &Error, wanted: Instant, deadline: Duration) -> Option<Duration> {
     let left = deadline.saturating_sub(wanted.elapsed());
-    (error.reason().may_pass() && left >= LEAST_TIME).then_some(left)
+    (error.reason().is_transient() && left >= LEAST_TIME).then_some(left)
 }

@@ -13,7 +13,7 @@ use super::paging_state::PagingState;
 use super::sealed::Fingerprint;
 use crate::execute::{self, Call, Request};
 use crate::row::OwnedRow;
-use crate::statement::{NamedColumns, advice_on_columns, advice_on_row, of_columns, of_row};
+use crate::statement::{NamedColumns, advice_on_columns, advice_on_row, explain_columns, explain_row};
 use crate::{Error, ErrorKind};
 
 /// One page of a read, and where the next page begins.
@@ -92,7 +92,7 @@ pub(super) fn pages_of<T: Send + 'static, P: Send + 'static>(
 ) -> BoxStream<'static, Result<P, Error>> {
     let begun = read.and_then(|read| {
         let state = match from {
-            Some(state) => state.open(&read.fingerprint, &read.call.about)?,
+            Some(state) => state.open(&read.fingerprint, &read.call.info)?,
             None => DriverState::start(),
         };
         Ok((read, state))
@@ -172,9 +172,9 @@ pub(crate) fn decode<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<
 /// Returns the rows that the answer to a read must hold, and charges what the page cost.
 pub(crate) fn rows_of(call: &Call, page: QueryResult) -> Result<QueryRowsResult, Error> {
     let problem = "the answer holds no rows";
-    let new = |error| Error::new(ErrorKind::Server, call.about.attempted.clone(), problem).with_source(error);
+    let new = |error| Error::new(ErrorKind::Server, call.info.attempted.clone(), problem).with_source(error);
     let page = page.into_rows_result().map_err(new)?;
-    call.has_read(page.rows_bytes_size());
+    call.charge_page(page.rows_bytes_size());
     Ok(page)
 }
 
@@ -201,13 +201,13 @@ pub(crate) fn decoded<'page, R: OwnedRow>(
     page: &'page QueryRowsResult,
 ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
     let columns = page.column_specs();
-    let rows = match call.named_columns.get().filter(|named| named.are_of(columns.as_slice())) {
+    let rows = match call.named_columns.get().filter(|named| named.matches(columns.as_slice())) {
         Some(named) => Arc::clone(named).rows(page).map(Decoded::Named),
         None => match page.rows::<R>() {
             Ok(rows) => Ok(Decoded::All(rows)),
             // The row type may still fit: another program may have added a column.
-            Err(RowsError::TypeCheckFailed(_)) if call.about.reads_all_columns() => {
-                let named = NamedColumns::of::<R>(columns.as_slice(), None).map_err(RowsError::TypeCheckFailed);
+            Err(RowsError::TypeCheckFailed(_)) if call.info.reads_all_columns() => {
+                let named = NamedColumns::select::<R>(columns.as_slice(), None).map_err(RowsError::TypeCheckFailed);
                 named.map(Arc::new).and_then(|named| {
                     // The columns of the first page are kept for the call. A later page with other columns is matched by
                     // itself.
@@ -224,14 +224,14 @@ pub(crate) fn decoded<'page, R: OwnedRow>(
 
 /// The error for columns that the row type does not fit.
 pub(super) fn wrong_columns(call: &Call, RowsError::TypeCheckFailed(error): RowsError) -> Error {
-    Error::new(ErrorKind::Type, call.about.attempted.clone(), of_columns(&error))
+    Error::new(ErrorKind::Type, call.info.attempted.clone(), explain_columns(&error))
         .with_advice_if(advice_on_columns(&error))
         .with_source(error)
 }
 
 /// The error for a row that does not fit the row type.
 pub(super) fn wrong_row(call: &Call, error: DeserializationError) -> Error {
-    Error::new(ErrorKind::Type, call.about.attempted.clone(), of_row(&error))
+    Error::new(ErrorKind::Type, call.info.attempted.clone(), explain_row(&error))
         .with_advice_if(advice_on_row(&error))
         .with_source(error)
 }

@@ -42,12 +42,12 @@ impl PagingState {
         Self { sealed: SealedBytes::new(of, state) }
     }
 
-    pub(super) fn open(&self, of: &Fingerprint, about: &StatementInfo) -> Result<DriverState, Error> {
+    pub(super) fn open(&self, of: &Fingerprint, info: &StatementInfo) -> Result<DriverState, Error> {
         if self.sealed.fingerprint() == *of {
             return Ok(DriverState::new_from_raw_bytes(self.sealed.inner()));
         }
         let problem = "the paging state is of another statement, or of other values";
-        Err(Error::new(ErrorKind::Cursor, about.attempted.clone(), problem)
+        Err(Error::new(ErrorKind::Cursor, info.attempted.clone(), problem)
             .with_advice("Give the text and the values that it came from, or begin anew"))
     }
 }
@@ -84,7 +84,7 @@ mod tests {
     const TEXT: &str = "SELECT name FROM shop.names WHERE id = ?";
 
     fn fingerprint(text: &str, values: &[u8]) -> Fingerprint {
-        Fingerprint::new(TextHash::of(text), SerializedView::of(values, 1))
+        Fingerprint::new(TextHash::of(text), SerializedView::new(values, 1))
     }
 
     fn sealed() -> PagingState {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn opened(state: &PagingState, text: &str, values: &[u8]) -> Result<DriverState, Error> {
-        state.open(&fingerprint(text, values), &StatementInfo::unread("SELECT FROM shop.names"))
+        state.open(&fingerprint(text, values), &StatementInfo::unparsed("SELECT FROM shop.names"))
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl<'a> Plan<'a> {
     /// that came in between is an error.)
     ///
     /// By default it waits 5 minutes for each statement, all together; another Region can take hours: see
-    /// [`within`](SchemaChange::within).
+    /// [`with_deadline`](SchemaChange::with_deadline).
     ///
     /// # Errors
     ///
@@ -159,7 +159,7 @@ impl<'a> Plan<'a> {
                 }
             }
         };
-        SchemaChange::new(session, stages).within(deadline.max(DEFAULT_DEADLINE)).after(Box::pin(unchanged))
+        SchemaChange::new(session, stages).with_deadline(deadline.max(DEFAULT_DEADLINE)).after(Box::pin(unchanged))
     }
 
     fn stages(&self) -> Result<Vec<Vec<Definition>>, Error> {

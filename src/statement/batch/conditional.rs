@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
-use super::{Members, members_of};
+use super::{BatchStatements, batch_methods};
 use crate::row::{OwnedRow, Row};
 use crate::statement::answer;
 use crate::statement::{Conditional, Outcome, Write};
@@ -18,14 +18,14 @@ use crate::{Error, Session, Values};
 /// one table. If the batch is not applied, each existing row is returned as an `R`, whichever statement it belongs to. So
 /// `R` should name the columns of all of them as `Option`s, including the primary key, to identify the row.
 pub struct ConditionalBatch<R = Row> {
-    members: Members,
+    members: BatchStatements,
     rows: PhantomData<fn() -> R>,
 }
 
 impl<R: OwnedRow> ConditionalBatch<R> {
     /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
-        Self { members: Members::new(session, BatchType::Logged), rows: PhantomData }
+        Self { members: BatchStatements::new(session, BatchType::Logged), rows: PhantomData }
     }
 
     /// Adds a conditional write.
@@ -38,7 +38,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Conditional<V, O>,
         values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        push_logged(&mut self.members, &write.core, values.values(), true)?;
+        push_logged(&mut self.members, &write.untyped, values.values(), true)?;
         Ok(self)
     }
 
@@ -52,7 +52,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Write<V>,
         values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        push_logged(&mut self.members, &write.core, values.values(), false)?;
+        push_logged(&mut self.members, &write.untyped, values.values(), false)?;
         Ok(self)
     }
 
@@ -71,11 +71,11 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         }
         check_logged(&self.members).await?;
         let answered = self.members.send().await;
-        Outcome::of(answered.and_then(|(answer, about)| answer::of_batch(&about, answer)))
+        Outcome::of(answered.and_then(|(answer, info)| answer::of_batch(&info, answer)))
     }
 }
 
-members_of!(ConditionalBatch<R>);
+batch_methods!(ConditionalBatch<R>);
 
 impl<R> fmt::Debug for ConditionalBatch<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

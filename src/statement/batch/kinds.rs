@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use scylla::statement::batch::BatchType;
 
 use crate::lock::locked;
-use crate::observe::Meters;
+use crate::observe::StatementMetrics;
 use crate::statement::info::StatementInfo;
 
 /// The kind of a batch. Batches of one kind share their name and their metrics.
@@ -14,7 +14,7 @@ use crate::statement::info::StatementInfo;
 pub(super) struct BatchLabel {
     pub(super) is_logged: bool,
     pub(super) statements: usize,
-    pub(super) is_repeatable: bool,
+    pub(super) is_idempotent: bool,
 }
 
 impl BatchLabel {
@@ -31,19 +31,19 @@ type Tagged = (BatchLabel, Option<Arc<str>>);
 /// tenth of a small batch. There are at most two hundred of either type for each tag.
 #[derive(Default)]
 pub(in crate::statement) struct Kinds {
-    known: Mutex<BTreeMap<Tagged, (Arc<StatementInfo>, Meters)>>,
+    known: Mutex<BTreeMap<Tagged, (Arc<StatementInfo>, StatementMetrics)>>,
 }
 
 impl Kinds {
-    pub(super) fn of(&self, kind: BatchLabel, tag: Option<Arc<str>>) -> (Arc<StatementInfo>, Meters) {
+    pub(super) fn of(&self, kind: BatchLabel, tag: Option<Arc<str>>) -> (Arc<StatementInfo>, StatementMetrics) {
         let mut known = locked(&self.known);
-        let (about, meters) = known.entry((kind, tag)).or_insert_with_key(|(kind, tag)| {
+        let (info, metrics) = known.entry((kind, tag)).or_insert_with_key(|(kind, tag)| {
             let of = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
-            let about = StatementInfo::of_several(of, kind.attempted(), kind.is_repeatable);
-            let meters = Meters::of(&about, tag.as_deref());
-            (Arc::new(about), meters)
+            let info = StatementInfo::of_several(of, kind.attempted(), kind.is_idempotent);
+            let metrics = StatementMetrics::of(&info, tag.as_deref());
+            (Arc::new(info), metrics)
         });
-        (Arc::clone(about), meters.clone())
+        (Arc::clone(info), metrics.clone())
     }
 }
 
@@ -54,19 +54,19 @@ mod tests {
     #[test]
     fn batches_of_one_kind_share_their_name_and_no_others() {
         let kinds = Kinds::default();
-        let kind = BatchLabel { is_logged: false, statements: 2, is_repeatable: true };
-        let about = |kind| kinds.of(kind, None).0;
-        assert_eq!(about(kind).attempted, "an unlogged batch of 2 statements");
-        assert_eq!((about(kind).operation(), about(kind).repeatable), ("BATCH", true));
-        assert!(Arc::ptr_eq(&about(kind), &about(kind)));
+        let kind = BatchLabel { is_logged: false, statements: 2, is_idempotent: true };
+        let info = |kind| kinds.of(kind, None).0;
+        assert_eq!(info(kind).attempted, "an unlogged batch of 2 statements");
+        assert_eq!((info(kind).operation(), info(kind).is_idempotent), ("BATCH", true));
+        assert!(Arc::ptr_eq(&info(kind), &info(kind)));
         for other in [
             BatchLabel { is_logged: true, ..kind },
             BatchLabel { statements: 3, ..kind },
-            BatchLabel { is_repeatable: false, ..kind },
+            BatchLabel { is_idempotent: false, ..kind },
         ] {
-            assert!(!Arc::ptr_eq(&about(kind), &about(other)));
-            assert_eq!(about(other).attempted, other.attempted());
+            assert!(!Arc::ptr_eq(&info(kind), &info(other)));
+            assert_eq!(info(other).attempted, other.attempted());
         }
-        assert!(!Arc::ptr_eq(&about(kind), &kinds.of(kind, Some("import".into())).0));
+        assert!(!Arc::ptr_eq(&info(kind), &kinds.of(kind, Some("import".into())).0));
     }
 }

@@ -3,11 +3,11 @@ use std::collections::HashSet;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
-use super::row::TouchedRow;
-use super::{Members, members_of};
+use super::row::ModifiedRow;
+use super::{BatchStatements, batch_methods};
 use crate::statement::info::StatementInfo;
-use crate::statement::touched::Touched;
-use crate::statement::{Core, Write};
+use crate::statement::modification::ModifiedColumns;
+use crate::statement::{UntypedStatement, Write};
 use crate::{Error, Session, Values};
 
 /// The most statements of a logged batch (DG:quotas).
@@ -37,13 +37,13 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// ```
 #[derive(Debug)]
 pub struct LoggedBatch {
-    members: Members,
+    members: BatchStatements,
 }
 
 impl LoggedBatch {
     /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
-        Self { members: Members::new(session, BatchType::Logged) }
+        Self { members: BatchStatements::new(session, BatchType::Logged) }
     }
 
     /// Adds a write.
@@ -54,7 +54,7 @@ impl LoggedBatch {
     /// statement and for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch remains
     /// unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
-        push_logged(&mut self.members, &write.core, values.values(), false)?;
+        push_logged(&mut self.members, &write.untyped, values.values(), false)?;
         Ok(self)
     }
 
@@ -73,21 +73,21 @@ impl LoggedBatch {
             return Ok(());
         }
         check_logged(&self.members).await?;
-        let (answer, about) = self.members.send().await?;
-        Core::expect_no_rows(&about, answer)
+        let (answer, info) = self.members.send().await?;
+        UntypedStatement::expect_no_rows(&info, answer)
     }
 }
 
-members_of!(LoggedBatch);
+batch_methods!(LoggedBatch);
 
 pub(super) fn push_logged(
-    members: &mut Members,
-    core: &Core,
+    members: &mut BatchStatements,
+    untyped: &UntypedStatement,
     values: &impl SerializeRow,
     conditional: bool,
 ) -> Result<(), Error> {
-    let about = &core.call.about;
-    members.push(core, values, conditional, |members, cells| {
+    let info = &untyped.call.info;
+    members.push(untyped, values, conditional, |members, cells| {
         if members.of.len() == MOST_STATEMENTS {
             return Err(members.too_large(
                 format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
@@ -96,7 +96,7 @@ pub(super) fn push_logged(
         }
         // The lower bound of the size is never larger than the values themselves, so small batches need no computation.
         if members.values.len() > MOST_BYTES {
-            let columns = core.prepared.get_variable_col_specs();
+            let columns = untyped.prepared.get_variable_col_specs();
             let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
             if bytes > MOST_BYTES {
                 return Err(members.too_large(
@@ -105,28 +105,28 @@ pub(super) fn push_logged(
                 ));
             }
         }
-        match about.tree().and_then(Touched::by) {
-            Some(touched) if touched.ranges => Err(deletes_a_range(members, about)),
+        match info.tree().and_then(ModifiedColumns::by) {
+            Some(touched) if touched.ranges => Err(deletes_a_range(members, info)),
             _ => Ok(()),
         }
     })
 }
 
 /// Checks the rules that need the primary keys of the tables.
-pub(super) async fn check_logged(members: &Members) -> Result<(), Error> {
+pub(super) async fn check_logged(members: &BatchStatements) -> Result<(), Error> {
     let mut rows = HashSet::new();
     for member in &members.of {
-        let Some(row) = TouchedRow::of(&members.session, &member.call.about, members.cells(member)).await else {
+        let Some(row) = ModifiedRow::of(&members.session, &member.call.info, members.cells(member)).await else {
             continue;
         };
         if row.is_range() {
-            return Err(deletes_a_range(members, &member.call.about));
+            return Err(deletes_a_range(members, &member.call.info));
         }
         if row.sets_static_columns && members.of.len() > MOST_STATEMENTS_WITH_STATIC_COLUMNS {
             return Err(members.refused(
                 format!(
                     "{} sets a static column, and then Keyspaces takes {MOST_STATEMENTS_WITH_STATIC_COLUMNS} statements",
-                    member.call.about.attempted
+                    member.call.info.attempted
                 ),
                 "Set the static column in another batch",
             ));
@@ -135,7 +135,7 @@ pub(super) async fn check_logged(members: &Members) -> Result<(), Error> {
             && !rows.insert(identity)
         {
             return Err(members.refused(
-                format!("{} is about a row that another of its statements is about", member.call.about.attempted),
+                format!("{} is about a row that another of its statements is about", member.call.info.attempted),
                 "Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement",
             ));
         }
@@ -143,9 +143,9 @@ pub(super) async fn check_logged(members: &Members) -> Result<(), Error> {
     Ok(())
 }
 
-fn deletes_a_range(members: &Members, about: &StatementInfo) -> Error {
+fn deletes_a_range(members: &BatchStatements, info: &StatementInfo) -> Error {
     members.refused(
-        format!("{} is about a range of rows", about.attempted),
+        format!("{} is about a range of rows", info.attempted),
         "Keyspaces refuses that in a logged batch (DG:batchStatements): name the whole primary key with =",
     )
 }

@@ -24,28 +24,28 @@ use self::kinds::BatchLabel;
 pub(super) use self::kinds::Kinds;
 pub use self::logged::LoggedBatch;
 pub use self::unlogged::UnloggedBatch;
-use self::values::MemberValues;
-use super::Core;
+use self::values::BatchEntryValues;
+use super::UntypedStatement;
 use super::info::StatementInfo;
 use super::serialized::SerializedView;
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{self, Call, WRITE_UNIT};
 use crate::options::CallOptions;
-use crate::pace::{Pace, TableLimiters};
+use crate::rate_limiter::{RateLimiter, TableLimiters};
 use crate::{Error, ErrorKind, Session};
 
 /// The common part of all batches.
-struct Members {
+struct BatchStatements {
     session: Session,
     batch: Batch,
-    of: Vec<Member>,
+    of: Vec<BatchEntry>,
     /// The values of all members, one after the other. A buffer for each member would cost an allocation for each.
     values: Vec<u8>,
     options: CallOptions,
 }
 
 /// One statement of a batch.
-struct Member {
+struct BatchEntry {
     call: Arc<Call>,
     /// The range of the member's values in the buffer, and their number.
     values: Range<usize>,
@@ -57,7 +57,7 @@ struct Member {
 const USUALLY_AT_MOST: usize = 10;
 const BYTES_USUALLY_AT_MOST: usize = 2 * 1024;
 
-impl Members {
+impl BatchStatements {
     fn new(session: &Session, kind: BatchType) -> Self {
         let mut batch = Batch::new(kind);
         batch.set_consistency(WRITE_CONSISTENCY);
@@ -68,7 +68,7 @@ impl Members {
     /// statement, which are the last ones.
     fn push(
         &mut self,
-        core: &Core,
+        untyped: &UntypedStatement,
         values: &impl SerializeRow,
         conditional: bool,
         refuses: impl FnOnce(&Self, SerializedView<'_>) -> Result<(), Error>,
@@ -79,22 +79,27 @@ impl Members {
             self.values.reserve(BYTES_USUALLY_AT_MOST);
         }
         let start = self.values.len();
-        let appended = core.append_values(values, &mut self.values).and_then(|count| {
-            refuses(self, SerializedView::of(self.values.get(start..).unwrap_or_default(), count)).map(|()| count)
+        let appended = untyped.append_values(values, &mut self.values).and_then(|count| {
+            refuses(self, SerializedView::new(self.values.get(start..).unwrap_or_default(), count)).map(|()| count)
         });
         let count = appended.inspect_err(|_| self.values.truncate(start))?;
-        self.batch.append_statement(core.prepared.clone());
-        self.of.push(Member { call: Arc::clone(&core.call), values: start..self.values.len(), count, conditional });
+        self.batch.append_statement(untyped.prepared.clone());
+        self.of.push(BatchEntry {
+            call: Arc::clone(&untyped.call),
+            values: start..self.values.len(),
+            count,
+            conditional,
+        });
         Ok(())
     }
 
-    fn cells(&self, member: &Member) -> SerializedView<'_> {
+    fn cells(&self, member: &BatchEntry) -> SerializedView<'_> {
         member.cells(&self.values)
     }
 
     fn kind(&self) -> BatchLabel {
-        let is_repeatable = self.of.iter().all(|member| member.call.is_repeatable() && !member.conditional);
-        BatchLabel { is_logged: self.batch.get_type() != BatchType::Unlogged, statements: self.of.len(), is_repeatable }
+        let is_idempotent = self.of.iter().all(|member| member.call.is_idempotent() && !member.conditional);
+        BatchLabel { is_logged: self.batch.get_type() != BatchType::Unlogged, statements: self.of.len(), is_idempotent }
     }
 
     fn attempted(&self) -> String {
@@ -121,41 +126,48 @@ impl Members {
     }
 
     /// The rate limiters of all tables of the batch, each once.
-    fn paces(&self) -> TableLimiters {
+    fn rate_limiters(&self) -> TableLimiters {
         let Some((first, others)) = self.of.split_first() else { return Arc::default() };
-        if others.iter().all(|member| Arc::ptr_eq(&member.call.paces, &first.call.paces)) {
-            return Arc::clone(&first.call.paces);
+        if others.iter().all(|member| Arc::ptr_eq(&member.call.rate_limiters, &first.call.rate_limiters)) {
+            return Arc::clone(&first.call.rate_limiters);
         }
-        let mut paces: Vec<&Arc<Pace>> = Vec::new();
-        for pace in self.of.iter().flat_map(|member| &*member.call.paces) {
-            if !paces.iter().any(|known| Arc::ptr_eq(known, pace)) {
-                paces.push(pace);
+        let mut rate_limiters: Vec<&Arc<RateLimiter>> = Vec::new();
+        for pace in self.of.iter().flat_map(|member| &*member.call.rate_limiters) {
+            if !rate_limiters.iter().any(|known| Arc::ptr_eq(known, pace)) {
+                rate_limiters.push(pace);
             }
         }
-        paces.into_iter().map(Arc::clone).collect()
+        rate_limiters.into_iter().map(Arc::clone).collect()
     }
 
     async fn send(&mut self) -> Result<(QueryResult, Arc<StatementInfo>), Error> {
-        let (about, meters) = self.session.statements().kinds().of(self.kind(), self.options.tag.clone());
+        let (info, metrics) = self.session.statements().kinds().of(self.kind(), self.options.tag.clone());
         let (session, options) = (self.session.without_keyspace(), self.options.clone());
-        let call = Call { session, about, options, paces: self.paces(), meters, named_columns: OnceLock::new() };
+        let call = Call {
+            session,
+            info,
+            options,
+            rate_limiters: self.rate_limiters(),
+            metrics,
+            named_columns: OnceLock::new(),
+        };
         // Each row costs whole units, and twice as many in a logged batch (DG:batchStatements).
         let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
         let bytes = rows.sum::<usize>() * if self.batch.get_type() == BatchType::Logged { 2 } else { 1 };
-        let values = MemberValues { members: &self.of, bytes: &self.values };
+        let values = BatchEntryValues { members: &self.of, bytes: &self.values };
         let answer = execute::batch(&call, &mut self.batch, &values, bytes).await?;
-        Ok((answer, call.about))
+        Ok((answer, call.info))
     }
 }
 
-impl Member {
+impl BatchEntry {
     fn cells<'b>(&self, values: &'b [u8]) -> SerializedView<'b> {
-        SerializedView::of(values.get(self.values.clone()).unwrap_or_default(), self.count)
+        SerializedView::new(values.get(self.values.clone()).unwrap_or_default(), self.count)
     }
 }
 
 // Leaves out the values and the statements, because a text may contain literals.
-impl fmt::Debug for Members {
+impl fmt::Debug for BatchStatements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Members")
             .field("kind", &self.batch.get_type())
@@ -166,7 +178,7 @@ impl fmt::Debug for Members {
 }
 
 /// Implements the methods that all kinds of batches share.
-macro_rules! members_of {
+macro_rules! batch_methods {
     ($batch:ident $(<$parameter:ident>)?) => {
         impl $(<$parameter>)? $batch $(<$parameter>)? {
             /// The number of statements in the batch.
@@ -191,4 +203,4 @@ macro_rules! members_of {
     };
 }
 
-use members_of;
+use batch_methods;

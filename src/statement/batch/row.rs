@@ -8,12 +8,12 @@ use keyspaces_cql::statement::{Term, TermKind};
 use super::{Key, key};
 use crate::Session;
 use crate::statement::info::StatementInfo;
+use crate::statement::modification::ModifiedColumns;
 use crate::statement::serialized::SerializedView;
-use crate::statement::touched::Touched;
 
 /// The row that a statement writes.
 #[derive(Debug)]
-pub(super) struct TouchedRow {
+pub(super) struct ModifiedRow {
     table: String,
     /// The values of the partition key and (in `clustering`) of the clustering columns; `None` if they are not known.
     partition: Option<Vec<KeyValue>>,
@@ -32,17 +32,17 @@ pub(super) enum KeyValue {
     Literal(String),
 }
 
-impl TouchedRow {
+impl ModifiedRow {
     /// Identifies the row. `None` if the text cannot be parsed or the table's key is not known; then the server checks.
-    pub(super) async fn of(session: &Session, about: &StatementInfo, cells: SerializedView<'_>) -> Option<Self> {
-        let tree = about.tree()?;
+    pub(super) async fn of(session: &Session, info: &StatementInfo, cells: SerializedView<'_>) -> Option<Self> {
+        let tree = info.tree()?;
         let table = tree.tables().into_iter().next()?.clone();
         let key = key::of(session, &table.keyspace.as_ref()?.text, &table.name.text).await?;
         Self::by(tree, cells, &key)
     }
 
     pub(super) fn by(tree: &Statement, cells: SerializedView<'_>, key: &Arc<Key>) -> Option<Self> {
-        let touched = Touched::by(tree)?;
+        let touched = ModifiedColumns::by(tree)?;
         let values = |columns: &[String]| {
             let pinned = |column: &String| touched.pins.iter().find(|(name, _)| name == column);
             columns.iter().map(|column| pinned(column).and_then(|(_, term)| value(tree, cells, term))).collect()

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::key::Key;
-use super::row::TouchedRow;
+use super::row::ModifiedRow;
 use crate::statement::serialized::SerializedView;
 
 /// `readings(sensor, day, at, seq static, value, PRIMARY KEY ((sensor, day), at))`
@@ -13,14 +13,14 @@ fn key() -> Arc<Key> {
     })
 }
 
-fn row(text: &str, values: &[&[u8]]) -> TouchedRow {
+fn row(text: &str, values: &[&[u8]]) -> ModifiedRow {
     let mut bytes = Vec::new();
     for value in values {
         bytes.extend_from_slice(&u32::try_from(value.len()).expect("short").to_be_bytes());
         bytes.extend_from_slice(value);
     }
     let statement = keyspaces_cql::parse(text).expect("it is CQL");
-    TouchedRow::by(&statement, SerializedView::of(&bytes, values.len()), &key()).expect("it modifies")
+    ModifiedRow::by(&statement, SerializedView::new(&bytes, values.len()), &key()).expect("it modifies")
 }
 
 const INSERT: &str = "INSERT INTO ks.readings (value, sensor, day, at) VALUES (?, ?, ?, ?)";

@@ -1,8 +1,8 @@
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::BatchType;
 
-use super::{Members, members_of};
-use crate::statement::{Core, Write};
+use super::{BatchStatements, batch_methods};
+use crate::statement::{UntypedStatement, Write};
 use crate::{Error, Session, Values};
 
 /// The most statements of an unlogged batch (DG:quotas).
@@ -29,13 +29,13 @@ const MOST_STATEMENTS: usize = 30;
 /// ```
 #[derive(Debug)]
 pub struct UnloggedBatch {
-    members: Members,
+    members: BatchStatements,
 }
 
 impl UnloggedBatch {
     /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
-        Self { members: Members::new(session, BatchType::Unlogged) }
+        Self { members: BatchStatements::new(session, BatchType::Unlogged) }
     }
 
     /// Adds a write.
@@ -45,7 +45,7 @@ impl UnloggedBatch {
     /// The errors of [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the 31st
     /// statement. The batch remains unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
-        self.members.push(&write.core, values.values(), false, |members, _| {
+        self.members.push(&write.untyped, values.values(), false, |members, _| {
             if members.of.len() < MOST_STATEMENTS {
                 return Ok(());
             }
@@ -69,9 +69,9 @@ impl UnloggedBatch {
         if self.is_empty() {
             return Ok(());
         }
-        let (answer, about) = self.members.send().await?;
-        Core::expect_no_rows(&about, answer)
+        let (answer, info) = self.members.send().await?;
+        UntypedStatement::expect_no_rows(&info, answer)
     }
 }
 
-members_of!(UnloggedBatch);
+batch_methods!(UnloggedBatch);

@@ -7,20 +7,20 @@ use scylla::serialize::batch::{BatchValues, BatchValuesIterator};
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::RowWriter;
 
-use super::Member;
+use super::BatchEntry;
 
-pub(super) struct MemberValues<'m> {
-    pub(super) members: &'m [Member],
+pub(super) struct BatchEntryValues<'m> {
+    pub(super) members: &'m [BatchEntry],
     /// The values of all members.
     pub(super) bytes: &'m [u8],
 }
 
 pub(super) struct Iter<'m> {
-    members: slice::Iter<'m, Member>,
+    members: slice::Iter<'m, BatchEntry>,
     bytes: &'m [u8],
 }
 
-impl BatchValues for MemberValues<'_> {
+impl BatchValues for BatchEntryValues<'_> {
     type BatchValuesIter<'r>
         = Iter<'r>
     where

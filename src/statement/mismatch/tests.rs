@@ -16,11 +16,11 @@ fn bound(values: &impl SerializeRow) -> String {
     let error = values
         .serialize(&RowSerializationContext::from_specs(&columns()), &mut RowWriter::new(&mut Vec::new()))
         .expect_err("these values do not fit");
-    of_values(&error).into_owned()
+    explain_values(&error).into_owned()
 }
 
 fn checked<R: for<'a, 'b> DeserializeRow<'a, 'b>>() -> String {
-    of_columns(&R::type_check(&columns()).expect_err("this row type does not fit")).into_owned()
+    explain_columns(&R::type_check(&columns()).expect_err("this row type does not fit")).into_owned()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_null_without_an_option_is_told_with_the_option_that_it_takes() {
     let cells = ColumnIterator::new(&columns, FrameSlice::new_borrowed(&row));
     let error = <(i32, String)>::deserialize(cells).expect_err("the name is null");
     assert_eq!(
-        of_row(&error),
+        explain_row(&error),
         "the column name (text) is null in a row, and String has no room for that: read it as Option<String>"
     );
 }

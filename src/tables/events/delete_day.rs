@@ -40,8 +40,8 @@ impl DeleteDay {
     }
 
     /// How long to wait until the day is empty, a year at most. Default: 5 minutes.
-    pub fn within(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline.min(crate::session::LONGEST_TIMEOUT);
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline.min(crate::session::MAX_TIMEOUT);
         self
     }
 

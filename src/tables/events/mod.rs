@@ -226,14 +226,14 @@ impl Events {
     ///
     /// ```no_run
     /// # async fn run(events: keyspaces::tables::Events, date: chrono::NaiveDate) -> Result<(), keyspaces::Error> {
-    /// events.delete_day("device-001", date).within(std::time::Duration::from_secs(60)).await?;
+    /// events.delete_day("device-001", date).with_deadline(std::time::Duration::from_secs(60)).await?;
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
     /// As [`insert`](Self::insert), and [`Timeout`](ErrorKind::Timeout) if the day is not empty within the deadline, 5 minutes
-    /// unless [`within`](DeleteDay::within) says otherwise.
+    /// unless [`with_deadline`](DeleteDay::with_deadline) says otherwise.
     pub fn delete_day(&self, device_id: &str, date: NaiveDate) -> DeleteDay {
         DeleteDay::new(Arc::clone(&self.table), self.table.device("DELETE FROM", device_id), date)
     }

@@ -68,7 +68,7 @@ impl EventStatements {
         let sample = Event::new("", DateTime::UNIX_EPOCH, "", "");
         let partition = Partition { device: "".into(), date: sample.date(), shard: 0 };
         // Other than of a tuple, its type does not tell.
-        insert.core.check_sample(&ColumnValues::of_event(&partition, &sample))?;
+        insert.untyped.check_sample(&ColumnValues::of_event(&partition, &sample))?;
         let (get, times, newest_first, oldest_first, newest_first_of_type, oldest_first_of_type) = reads?;
         let statements = Self {
             insert,
@@ -167,6 +167,6 @@ impl EventStatements {
     }
 
     fn call(&self) -> &Call {
-        &self.newest_first.core.call
+        &self.newest_first.untyped.call
     }
 }

@@ -229,7 +229,7 @@ impl Stage<'_> {
         let text = format!("ALTER TABLE {table} ADD extra {type_of}");
         let mut last = None;
         for _ in 0..20 {
-            match self.session.define(&text).within(Duration::from_secs(10)).await {
+            match self.session.define(&text).with_deadline(Duration::from_secs(10)).await {
                 Ok(()) => return,
                 // Refused: an earlier try was carried out.
                 Err(error) if last.is_some() && error.is_refused() => return,

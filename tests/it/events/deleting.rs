@@ -64,7 +64,8 @@ async fn a_day_that_is_written_to_all_the_time_is_not_empty_at_the_deadline() {
             write(index).await;
         }
     };
-    let deleting = async { events.delete_day(&device, date("2026-11-22")).within(Duration::from_millis(700)).await };
+    let deleting =
+        async { events.delete_day(&device, date("2026-11-22")).with_deadline(Duration::from_millis(700)).await };
     let error = tokio::select! {
         () = writing => unreachable!("it never ends"),
         deleted = deleting => deleted.unwrap_err(),

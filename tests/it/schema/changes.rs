@@ -34,7 +34,7 @@ async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told(
 #[tokio::test]
 async fn a_change_that_may_take_for_ever_is_made() {
     let session = session().await;
-    session.schema().create_keyspace(&KeyspaceDefinition::new(name())).within(Duration::MAX).await.unwrap();
+    session.schema().create_keyspace(&KeyspaceDefinition::new(name())).with_deadline(Duration::MAX).await.unwrap();
 }
 
 #[tokio::test]
@@ -106,7 +106,8 @@ async fn what_is_being_made_is_waited_for_by_whoever_asks() {
     let (told, ()) = tokio::try_join!(created, again.wait_for_tables([("ks", "t")]).into_future()).unwrap();
     assert!(told.iter().any(|progress| progress.status == Some(TableStatus::Creating)), "{told:?}");
     second.execute("INSERT INTO ks.t (id) VALUES (1)", ()).await.unwrap();
-    let late = first.schema().create_table(&table("ks", "u").build().unwrap()).within(Duration::from_millis(50)).await;
+    let late =
+        first.schema().create_table(&table("ks", "u").build().unwrap()).with_deadline(Duration::from_millis(50)).await;
     let late = late.unwrap_err();
     assert_eq!(
         late.to_string(),

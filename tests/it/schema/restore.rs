@@ -134,7 +134,7 @@ async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
     let said: Vec<_> = refused.iter().map(|error| (error.kind(), error.server_message())).collect();
     assert_eq!(said, [(ErrorKind::Refused, Some("keyspaces-local: 4 tables are being restored (DG:quotas)"))]);
 
-    let soon = schema.restore_table("ks", "t").into("ks", "late").within(Duration::from_secs(1));
+    let soon = schema.restore_table("ks", "t").into("ks", "late").with_deadline(Duration::from_secs(1));
     assert_eq!(
         soon.await.unwrap_err().to_string(),
         "RESTORE TABLE ks.late failed: not carried out within 1s. The service goes on with it: look at its status in \

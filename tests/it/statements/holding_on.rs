@@ -66,7 +66,7 @@ async fn an_increment_is_counted_once_at_most_and_its_caller_knows_which_are_not
 
     let fault = Fault::new(Effect::throttled_write()).kind(Kind::Execute).containing(format!("UPDATE {hits}"));
     let fault = local.faults().inject(fault.times(2));
-    hit.repeat_when_throttled().with_deadline(Duration::from_secs(60)).execute((Counter(1), "/")).await.unwrap();
+    hit.retry_when_throttled().with_deadline(Duration::from_secs(60)).execute((Counter(1), "/")).await.unwrap();
     assert_eq!(local.faults().struck(fault), 2);
     local.faults().withdraw(fault);
     assert_eq!(read.one(("/",)).await.unwrap(), Some((Counter(n + 1),)));

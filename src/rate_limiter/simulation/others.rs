@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::pace::admission::{Admission, Answered};
-use crate::pace::allowance::Allowance;
-use crate::pace::queue::{Ask, Reply};
-use crate::pace::rate::TokenBucket;
+use crate::rate_limiter::admission::{Admission, Answered};
+use crate::rate_limiter::allowance::Allowance;
+use crate::rate_limiter::queue::{Ask, Reply};
+use crate::rate_limiter::token_bucket::TokenBucket;
 
 /// Which calls are served under overload, and which are refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,7 +5,7 @@ use keyspaces_cql::statement::{InsertContent, Target, Term};
 
 /// The columns that a modification sets, and the columns that its WHERE fixes to one value.
 #[derive(Debug)]
-pub(super) struct Touched<'t> {
+pub(super) struct ModifiedColumns<'t> {
     pub(super) sets: Vec<&'t str>,
     /// The fixed columns with their values; an INSERT fixes the columns that it sets.
     pub(super) pins: Vec<(&'t str, &'t Term)>,
@@ -14,7 +14,7 @@ pub(super) struct Touched<'t> {
     pub(super) deletes_rows: bool,
 }
 
-impl<'t> Touched<'t> {
+impl<'t> ModifiedColumns<'t> {
     pub(super) fn by(statement: &'t Statement) -> Option<Self> {
         let relations = match statement {
             Statement::Insert(insert) => {
@@ -53,7 +53,7 @@ mod tests {
     fn what_a_modification_touches_is_read_from_its_text() {
         let touched = |text: &str| {
             let statement = keyspaces_cql::parse(text).expect("it is CQL");
-            let it = Touched::by(&statement).expect("a modification");
+            let it = ModifiedColumns::by(&statement).expect("a modification");
             let pins: Vec<_> = it.pins.iter().map(|(column, _)| *column).collect();
             (it.sets.join(" "), pins.join(" "), it.ranges, it.deletes_rows)
         };

@@ -8,13 +8,13 @@ const RECENT: Duration = Duration::from_secs(2);
 
 /// The smoothed time and deviation of recent answers, computed as TCP computes its retransmission timeout (RFC 6298).
 #[derive(Debug, Default)]
-pub(super) struct AnswerTime {
+pub(super) struct LatencyEstimate {
     smoothed: Duration,
     deviation: Duration,
     last: Duration,
 }
 
-impl AnswerTime {
+impl LatencyEstimate {
     pub(super) fn add(&mut self, took: Duration, now: Duration) {
         self.last = self.last.max(now);
         if self.smoothed.is_zero() {

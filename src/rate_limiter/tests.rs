@@ -39,7 +39,7 @@ impl TestTable {
 #[tokio::test(start_paused = true)]
 async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
     let began = Instant::now();
-    let pace = Arc::new(Pace::default());
+    let pace = Arc::new(RateLimiter::default());
     let table = Arc::new(Mutex::new(TestTable { units: 0.0, filled: began }));
     let callers = (0..64).map(|_| {
         let (pace, table) = (Arc::clone(&pace), Arc::clone(&table));
@@ -72,7 +72,7 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
 
 /// Runs 1,024 callers against a table of 2,000 units per second with one second's units saved up. Returns the share of the
 /// capacity that they use from second 5 to 20, and the attempts per acknowledged request from the beginning.
-async fn shares(pace: Arc<Pace>) -> (f64, f64) {
+async fn shares(pace: Arc<RateLimiter>) -> (f64, f64) {
     const CAPACITY: f64 = 2_000.0;
     let began = Instant::now();
     let table = Arc::new(Mutex::new(TestTable { units: CAPACITY, filled: began }));
@@ -106,7 +106,7 @@ async fn shares(pace: Arc<Pace>) -> (f64, f64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_whose_capacity_is_known_is_hardly_throttled_to_find_it_out() {
-    let pace = Arc::new(Pace::default());
+    let pace = Arc::new(RateLimiter::default());
     pace.expect(NonZeroU32::new(2_000).unwrap(), Duration::ZERO);
     let (share, attempts) = shares(pace).await;
     assert!(share >= 0.98 && attempts <= 1.05, "{share} of the capacity, {attempts} attempts");
@@ -115,7 +115,7 @@ async fn a_table_whose_capacity_is_known_is_hardly_throttled_to_find_it_out() {
 #[tokio::test(start_paused = true)]
 async fn a_table_that_was_never_throttled_is_free_and_one_that_was_is_free_again_after_a_while() {
     let began = Instant::now();
-    let pace = Arc::new(Pace::default());
+    let pace = Arc::new(RateLimiter::default());
     assert!(pace.is_free() && pace.turn(units(1.0), began).now_or_never().is_some());
     for _ in 0..1_000 {
         pace.acknowledged(1.0, None, Duration::ZERO, || Duration::ZERO);
@@ -132,8 +132,8 @@ async fn a_table_that_was_never_throttled_is_free_and_one_that_was_is_free_again
 }
 
 /// A limiter whose first request was throttled, so that it starts at ten units per second.
-fn throttled_at_once() -> Arc<Pace> {
-    let pace = Arc::new(Pace::default());
+fn throttled_at_once() -> Arc<RateLimiter> {
+    let pace = Arc::new(RateLimiter::default());
     pace.throttled(1.0, None, Duration::ZERO, Duration::ZERO);
     pace
 }
@@ -230,28 +230,28 @@ fn a_turn_is_given_although_the_runtime_that_gave_turns_has_ended() {
 
 #[test]
 fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
-    let paces = RateLimiters::default();
+    let rate_limiters = RateLimiters::default();
     let of = |text: &str| {
-        let about = StatementInfo::of_text(text);
-        paces.of(&about)
+        let info = StatementInfo::of_text(text);
+        rate_limiters.of(&info)
     };
     let read = of("SELECT a FROM ks.t WHERE a = ?");
     let write = of("INSERT INTO ks.t (a) VALUES (?)");
     assert!(Arc::ptr_eq(&read[0], &of("SELECT b FROM ks.t WHERE a = ?")[0]));
     assert!(!Arc::ptr_eq(&read[0], &write[0]));
     assert!(!Arc::ptr_eq(&write[0], &of("INSERT INTO ks.u (a) VALUES (?)")[0]));
-    assert!(paces.of(&StatementInfo::unread("FROB ks.t")).is_empty());
+    assert!(rate_limiters.of(&StatementInfo::unparsed("FROB ks.t")).is_empty());
     let definition = StatementInfo::of_definition("ALTER TABLE ks.t ADD b int");
-    assert!(paces.of(&definition).is_empty(), "a definition waits for no statement");
+    assert!(rate_limiters.of(&definition).is_empty(), "a definition waits for no statement");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limited_table_is_used_for_so_many_units_a_second_and_what_is_owed_is_made_up_for() {
     let began = Instant::now();
     let limit = TableLimit::none().write_units(NonZeroU32::new(100).unwrap());
-    let paces = RateLimiters::new(HashMap::from([("ks.t".to_owned(), limit)]));
-    let write = Arc::clone(&paces.of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"))[0]);
-    assert!(paces.of(&StatementInfo::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_free());
+    let rate_limiters = RateLimiters::new(HashMap::from([("ks.t".to_owned(), limit)]));
+    let write = Arc::clone(&rate_limiters.of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"))[0]);
+    assert!(rate_limiters.of(&StatementInfo::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_free());
     // One second's units are available at once, and more are added as time passes.
     for _ in 0..150 {
         write.turn(units(2.0), began).await.unwrap();

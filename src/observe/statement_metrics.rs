@@ -11,7 +11,7 @@ use crate::statement::StatementInfo;
 
 /// The metrics of one statement, to the recorder that there was when it was made.
 #[derive(Clone)]
-pub(crate) struct Meters(Arc<Inner>);
+pub(crate) struct StatementMetrics(Arc<Inner>);
 
 struct Inner {
     labels: Vec<Label>,
@@ -24,12 +24,12 @@ struct Inner {
 }
 
 /// A call that is under way, until it is dropped.
-pub(crate) struct Running {
-    meters: Meters,
+pub(crate) struct RunningCall {
+    metrics: StatementMetrics,
     began: Instant,
 }
 
-impl Meters {
+impl StatementMetrics {
     /// Tells the recorder that there is now what each metric is.
     pub(crate) fn describe() {
         describe_counter!("keyspaces.calls", Unit::Count, "Calls; for a stream, pages");
@@ -47,17 +47,17 @@ impl Meters {
     }
 
     /// The number of series is that of the statements in a program's text: no label has a value, a size or a text in it.
-    pub(crate) fn of(about: &StatementInfo, tag: Option<&str>) -> Self {
+    pub(crate) fn of(info: &StatementInfo, tag: Option<&str>) -> Self {
         let mut labels =
-            vec![Label::new("db.system.name", "cassandra"), Label::new("db.query.summary", about.summary().to_owned())];
-        labels.push(Label::new("db.operation.name", about.operation()));
+            vec![Label::new("db.system.name", "cassandra"), Label::new("db.query.summary", info.summary().to_owned())];
+        labels.push(Label::new("db.operation.name", info.operation()));
         if let Some(tag) = tag {
             labels.push(Label::new("tag", tag.to_owned()));
         }
-        if let Some(keyspace) = about.keyspace() {
+        if let Some(keyspace) = info.keyspace() {
             labels.push(Label::new("db.namespace", keyspace.to_owned()));
         }
-        if let Some((_, table)) = about.table() {
+        if let Some((_, table)) = info.table() {
             labels.push(Label::new("db.collection.name", table.to_owned()));
         }
         Self(Arc::new(Inner {
@@ -71,10 +71,10 @@ impl Meters {
         }))
     }
 
-    pub(crate) fn begin(&self) -> Running {
+    pub(crate) fn begin(&self) -> RunningCall {
         self.0.calls.increment(1);
         self.0.in_flight.increment(1);
-        Running { meters: self.clone(), began: Instant::now() }
+        RunningCall { metrics: self.clone(), began: Instant::now() }
     }
 
     pub(crate) fn attempt(&self) {
@@ -103,14 +103,14 @@ impl Meters {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCall {
     fn drop(&mut self) {
-        self.meters.0.in_flight.decrement(1);
-        self.meters.0.duration.record(self.began.elapsed());
+        self.metrics.0.in_flight.decrement(1);
+        self.metrics.0.duration.record(self.began.elapsed());
     }
 }
 
-impl std::fmt::Debug for Meters {
+impl std::fmt::Debug for StatementMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Meters").field(&self.0.labels).finish()
     }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn limits(in_flight: usize) -> Limits {
-    Limits {
+fn limits(in_flight: usize) -> PeerLimits {
+    PeerLimits {
         connections: NonZeroUsize::new(3).unwrap(),
         requests_per_second: NonZeroU32::new(2_700),
         in_flight: NonZeroUsize::new(in_flight).unwrap(),
@@ -21,17 +21,18 @@ fn seen(number: u8, is_connected: bool) -> PeerState {
 }
 
 /// A limiter with `peers` peers, all of whose connections are open.
-async fn limiter(peers: u8, limits: Limits) -> Limiter {
-    let limiter = Limiter::new(limits, Instant::now());
-    limiter.look((1..=peers).map(|number| seen(number, true)), limiter.began.elapsed());
-    tokio::time::advance(REFILLS_WITHIN).await;
-    limiter
+async fn peer_limiter(peers: u8, limits: PeerLimits) -> PeerLimiter {
+    let peer_limiter = PeerLimiter::new(limits, Instant::now());
+    peer_limiter.update((1..=peers).map(|number| seen(number, true)), peer_limiter.began.elapsed());
+    tokio::time::advance(POOL_REFILL_TIME).await;
+    peer_limiter
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_of_the_peer_with_the_least_in_flight() {
-    let limiter = limiter(3, limits(512)).await;
-    let mut permits: Vec<_> = (0..30).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let peer_limiter = peer_limiter(3, limits(512)).await;
+    let mut permits: Vec<_> =
+        (0..30).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
     let mut each = HashMap::new();
     for permit in &permits {
         *each.entry(permit.peer().address()).or_insert(0) += 1;
@@ -39,32 +40,32 @@ async fn a_permit_is_of_the_peer_with_the_least_in_flight() {
     assert!(each.values().all(|count| *count == 10), "{each:?}");
     let freed = permits[0].peer().address();
     permits.retain(|permit| permit.peer().address() != freed);
-    assert_eq!(limiter.permit_at_once(None, limiter.began.elapsed()).unwrap().peer().address(), freed);
+    assert_eq!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap().peer().address(), freed);
     drop(permits);
-    assert_eq!(limiter.in_flight(), 0);
+    assert_eq!(peer_limiter.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_goes_to_another_peer_where_there_is_one() {
-    let limiter = limiter(2, limits(512)).await;
-    let first = limiter.permit_at_once(None, limiter.began.elapsed()).unwrap();
+    let peer_limiter = peer_limiter(2, limits(512)).await;
+    let first = peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap();
     for _ in 0..10 {
-        let other = limiter.permit_at_once(Some(first.peer()), limiter.began.elapsed()).unwrap();
+        let other = peer_limiter.permit_at_once(Some(first.peer()), peer_limiter.began.elapsed()).unwrap();
         assert_ne!(other.peer().address(), first.peer().address());
     }
-    limiter.look([seen(1, true), seen(2, false)].into_iter(), limiter.began.elapsed());
-    let only = limiter.permit_at_once(None, limiter.began.elapsed()).unwrap();
-    let again = limiter.permit_at_once(Some(only.peer()), limiter.began.elapsed()).unwrap();
+    peer_limiter.update([seen(1, true), seen(2, false)].into_iter(), peer_limiter.began.elapsed());
+    let only = peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap();
+    let again = peer_limiter.permit_at_once(Some(only.peer()), peer_limiter.began.elapsed()).unwrap();
     assert_eq!(again.peer().address(), only.peer().address());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_gets_no_more_in_a_second_than_its_connections_bear() {
-    let limiter = limiter(1, limits(512)).await;
+    let peer_limiter = peer_limiter(1, limits(512)).await;
     let began = Instant::now();
     let mut sent = 0;
     while began.elapsed() < Duration::from_secs(3) {
-        drop(permit(&limiter, None).await.unwrap());
+        drop(permit(&peer_limiter, None).await.unwrap());
         sent += 1;
     }
     let most = 3 * 3 * 2_700 + 3 * 27 + 1;
@@ -73,118 +74,125 @@ async fn a_peer_gets_no_more_in_a_second_than_its_connections_bear() {
 
 #[tokio::test(start_paused = true)]
 async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
-    let limiter = Limiter::new(limits(10), Instant::now());
-    limiter.look([seen(1, true)].into_iter(), limiter.began.elapsed());
+    let peer_limiter = PeerLimiter::new(limits(10), Instant::now());
+    peer_limiter.update([seen(1, true)].into_iter(), peer_limiter.began.elapsed());
     let most = || {
-        let permits = std::iter::from_fn(|| limiter.permit_at_once(None, limiter.began.elapsed())).collect::<Vec<_>>();
+        let permits =
+            std::iter::from_fn(|| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed())).collect::<Vec<_>>();
         let count = permits.len();
         (permits, count)
     };
     assert_eq!(most().1, 10);
-    tokio::time::advance(REFILLS_WITHIN).await;
+    tokio::time::advance(POOL_REFILL_TIME).await;
     let (permits, count) = most();
     assert_eq!(count, 30);
-    permits[0].lost_a_connection(limiter.began.elapsed());
+    permits[0].lost_a_connection(peer_limiter.began.elapsed());
     drop(permits);
     assert_eq!(most().1, 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_served_in_turn_and_nobody_passes() {
-    let limiter = limiter(1, limits(1)).await;
-    let mut held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    let mut first = Box::pin(permit(&limiter, None));
-    let mut second = Box::pin(permit(&limiter, None));
+    let peer_limiter = peer_limiter(1, limits(1)).await;
+    let mut held: Vec<_> =
+        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
+    let mut first = Box::pin(permit(&peer_limiter, None));
+    let mut second = Box::pin(permit(&peer_limiter, None));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     held.pop();
-    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none(), "two are before it");
+    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_none(), "two are before it");
     assert!(second.as_mut().now_or_never().is_none(), "it is the second");
     let first = first.await.unwrap();
     held.pop();
-    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none(), "it is handed to the second");
+    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_none(), "it is handed to the second");
     let second = second.await.unwrap();
     drop((first, second, held));
-    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_some());
-    assert_eq!(limiter.in_flight(), 0);
+    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_some());
+    assert_eq!(peer_limiter.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_waiting_holds_up_nobody() {
-    let limiter = limiter(1, limits(1)).await;
-    let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    let mut first = Box::pin(permit(&limiter, None));
-    let mut second = Box::pin(permit(&limiter, None));
+    let peer_limiter = peer_limiter(1, limits(1)).await;
+    let held: Vec<_> =
+        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
+    let mut first = Box::pin(permit(&peer_limiter, None));
+    let mut second = Box::pin(permit(&peer_limiter, None));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     drop(first);
     drop(held);
     let _second = second.await.unwrap();
-    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_some());
+    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn when_full_it_fails_if_told_to() {
-    let limiter = limiter(1, Limits { when_full: WhenFull::Fail, ..limits(1) }).await;
-    let _held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    assert_eq!(permit(&limiter, None).await.unwrap_err(), NoPermit::Full);
+    let peer_limiter = peer_limiter(1, PeerLimits { when_full: WhenFull::Fail, ..limits(1) }).await;
+    let _held: Vec<_> =
+        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
+    assert_eq!(permit(&peer_limiter, None).await.unwrap_err(), NoPermit::Full);
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
-    let limiter = Limiter::new(limits(1), Instant::now());
-    let mut waiting = Box::pin(permit(&limiter, None));
+    let peer_limiter = PeerLimiter::new(limits(1), Instant::now());
+    let mut waiting = Box::pin(permit(&peer_limiter, None));
     assert!(waiting.as_mut().now_or_never().is_none());
-    limiter.look([seen(1, false)].into_iter(), limiter.began.elapsed());
+    peer_limiter.update([seen(1, false)].into_iter(), peer_limiter.began.elapsed());
     waiting.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_does_not_collect_its_permit_holds_up_nobody() {
-    let limiter = limiter(1, limits(1)).await;
-    let held: Vec<_> = (0..3).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
-    let mut paused: Vec<_> = (0..10).map(|_| Box::pin(permit(&limiter, None))).collect();
+    let peer_limiter = peer_limiter(1, limits(1)).await;
+    let held: Vec<_> =
+        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
+    let mut paused: Vec<_> = (0..10).map(|_| Box::pin(permit(&peer_limiter, None))).collect();
     assert!(paused.iter_mut().all(|permit| permit.as_mut().now_or_never().is_none()));
     drop(held);
     let began = Instant::now();
-    drop(permit(&limiter, None).await.unwrap());
+    drop(permit(&peer_limiter, None).await.unwrap());
     // Three callers at a time lose the permits they did not collect.
     assert!(began.elapsed() <= queue::COLLECT_WITHIN * 4, "{:?}", began.elapsed());
     for permit in paused {
         drop(permit.await.unwrap());
     }
-    assert_eq!(limiter.in_flight(), 0);
+    assert_eq!(peer_limiter.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it_in_the_end() {
-    let limiter = limiter(2, limits(1)).await;
-    let held: Vec<_> = (0..6).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let peer_limiter = peer_limiter(2, limits(1)).await;
+    let held: Vec<_> =
+        (0..6).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
     let (free, full): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|permit| permit.peer().address() == seen(1, true).address);
     let avoided = Arc::clone(free[0].peer());
     drop(free);
     let began = Instant::now();
-    let mut repeat = Box::pin(permit(&limiter, Some(&avoided)));
+    let mut repeat = Box::pin(permit(&peer_limiter, Some(&avoided)));
     assert!(repeat.as_mut().now_or_never().is_none());
-    let other = permit(&limiter, None).await.unwrap();
+    let other = permit(&peer_limiter, None).await.unwrap();
     assert_eq!((other.peer().address(), began.elapsed()), (avoided.address(), Duration::ZERO));
     assert_eq!(repeat.await.unwrap().peer().address(), avoided.address());
-    assert!(began.elapsed() <= LOOK_INTERVAL * 2);
+    assert!(began.elapsed() <= REFRESH_INTERVAL * 2);
     drop(full);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_gets_another_address_keeps_what_is_in_flight() {
-    let limiter = limiter(1, limits(1)).await;
-    let held: Vec<_> = (0..2).map(|_| limiter.permit_at_once(None, limiter.began.elapsed()).unwrap()).collect();
+    let peer_limiter = peer_limiter(1, limits(1)).await;
+    let held: Vec<_> =
+        (0..2).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
     let moved = PeerState { address: seen(2, true).address, ..seen(1, true) };
-    limiter.look([moved].into_iter(), limiter.began.elapsed());
-    tokio::time::advance(REFILLS_WITHIN).await;
-    assert_eq!(limiter.in_flight(), 2);
-    let third = limiter.permit_at_once(None, limiter.began.elapsed()).unwrap();
+    peer_limiter.update([moved].into_iter(), peer_limiter.began.elapsed());
+    tokio::time::advance(POOL_REFILL_TIME).await;
+    assert_eq!(peer_limiter.in_flight(), 2);
+    let third = peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap();
     assert_eq!(third.peer().address(), seen(2, true).address);
-    assert!(limiter.permit_at_once(None, limiter.began.elapsed()).is_none());
+    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_none());
     drop((held, third));
-    assert_eq!(limiter.in_flight(), 0);
+    assert_eq!(peer_limiter.in_flight(), 0);
 }
 
 /// A step of the property test, applied to one of the callers.
@@ -215,14 +223,14 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let limiter = limiter(peers, limits(1)).await;
+            let peer_limiter = peer_limiter(peers, limits(1)).await;
             let (mut callers, mut held) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
                     CallerStep::Ask { avoids } => {
                         let avoided = held.last().map(|permit: &Permit<'_>| Arc::clone(permit.peer())).filter(|_| avoids);
-                        let limiter = &limiter;
-                        callers.push(Box::pin(async move { permit(limiter, avoided.as_ref()).await }));
+                        let peer_limiter = &peer_limiter;
+                        callers.push(Box::pin(async move { permit(peer_limiter, avoided.as_ref()).await }));
                     }
                     CallerStep::Poll(which) if !callers.is_empty() => {
                         let which = usize::from(which) % callers.len();
@@ -240,16 +248,16 @@ proptest! {
                     CallerStep::Advance(millis) => tokio::time::advance(Duration::from_millis(millis.into())).await,
                     CallerStep::Poll(_) | CallerStep::Drop(_) | CallerStep::GiveBack(_) => {}
                 }
-                assert!(limiter.in_flight() >= held.len() && limiter.in_flight() <= usize::from(peers) * 3);
+                assert!(peer_limiter.in_flight() >= held.len() && peer_limiter.in_flight() <= usize::from(peers) * 3);
             }
             // The remaining callers are not polled again. Each delays a permit at most once.
             held.clear();
             let most = queue::COLLECT_WITHIN * (u32::try_from(callers.len()).unwrap() + 2);
-            let permit = tokio::time::timeout(most, permit(&limiter, None)).await;
+            let permit = tokio::time::timeout(most, permit(&peer_limiter, None)).await;
             drop(permit.expect("others harm nobody").unwrap());
             drop(callers);
-            assert_eq!(limiter.in_flight(), 0);
-            assert!(limiter.queue.is_empty());
+            assert_eq!(peer_limiter.in_flight(), 0);
+            assert!(peer_limiter.queue.is_empty());
         });
     }
 
@@ -260,16 +268,16 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let limiter = limiter(peers, limits(4)).await;
+            let peer_limiter = peer_limiter(peers, limits(4)).await;
             let mut held = Vec::new();
             for (takes, which) in steps {
                 tokio::time::advance(Duration::from_millis(1)).await;
                 if takes {
-                    held.extend(limiter.permit_at_once(None, limiter.began.elapsed()));
+                    held.extend(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()));
                 } else if !held.is_empty() {
                     held.swap_remove(usize::from(which) % held.len());
                 }
-                assert_eq!(limiter.in_flight(), held.len());
+                assert_eq!(peer_limiter.in_flight(), held.len());
                 assert!(held.len() <= usize::from(peers) * 12);
             }
         });

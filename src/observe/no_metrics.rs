@@ -6,11 +6,11 @@ use crate::ErrorKind;
 use crate::statement::StatementInfo;
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Meters;
+pub(crate) struct StatementMetrics;
 
-pub(crate) struct Running;
+pub(crate) struct RunningCall;
 
-impl Meters {
+impl StatementMetrics {
     pub(crate) fn of(_about: &StatementInfo, _tag: Option<&str>) -> Self {
         Self
     }
@@ -18,8 +18,8 @@ impl Meters {
     pub(crate) fn describe() {}
 
     #[inline]
-    pub(crate) fn begin(self) -> Running {
-        Running
+    pub(crate) fn begin(self) -> RunningCall {
+        RunningCall
     }
 
     #[inline]

@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use super::allowance::Allowance;
-use super::answers::AnswerTime;
 use super::lanes::Lanes;
-use super::rate::TokenBucket;
+use super::latency::LatencyEstimate;
+use super::token_bucket::TokenBucket;
 
 /// A call joins only if one part in `MARGIN` of its remaining time is left after its turn, in case the rate drops
 /// meanwhile.
@@ -22,7 +22,7 @@ pub(super) struct Queue<T> {
     pub(super) rate: Option<TokenBucket>,
     limit: Option<Allowance>,
     waiting: Lanes<T>,
-    answers: AnswerTime,
+    answers: LatencyEstimate,
 }
 
 /// A call's request for a turn. Times are since the session began.
@@ -50,7 +50,7 @@ pub(super) enum Reply {
 
 impl<T> Queue<T> {
     pub(super) fn new(limit: Option<Allowance>) -> Self {
-        Self { rate: None, limit, waiting: Lanes::new(), answers: AnswerTime::default() }
+        Self { rate: None, limit, waiting: Lanes::new(), answers: LatencyEstimate::default() }
     }
 
     /// Starts limiting at the expected units per second, unless a rate is already being measured.

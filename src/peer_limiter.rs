@@ -31,7 +31,7 @@ pub enum WhenFull {
 
 /// The capacity of a peer's connections.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct PeerLimits {
     pub(crate) connections: NonZeroUsize,
     /// The limit for each connection; `None` for a plain Cassandra, which has no such limit.
     pub(crate) requests_per_second: Option<NonZeroU32>,
@@ -52,15 +52,15 @@ const BURST: Duration = Duration::from_millis(10);
 
 /// How long a pool takes to refill. A pool that lost a connection, or has only its first, opens the others in parallel, and
 /// each may take a second.
-const REFILLS_WITHIN: Duration = Duration::from_secs(2);
+const POOL_REFILL_TIME: Duration = Duration::from_secs(2);
 
-pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const REFRESH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Chooses a peer for each attempt and issues the permit to use it.
 #[derive(Debug)]
-pub(crate) struct Limiter {
+pub(crate) struct PeerLimiter {
     began: Instant,
-    limits: Limits,
+    limits: PeerLimits,
     peers: RwLock<Vec<Arc<LimitedPeer>>>,
     /// When the driver's peers were last read. All times here are nanoseconds since `began`.
     looked: AtomicU64,
@@ -92,7 +92,7 @@ struct HostLoad {
 /// A permit to send one attempt to a peer. It counts as in flight until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit<'l> {
-    limiter: &'l Limiter,
+    peer_limiter: &'l PeerLimiter,
     peer: Arc<LimitedPeer>,
 }
 
@@ -105,8 +105,8 @@ pub(crate) enum NoPermit {
     At(Instant),
 }
 
-impl Limiter {
-    pub(crate) fn new(limits: Limits, began: Instant) -> Self {
+impl PeerLimiter {
+    pub(crate) fn new(limits: PeerLimits, began: Instant) -> Self {
         Self {
             began,
             limits,
@@ -118,14 +118,14 @@ impl Limiter {
     }
 
     /// Whether it is time to read the driver's peers again. Returns true to one caller per interval.
-    pub(crate) fn is_to_look(&self, now: Duration) -> bool {
+    pub(crate) fn begins_refresh(&self, now: Duration) -> bool {
         let (now, looked) = (nanos(now), self.looked.load(Ordering::Relaxed));
-        now.saturating_sub(looked) > nanos(LOOK_INTERVAL)
+        now.saturating_sub(looked) > nanos(REFRESH_INTERVAL)
             && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Replaces the known peers with those that the driver reports.
-    pub(crate) fn look(&self, seen: impl Iterator<Item = PeerState>, now: Duration) {
+    pub(crate) fn update(&self, seen: impl Iterator<Item = PeerState>, now: Duration) {
         let at = nanos(now);
         let mut peers = write_locked(&self.peers);
         *peers = seen
@@ -137,7 +137,7 @@ impl Limiter {
                     None => Arc::new(LimitedPeer::new(&seen, Arc::default())),
                 };
                 if seen.is_connected && !peer.is_connected.swap(seen.is_connected, Ordering::Relaxed) {
-                    peer.load.refills_until.store(at + nanos(REFILLS_WITHIN), Ordering::Relaxed);
+                    peer.load.refills_until.store(at + nanos(POOL_REFILL_TIME), Ordering::Relaxed);
                 } else {
                     peer.is_connected.store(seen.is_connected, Ordering::Relaxed);
                 }
@@ -149,7 +149,7 @@ impl Limiter {
     }
 
     /// Removes all peers.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn clear(&self) {
         write_locked(&self.peers).clear();
     }
 
@@ -158,7 +158,7 @@ impl Limiter {
         if !self.queue.is_empty() {
             return None;
         }
-        self.pick(avoided, now).ok().map(|peer| Permit { limiter: self, peer })
+        self.pick(avoided, now).ok().map(|peer| Permit { peer_limiter: self, peer })
     }
 
     #[cfg(test)]
@@ -283,15 +283,15 @@ impl Permit<'_> {
     /// Records that a connection of the peer broke. Until the pool has refilled, the peer's capacity counts as that of one
     /// connection.
     pub(crate) fn lost_a_connection(&self, now: Duration) {
-        self.peer.load.refills_until.store(nanos(now) + nanos(REFILLS_WITHIN), Ordering::Relaxed);
+        self.peer.load.refills_until.store(nanos(now) + nanos(POOL_REFILL_TIME), Ordering::Relaxed);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
-        if !self.limiter.queue.is_empty() {
-            serve_waiting(self.limiter, self.limiter.began.elapsed());
+        if !self.peer_limiter.queue.is_empty() {
+            serve_waiting(self.peer_limiter, self.peer_limiter.began.elapsed());
         }
     }
 }

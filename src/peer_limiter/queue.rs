@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{LOOK_INTERVAL, LimitedPeer, Limiter, NoPermit, Permit, WhenFull};
+use super::{LimitedPeer, NoPermit, PeerLimiter, Permit, REFRESH_INTERVAL, WhenFull};
 use crate::lock::{locked, read_locked};
 use crate::saturated::saturated;
 
@@ -66,10 +66,11 @@ impl PermitQueue {
 /// Waits for a permit, in the order in which the callers asked; at a peer other than `avoided` if one has capacity within
 /// 100 ms. Fails only if all peers are full and [`WhenFull::Fail`] is set. The future may be dropped at any time.
 pub(crate) async fn permit<'l>(
-    limiter: &'l Limiter,
+    peer_limiter: &'l PeerLimiter,
     avoided: Option<&Arc<LimitedPeer>>,
 ) -> Result<Permit<'l>, NoPermit> {
-    let mut turn = Turn { limiter, place: next_place(limiter), avoided: avoided.cloned(), since: Instant::now() };
+    let mut turn =
+        Turn { peer_limiter, place: next_place(peer_limiter), avoided: avoided.cloned(), since: Instant::now() };
     let mut again = pin!(sleep_until(turn.since));
     poll_fn(|context| {
         loop {
@@ -87,24 +88,24 @@ pub(crate) async fn permit<'l>(
 }
 
 /// Grants the available permits to the waiting callers, if there are any.
-pub(super) fn serve_waiting(limiter: &Limiter, now: Duration) {
-    if !limiter.queue.is_empty() {
-        serve(limiter, now, None);
+pub(super) fn serve_waiting(peer_limiter: &PeerLimiter, now: Duration) {
+    if !peer_limiter.queue.is_empty() {
+        serve(peer_limiter, now, None);
     }
 }
 
 /// Grants permits, and returns why the remaining callers got none. The caller at the place `own` is not woken, because it
 /// is being polled.
-fn serve(limiter: &Limiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
+fn serve(peer_limiter: &PeerLimiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
     let (mut denied, mut woken) = (Vec::<Denied>::new(), Vec::new());
-    let mut places = limiter.queue.lock();
+    let mut places = peer_limiter.queue.lock();
     places.take_back(now);
     let mut served = Vec::new();
     for (place, waiting) in &places.waiting {
         if denied.iter().any(|(avoided, _)| is_same(avoided.as_ref(), waiting.avoided.as_ref())) {
             continue;
         }
-        match limiter.pick(waiting.avoided.as_ref(), now) {
+        match peer_limiter.pick(waiting.avoided.as_ref(), now) {
             Ok(peer) => served.push((*place, peer)),
             Err(why) => {
                 denied.push((waiting.avoided.clone(), why));
@@ -117,7 +118,7 @@ fn serve(limiter: &Limiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
     }
     for (place, peer) in served {
         let waiting = places.waiting.remove(&place);
-        limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
+        peer_limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
         places.granted.push_back(Granted { place, peer, at: now });
         woken.extend(waiting.filter(|_| own != Some(place)).map(|waiting| waiting.waker));
     }
@@ -126,17 +127,17 @@ fn serve(limiter: &Limiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
     denied
 }
 
-fn next_place(limiter: &Limiter) -> u64 {
-    let mut places = limiter.queue.lock();
+fn next_place(peer_limiter: &PeerLimiter) -> u64 {
+    let mut places = peer_limiter.queue.lock();
     places.next += 1;
     places.next
 }
 
 /// The time between two requests when every connection is used at its full rate.
-fn interval(limiter: &Limiter) -> Duration {
-    let peers = read_locked(&limiter.peers).len().max(1);
-    let per_connection = limiter.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
-    Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * limiter.limits.connections.get()) as f64)
+fn interval(peer_limiter: &PeerLimiter) -> Duration {
+    let peers = read_locked(&peer_limiter.peers).len().max(1);
+    let per_connection = peer_limiter.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
+    Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * peer_limiter.limits.connections.get()) as f64)
 }
 
 impl Places {
@@ -158,7 +159,7 @@ impl Places {
 
 /// A caller waiting for a permit.
 struct Turn<'l> {
-    limiter: &'l Limiter,
+    peer_limiter: &'l PeerLimiter,
     place: u64,
     avoided: Option<Arc<LimitedPeer>>,
     since: Instant,
@@ -167,28 +168,28 @@ struct Turn<'l> {
 impl<'l> Turn<'l> {
     /// Returns when to try again, or, as the error, the result that ends the wait.
     fn poll(&mut self, context: &Context<'_>) -> Result<Instant, Result<Permit<'l>, NoPermit>> {
-        let limiter = self.limiter;
+        let peer_limiter = self.peer_limiter;
         loop {
             let at = Instant::now();
             // The avoided peer is better than none.
-            if at >= self.since + LOOK_INTERVAL {
+            if at >= self.since + REFRESH_INTERVAL {
                 self.avoided = None;
             }
             if let Some(permit) = self.wait(context) {
                 return Err(Ok(permit));
             }
-            let denied = serve(limiter, at.saturating_duration_since(limiter.began), Some(self.place));
+            let denied = serve(peer_limiter, at.saturating_duration_since(peer_limiter.began), Some(self.place));
             let (collected, ahead) = {
-                let mut places = limiter.queue.lock();
+                let mut places = peer_limiter.queue.lock();
                 let first = places.waiting.first_key_value().map_or(self.place, |(first, _)| *first);
                 (places.collect(self.place), self.place.saturating_sub(first))
             };
             if let Some(peer) = collected {
-                return Err(Ok(Permit { limiter, peer }));
+                return Err(Ok(Permit { peer_limiter, peer }));
             }
             let own = denied.iter().find(|(avoided, _)| is_same(avoided.as_ref(), self.avoided.as_ref()));
             match own.or_else(|| denied.last()).map(|(_, why)| *why) {
-                Some(NoPermit::Full) if limiter.limits.when_full == WhenFull::Fail => {
+                Some(NoPermit::Full) if peer_limiter.limits.when_full == WhenFull::Fail => {
                     if self.avoided.take().is_none() {
                         return Err(Err(NoPermit::Full));
                     }
@@ -196,19 +197,19 @@ impl<'l> Turn<'l> {
                 // Each caller wakes when its own turn may have come. If all woke together, all but one would wake in vain.
                 Some(NoPermit::At(due)) => {
                     let ahead = saturated::<u32>(ahead);
-                    return Ok((due + interval(limiter).saturating_mul(ahead)).min(at + LOOK_INTERVAL));
+                    return Ok((due + interval(peer_limiter).saturating_mul(ahead)).min(at + REFRESH_INTERVAL));
                 }
-                Some(NoPermit::Full) | None => return Ok(at + LOOK_INTERVAL),
+                Some(NoPermit::Full) | None => return Ok(at + REFRESH_INTERVAL),
             }
         }
     }
 
     /// Enters the queue if the caller is not in it yet, or returns the permit that was granted to it.
     fn wait(&self, context: &Context<'_>) -> Option<Permit<'l>> {
-        let limiter = self.limiter;
-        let mut places = limiter.queue.lock();
+        let peer_limiter = self.peer_limiter;
+        let mut places = peer_limiter.queue.lock();
         if let Some(peer) = places.collect(self.place) {
-            return Some(Permit { limiter, peer });
+            return Some(Permit { peer_limiter, peer });
         }
         let mut is_new = false;
         let waiting = places.waiting.entry(self.place).or_insert_with(|| {
@@ -218,7 +219,7 @@ impl<'l> Turn<'l> {
         waiting.avoided.clone_from(&self.avoided);
         waiting.waker.clone_from(context.waker());
         if is_new {
-            limiter.queue.waiting.fetch_add(1, Ordering::SeqCst);
+            peer_limiter.queue.waiting.fetch_add(1, Ordering::SeqCst);
         }
         None
     }
@@ -226,14 +227,14 @@ impl<'l> Turn<'l> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut places = self.limiter.queue.lock();
+        let mut places = self.peer_limiter.queue.lock();
         if places.waiting.remove(&self.place).is_some() {
-            self.limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
+            self.peer_limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
         }
         let collected = places.collect(self.place);
         drop(places);
         // Dropping the permit grants it to the next caller.
-        drop(collected.map(|peer| Permit { limiter: self.limiter, peer }));
+        drop(collected.map(|peer| Permit { peer_limiter: self.peer_limiter, peer }));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::rate::seconds;
+use super::token_bucket::seconds;
 
 /// The capacity of a table that a session may use, in units per second: see
 /// [`Builder::table_limit`](crate::Builder::table_limit).

@@ -27,7 +27,7 @@ use crate::{Error, ErrorKind};
 
 /// The common part of all prepared statements.
 #[derive(Clone, Debug)]
-pub struct Core {
+pub struct UntypedStatement {
     pub(crate) call: Arc<Call>,
     pub(crate) prepared: PreparedStatement,
     pub(crate) text: TextHash,
@@ -39,12 +39,12 @@ pub struct Core {
     pub(super) kept: Arc<Prepared>,
 }
 
-impl Core {
+impl UntypedStatement {
     pub(super) fn of(call: Arc<Call>, kept: Arc<Prepared>, effect: Effect) -> Result<Self, Error> {
         let prepared = kept.statement.clone();
-        call.about.settle(effect, prepared.get_variable_col_specs().as_slice())?;
-        let markers = kept.markers(&call.about);
-        let mut core = Self {
+        call.info.settle(effect, prepared.get_variable_col_specs().as_slice())?;
+        let markers = kept.markers(&call.info);
+        let mut untyped = Self {
             // On a plain Cassandra, values that Keyspaces would refuse are sent, as such texts are.
             is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
             text: TextHash::of(prepared.get_statement()),
@@ -54,8 +54,8 @@ impl Core {
             markers,
             kept,
         };
-        core.give_options_to_driver();
-        Ok(core)
+        untyped.give_options_to_driver();
+        Ok(untyped)
     }
 
     pub(super) fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
@@ -65,13 +65,13 @@ impl Core {
 
     /// Sets the driver's options once, not with each call.
     fn give_options_to_driver(&mut self) {
-        let Call { about, session, options, .. } = &*self.call;
-        if !about.is_read() {
+        let Call { info, session, options, .. } = &*self.call;
+        if !info.is_read() {
             return self.prepared.set_consistency(WRITE_CONSISTENCY);
         }
         let consistency = options.consistency.unwrap_or_else(|| session.read_consistency());
         self.prepared.set_consistency(consistency.as_driver());
-        let page_size = options.page_size_for_driver().unwrap_or_else(|| about.page_size(session.page_size()));
+        let page_size = options.page_size_for_driver().unwrap_or_else(|| info.page_size(session.page_size()));
         self.prepared.set_page_size(page_size);
     }
 
@@ -83,7 +83,7 @@ impl Core {
                 return Err(error);
             }
             let session = &self.call.session;
-            match session.statements().checked(session, self.kept.text(), &self.call.about).await {
+            match session.statements().checked(session, self.kept.text(), &self.call.info).await {
                 Ok(kept) if !kept.has_the_columns_of(&self.kept.statement) => {
                     Self::of(Arc::clone(&self.call), kept, self.effect)
                 }
@@ -95,19 +95,19 @@ impl Core {
 
     /// The error for a row type that does not fit the columns of the rows.
     pub(super) fn unreadable(&self, error: TypeCheckError) -> Error {
-        Error::new(ErrorKind::Type, self.preparing(), mismatch::of_columns(&error))
+        Error::new(ErrorKind::Type, self.preparing(), mismatch::explain_columns(&error))
             .with_advice_if(mismatch::advice_on_columns(&error))
             .with_source(error)
     }
 
     /// Checks that a write without a condition has no rows in its answer. Rows mean a condition that the parser did not
     /// see, whose outcome would be ignored.
-    pub(super) fn expect_no_rows(about: &StatementInfo, answer: QueryResult) -> Result<(), Error> {
+    pub(super) fn expect_no_rows(info: &StatementInfo, answer: QueryResult) -> Result<(), Error> {
         if !answer.is_rows() {
             return Ok(());
         }
         let problem = "the answer has rows, as that to a conditional write has";
-        Err(Error::new(ErrorKind::Server, about.attempted.clone(), problem)
+        Err(Error::new(ErrorKind::Server, info.attempted.clone(), problem)
             .with_advice("Ask prepare() for a Conditional and look at its outcome"))
     }
 
@@ -124,7 +124,7 @@ impl Core {
     fn check_values_of(&self, type_name: &str) -> Result<(), Error> {
         let markers = self.prepared.get_variable_col_specs();
         let optional = self.markers.of_options();
-        match value_types::mismatch(type_name, markers.as_slice(), &optional, self.call.about.tree()) {
+        match value_types::mismatch(type_name, markers.as_slice(), &optional, self.call.info.tree()) {
             None => Ok(()),
             Some(wrong) => {
                 let attempted = self.preparing();
@@ -186,7 +186,7 @@ impl Core {
         } else {
             self.append_with_inserted(values, buffer)?
         };
-        self.check(SerializedView::of(buffer.get(start..).unwrap_or_default(), count))?;
+        self.check(SerializedView::new(buffer.get(start..).unwrap_or_default(), count))?;
         Ok(count)
     }
 
@@ -201,7 +201,7 @@ impl Core {
         let mut given = Vec::new();
         let count = serialized::append(&columns, values, &mut given)
             .map_err(|error| self.unbindable(self.attempted(), error))?;
-        SerializedView::of(&given, count).append_with(&inserted, buffer);
+        SerializedView::new(&given, count).append_with(&inserted, buffer);
         Ok(count + inserted.len())
     }
 
@@ -211,7 +211,7 @@ impl Core {
         let missing = |what: &str| {
             Error::new(
                 ErrorKind::Type,
-                self.call.about.attempted.clone(),
+                self.call.info.attempted.clone(),
                 format!("a {what} was given, and the statement has no bind marker for it"),
             )
             .with_advice(format!("Write USING {what} ? in the statement"))
@@ -240,7 +240,7 @@ impl Core {
         if cells.count() != columns.len() {
             let problem =
                 format!("{} values were given, the statement has {} bind markers", cells.count(), columns.len());
-            return Err(Error::new(ErrorKind::Type, self.call.about.attempted.clone(), problem));
+            return Err(Error::new(ErrorKind::Type, self.call.info.attempted.clone(), problem));
         }
         if cells.as_bytes().len() > rules::MAX_PARTITION_KEY_BYTES {
             let key: usize = self.markers.key.iter().filter_map(|index| cells.value(*index)).map(<[u8]>::len).sum();
@@ -249,7 +249,7 @@ impl Core {
                 return Err(self.refused(ErrorKind::TooLarge, &rules::PARTITION_KEY_TOO_LARGE, &given));
             }
         }
-        if cells.as_bytes().len() > rules::MAX_ROW_BYTES && self.call.about.writes_values() {
+        if cells.as_bytes().len() > rules::MAX_ROW_BYTES && self.call.info.writes_values() {
             let row = cells.surely_at_least(columns.as_slice());
             if row > rules::MAX_ROW_BYTES {
                 let given = format!("this one has at least {row} bytes");
@@ -269,7 +269,7 @@ impl Core {
                 Ok(seconds) => return refused(&rules::TTL_TOO_LONG, format!("{seconds} seconds were given")),
                 Err(_) => {
                     let problem = format!("a TTL of {ttl} seconds was given, and the least is 0, which is none");
-                    return Err(Error::new(ErrorKind::Value, self.call.about.attempted.clone(), problem));
+                    return Err(Error::new(ErrorKind::Value, self.call.info.attempted.clone(), problem));
                 }
             }
         }
@@ -292,7 +292,7 @@ impl Core {
     /// The error for a value that breaks a rule, with the rule's text and the given value.
     fn refused(&self, kind: ErrorKind, rule: &Rule, given: &str) -> Error {
         let (problem, advice) = by_rule_in_words(rule);
-        Error::new(kind, self.call.about.attempted.clone(), format!("{problem}, and {given}")).with_advice(advice)
+        Error::new(kind, self.call.info.attempted.clone(), format!("{problem}, and {given}")).with_advice(advice)
     }
 
     /// The page size that a bound LIMIT asks for.
@@ -301,26 +301,26 @@ impl Core {
         let page = i64::from(self.prepared.get_page_size());
         i32::try_from(rows.clamp(1, page))
             .ok()
-            .filter(|_| self.call.options.page_size.is_none() && !self.call.about.filters())
+            .filter(|_| self.call.options.page_size.is_none() && !self.call.info.filters())
     }
 
     fn outdated(&self) -> Error {
         let problem = "the table was dropped and created again with other columns since this statement was prepared";
-        Error::new(ErrorKind::Type, self.call.about.attempted.clone(), problem)
+        Error::new(ErrorKind::Type, self.call.info.attempted.clone(), problem)
             .with_advice("Prepare it again, with the types that the table has now")
     }
 
     fn attempted(&self) -> String {
-        self.call.about.attempted.clone()
+        self.call.info.attempted.clone()
     }
 
     fn preparing(&self) -> String {
-        format!("preparing {}", self.call.about.attempted)
+        format!("preparing {}", self.call.info.attempted)
     }
 
     fn unbindable(&self, attempted: String, error: scylla::serialize::SerializationError) -> Error {
-        Error::new(ErrorKind::Type, attempted, mismatch::of_values(&error))
-            .with_advice_if(mismatch::advice_on_values(&error, self.call.about.tree()))
+        Error::new(ErrorKind::Type, attempted, mismatch::explain_values(&error))
+            .with_advice_if(mismatch::advice_on_values(&error, self.call.info.tree()))
             .with_source(error)
     }
 }

@@ -6,10 +6,10 @@
 
 mod admission;
 mod allowance;
-mod answers;
 mod lanes;
+mod latency;
 mod queue;
-mod rate;
+mod token_bucket;
 
 #[cfg(test)]
 mod simulation;
@@ -36,7 +36,7 @@ use crate::statement::StatementInfo;
 
 /// The rate limiter for the reads, or the writes, of one table. It limits nothing until the table throttles a request.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     is_slowed: AtomicBool,
     /// Units acknowledged in each second.
     acknowledged: PerSecond,
@@ -69,13 +69,13 @@ pub(crate) struct Need {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Late(pub(crate) Duration);
 
-impl Default for Pace {
+impl Default for RateLimiter {
     fn default() -> Self {
         Self::new(None)
     }
 }
 
-impl Pace {
+impl RateLimiter {
     fn new(limit: Option<NonZeroU32>) -> Self {
         Self {
             is_slowed: AtomicBool::new(limit.is_some()),
@@ -214,7 +214,7 @@ impl Pace {
 
 /// A call in the queue.
 struct WaitingCall<'p> {
-    pace: &'p Pace,
+    pace: &'p RateLimiter,
     ask: Ask,
     turn: oneshot::Receiver<Result<(), Late>>,
 }
@@ -246,7 +246,7 @@ async fn serve(mut serving: Serving, began: Instant) {
 
 /// The state of the task that serves the queue. If the task's runtime shuts down, the next call that has to wait starts a
 /// new task.
-struct Serving(Option<Arc<Pace>>);
+struct Serving(Option<Arc<RateLimiter>>);
 
 impl Serving {
     /// Grants the turns that are due, and returns when the next one is due; `None` if the queue is empty.
@@ -285,13 +285,13 @@ fn whole(units: f64) -> u32 {
 }
 
 /// The rate limiters of a request: one for its table, or one for each table of a batch.
-pub(crate) type TableLimiters = Arc<[Arc<Pace>]>;
+pub(crate) type TableLimiters = Arc<[Arc<RateLimiter>]>;
 
 /// The rate limiters of a session's tables. Their number is bounded by the number of tables the program uses.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiters {
     limits: HashMap<String, TableLimit>,
-    known: Mutex<HashMap<(String, bool), Arc<Pace>>>,
+    known: Mutex<HashMap<(String, bool), Arc<RateLimiter>>>,
 }
 
 impl RateLimiters {
@@ -307,22 +307,22 @@ impl RateLimiters {
         known.get(&(table.to_owned(), is_read)).map_or(0, |pace| pace.throttles.load(Ordering::Relaxed))
     }
 
-    /// Sets how many units per second a table is known to have, for reads or for writes: see [`Pace::expect`].
+    /// Sets how many units per second a table is known to have, for reads or for writes: see [`RateLimiter::expect`].
     #[cfg(feature = "bulk")]
     pub(crate) fn expect(&self, table: &str, is_read: bool, per_second: NonZeroU32, now: Duration) {
         self.pace(table.to_owned(), is_read).expect(per_second, now);
     }
 
-    fn pace(&self, table: String, is_read: bool) -> Arc<Pace> {
+    fn pace(&self, table: String, is_read: bool) -> Arc<RateLimiter> {
         let limit = self.limits.get(&table).and_then(|limit| limit.of(is_read));
         let mut known = locked(&self.known);
-        Arc::clone(known.entry((table, is_read)).or_insert_with(|| Arc::new(Pace::new(limit))))
+        Arc::clone(known.entry((table, is_read)).or_insert_with(|| Arc::new(RateLimiter::new(limit))))
     }
 
     /// Returns the rate limiters for a statement. Reads and writes have separate capacities. A definition uses no capacity,
     /// so it is not limited.
-    pub(crate) fn of(&self, about: &StatementInfo) -> TableLimiters {
-        let Some(tree) = about.tree().filter(|tree| tree.effect() != Effect::Definition) else { return Arc::default() };
-        tree.tables().into_iter().map(|table| self.pace(table.to_string(), about.is_read())).collect()
+    pub(crate) fn of(&self, info: &StatementInfo) -> TableLimiters {
+        let Some(tree) = info.tree().filter(|tree| tree.effect() != Effect::Definition) else { return Arc::default() };
+        tree.tables().into_iter().map(|table| self.pace(table.to_string(), info.is_read())).collect()
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::allowance::Allowance;
 use super::queue::{Ask, Queue, Reply};
-use super::rate::TokenBucket;
+use super::token_bucket::TokenBucket;
 
 /// The most partitions that have a rate of their own, and the most that are watched. Further partitions share the table's
 /// rate.
