@@ -228,7 +228,7 @@ fn server_error(code: &DbError, said: &str) -> AttemptFailure {
         DbError::Invalid if is_of_what_is_missing(said) => {
             AttemptFailure::new(ErrorKind::NotReady, "refused by the server")
         }
-        DbError::Invalid => match rules::with_text(said) {
+        DbError::Invalid => match rules::with_server_message(said) {
             Some(rule) if *rule == rules::ROW_TOO_LARGE || *rule == rules::PARTITION_KEY_TOO_LARGE => {
                 AttemptFailure::new(ErrorKind::TooLarge, "refused by the server").with_advice(by_rule_in_words(rule).1)
             }

@@ -41,7 +41,7 @@ const DETERMINISTIC_FUNCTIONS: &[&str] = &[
 /// Whether the function converts between a blob and another native type, like `blobAsInt` and `intAsBlob`.
 fn converts_a_blob(name: &str) -> bool {
     let type_name = name.strip_prefix("blobas").or_else(|| name.strip_suffix("asblob"));
-    let native = type_name.and_then(NativeType::named);
+    let native = type_name.and_then(NativeType::from_name);
     native.is_some_and(|native| native != NativeType::Blob && native_type(native))
 }
 
@@ -71,7 +71,7 @@ pub(crate) const PARTITIONERS: &[&str] = &[
 pub(crate) const CREATE_KEYSPACE_OPTIONS: &[&str] = &["replication", "durable_writes", "tags"];
 
 /// Keyspace options that ScyllaDB and later versions of Cassandra print. It is inferred that Keyspaces ignores them.
-pub(crate) fn is_ignored_of_a_keyspace(option: &WithOption) -> bool {
+pub(crate) fn is_ignored_keyspace_option(option: &WithOption) -> bool {
     ["consistency", "fast_path", "storage", "tablets"].contains(&option.name.text.as_str())
 }
 

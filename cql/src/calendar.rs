@@ -1,7 +1,7 @@
 //! The Gregorian calendar.
 
 /// The number of days of a month.
-pub(crate) fn days_of(year: i64, month: i64) -> i64 {
+pub(crate) fn days_in_month(year: i64, month: i64) -> i64 {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
         2 if is_leap => 29,

@@ -2,7 +2,7 @@
 
 use crate::{Name, QualifiedName, Statement};
 
-pub(crate) fn names_in_keyspaces(statement: &Statement) -> Vec<&QualifiedName> {
+pub(crate) fn qualified_names(statement: &Statement) -> Vec<&QualifiedName> {
     match statement {
         Statement::CreateType(create) => vec![&create.name],
         Statement::DropType(drop) => vec![&drop.name],
@@ -10,9 +10,9 @@ pub(crate) fn names_in_keyspaces(statement: &Statement) -> Vec<&QualifiedName> {
     }
 }
 
-pub(crate) fn text_in_keyspace(statement: &Statement, text: &str, keyspace: &str) -> Option<String> {
+pub(crate) fn qualify_names(statement: &Statement, text: &str, keyspace: &str) -> Option<String> {
     let prefix = format!("{}.", Name::new(keyspace));
-    let unqualified = names_in_keyspaces(statement).into_iter().filter(|name| name.keyspace.is_none());
+    let unqualified = qualified_names(statement).into_iter().filter(|name| name.keyspace.is_none());
     let places: Vec<usize> = unqualified.map(|name| name.name.span.start).collect();
     if places.is_empty() {
         return None;
@@ -33,7 +33,7 @@ mod tests {
     use crate::parse;
 
     fn complete(text: &str, keyspace: &str) -> Option<String> {
-        parse(text).expect(text).text_in_keyspace(text, keyspace)
+        parse(text).expect(text).qualify_names(text, keyspace)
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub enum Effect {
     /// Sets the keyspace for names without one.
     Use,
     /// A statement that Keyspaces lacks.
-    Other,
+    Unsupported,
 }
 
 pub(crate) fn effect(statement: &Statement) -> Effect {
@@ -44,7 +44,7 @@ pub(crate) fn effect(statement: &Statement) -> Effect {
         | Statement::CreateType(_)
         | Statement::DropType(_) => Effect::Definition,
         Statement::Use(_) => Effect::Use,
-        Statement::Other(_) => Effect::Other,
+        Statement::Unsupported(_) => Effect::Unsupported,
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn tables(statement: &Statement) -> Vec<&QualifiedName> {
         Statement::AlterTable(alter) => vec![&alter.table],
         Statement::DropTable(drop) => vec![&drop.table],
         Statement::RestoreTable(restore) => vec![&restore.table, &restore.source],
-        Statement::Other(other) => other.tables.iter().collect(),
+        Statement::Unsupported(unsupported) => unsupported.tables.iter().collect(),
         Statement::CreateKeyspace(_)
         | Statement::AlterKeyspace(_)
         | Statement::DropKeyspace(_)
@@ -79,7 +79,7 @@ pub(crate) fn tables(statement: &Statement) -> Vec<&QualifiedName> {
     }
 }
 
-pub(crate) fn keyspace_named(statement: &Statement) -> Option<&Name> {
+pub(crate) fn named_keyspace(statement: &Statement) -> Option<&Name> {
     match statement {
         Statement::CreateKeyspace(CreateKeyspace { keyspace, .. })
         | Statement::AlterKeyspace(AlterKeyspace { keyspace, .. })
@@ -97,14 +97,14 @@ pub struct Addition<'t> {
     /// The value that is added or subtracted.
     pub value: &'t Term,
     /// The kind of the column.
-    pub to: AdditionTo,
+    pub target: AdditionTarget,
     /// Whether the value is added; otherwise it is subtracted.
     pub adds: bool,
 }
 
 /// The kind of the column of an [`Addition`], as far as the text shows it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum AdditionTo {
+pub enum AdditionTarget {
     /// A counter: the value is a number.
     Counter,
     /// A list: the value is `[…]`.
@@ -120,24 +120,27 @@ pub(crate) fn additions(update: &Update) -> impl Iterator<Item = Addition<'_>> {
     update.assignments.iter().filter(move |assignment| adds(assignment.operation)).map(|assignment| Addition {
         column: assignment.target.column(),
         value: &assignment.value,
-        to: addition_to(&assignment.value),
+        target: addition_target(&assignment.value),
         adds: assignment.operation == AssignmentOperation::Add,
     })
 }
 
-fn addition_to(value: &Term) -> AdditionTo {
+fn addition_target(value: &Term) -> AdditionTarget {
     match &value.kind {
-        TermKind::List(_) => AdditionTo::List,
-        TermKind::Set(_) | TermKind::Map(_) => AdditionTo::SetOrMap,
-        TermKind::Constant(_) | TermKind::Negative(_) | TermKind::Arithmetic(_) => AdditionTo::Counter,
-        _ => AdditionTo::Unclear,
+        TermKind::List(_) => AdditionTarget::List,
+        TermKind::Set(_) | TermKind::Map(_) => AdditionTarget::SetOrMap,
+        TermKind::Constant(_) | TermKind::Negative(_) | TermKind::Arithmetic(_) => AdditionTarget::Counter,
+        _ => AdditionTarget::Unclear,
     }
 }
 
 fn update_effect(update: &Update) -> Effect {
     if update.condition.is_some() {
         Effect::ConditionalWrite
-    } else if update.additions().any(|addition| matches!(addition.to, AdditionTo::Counter | AdditionTo::Unclear)) {
+    } else if update
+        .additions()
+        .any(|addition| matches!(addition.target, AdditionTarget::Counter | AdditionTarget::Unclear))
+    {
         Effect::Increment
     } else {
         Effect::Write

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::effect::AdditionTo;
+use crate::effect::AdditionTarget;
 use crate::statement::{
     AssignmentOperation, BatchKind, Condition, ConstantKind, Delete, Insert, InsertContent, Modification, Target, Term,
     TermKind, Update,
@@ -86,7 +86,7 @@ pub(crate) fn idempotence(statement: &Statement) -> Idempotence {
             Modification::Update(update) => update_reason(update),
             Modification::Delete(delete) => delete_reason(delete),
         }),
-        Statement::Other(other) => Some((NotIdempotent::UnknownStatement, other.span)),
+        Statement::Unsupported(unsupported) => Some((NotIdempotent::UnknownStatement, unsupported.span)),
         Statement::CreateKeyspace(_)
         | Statement::AlterKeyspace(_)
         | Statement::DropKeyspace(_)
@@ -118,7 +118,9 @@ fn update_reason(update: &Update) -> Reason {
             let prepend = update.assignments.iter().find(|assignment| prepends(assignment.operation));
             prepend.map(|assignment| (NotIdempotent::ListAppend, assignment.span))
         })
-        .or_else(|| update.additions().find_map(|addition| addition_reason(addition.to, addition.value, addition.adds)))
+        .or_else(|| {
+            update.additions().find_map(|addition| addition_reason(addition.target, addition.value, addition.adds))
+        })
         .or_else(|| update.assignments.iter().find_map(|assignment| element_reason(&assignment.target)))
         .or_else(|| value_reason(update))
 }
@@ -141,12 +143,12 @@ fn condition_reason(condition: Option<&Condition>) -> Reason {
 
 /// The reason why `c = c ± value` is not idempotent. A removal from a list removes all equal values, so a second one has no
 /// effect.
-fn addition_reason(to: AdditionTo, value: &Term, adds: bool) -> Reason {
-    match to {
-        AdditionTo::Counter => Some((NotIdempotent::Counter, value.span)),
-        AdditionTo::Unclear => Some((NotIdempotent::CounterOrList, value.span)),
-        AdditionTo::List if adds => Some((NotIdempotent::ListAppend, value.span)),
-        AdditionTo::List | AdditionTo::SetOrMap => None,
+fn addition_reason(target: AdditionTarget, value: &Term, adds: bool) -> Reason {
+    match target {
+        AdditionTarget::Counter => Some((NotIdempotent::Counter, value.span)),
+        AdditionTarget::Unclear => Some((NotIdempotent::CounterOrList, value.span)),
+        AdditionTarget::List if adds => Some((NotIdempotent::ListAppend, value.span)),
+        AdditionTarget::List | AdditionTarget::SetOrMap => None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, Constant, ConstantKind, CreateKeyspace, Term, TermKind, WithOption,
 };
 use crate::table::{PropertyError, Tags, or_first, read_tags, tags_option, tags_term};
-use crate::{Mark, Name, Span, rules};
+use crate::{Name, Span, Warning, rules};
 
 /// A keyspace.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,8 +46,8 @@ pub enum KeyspaceChange {
 impl KeyspaceChange {
     /// The costs and risks of the change.
     #[must_use]
-    pub fn marks(&self) -> Vec<&'static Mark> {
-        crate::difference::mark::marks_of_a_keyspace_change(self)
+    pub fn warnings(&self) -> Vec<&'static Warning> {
+        crate::difference::warning::keyspace_change_warnings(self)
     }
 }
 
@@ -102,8 +102,8 @@ impl KeyspaceDefinition {
 
     /// The costs and risks of creating the keyspace.
     #[must_use]
-    pub fn marks(&self) -> Vec<&'static Mark> {
-        crate::difference::mark::marks_of_a_keyspace(self)
+    pub fn warnings(&self) -> Vec<&'static Warning> {
+        crate::difference::warning::keyspace_warnings(self)
     }
 }
 
@@ -150,7 +150,7 @@ impl Replication {
                 other_factor = other_factor.or_else(|| Some(key.span.to(entry.span)));
             }
             if !regions.insert(name.to_owned()) {
-                tell(PropertyError::refused(key.span, &rules::REGION_TWICE));
+                tell(PropertyError::refused(key.span, &rules::DUPLICATE_REGION));
             }
         }
         // Only one of these errors is reported: a corrected factor would be refused again where SingleRegionStrategy is

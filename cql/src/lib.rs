@@ -33,10 +33,10 @@ mod user_type;
 pub mod value;
 
 pub use difference::{
-    Definitions, DefinitionsError, DefinitionsProblem, Difference, Impossible, Left, Mark, MarkKind, Step,
-    TableDifference,
+    Definitions, DefinitionsError, DefinitionsProblem, Difference, ImpossibleChange, Step, TableDifference, Unchanged,
+    Warning, WarningKind,
 };
-pub use effect::{Addition, AdditionTo, Effect};
+pub use effect::{Addition, AdditionTarget, Effect};
 pub use facts::{Function, InWidth};
 pub use idempotence::{Idempotence, NotIdempotent};
 pub use judge::{Context, Judgement, Refusal, Unknown, is_system_keyspace, judge, judge_in, judge_prepare};

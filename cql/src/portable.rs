@@ -1,7 +1,7 @@
 //! The part of a definition that a plain Cassandra can execute.
 
 use crate::Statement;
-use crate::allowed::{is_ignored, is_ignored_of_a_keyspace};
+use crate::allowed::{is_ignored, is_ignored_keyspace_option};
 use crate::statement::{AlterTable, AlterTableChange};
 
 /// The part of a definition that does not need Keyspaces.
@@ -48,7 +48,7 @@ pub(crate) fn without_ignored_options(statement: &Statement) -> Option<Statement
     let mut part = statement.clone();
     let options = match &mut part {
         Statement::CreateKeyspace(create) => {
-            create.options.retain(|option| !is_ignored_of_a_keyspace(option));
+            create.options.retain(|option| !is_ignored_keyspace_option(option));
             return Some(part);
         }
         Statement::CreateTable(create) => &mut create.options,

@@ -11,11 +11,12 @@ pub(crate) fn is_reserved(word: &str) -> bool {
 /// future types (`reservedTypeNames` in its Parser.g).
 pub(crate) fn is_reserved_for_types(word: &str) -> bool {
     let kept = ["bitstring", "byte", "complex", "enum", "interval", "macaddr"];
-    NativeType::named(&word.to_ascii_lowercase()).is_some() || kept.iter().any(|kept| kept.eq_ignore_ascii_case(word))
+    NativeType::from_name(&word.to_ascii_lowercase()).is_some()
+        || kept.iter().any(|kept| kept.eq_ignore_ascii_case(word))
 }
 
 /// Whether Cassandra 3.11 and Keyspaces reserve a word that a later Cassandra or ScyllaDB does not.
-pub(crate) fn is_reserved_no_more(word: &str) -> bool {
+pub(crate) fn is_reserved_only_in_keyspaces(word: &str) -> bool {
     ["default", "mbean", "mbeans", "replace", "unset"].iter().any(|free| free.eq_ignore_ascii_case(word))
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn without_spans(statement: &Statement) -> Statement {
     bare
 }
 
-pub(crate) fn means_the_same_as(statement: &Statement, other: &Statement) -> bool {
+pub(crate) fn eq_ignoring_spans(statement: &Statement, other: &Statement) -> bool {
     without_spans(statement) == other.without_spans()
 }
 
@@ -136,7 +136,7 @@ macro_rules! enums {
 
 leaves! {
     bool, u64, String, NativeType, ConstantKind, ArithmeticOperator, Operator, Order, JsonDefault, BatchKind, UsingKind,
-    AssignmentOperation, OtherKind,
+    AssignmentOperation, UnsupportedKind,
 }
 
 structs! {
@@ -181,20 +181,20 @@ structs! {
     FieldDefinition { name, field_type }
     DropType { span, if_exists, name }
     Use { span, keyspace }
-    Other { span, kind, tables, text }
+    UnsupportedStatement { span, kind, tables, text }
 }
 
 enums! {
     Statement {
         Select(it), Insert(it), Update(it), Delete(it), Batch(it), CreateKeyspace(it), AlterKeyspace(it),
         DropKeyspace(it), CreateTable(it), AlterTable(it), DropTable(it), RestoreTable(it), CreateType(it), DropType(it),
-        Use(it), Other(it)
+        Use(it), Unsupported(it)
     }
     TermKind {
         Constant(it), Null, Marker(it), Name(it), Call(it), Star, Cast(it), TypeHint(it), Tuple(it), List(it), Set(it),
         Map(it), UserType(it), Negative(it), Arithmetic(it), Access(it)
     }
-    Access { Field { of, field }, Element { of, key } }
+    Access { Field { base, field }, Element { base, key } }
     CqlTypeKind {
         Native(it), List(it), Set(it), Map(key, value), Tuple(it), Frozen(it), UserDefined(it), Vector(it, dimensions),
         Custom(it)
@@ -208,7 +208,7 @@ enums! {
     Condition { Exists(it), Holds(it) }
     AlterKeyspaceChange { With(it), AddTags(it), DropTags(it) }
     AlterTableChange {
-        Add(it), AddBare(it), Drop(it), Rename(it), ColumnType(column, to), DropCompactStorage(it), AddTags(it),
+        Add(it), AddWithoutParentheses(it), Drop(it), Rename(it), ColumnType(column, to), DropCompactStorage(it), AddTags(it),
         DropTags(it), AddStreamTags(it), DropStreamTags(it), With(it)
     }
 }

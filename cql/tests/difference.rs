@@ -90,8 +90,8 @@ fn what_is_defined_twice_by_values_is_told() {
         panic!()
     };
     let twice = Definitions::new().table(table.clone()).table(table.clone());
-    assert_eq!(twice.twice().as_deref(), Some("the table a.b"));
-    assert_eq!(Definitions::new().table(table).twice(), None);
+    assert_eq!(twice.duplicate().as_deref(), Some("the table a.b"));
+    assert_eq!(Definitions::new().table(table).duplicate(), None);
 }
 
 #[test]

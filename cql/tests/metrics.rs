@@ -18,16 +18,16 @@ fn the_metrics_are_those_of_the_guide() {
 
 #[test]
 fn a_series_says_its_metric_its_statistic_and_its_dimensions() {
-    let account = metrics::ACCOUNT_MAX_TABLE_LEVEL_READS.maximum().of_account();
+    let account = metrics::ACCOUNT_MAX_TABLE_LEVEL_READS.maximum().series();
     assert_eq!(account.to_string(), "Maximum of AccountMaxTableLevelReads");
-    let stream = metrics::STREAM_SYSTEM_ERRORS.sum().of("shop", "t", "2026-01-01", StreamOperation::GetRecords);
+    let stream = metrics::STREAM_SYSTEM_ERRORS.sum().series("shop", "t", "2026-01-01", StreamOperation::GetRecords);
     assert_eq!(
         stream.to_string(),
         "Sum of SystemErrors {Keyspace=shop, TableName=t, StreamLabel=2026-01-01, Operation=GetRecords}"
     );
-    let replica = metrics::REPLICATION_LATENCY.average().of_table_alone("t", "eu-west-1");
+    let replica = metrics::REPLICATION_LATENCY.average().series_without_keyspace("t", "eu-west-1");
     assert_eq!(replica.to_string(), "Average of ReplicationLatency {TableName=t, ReceivingRegion=eu-west-1}");
-    let counted = metrics::SUCCESSFUL_REQUEST_COUNT.sample_count().of("shop", "t", Operation::Batch);
+    let counted = metrics::SUCCESSFUL_REQUEST_COUNT.sample_count().series("shop", "t", Operation::Batch);
     assert_eq!(counted.statistic(), Statistic::SampleCount);
     assert_eq!(counted.unit().name(), "Count");
 }
@@ -36,9 +36,9 @@ fn a_series_says_its_metric_its_statistic_and_its_dimensions() {
 fn names_that_others_use_and_the_service_does_not_have_are_not_here() {
     // The article that this project began with; two pages of the Developer Guide; AWS's dashboard template.
     for name in ["ThrottledRequests", "ConditionalCheckFailed", "Latency", "ReadThottleException"] {
-        assert_eq!(metrics::named(name).count(), 0, "{name}");
+        assert_eq!(metrics::with_name(name).count(), 0, "{name}");
     }
-    assert_eq!(metrics::named("SystemErrors").count(), 2, "of tables and of streams");
-    let requests = metrics::named("SuccessfulRequestCount").next().unwrap();
+    assert_eq!(metrics::with_name("SystemErrors").count(), 2, "of tables and of streams");
+    let requests = metrics::with_name("SuccessfulRequestCount").next().unwrap();
     assert!(requests.has(Statistic::SampleCount) && !requests.has(Statistic::Sum));
 }

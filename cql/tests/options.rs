@@ -123,7 +123,7 @@ fn every_option_is_read_back_and_is_allowed() {
     for (_, statement) in statements() {
         let text = statement.to_string();
         let again = parse(&text).unwrap();
-        assert!(again.means_the_same_as(&statement), "{text}");
+        assert!(again.eq_ignoring_spans(&statement), "{text}");
         assert_eq!(judge(&again), Judgement::Allowed, "{text}");
     }
     for (_, property) in properties() {
@@ -318,19 +318,19 @@ fn what_the_service_shows_beyond_what_it_takes_is_passed_over() {
         .and(Ttl::Enabled);
     assert_eq!(options, expected);
     let scaling = CapacityScaling::Target(TargetTracking::between(5, 10));
-    let mut shown = scaling.shown();
+    let mut shown = scaling.to_system_table();
     shown.insert("last_scaled".to_owned(), "1741383893782".to_owned());
     shown.insert("alarms".to_owned(), "{'high': 'arn:…'}".to_owned());
     let policy = shown.get_mut("scaling_policy").unwrap();
     *policy = policy.replace("'target_value'", "'predictive': true, 'target_value'");
-    assert_eq!(CapacityScaling::from_shown(&shown).unwrap(), scaling);
+    assert_eq!(CapacityScaling::from_system_table(&shown).unwrap(), scaling);
 }
 
 #[test]
 fn what_scaling_shows_is_read_as_it_was_said() {
     let tracking = TargetTracking { target: 62.5, disable_scale_in: true, ..TargetTracking::between(1, 40_000) };
     for scaling in [CapacityScaling::Disabled, CapacityScaling::Target(tracking)] {
-        assert_eq!(CapacityScaling::from_shown(&scaling.shown()).unwrap(), scaling);
+        assert_eq!(CapacityScaling::from_system_table(&scaling.to_system_table()).unwrap(), scaling);
     }
 }
 

@@ -17,7 +17,7 @@ fn every_rule_says_what_it_refuses_who_says_so_and_what_to_do() {
 fn tell(rule: &Rule) -> String {
     let since = rule.since.map(|since| format!(", since {since}")).unwrap_or_default();
     let code = rule.code.map_or_else(|| "code unknown".to_owned(), |code| format!("0x{code:04x}"));
-    let said = rule.text.map(|text| format!("  {code}: {text}\n")).unwrap_or_default();
+    let said = rule.server_message.map(|text| format!("  {code}: {text}\n")).unwrap_or_default();
     format!("{}{since}\n  {rule}\n{said}\n", rule.id)
 }
 
@@ -38,7 +38,7 @@ fn a_source_is_a_page_a_model_or_a_thread() {
 
 #[test]
 fn a_text_of_the_service_comes_with_the_code_that_was_seen() {
-    let shown = |rule: &&Rule| rule.text.is_some() && rule.code != Some(rules::INVALID);
+    let shown = |rule: &&Rule| rule.server_message.is_some() && rule.code != Some(rules::INVALID);
     let without: Vec<_> = rules::all().filter(shown).map(|rule| rule.id).collect();
     assert_eq!(
         without,

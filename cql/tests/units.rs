@@ -1,14 +1,14 @@
 //! Every example with numbers that AWS's guide gives for capacity units and sizes, beside the figure of this crate.
 
 use keyspaces_cql::statement::{CqlTypeKind, NativeType};
-use keyspaces_cql::units::{LOGGED_BATCH_FACTOR, ReadCost, Row, Table, ValueSize, value, write_units};
+use keyspaces_cql::units::{LOGGED_BATCH_FACTOR, ReadCost, Row, Table, ValueSize, value_size, write_units};
 
 const INT: CqlTypeKind = CqlTypeKind::Native(NativeType::Int);
 const BLOB: CqlTypeKind = CqlTypeKind::Native(NativeType::Blob);
 const KB: usize = 1_024;
 
 fn digit() -> ValueSize {
-    value(&INT, Some(&1_i32.to_be_bytes()))
+    value_size(&INT, Some(&1_i32.to_be_bytes()))
 }
 
 fn bytes(bytes: usize) -> ValueSize {
@@ -17,12 +17,12 @@ fn bytes(bytes: usize) -> ValueSize {
 
 /// Two columns of partition key, two of clustering and one regular, all of them numbers of one digit.
 fn five_digits() -> Row {
-    let (table, mut row) = (Table::of_columns(5), Row::default());
+    let (table, mut row) = (Table::with_columns(5), Row::default());
     for _ in 0..2 {
-        row.partition_key(&table, digit().bytes);
-        row.clustering(&table, digit().bytes);
+        row.add_partition_key(&table, digit().bytes);
+        row.add_clustering(&table, digit().bytes);
     }
-    row.regular(&table, &INT, digit());
+    row.add_regular(&table, &INT, digit());
     row
 }
 
@@ -72,9 +72,9 @@ fn the_example_of_a_row_has_31_bytes_and_131_in_storage() {
 
 #[test]
 fn the_example_of_static_columns_beside_others_takes_56_units() {
-    let (table, mut row) = (Table::of_columns(1), Row::default());
-    row.regular(&table, &BLOB, bytes(25 * KB + KB / 2));
-    row.static_column(&table, &BLOB, bytes(KB + KB / 2 - 105));
+    let (table, mut row) = (Table::with_columns(1), Row::default());
+    row.add_regular(&table, &BLOB, bytes(25 * KB + KB / 2));
+    row.add_static(&table, &BLOB, bytes(KB + KB / 2 - 105));
     assert_eq!(row.static_bytes(), KB + KB / 2);
     assert_eq!(row.write_units(), 56, "DG:static-columns-metering");
 }
@@ -88,11 +88,11 @@ fn the_examples_that_contradict_the_guides_own_formula() {
 
     // DG:static-columns-estimate: 122 bytes for two int columns of partition key and one static int. It counts an int as 4
     // bytes, where DG:calculating-row-size counts a number of one digit as 2, and leaves out the column's identifier.
-    let (table, mut statics) = (Table::of_columns(6), Row::default());
+    let (table, mut statics) = (Table::with_columns(6), Row::default());
     for _ in 0..2 {
-        statics.partition_key(&table, digit().bytes);
+        statics.add_partition_key(&table, digit().bytes);
     }
-    statics.static_column(&table, &INT, digit());
+    statics.add_static(&table, &INT, digit());
     assert_eq!(statics.static_bytes(), (2 + 3) + (2 + 3) + (2 + 1) + 104);
 
     // DG:static-columns-estimate: 256 bytes for both in one statement, of which 134 are the row that

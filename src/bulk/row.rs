@@ -120,13 +120,13 @@ pub(super) fn write_units(cells: &RowCells<'_>, table: &units::Table) -> Result<
         match (role, value) {
             (Role::PartitionKey, Some(value)) => {
                 (key, last_key) = (key + value.len(), index);
-                row.partition_key(table, units::value(cql, Some(value)).bytes);
+                row.add_partition_key(table, units::value_size(cql, Some(value)).bytes);
             }
-            (Role::Clustering, Some(value)) => row.clustering(table, units::value(cql, Some(value)).bytes),
-            (Role::Static, Some(value)) => row.static_column(table, cql, units::value(cql, Some(value))),
+            (Role::Clustering, Some(value)) => row.add_clustering(table, units::value_size(cql, Some(value)).bytes),
+            (Role::Static, Some(value)) => row.add_static(table, cql, units::value_size(cql, Some(value))),
             (Role::Regular, Some(value)) => {
                 has_regular = true;
-                row.regular(table, cql, units::value(cql, Some(value)));
+                row.add_regular(table, cql, units::value_size(cql, Some(value)));
             }
             (Role::PartitionKey, None) => return Err(Reason::of_column(index, "is null, and in the primary key")),
             (Role::Clustering, None) => without_clustering = without_clustering.or(Some(index)),

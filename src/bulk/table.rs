@@ -114,7 +114,7 @@ impl DescribedTable {
         };
         let columns = keys.chain(others).map(resolve).collect::<Result<Vec<_>, Error>>()?;
         let options = &definition.options;
-        let units = units::Table::of_columns(columns.len())
+        let units = units::Table::with_columns(columns.len())
             .with_ttl(options.ttl == Some(Ttl::Enabled))
             .with_client_side_timestamps(options.client_side_timestamps == Some(ClientSideTimestamps::Enabled));
         Ok(Self { name, columns, units, capacity: options.capacity_mode.unwrap_or_default() })

@@ -121,7 +121,7 @@ impl Migrations {
             // The spans of the tree are those of the file; those of a step's own text come with parsing it.
             let complete = keyspaces_cql::parse(&step.text)
                 .ok()
-                .and_then(|tree| tree.text_in_keyspace(&step.text, keyspace))
+                .and_then(|tree| tree.qualify_names(&step.text, keyspace))
                 .and_then(|text| keyspaces_cql::parse(&text).ok().map(|tree| (text, tree)));
             if let Some((text, tree)) = complete {
                 (step.text, step.tree) = (text, tree);

@@ -263,13 +263,13 @@ mod tests {
 
     #[test]
     fn what_cloudwatch_would_refuse_is_refused_before_it_is_sent() {
-        let errors = || Expression::from(SYSTEM_ERRORS.sum().of("ks", "t", Operation::Select));
+        let errors = || Expression::from(SYSTEM_ERRORS.sum().series("ks", "t", Operation::Select));
         let alarm = || Alarm::new("a", "why", errors(), Comparison::AtLeast(1.0)).unwrap();
         let topic = Topic::new("arn:aws:sns:us-east-1:111122223333:alerts").unwrap();
         let six_topics = || (0..6).try_fold(alarm(), |alarm, _| alarm.notifying(&topic));
         let many = |number: usize| {
             let tables = (0..number).map(|number| format!("t{number}"));
-            let series = tables.map(|table| SYSTEM_ERRORS.sum().of("ks", &table, Operation::Select).into());
+            let series = tables.map(|table| SYSTEM_ERRORS.sum().series("ks", &table, Operation::Select).into());
             Alarm::new("a", "", Expression::sum(series), Comparison::AtLeast(1.0))
         };
         let hour = Period::new(Duration::from_secs(3600)).unwrap();

@@ -161,7 +161,7 @@ fn widgets(table: &Table) -> Vec<Widget> {
         Line::new("user errors", recommended::all(table, USER_ERRORS, &Operation::ALL)),
         Line::new(
             "failed conditions",
-            Expression::from(CONDITIONAL_CHECK_FAILED_REQUESTS.sum().of(keyspace, name)).or_zero(),
+            Expression::from(CONDITIONAL_CHECK_FAILED_REQUESTS.sum().series(keyspace, name)).or_zero(),
         ),
     ];
     let mut capacity: Vec<Line> = ["consumed reads a second", "consumed writes a second"]
@@ -175,15 +175,15 @@ fn widgets(table: &Table) -> Vec<Widget> {
             labels.zip(recommended::provisioned_capacity(table)).map(|(label, series)| Line::new(label, series)),
         );
     }
-    let size = Line::new("bytes", BILLABLE_TABLE_SIZE_IN_BYTES.maximum().of(keyspace, name));
+    let size = Line::new("bytes", BILLABLE_TABLE_SIZE_IN_BYTES.maximum().series(keyspace, name));
     vec![
         minute(
             "Successful requests a minute",
-            by_operation(&|operation| SUCCESSFUL_REQUEST_COUNT.sample_count().of(keyspace, name, operation)),
+            by_operation(&|operation| SUCCESSFUL_REQUEST_COUNT.sample_count().series(keyspace, name, operation)),
         ),
         minute(
             "Average latency inside the service, ms",
-            by_operation(&|operation| SUCCESSFUL_REQUEST_LATENCY.average().of(keyspace, name, operation)),
+            by_operation(&|operation| SUCCESSFUL_REQUEST_LATENCY.average().series(keyspace, name, operation)),
         ),
         minute("Throttled requests a minute, and why", throttles),
         Widget::new("Capacity units", Period::FIVE_MINUTES, capacity),

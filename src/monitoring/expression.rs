@@ -10,8 +10,8 @@ use keyspaces_cql::metrics::Series;
 /// use keyspaces::monitoring::Expression;
 /// use keyspaces::monitoring::metrics::{CONSUMED_READ_CAPACITY_UNITS, PROVISIONED_READ_CAPACITY_UNITS};
 ///
-/// let consumed = CONSUMED_READ_CAPACITY_UNITS.sum().of("shop", "orders");
-/// let provisioned = PROVISIONED_READ_CAPACITY_UNITS.average().of("shop", "orders");
+/// let consumed = CONSUMED_READ_CAPACITY_UNITS.sum().series("shop", "orders");
+/// let provisioned = PROVISIONED_READ_CAPACITY_UNITS.average().series("shop", "orders");
 /// let used = Expression::per_second(consumed) / Expression::from(provisioned) * 100;
 /// assert_eq!(used.text(), "((m1/PERIOD(m1))/m2)*100");
 /// ```
@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn a_metric_that_comes_twice_has_one_id() {
-        let reads = || Expression::from(READ_THROTTLE_EVENTS.sum().of("ks", "t", Operation::Select));
-        let inserts = Expression::from(WRITE_THROTTLE_EVENTS.sum().of("ks", "t", Operation::Insert));
+        let reads = || Expression::from(READ_THROTTLE_EVENTS.sum().series("ks", "t", Operation::Select));
+        let inserts = Expression::from(WRITE_THROTTLE_EVENTS.sum().series("ks", "t", Operation::Insert));
         let both = Expression::sum([reads().or_zero(), inserts.or_zero(), reads()]) - reads().or_last();
         assert_eq!(both.text(), "SUM([FILL(m1,0),FILL(m2,0),m1])-FILL(m1,REPEAT)");
         assert_eq!(both.queries().metrics.len(), 2);

@@ -1,9 +1,9 @@
 use keyspaces_cql::metrics::{
     ACCOUNT_MAX_TABLE_LEVEL_READS, ACCOUNT_MAX_TABLE_LEVEL_WRITES, CONDITIONAL_CHECK_FAILED_REQUESTS,
-    CONSUMED_READ_CAPACITY_UNITS, CONSUMED_WRITE_CAPACITY_UNITS, Metric, OfOperation, Operation,
+    CONSUMED_READ_CAPACITY_UNITS, CONSUMED_WRITE_CAPACITY_UNITS, Metric, Operation,
     PER_CONNECTION_REQUEST_RATE_EXCEEDED, PROVISIONED_READ_CAPACITY_UNITS, PROVISIONED_WRITE_CAPACITY_UNITS,
-    READ_THROTTLE_EVENTS, REPLICATION_LATENCY, STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, STREAM_SYSTEM_ERRORS,
-    SYSTEM_ERRORS, Series, StreamOperation, SumAndSampleCount, WRITE_THROTTLE_EVENTS,
+    PerOperation, READ_THROTTLE_EVENTS, REPLICATION_LATENCY, STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED,
+    STREAM_SYSTEM_ERRORS, SYSTEM_ERRORS, Series, StreamOperation, SumAndSampleCount, WRITE_THROTTLE_EVENTS,
 };
 
 use super::alarm::Comparison::{Above, AtLeast};
@@ -65,7 +65,7 @@ pub fn recommended(table: &Table) -> Vec<Alarm> {
                 "More than 100 conditional writes a minute found their condition false for five minutes: writers contend \
                  for the same rows, and each failed write is billed as one that was applied. What is usual depends on the \
                  application: set the threshold by its own normal day.",
-                CONDITIONAL_CHECK_FAILED_REQUESTS.sum().of(&table.keyspace, &table.name),
+                CONDITIONAL_CHECK_FAILED_REQUESTS.sum().series(&table.keyspace, &table.name),
                 Above(100.0),
             )
             .over(Period::MINUTE, 5, 5),
@@ -110,14 +110,14 @@ fn each_minute(table: &Table, name: &str, reason: &str, watched: Expression, bre
 }
 
 /// A metric of each operation, 0 where there is nothing to report.
-fn each(table: &Table, metric: Metric<OfOperation, SumAndSampleCount>, operations: &[Operation]) -> Vec<Expression> {
-    let of = |operation: &Operation| metric.sum().of(&table.keyspace, &table.name, *operation);
+fn each(table: &Table, metric: Metric<PerOperation, SumAndSampleCount>, operations: &[Operation]) -> Vec<Expression> {
+    let of = |operation: &Operation| metric.sum().series(&table.keyspace, &table.name, *operation);
     operations.iter().map(|operation| Expression::from(of(operation)).or_zero()).collect()
 }
 
 pub(super) fn all(
     table: &Table,
-    metric: Metric<OfOperation, SumAndSampleCount>,
+    metric: Metric<PerOperation, SumAndSampleCount>,
     operations: &[Operation],
 ) -> Expression {
     Expression::sum(each(table, metric, operations))
@@ -125,12 +125,12 @@ pub(super) fn all(
 
 pub(super) fn consumed(table: &Table) -> [Series; 2] {
     [CONSUMED_READ_CAPACITY_UNITS, CONSUMED_WRITE_CAPACITY_UNITS]
-        .map(|metric| metric.sum().of(&table.keyspace, &table.name))
+        .map(|metric| metric.sum().series(&table.keyspace, &table.name))
 }
 
 pub(super) fn provisioned_capacity(table: &Table) -> [Series; 2] {
     [PROVISIONED_READ_CAPACITY_UNITS, PROVISIONED_WRITE_CAPACITY_UNITS]
-        .map(|metric| metric.average().of(&table.keyspace, &table.name))
+        .map(|metric| metric.average().series(&table.keyspace, &table.name))
 }
 
 /// What part of its provisioned capacity and of the account's quota it uses.
@@ -155,7 +155,7 @@ fn shares(table: &Table) -> Vec<Alarm> {
              the quota is throttled in either capacity mode; an increase of it has to be asked for ahead."
         );
         let name = format!("account quota for {direction}");
-        let share = share(quota.maximum().of_account());
+        let share = share(quota.maximum().series());
         alarms.push(alarm(table, &name, &reason, share, Above(80.0)).over(Period::FIVE_MINUTES, 3, 3));
     }
     alarms
@@ -165,7 +165,10 @@ fn replication(table: &Table) -> impl Iterator<Item = Alarm> {
     table.receiving_regions.iter().map(|region| {
         let latency = REPLICATION_LATENCY.average();
         // The sources disagree about the dimensions; CloudWatch has data under one of the two.
-        let latency = [latency.of(&table.keyspace, &table.name, region), latency.of_table_alone(&table.name, region)];
+        let latency = [
+            latency.series(&table.keyspace, &table.name, region),
+            latency.series_without_keyspace(&table.name, region),
+        ];
         let reason = format!(
             "Writes took more than a second on average to reach {region}, for five minutes: reads there are older than \
              that (threshold of AWS Incident Detection and Response)."
@@ -178,7 +181,7 @@ fn replication(table: &Table) -> impl Iterator<Item = Alarm> {
 
 fn streams(table: &Table) -> impl Iterator<Item = Alarm> {
     table.stream_labels.iter().map(|label| {
-        let of = |operation| STREAM_SYSTEM_ERRORS.sum().of(&table.keyspace, &table.name, label, operation);
+        let of = |operation| STREAM_SYSTEM_ERRORS.sum().series(&table.keyspace, &table.name, label, operation);
         let errors = StreamOperation::ALL.map(|operation| Expression::from(of(operation)).or_zero());
         let name = format!("errors of stream {label}");
         let reason = "Calls on the change data capture stream failed with HTTP 500. Records are kept for 24 hours; a \

@@ -17,8 +17,8 @@ struct Named {
 
 impl Named {
     fn exists(&self) -> bool {
-        let Some(statistic) = Statistic::of_name(&self.statistic) else { return false };
-        metrics::named(&self.name).filter(|metric| metric.has(statistic)).any(|metric| {
+        let Some(statistic) = Statistic::from_name(&self.statistic) else { return false };
+        metrics::with_name(&self.name).filter(|metric| metric.has(statistic)).any(|metric| {
             let dimensions: BTreeSet<String> = metric.dimensions.iter().map(ToString::to_string).collect();
             // DG:metrics-dimensions has this metric without the keyspace, and AWS's template has it with it.
             let is_documented_otherwise = self.name == "ReplicationLatency" && dimensions.is_superset(&self.dimensions);
@@ -127,7 +127,7 @@ fn every_text_names_metrics_that_exist() {
     for word in texts.iter().flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric())) {
         let is_type = word.starts_with(|first: char| first.is_ascii_uppercase());
         if is_type && ENDINGS.iter().any(|ending| word.ends_with(ending) && word != *ending) {
-            assert_ne!(metrics::named(word).count(), 0, "{word}");
+            assert_ne!(metrics::with_name(word).count(), 0, "{word}");
             found += 1;
         }
     }

@@ -229,7 +229,7 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
             let is_there = |name: &str| table.columns.iter().any(|column| column.name.text == name);
             columns.as_slice().iter().all(|column| is_there(&column.name.text))
         }
-        TableChange::Set(property) => property.is_shown_by(&table.options),
+        TableChange::Set(property) => property.is_satisfied_by(&table.options),
         // How the service shows tags is not known.
         TableChange::AddTags(_) | TableChange::DropTags(_) => true,
         TableChange::AddStreamTags(_) | TableChange::DropStreamTags(_) => true,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use keyspaces_cql::statement::CqlType;
 use keyspaces_cql::{
-    AutoScaling, CapacityScaling, Cdc, KeyspaceDefinition, PointInTimeRecovery, QualifiedName, Replication,
-    ShownColumn, TableDefinition, TableOptions, TableProperty, Tags, TypeDefinition,
+    AutoScaling, CapacityScaling, Cdc, ColumnRow, KeyspaceDefinition, PointInTimeRecovery, QualifiedName, Replication,
+    TableDefinition, TableOptions, TableProperty, Tags, TypeDefinition,
 };
 use scylla::value::CqlValue;
 
@@ -148,7 +148,7 @@ async fn auto_scaling(schema: &Schema<'_>, keyspace: &str, table: &str) -> Resul
     let Some(row) = rows.first() else { return Ok(None) };
     let scaling = |row: &Row, column| {
         let shown = row.get(column).map(entries).filter(|entries| !entries.is_empty())?;
-        CapacityScaling::from_shown(&shown).ok()
+        CapacityScaling::from_system_table(&shown).ok()
     };
     let read = scaling(row, READ_SCALING);
     let mut replicas = BTreeMap::new();
@@ -217,7 +217,7 @@ const WRITE_SCALING: &str = "provisioned_write_capacity_autoscaling_update";
 
 fn definition(keyspace: &str, table: &str, rows: &[Row]) -> Result<TableDefinition, Error> {
     let columns = rows.iter().filter_map(|row| {
-        Some(ShownColumn {
+        Some(ColumnRow {
             name: text(row, "column_name")?,
             column_type: text(row, "type")?,
             kind: text(row, "kind").unwrap_or_default(),

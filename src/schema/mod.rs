@@ -26,9 +26,9 @@ pub use self::status::TableStatus;
 pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
 pub use keyspaces_cql::table_options::*;
 pub use keyspaces_cql::{
-    Column, ColumnKind, Definitions, DefinitionsError, Impossible, KeyspaceChange, KeyspaceDefinition, Left, Mark,
-    MarkKind, Name, NewColumn, NewColumns, Replication, Step, TableBuilder, TableChange, TableDefinition, TableError,
-    TypeDefinition,
+    Column, ColumnKind, Definitions, DefinitionsError, ImpossibleChange, KeyspaceChange, KeyspaceDefinition, Name,
+    NewColumn, NewColumns, Replication, Step, TableBuilder, TableChange, TableDefinition, TableError, TypeDefinition,
+    Unchanged, Warning, WarningKind,
 };
 
 /// The schema operations of a session, from [`Session::schema`].

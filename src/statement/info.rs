@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use keyspaces_cql::statement::{ConstantKind, Selection, TermKind};
-use keyspaces_cql::{AdditionTo, Effect, Idempotence, Judgement, Statement, SyntaxError};
+use keyspaces_cql::{AdditionTarget, Effect, Idempotence, Judgement, Statement, SyntaxError};
 use scylla::frame::response::result::{ColumnSpec, ColumnType, NativeType};
 use scylla::statement::batch::BatchType;
 
@@ -40,7 +40,7 @@ impl StatementInfo {
         let plain_cassandra = session.is_plain_cassandra();
         let parsed = keyspaces_cql::parse(text);
         if let (Ok(statement), Some(keyspace)) = (&parsed, session.keyspace())
-            && let Some(complete) = statement.text_in_keyspace(text, keyspace)
+            && let Some(complete) = statement.qualify_names(text, keyspace)
         {
             return Ok((Self::read(&complete, plain_cassandra, wanted)?, Cow::Owned(complete)));
         }
@@ -67,23 +67,25 @@ impl StatementInfo {
         let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
         let judgement = if plain_cassandra { Judgement::Allowed } else { keyspaces_cql::judge(&statement) };
         match (&statement, &judgement) {
-            (Statement::Other(_), Judgement::Refused(refusal)) => {
+            (Statement::Unsupported(_), Judgement::Refused(refusal)) => {
                 return Err(refused::by_rule(attempted, refusal.rule));
             }
-            (Statement::Other(other), Judgement::Unknown(_)) => return Err(refused::unknown(attempted, other)),
+            (Statement::Unsupported(unsupported), Judgement::Unknown(_)) => {
+                return Err(refused::unknown(attempted, unsupported));
+            }
             _ => {}
         }
         let effect = statement.effect();
         let fits = wanted.contains(&effect)
             || is_unclear(&statement) && wanted.contains(&Effect::Write)
-            || effect == Effect::Other;
+            || effect == Effect::Unsupported;
         if !fits {
             let asked = wanted.iter().map(|effect| word(*effect)).collect::<Vec<_>>().join(" or ");
             return Err(
                 refused(format!("{asked} was asked for, the text is {}", word(effect))).with_advice(way(effect))
             );
         }
-        if let Some(unqualified) = statement.names_in_keyspaces().into_iter().find(|name| name.keyspace.is_none()) {
+        if let Some(unqualified) = statement.qualified_names().into_iter().find(|name| name.keyspace.is_none()) {
             let kind = if statement.tables().is_empty() { "type" } else { "table" };
             return Err(refused(format!("the {kind} {} is named without its keyspace", unqualified.name)).with_advice(
                 format!("Write keyspace.{}, or give the session a keyspace with Builder::keyspace", unqualified.name),
@@ -167,8 +169,8 @@ impl StatementInfo {
     /// The keyspace that the statement names, or the keyspace of its table.
     pub(crate) fn keyspace(&self) -> Option<&str> {
         let tree = self.tree()?;
-        let name = tree.names_in_keyspaces().first().and_then(|name| name.keyspace.as_ref());
-        name.or_else(|| tree.keyspace_named()).map(|keyspace| keyspace.text.as_str())
+        let name = tree.qualified_names().first().and_then(|name| name.keyspace.as_ref());
+        name.or_else(|| tree.named_keyspace()).map(|keyspace| keyspace.text.as_str())
     }
 
     /// The keyspace and table of the statement, if it has a table.
@@ -221,8 +223,8 @@ fn is_unclear(statement: &Statement) -> bool {
     match statement {
         Statement::Update(update) => {
             update.condition.is_none()
-                && update.additions().any(|addition| addition.to == AdditionTo::Unclear)
-                && update.additions().all(|addition| addition.to != AdditionTo::Counter)
+                && update.additions().any(|addition| addition.target == AdditionTarget::Unclear)
+                && update.additions().all(|addition| addition.target != AdditionTarget::Counter)
         }
         _ => false,
     }
@@ -231,7 +233,7 @@ fn is_unclear(statement: &Statement) -> bool {
 pub(crate) fn summary(statement: &Statement) -> String {
     let verb = verb(statement);
     let tables = statement.tables();
-    match (tables.first(), statement.keyspace_named()) {
+    match (tables.first(), statement.named_keyspace()) {
         (Some(table), _) => format!("{verb} {table}"),
         (None, Some(keyspace)) => format!("{verb} {keyspace}"),
         (None, None) => verb.to_owned(),
@@ -255,7 +257,7 @@ fn verb(statement: &Statement) -> &'static str {
         Statement::CreateType(_) => "CREATE TYPE",
         Statement::DropType(_) => "DROP TYPE",
         Statement::Use(_) => "USE",
-        Statement::Other(other) => other.kind.name(),
+        Statement::Unsupported(unsupported) => unsupported.kind.name(),
     }
 }
 
@@ -267,7 +269,7 @@ fn word(effect: Effect) -> &'static str {
         Effect::Increment => "an increment of a counter",
         Effect::Definition => "a definition",
         Effect::Use => "a USE",
-        Effect::Other => "something that Keyspaces lacks",
+        Effect::Unsupported => "something that Keyspaces lacks",
     }
 }
 
@@ -280,7 +282,7 @@ fn way(effect: Effect) -> &'static str {
         Effect::Increment => "Ask prepare() for an Increment",
         Effect::Definition => "Give it to define()",
         Effect::Use => "Give the session a keyspace with Builder::keyspace, or write keyspace.table",
-        Effect::Other => "Give it to execute(), define() or rows()",
+        Effect::Unsupported => "Give it to execute(), define() or rows()",
     }
 }
 

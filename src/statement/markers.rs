@@ -1,7 +1,7 @@
 //! The bind markers of a prepared statement that this client treats specially, found once when it is prepared.
 
 use keyspaces_cql::statement::{Comparand, CqlType, CqlTypeKind, NativeType as Native, Operator, Term, Using};
-use keyspaces_cql::value::most_digits;
+use keyspaces_cql::value::max_digits;
 use keyspaces_cql::{Span, Statement, UserTypes, rules};
 use scylla::frame::response::result::{CollectionType, ColumnSpec, ColumnType, NativeType};
 
@@ -76,7 +76,7 @@ impl Markers {
         const NEVER_TOO_MANY: usize = 15;
         let mut digits = self.numbers.iter().filter_map(|(index, of)| {
             let bytes = cells.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
-            Some((*index, most_digits(of, bytes, &UserTypes::default())))
+            Some((*index, max_digits(of, bytes, &UserTypes::default())))
         });
         digits.find(|(_, digits)| *digits > rules::MAX_DIGITS)
     }

@@ -1,6 +1,6 @@
 //! Errors for statements that are refused before anything is sent.
 
-use keyspaces_cql::statement::{Other, OtherKind};
+use keyspaces_cql::statement::{UnsupportedKind, UnsupportedStatement};
 use keyspaces_cql::{Effect, Rule, SyntaxError, SyntaxProblem, parse_script, rules};
 
 use crate::{Error, ErrorKind};
@@ -20,11 +20,11 @@ pub(crate) fn by_rule_in_words(rule: &Rule) -> (String, String) {
 }
 
 /// The error for a Cassandra statement that no rule covers.
-pub(super) fn unknown(attempted: String, other: &Other) -> Error {
+pub(super) fn unknown(attempted: String, other: &UnsupportedStatement) -> Error {
     let problem = format!("it is not known whether Amazon Keyspaces has the statement {}", other.kind.name());
     let error = Error::new(ErrorKind::Refused, attempted, problem);
     match other.kind {
-        OtherKind::Describe | OtherKind::Desc => error
+        UnsupportedKind::Describe | UnsupportedKind::Desc => error
             .with_advice("schema().describe_table() tells what a table is; cqlsh has DESCRIBE as a command of its own"),
         _ => error,
     }

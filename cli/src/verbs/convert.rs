@@ -53,8 +53,8 @@ fn finding(finding: ConversionFinding) -> Finding {
         Action::Replaced => (Level::Note, "replaced"),
         Action::Added => (Level::Note, "added"),
     };
-    let help = match finding.instead {
-        Some(instead) => format!("{} {instead};", finding.reason),
+    let help = match finding.replacement {
+        Some(replacement) => format!("{} {replacement};", finding.reason),
         None => finding.reason,
     };
     Finding {
@@ -62,7 +62,7 @@ fn finding(finding: ConversionFinding) -> Finding {
         id: id.to_owned(),
         span: finding.span,
         position: finding.position,
-        text: finding.what,
+        text: finding.summary,
         help: Some(help),
         source: finding.source,
     }

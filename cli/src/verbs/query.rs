@@ -67,7 +67,7 @@ impl Query {
             }
             Effect::ConditionalWrite => status = conditional(&session, text, self.format).await?,
             Effect::Increment => session.prepare::<Increment<()>>(text).await?.execute(()).await?,
-            Effect::Write | Effect::Use | Effect::Other => session.execute(text, ()).await?,
+            Effect::Write | Effect::Use | Effect::Unsupported => session.execute(text, ()).await?,
         }
         if let Some(units) = written(&session, &statement).await {
             output::note(in_words(units, "write"));

@@ -1,32 +1,33 @@
 //! Keyspaces: where their rows are.
 
 use super::{Action, Converter};
-use crate::allowed::is_ignored_of_a_keyspace;
+use crate::allowed::is_ignored_keyspace_option;
 use crate::statement::{CreateKeyspace, Term, TermKind, WithOption, option};
 use crate::{KeyspaceDefinition, Replication, Statement};
 
 pub(super) fn create_keyspace(converter: &mut Converter, mut create: CreateKeyspace) {
     let single = KeyspaceDefinition::new(create.keyspace.text.as_str()).create().options;
     match create.replication() {
-        Some(option) if stays(option) => {}
+        Some(option) if is_accepted(option) => {}
         Some(option) => {
-            let (span, what) = (option.value.span, format!("{} becomes SingleRegionStrategy", strategy(&option.value)));
+            let (span, summary) =
+                (option.value.span, format!("{} becomes SingleRegionStrategy", replication_class(&option.value)));
             let reason = "Keyspaces keeps three copies in the Region. For several Regions name them with NetworkTopologyStrategy.";
-            converter.tell(Action::Replaced, span, what, reason, Some("DG:cql.ddl.keyspace"));
+            converter.report(Action::Replaced, span, summary, reason, Some("DG:cql.ddl.keyspace"));
             create.options.retain(|option| option.name.text != "replication");
             create.options.splice(0..0, single);
         }
         None => {
-            let what = format!("the replication of the keyspace {}: SingleRegionStrategy", create.keyspace);
+            let summary = format!("the replication of the keyspace {}: SingleRegionStrategy", create.keyspace);
             let reason = "Keyspaces wants it to be said.";
-            converter.tell(Action::Added, create.keyspace.span, what, reason, Some("DG:cql.ddl.keyspace"));
+            converter.report(Action::Added, create.keyspace.span, summary, reason, Some("DG:cql.ddl.keyspace"));
             create.options.splice(0..0, single);
         }
     }
     if let Some(durable) = option(&create.options, "durable_writes").map(|option| option.span) {
         let is_false = |value: &Term| value.to_string().to_ascii_lowercase().contains("false");
         if create.durable_writes().is_some_and(|option| is_false(&option.value)) {
-            converter.tell(
+            converter.report(
                 Action::LeftOut,
                 durable,
                 "durable_writes",
@@ -38,21 +39,21 @@ pub(super) fn create_keyspace(converter: &mut Converter, mut create: CreateKeysp
     }
     let known = |option: &WithOption| ["replication", "tags"].contains(&option.name.text.as_str());
     for option in create.options.iter().filter(|option| !known(option)) {
-        let ignored = is_ignored_of_a_keyspace(option);
+        let ignored = is_ignored_keyspace_option(option);
         let reason =
             if ignored { "Keyspaces has no use for it." } else { "Keyspaces has no such option of a keyspace." };
-        converter.tell(Action::LeftOut, option.span, option.name.to_string(), reason, Some("DG:cql.ddl.keyspace"));
+        converter.report(Action::LeftOut, option.span, option.name.to_string(), reason, Some("DG:cql.ddl.keyspace"));
     }
     create.options.retain(known);
     converter.statements.push(Statement::CreateKeyspace(create));
 }
 
 /// Whether Keyspaces takes the replication: several Regions are named as AWS names them.
-fn stays(option: &WithOption) -> bool {
+fn is_accepted(option: &WithOption) -> bool {
     match Replication::read(&option.value) {
         Ok(Replication::MultiRegion(regions)) => regions.iter().all(|region| is_region(region)),
         // A strategy that is read as a single Region in other words is written in Keyspaces' own.
-        Ok(Replication::SingleRegion) => strategy(&option.value).ends_with("SingleRegionStrategy"),
+        Ok(Replication::SingleRegion) => replication_class(&option.value).ends_with("SingleRegionStrategy"),
         Err(_) => false,
     }
 }
@@ -65,7 +66,7 @@ fn is_region(name: &str) -> bool {
 }
 
 /// The class of a replication, as it was written.
-fn strategy(value: &Term) -> String {
+fn replication_class(value: &Term) -> String {
     let TermKind::Map(entries) = &value.kind else { return "this replication".to_owned() };
     let class = entries.iter().find_map(|(key, value)| match (&key.kind, &value.kind) {
         (TermKind::Constant(key), TermKind::Constant(value)) if key.text == "class" => Some(value.text.clone()),

@@ -18,17 +18,17 @@
 //! ```
 
 mod keyspace;
-mod other;
 mod second_table;
 mod table;
 mod types;
+mod unsupported;
 
 use std::collections::HashMap;
 use std::fmt;
 
 use crate::judge::judge_all;
-use crate::parser::{ScriptStatement, read_script, read_script_of_cassandra};
-use crate::reserved::is_reserved_no_more;
+use crate::parser::{ScriptStatement, read_cassandra_script, read_script};
+use crate::reserved::is_reserved_only_in_keyspaces;
 use crate::rules::Rule;
 use crate::table::TableProblem;
 use crate::{Context, Definitions, Effect, Position, QualifiedName, Span, Statement, SyntaxProblem, lint};
@@ -52,11 +52,11 @@ pub struct ConversionFinding {
     /// Line and column of the start of it.
     pub position: Position,
     /// What it is, and what became of it, in one sentence without a full stop.
-    pub what: String,
+    pub summary: String,
     /// Why, and what to do, in whole sentences.
     pub reason: String,
     /// A definition that would do what was left out.
-    pub instead: Option<String>,
+    pub replacement: Option<String>,
     /// Who says so: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
     pub source: Option<&'static str>,
 }
@@ -89,9 +89,9 @@ impl fmt::Display for Action {
 impl fmt::Display for ConversionFinding {
     /// `left out: the index on shop.sales (price). … (DG:cassandra-apis)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}. {}", self.action, self.what, self.reason)?;
-        if let Some(instead) = &self.instead {
-            write!(f, " {instead};")?;
+        write!(f, "{}: {}. {}", self.action, self.summary, self.reason)?;
+        if let Some(replacement) = &self.replacement {
+            write!(f, " {replacement};")?;
         }
         self.source.map_or(Ok(()), |source| write!(f, " ({source})"))
     }
@@ -129,7 +129,7 @@ impl Conversion {
 pub fn convert(text: &str) -> Conversion {
     let mut converter = Converter::default();
     converter.reserved_words(text);
-    read_script_of_cassandra(text).into_iter().for_each(|reading| converter.reading(reading));
+    read_cassandra_script(text).into_iter().for_each(|reading| converter.reading(reading));
     converter.finish(text)
 }
 
@@ -153,18 +153,18 @@ impl Converter {
     fn reserved_words(&mut self, text: &str) {
         for error in read_script(text).iter().flat_map(|of| of.recovered.iter().chain(of.statement.as_ref().err())) {
             if let SyntaxProblem::Reserved { word, .. } = &error.problem
-                && is_reserved_no_more(word)
+                && is_reserved_only_in_keyspaces(word)
             {
-                let what = format!("{word} is written in double quotes");
-                self.tell(Action::Replaced, error.span, what, "The word is reserved in Keyspaces.", None);
+                let summary = format!("{word} is written in double quotes");
+                self.report(Action::Replaced, error.span, summary, "The word is reserved in Keyspaces.", None);
             }
         }
     }
 
     fn reading(&mut self, reading: ScriptStatement) {
         for error in reading.recovered.iter().chain(reading.statement.as_ref().err()) {
-            let what = format!("this cannot be read: {}", error.problem);
-            self.tell(Action::Decide, error.span, what, "Correct it, and convert the schema again.", None);
+            let summary = format!("this cannot be read: {}", error.problem);
+            self.report(Action::Decide, error.span, summary, "Correct it, and convert the schema again.", None);
         }
         // A definition of which a part could not be read would be another one.
         if let (Ok(statement), true) = (reading.statement, reading.recovered.is_empty()) {
@@ -178,7 +178,7 @@ impl Converter {
             Statement::CreateTable(create) => table::create_table(self, create),
             Statement::CreateType(create) => types::create_type(self, create),
             Statement::AlterTable(alter) => table::alter_table(self, alter),
-            Statement::AlterKeyspace(alter) => self.tell(
+            Statement::AlterKeyspace(alter) => self.report(
                 Action::LeftOut,
                 alter.span,
                 format!("the change of the keyspace {}", alter.keyspace),
@@ -188,15 +188,15 @@ impl Converter {
             Statement::DropKeyspace(_) | Statement::DropTable(_) | Statement::DropType(_) => {
                 let words = statement.to_string();
                 let reason = "What is dropped is gone only after a while, and cannot be created again before.";
-                self.tell(Action::LeftOut, statement.span(), words, reason, Some("DG:functional-differences"));
+                self.report(Action::LeftOut, statement.span(), words, reason, Some("DG:functional-differences"));
             }
-            Statement::Other(other) => other::other(self, &other),
+            Statement::Unsupported(statement) => unsupported::convert_unsupported(self, &statement),
             Statement::Use(it) => {
                 self.keyspace = Some(it.keyspace.text.clone());
                 self.statements.push(Statement::Use(it));
             }
             other => {
-                table::used_by(self, &other);
+                table::record_use(self, &other);
                 self.statements.push(other);
             }
         }
@@ -204,9 +204,9 @@ impl Converter {
 
     /// The statements without those that Keyspaces refuses, and the findings in the order of the text.
     fn finish(mut self, text: &str) -> Conversion {
-        table::turn_on_what_is_used(&mut self);
+        table::enable_used_features(&mut self);
         for statement in std::mem::take(&mut self.statements) {
-            if self.is_taken(&statement) {
+            if self.is_accepted(&statement) {
                 self.statements.push(statement);
             }
         }
@@ -221,7 +221,7 @@ impl Converter {
     }
 
     /// Whether Keyspaces takes a statement as far as is known; why it does not is told.
-    fn is_taken(&mut self, statement: &Statement) -> bool {
+    fn is_accepted(&mut self, statement: &Statement) -> bool {
         let mut problems = Vec::new();
         let at = |span: Span| if span == Span::default() { statement.span() } else { span };
         let (refusals, unknown) = judge_all(statement, &Context::new());
@@ -253,28 +253,28 @@ impl Converter {
         }
         problems.dedup();
         let taken = problems.is_empty();
-        let named =
-            if statement.effect() == Effect::Definition { named(statement) } else { "this statement".to_owned() };
+        let describe =
+            if statement.effect() == Effect::Definition { describe(statement) } else { "this statement".to_owned() };
         for (span, problem, advice, source) in problems {
-            self.tell(Action::Decide, span, format!("{named} is left out: {problem}"), advice, source);
+            self.report(Action::Decide, span, format!("{describe} is left out: {problem}"), advice, source);
         }
         taken
     }
 
-    fn tell(
+    fn report(
         &mut self,
         action: Action,
         span: Span,
-        what: impl Into<String>,
+        summary: impl Into<String>,
         reason: impl Into<String>,
         source: Option<&'static str>,
     ) {
-        let (what, reason, position) = (what.into(), reason.into(), Position::default());
-        self.findings.push(ConversionFinding { action, span, position, what, reason, instead: None, source });
+        let (summary, reason, position) = (summary.into(), reason.into(), Position::default());
+        self.findings.push(ConversionFinding { action, span, position, summary, reason, replacement: None, source });
     }
 
-    fn tell_rule(&mut self, action: Action, span: Span, what: impl Into<String>, rule: &'static Rule) {
-        self.tell(action, span, what, rule.advice, Some(rule.source));
+    fn report_rule(&mut self, action: Action, span: Span, summary: impl Into<String>, rule: &'static Rule) {
+        self.report(action, span, summary, rule.advice, Some(rule.source));
     }
 
     fn key(&self, name: &QualifiedName) -> Key {
@@ -290,7 +290,7 @@ impl Converter {
 }
 
 /// `the table shop.sales`
-fn named(statement: &Statement) -> String {
+fn describe(statement: &Statement) -> String {
     match statement {
         Statement::CreateKeyspace(create) => format!("the keyspace {}", create.keyspace),
         Statement::CreateTable(create) => format!("the table {}", create.table),

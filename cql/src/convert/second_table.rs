@@ -1,37 +1,43 @@
 //! The tables that would do what indexes and materialized views do, written by the application.
 
 use super::{Action, ConversionFinding, Converter};
-use crate::statement::{CqlType, CqlTypeKind, CreateTable, NativeType, Other};
+use crate::statement::{CqlType, CqlTypeKind, CreateTable, NativeType, UnsupportedStatement};
 use crate::{Name, Position, QualifiedName, Rule, Statement, TableDefinition, parse, rules};
 
-pub(super) fn index(converter: &mut Converter, other: &Other) {
-    let table = other.tables.first().cloned();
-    let column = column_of_index(&other.text);
-    let what = match (&table, &column) {
+pub(super) fn convert_index(converter: &mut Converter, statement: &UnsupportedStatement) {
+    let table = statement.tables.first().cloned();
+    let column = indexed_column(&statement.text);
+    let summary = match (&table, &column) {
         (Some(table), Some((None, column))) => format!("the index on {} ({column})", converter.qualified(table)),
         (Some(table), Some((Some(part), column))) => {
             format!("the index on {} ({part}({column}))", converter.qualified(table))
         }
         _ => "this index".to_owned(),
     };
-    let instead = table.zip(column).and_then(|(table, (part, column))| {
-        Some(by_column(&find_table(converter, &table)?.definition().ok()?, part.as_deref(), &column)?.to_string())
+    let replacement = table.zip(column).and_then(|(table, (part, column))| {
+        Some(table_by_column(&find_table(converter, &table)?.definition().ok()?, part.as_deref(), &column)?.to_string())
     });
-    second_table(converter, other, what, instead, &rules::INDEX);
+    report_second_table(converter, statement, summary, replacement, &rules::INDEX);
 }
 
-pub(super) fn view(converter: &mut Converter, other: &Other) {
-    let view = View::read(&other.text);
-    let what = view
+pub(super) fn convert_view(converter: &mut Converter, statement: &UnsupportedStatement) {
+    let view = View::read(&statement.text);
+    let summary = view
         .as_ref()
         .map_or_else(|| "this materialized view".to_owned(), |view| format!("the materialized view {}", view.name));
-    let base = other.tables.first().and_then(|table| find_table(converter, table)?.definition().ok());
-    let instead = view.zip(base).and_then(|(view, base)| Some(view.table(&base)?.to_string()));
-    second_table(converter, other, what, instead, &rules::MATERIALIZED_VIEW);
+    let base = statement.tables.first().and_then(|table| find_table(converter, table)?.definition().ok());
+    let replacement = view.zip(base).and_then(|(view, base)| Some(view.table(&base)?.to_string()));
+    report_second_table(converter, statement, summary, replacement, &rules::MATERIALIZED_VIEW);
 }
 
-fn second_table(converter: &mut Converter, other: &Other, what: String, instead: Option<String>, rule: &'static Rule) {
-    let reason = match instead {
+fn report_second_table(
+    converter: &mut Converter,
+    statement: &UnsupportedStatement,
+    summary: String,
+    replacement: Option<String>,
+    rule: &'static Rule,
+) {
+    let reason = match replacement {
         Some(_) => {
             "Keyspaces lacks it: write the rows to a second table as well, in one batch with those of the first."
         }
@@ -39,11 +45,11 @@ fn second_table(converter: &mut Converter, other: &Other, what: String, instead:
     };
     converter.findings.push(ConversionFinding {
         action: Action::Decide,
-        span: other.span,
+        span: statement.span,
         position: Position::default(),
-        what: format!("{what} is left out"),
+        summary: format!("{summary} is left out"),
         reason: reason.to_owned(),
-        instead,
+        replacement,
         source: Some(rule.source),
     });
 }
@@ -56,17 +62,17 @@ fn find_table<'c>(converter: &'c Converter, name: &QualifiedName) -> Option<&'c 
 }
 
 /// The part of a collection, if one is named, and the column: `( keys ( labels ) )`.
-fn column_of_index(text: &str) -> Option<(Option<String>, String)> {
+fn indexed_column(text: &str) -> Option<(Option<String>, String)> {
     let (_, after) = text.split_once(" ( ")?;
     let mut words = after.split(' ');
     let first = words.next()?;
     match words.next()? {
-        "(" => Some((Some(first.to_ascii_lowercase()), unquoted(words.next()?))),
-        _ => Some((None, unquoted(first))),
+        "(" => Some((Some(first.to_ascii_lowercase()), unquote(words.next()?))),
+        _ => Some((None, unquote(first))),
     }
 }
 
-fn unquoted(word: &str) -> String {
+fn unquote(word: &str) -> String {
     match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => word.to_ascii_lowercase(),
@@ -74,9 +80,9 @@ fn unquoted(word: &str) -> String {
 }
 
 /// The table with the column before the key of the first table.
-fn by_column(table: &TableDefinition, part: Option<&str>, column: &str) -> Option<TableDefinition> {
-    let of = |name: &str| table.columns.iter().find(|column| column.name.text == name);
-    let indexed = element(&of(column)?.column_type, part)?;
+fn table_by_column(table: &TableDefinition, part: Option<&str>, column: &str) -> Option<TableDefinition> {
+    let find = |name: &str| table.columns.iter().find(|column| column.name.text == name);
+    let indexed = indexed_type(&find(column)?.column_type, part)?;
     let clustering = table.clustering_columns.iter().map(|by| &by.column);
     let keys = table.partition_key.iter().chain(clustering).filter(|key| key.text != column);
     let mut name = format!("{}_by_{column}", table.table.name.text);
@@ -85,13 +91,13 @@ fn by_column(table: &TableDefinition, part: Option<&str>, column: &str) -> Optio
     let keyspace = table.table.keyspace.as_ref().map_or_else(String::new, |keyspace| keyspace.text.clone());
     let mut second = TableDefinition::builder(keyspace, name).partition_key(column, indexed);
     for key in keys {
-        second = second.clustering_column(key.text.as_str(), of(&key.text)?.column_type.clone(), Default::default());
+        second = second.clustering_column(key.text.as_str(), find(&key.text)?.column_type.clone(), Default::default());
     }
     second.build().ok()
 }
 
 /// What is looked up in a collection; the type itself if it is none.
-fn element(cql_type: &CqlType, part: Option<&str>) -> Option<CqlType> {
+fn indexed_type(cql_type: &CqlType, part: Option<&str>) -> Option<CqlType> {
     match (&cql_type.kind, part) {
         (CqlTypeKind::Frozen(_), Some("full")) => Some(cql_type.bare()),
         // An index on vectors, which finds what is near: no key does that.
@@ -123,21 +129,21 @@ impl View {
             let start = upper.find(from)? + from.len();
             Some(text[start..start + upper[start..].find(to)?].trim())
         };
-        let name = without_words("IF NOT EXISTS ", between("VIEW ", " AS ")?).replace(' ', "");
+        let name = strip_words("IF NOT EXISTS ", between("VIEW ", " AS ")?).replace(' ', "");
         let columns = between(" SELECT ", " FROM ")?.split(" , ").map(str::to_owned);
         let key = upper.rfind("PRIMARY KEY ").map(|at| at + "PRIMARY KEY ".len())?;
         let order = upper.find("ORDER BY ").map(|at| at + "ORDER BY ".len());
         Some(Self {
             name,
             columns: columns.filter(|column| column != "*").collect(),
-            key: in_parentheses(&text[key..])?.to_owned(),
-            order: order.and_then(|at| in_parentheses(&text[at..])).map(str::to_owned),
+            key: take_parenthesised(&text[key..])?.to_owned(),
+            order: order.and_then(|at| take_parenthesised(&text[at..])).map(str::to_owned),
         })
     }
 
     fn table(&self, base: &TableDefinition) -> Option<CreateTable> {
-        let is_key = |name: &Name| self.key.split(' ').any(|word| unquoted(word) == name.text);
-        let is_selected = |name: &Name| self.columns.iter().any(|column| unquoted(column) == name.text);
+        let is_key = |name: &Name| self.key.split(' ').any(|word| unquote(word) == name.text);
+        let is_selected = |name: &Name| self.columns.iter().any(|column| unquote(column) == name.text);
         let columns = base
             .columns
             .iter()
@@ -157,13 +163,13 @@ impl View {
 }
 
 /// The text without these words at its start.
-pub(super) fn without_words<'t>(words: &str, text: &'t str) -> &'t str {
+pub(super) fn strip_words<'t>(words: &str, text: &'t str) -> &'t str {
     let begins = text.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
     if begins { &text[words.len()..] } else { text }
 }
 
 /// From the parenthesis at the start to the one that closes it.
-fn in_parentheses(text: &str) -> Option<&str> {
+fn take_parenthesised(text: &str) -> Option<&str> {
     let mut open = 0_usize;
     for (at, character) in text.char_indices() {
         match character {

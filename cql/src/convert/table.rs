@@ -1,6 +1,6 @@
 //! Tables: their options, and what changes them later in the same text.
 
-use super::types::column_type;
+use super::types::convert_type;
 use super::{Action, Converter, Key};
 use crate::allowed::{CREATE_TABLE_OPTIONS, is_ignored};
 use crate::statement::{
@@ -21,7 +21,7 @@ pub(super) fn create_table(converter: &mut Converter, mut create: CreateTable) {
     if let Some(span) = create.compact_storage.take() {
         let reason =
             "Keyspaces stores rows in its own way. A table of Thrift's dynamic columns has to be modelled anew.";
-        converter.tell(Action::LeftOut, span, "COMPACT STORAGE", reason, Some("DG:cql.ddl.table"));
+        converter.report(Action::LeftOut, span, "COMPACT STORAGE", reason, Some("DG:cql.ddl.table"));
     }
     for column in &mut create.columns {
         convert_column(converter, column);
@@ -32,8 +32,8 @@ pub(super) fn create_table(converter: &mut Converter, mut create: CreateTable) {
 }
 
 fn convert_column(converter: &mut Converter, column: &mut ColumnDefinition) {
-    let of = format!("the column {}", column.name);
-    column_type(converter, &mut column.column_type, &of);
+    let owner = format!("the column {}", column.name);
+    convert_type(converter, &mut column.column_type, &owner);
 }
 
 /// Keeps the options that Keyspaces heeds.
@@ -43,49 +43,49 @@ fn convert_options(converter: &mut Converter, options: &mut Vec<WithOption>) {
         let names: Vec<_> = ignored.iter().map(|option| option.name.to_string()).collect();
         let reason = "How rows are stored, cached and repaired is the service's business.";
         let span = first.span.to(last.span);
-        converter.tell(Action::LeftOut, span, names.join(", "), reason, Some("DG:functional-differences"));
+        converter.report(Action::LeftOut, span, names.join(", "), reason, Some("DG:functional-differences"));
     }
     for option in options.iter().filter(|option| !is_left_out(option)) {
-        let is_stream = option.name.text == "cdc" && !says_none(option);
+        let is_enabled_stream = option.name.text == "cdc" && !has_no_effect(option);
         let is_unknown = !CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str());
-        let what = option.name.to_string();
-        if is_stream && !is_of_keyspaces(options) {
+        let summary = option.name.to_string();
+        if is_enabled_stream && !has_custom_properties(options) {
             let reason = "Keyspaces has CDC streams of its own, read by another API: turn one on with cdc = true and \
                           cdc_specification in custom_properties where it is wanted.";
-            converter.tell(Action::Decide, option.span, what, reason, Some("DG:cdc_how-it-works"));
+            converter.report(Action::Decide, option.span, summary, reason, Some("DG:cdc_how-it-works"));
         } else if is_unknown {
             let reason = "Keyspaces has no such option of a table.";
-            converter.tell(Action::LeftOut, option.span, what, reason, Some("DG:cql.ddl.table"));
+            converter.report(Action::LeftOut, option.span, summary, reason, Some("DG:cql.ddl.table"));
         }
     }
-    let of_keyspaces = is_of_keyspaces(options);
+    let has_custom_properties = has_custom_properties(options);
     options.retain(|option| {
         let kept = CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str()) && !is_ignored(option);
-        let is_cassandras_stream = option.name.text == "cdc" && !of_keyspaces;
-        kept && !says_none(option) && !is_cassandras_stream
+        let is_cassandra_stream = option.name.text == "cdc" && !has_custom_properties;
+        kept && !has_no_effect(option) && !is_cassandra_stream
     });
 }
 
 pub(super) fn alter_table(converter: &mut Converter, mut alter: AlterTable) {
-    let there = converter.tables.get(&converter.key(&alter.table)).copied();
+    let index = converter.tables.get(&converter.key(&alter.table)).copied();
     alter.table = converter.qualified(&alter.table);
     let (span, table) = (alter.span, alter.table.to_string());
-    if let AlterTableChange::AddBare(columns) = alter.change {
+    if let AlterTableChange::AddWithoutParentheses(columns) = alter.change {
         alter.change = AlterTableChange::Add(columns);
     }
     match &mut alter.change {
-        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+        AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => {
             columns.iter_mut().for_each(|column| convert_column(converter, column));
         }
         AlterTableChange::With(options) => convert_options(converter, options),
         _ => {}
     }
-    let Some(create) = there.and_then(|at| converter.statements.get_mut(at)) else {
-        return of_another_text(converter, alter);
+    let Some(create) = index.and_then(|index| converter.statements.get_mut(index)) else {
+        return keep_alter(converter, alter);
     };
     let Statement::CreateTable(create) = create else { return };
-    let what = match alter.change {
-        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+    let summary = match alter.change {
+        AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => {
             create.columns.extend(columns);
             "columns are added"
         }
@@ -97,7 +97,7 @@ pub(super) fn alter_table(converter: &mut Converter, mut alter: AlterTable) {
             "options are changed"
         }
         AlterTableChange::Drop(columns) => {
-            create.columns.retain(|column| columns.iter().all(|gone| gone.text != column.name.text));
+            create.columns.retain(|column| columns.iter().all(|dropped| dropped.text != column.name.text));
             "columns are dropped"
         }
         AlterTableChange::Rename(names) => {
@@ -115,20 +115,20 @@ pub(super) fn alter_table(converter: &mut Converter, mut alter: AlterTable) {
         | AlterTableChange::AddStreamTags(_)
         | AlterTableChange::DropStreamTags(_) => return converter.statements.push(Statement::AlterTable(alter)),
     };
-    let what = format!("the ALTER TABLE of {table}: {what} in its CREATE TABLE");
+    let summary = format!("the ALTER TABLE of {table}: {summary} in its CREATE TABLE");
     let reason = "A table that is being created cannot be changed yet.";
-    converter.tell(Action::Replaced, span, what, reason, Some("DG:cql.ddl.table"));
+    converter.report(Action::Replaced, span, summary, reason, Some("DG:cql.ddl.table"));
 }
 
 /// An ALTER TABLE whose CREATE TABLE is not in the text.
-fn of_another_text(converter: &mut Converter, alter: AlterTable) {
+fn keep_alter(converter: &mut Converter, alter: AlterTable) {
     if matches!(&alter.change, AlterTableChange::With(options) if options.is_empty()) {
         return;
     }
     converter.statements.push(Statement::AlterTable(alter));
 }
 
-pub(super) fn used_by(converter: &mut Converter, statement: &Statement) {
+pub(super) fn record_use(converter: &mut Converter, statement: &Statement) {
     let mut uses = Vec::new();
     match statement {
         Statement::Insert(insert) => uses.push((&insert.table, insert.using.as_ref())),
@@ -151,7 +151,7 @@ pub(super) fn used_by(converter: &mut Converter, statement: &Statement) {
 }
 
 /// Turns on, in the tables of the text, what its statements use.
-pub(super) fn turn_on_what_is_used(converter: &mut Converter) {
+pub(super) fn enable_used_features(converter: &mut Converter) {
     let tables: Vec<(Key, usize)> = converter.tables.clone().into_iter().collect();
     for (key, at) in tables {
         let used = converter.used.remove(&key).unwrap_or_default();
@@ -161,15 +161,15 @@ pub(super) fn turn_on_what_is_used(converter: &mut Converter) {
         let default_ttl = option(&create.options, "default_time_to_live").map(|option| option.span);
         if let (None, Some(span)) = (options.ttl, default_ttl.or(used.ttl)) {
             after = after.and(Ttl::Enabled);
-            let what = format!("ttl = enabled for the table {table}");
+            let summary = format!("ttl = enabled for the table {table}");
             let reason = "Rows expire only in a table that has Time to Live on; it stays on.";
-            converter.tell(Action::Added, span, what, reason, Some("DG:TTL-how-to-create-table"));
+            converter.report(Action::Added, span, summary, reason, Some("DG:TTL-how-to-create-table"));
         }
         if let (None, Some(span)) = (options.client_side_timestamps, used.timestamps) {
             after = after.and(TableProperty::from(ClientSideTimestamps::Enabled));
-            let what = format!("client_side_timestamps = enabled for the table {table}");
+            let summary = format!("client_side_timestamps = enabled for the table {table}");
             let reason = "USING TIMESTAMP is taken only by a table that has them on; they stay on.";
-            converter.tell(Action::Added, span, what, reason, Some("DG:client-side-timestamps"));
+            converter.report(Action::Added, span, summary, reason, Some("DG:client-side-timestamps"));
         }
         if let Some(Statement::CreateTable(create)) = converter.statements.get_mut(at)
             && after != options
@@ -185,24 +185,26 @@ fn is_left_out(option: &WithOption) -> bool {
 }
 
 /// Whether an option says what holds without it: no comment, no stream, no time to live.
-fn says_none(option: &WithOption) -> bool {
+fn has_no_effect(option: &WithOption) -> bool {
     match option.name.text.as_str() {
-        "comment" => is(&option.value, ""),
+        "comment" => is_constant(&option.value, ""),
         "cdc" => match &option.value.kind {
-            TermKind::Map(entries) => !entries.iter().any(|(key, value)| is(key, "enabled") && is(value, "true")),
-            _ => !is(&option.value, "true"),
+            TermKind::Map(entries) => {
+                !entries.iter().any(|(key, value)| is_constant(key, "enabled") && is_constant(value, "true"))
+            }
+            _ => !is_constant(&option.value, "true"),
         },
-        "default_time_to_live" => is(&option.value, "0"),
+        "default_time_to_live" => is_constant(&option.value, "0"),
         _ => false,
     }
 }
 
-fn is(value: &Term, text: &str) -> bool {
+fn is_constant(value: &Term, text: &str) -> bool {
     matches!(&value.kind, TermKind::Constant(constant) if constant.text.eq_ignore_ascii_case(text))
 }
 
 /// Whether `cdc` is Keyspaces' own: Cassandra's has no specification beside it.
-fn is_of_keyspaces(options: &[WithOption]) -> bool {
+fn has_custom_properties(options: &[WithOption]) -> bool {
     option(options, "custom_properties").is_some()
 }
 

@@ -1,8 +1,8 @@
 //! Types of columns that Keyspaces has not, and user-defined types.
 
-use super::second_table::without_words;
+use super::second_table::strip_words;
 use super::{Action, Converter};
-use crate::statement::{CqlType, CqlTypeKind, CreateType, NativeType, Other};
+use crate::statement::{CqlType, CqlTypeKind, CreateType, NativeType, UnsupportedStatement};
 use crate::{QualifiedName, Span, Statement, parse};
 
 pub(super) fn create_type(converter: &mut Converter, mut create: CreateType) {
@@ -15,39 +15,45 @@ pub(super) fn create_type(converter: &mut Converter, mut create: CreateType) {
     converter.statements.push(Statement::CreateType(create));
 }
 
-fn convert_field(converter: &mut Converter, field_type: &mut CqlType, of: &QualifiedName, field: &str) {
-    column_type(converter, field_type, &format!("the field {field} of the type {of}"));
+fn convert_field(converter: &mut Converter, field_type: &mut CqlType, type_name: &QualifiedName, field: &str) {
+    convert_type(converter, field_type, &format!("the field {field} of the type {type_name}"));
     if let CqlTypeKind::UserDefined(inner) = &field_type.kind {
-        let what = format!("the field {field} of the type {of} becomes frozen<{inner}>");
+        let summary = format!("the field {field} of the type {type_name} becomes frozen<{inner}>");
         let reason = "A type inside another one is frozen.";
-        converter.tell(Action::Replaced, field_type.span, what, reason, Some("DG:cql.ddl.type"));
+        converter.report(Action::Replaced, field_type.span, summary, reason, Some("DG:cql.ddl.type"));
         *field_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(field_type.clone())), span: field_type.span };
     }
 }
 
 /// `ALTER TYPE … ADD`, made part of the type where that is in the same text.
-pub(super) fn alter_type(converter: &mut Converter, other: &Other) -> bool {
-    let Some((name, added)) = split(&other.text) else { return false };
+pub(super) fn convert_alter_type(converter: &mut Converter, statement: &UnsupportedStatement) -> bool {
+    let Some((name, added)) = split_alter_type(&statement.text) else { return false };
     let Ok(Statement::CreateType(mut added)) = parse(&format!("CREATE TYPE {name} ({added})")) else {
         return false;
     };
     let Some(at) = converter.types.get(&converter.key(&added.name)).copied() else { return false };
     for field in &mut added.fields {
         // Its spans are not those of the text.
-        crate::tree::Tree::spans(&mut field.field_type, &mut |span| *span = other.span);
+        crate::tree::Tree::spans(&mut field.field_type, &mut |span| *span = statement.span);
         convert_field(converter, &mut field.field_type, &added.name, &field.name.to_string());
     }
     let names: Vec<_> = added.fields.iter().map(|field| field.name.to_string()).collect();
     if let Some(Statement::CreateType(create)) = converter.statements.get_mut(at) {
         create.fields.extend(added.fields);
     }
-    let what = format!("{} of the type {} becomes part of its CREATE TYPE", names.join(", "), added.name);
-    converter.tell(Action::Replaced, other.span, what, "Keyspaces has no ALTER TYPE.", Some("DG:cassandra-apis"));
+    let summary = format!("{} of the type {} becomes part of its CREATE TYPE", names.join(", "), added.name);
+    converter.report(
+        Action::Replaced,
+        statement.span,
+        summary,
+        "Keyspaces has no ALTER TYPE.",
+        Some("DG:cassandra-apis"),
+    );
     true
 }
 
 /// Puts types of Keyspaces in the place of those that it has not, in all parts of `cql_type`.
-pub(super) fn column_type(converter: &mut Converter, cql_type: &mut CqlType, of: &str) {
+pub(super) fn convert_type(converter: &mut Converter, cql_type: &mut CqlType, owner: &str) {
     let before = cql_type.to_string();
     let (replaced, reason) = match &mut cql_type.kind {
         CqlTypeKind::Native(NativeType::Duration) => {
@@ -58,40 +64,40 @@ pub(super) fn column_type(converter: &mut Converter, cql_type: &mut CqlType, of:
             "Keyspaces has no vectors: the list keeps the numbers, and nothing searches them by distance.",
         ),
         CqlTypeKind::Custom(class) => (
-            of_class(class),
+            native_type_of_class(class),
             "Keyspaces has no types named by a Java class; what the bytes mean is the application's business.",
         ),
         CqlTypeKind::List(part) | CqlTypeKind::Set(part) | CqlTypeKind::Frozen(part) => {
-            return column_type(converter, part, of);
+            return convert_type(converter, part, owner);
         }
         CqlTypeKind::Map(key, value) => {
-            column_type(converter, key, of);
-            return column_type(converter, value, of);
+            convert_type(converter, key, owner);
+            return convert_type(converter, value, owner);
         }
-        CqlTypeKind::Tuple(parts) => return parts.iter_mut().for_each(|part| column_type(converter, part, of)),
+        CqlTypeKind::Tuple(parts) => return parts.iter_mut().for_each(|part| convert_type(converter, part, owner)),
         CqlTypeKind::Native(_) | CqlTypeKind::UserDefined(_) => return,
     };
     let span = cql_type.span;
-    let what = format!("the type {before} of {of} becomes {replaced}");
-    converter.tell(Action::Replaced, span, what, reason, Some("DG:cassandra-apis"));
-    *cql_type = spanned(replaced, span);
+    let summary = format!("the type {before} of {owner} becomes {replaced}");
+    converter.report(Action::Replaced, span, summary, reason, Some("DG:cassandra-apis"));
+    *cql_type = with_span(replaced, span);
 }
 
-fn spanned(mut cql_type: CqlType, at: Span) -> CqlType {
+fn with_span(mut cql_type: CqlType, at: Span) -> CqlType {
     crate::tree::Tree::spans(&mut cql_type, &mut |span| *span = at);
     cql_type
 }
 
 /// The name of the type and the field that are after `ALTER TYPE` and `ADD`.
-fn split(text: &str) -> Option<(String, &str)> {
+fn split_alter_type(text: &str) -> Option<(String, &str)> {
     let rest = text.get("ALTER TYPE ".len()..)?;
     let at = rest.to_ascii_uppercase().find(" ADD ")?;
-    let name = without_words("IF EXISTS ", &rest[..at]).replace(' ', "");
+    let name = strip_words("IF EXISTS ", &rest[..at]).replace(' ', "");
     Some((name, rest[at + " ADD ".len()..].trim()))
 }
 
 /// The native type that Cassandra's class is, or blob.
-fn of_class(class: &str) -> CqlType {
+fn native_type_of_class(class: &str) -> CqlType {
     let name = class.rsplit('.').next().unwrap_or(class);
     let native = match name {
         "AsciiType" => NativeType::Ascii,

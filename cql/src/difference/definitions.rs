@@ -41,11 +41,11 @@ pub enum DefinitionsProblem {
     /// It is no CQL.
     Syntax(SyntaxProblem),
     /// The statement that begins with these words creates no keyspace, type or table.
-    NoCreate(String),
+    NotADefinition(String),
     /// The name of this table or type does not say in which keyspace it is.
-    NoKeyspace(String),
+    MissingKeyspace(String),
     /// This, in a few words, is defined a second time.
-    Twice(String),
+    Duplicate(String),
     /// This rule refuses it.
     Refused(&'static Rule),
     /// It makes no table, or is not known to Keyspaces.
@@ -109,7 +109,7 @@ impl Definitions {
                 DefinitionsError { span, position: span.position(text), problem }
             };
             let (refusals, unknown) = judge_all(&statement, &Context::new());
-            if let Statement::Other(_) = &statement
+            if let Statement::Unsupported(_) = &statement
                 && let Some(refusal) = refusals.first()
             {
                 return Err(at(refusal.span, DefinitionsProblem::Refused(refusal.rule)));
@@ -122,7 +122,7 @@ impl Definitions {
                     let words = if other.effect() == Effect::Definition { 2 } else { 1 };
                     let text = &text[other.span().range()];
                     let words: Vec<_> = text.split_whitespace().take(words).map(str::to_ascii_uppercase).collect();
-                    return Err(at(other.span(), DefinitionsProblem::NoCreate(words.join(" "))));
+                    return Err(at(other.span(), DefinitionsProblem::NotADefinition(words.join(" "))));
                 }
             };
             if let Some(refusal) = refusals.first() {
@@ -133,10 +133,10 @@ impl Definitions {
             }
             match &statement {
                 Statement::CreateType(it) if it.name.keyspace.is_none() => {
-                    return Err(at(span, DefinitionsProblem::NoKeyspace(it.name.to_string())));
+                    return Err(at(span, DefinitionsProblem::MissingKeyspace(it.name.to_string())));
                 }
                 Statement::CreateTable(it) if it.table.keyspace.is_none() => {
-                    return Err(at(span, DefinitionsProblem::NoKeyspace(it.table.to_string())));
+                    return Err(at(span, DefinitionsProblem::MissingKeyspace(it.table.to_string())));
                 }
                 Statement::CreateKeyspace(it) => {
                     let definition = it.definition().map_err(|error| {
@@ -154,7 +154,7 @@ impl Definitions {
                 _ => {}
             }
             if !names.insert(name.clone()) {
-                return Err(at(span, DefinitionsProblem::Twice(name)));
+                return Err(at(span, DefinitionsProblem::Duplicate(name)));
             }
         }
         Ok(read)
@@ -162,7 +162,7 @@ impl Definitions {
 
     /// What is there twice, in a few words, if anything is.
     #[must_use]
-    pub fn twice(&self) -> Option<String> {
+    pub fn duplicate(&self) -> Option<String> {
         let mut names = HashSet::new();
         let keyspaces = self.keyspaces.iter().map(|it| format!("the keyspace {}", it.name));
         let types = self.types.iter().map(|it| format!("the type {}", it.name));
@@ -194,8 +194,8 @@ impl Definitions {
     ///
     /// [`TableDefinition::difference`]: crate::TableDefinition::difference
     #[must_use]
-    pub fn difference(&self, to: &Self, home: &str) -> Difference {
-        super::difference(self, to, home)
+    pub fn difference(&self, to: &Self, home_region: &str) -> Difference {
+        super::difference(self, to, home_region)
     }
 }
 
@@ -210,11 +210,11 @@ impl fmt::Display for DefinitionsProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(problem) => problem.fmt(f),
-            Self::NoCreate(words) => {
+            Self::NotADefinition(words) => {
                 write!(f, "definitions are CREATE KEYSPACE, CREATE TYPE and CREATE TABLE, and this is {words}")
             }
-            Self::NoKeyspace(name) => write!(f, "{name} is named without its keyspace: write keyspace.{name}"),
-            Self::Twice(what) => write!(f, "{what} is defined a second time"),
+            Self::MissingKeyspace(name) => write!(f, "{name} is named without its keyspace: write keyspace.{name}"),
+            Self::Duplicate(what) => write!(f, "{what} is defined a second time"),
             Self::Refused(rule) => rule.fmt(f),
             Self::Table(problem) => problem.fmt(f),
         }

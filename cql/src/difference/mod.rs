@@ -3,17 +3,17 @@
 
 mod definitions;
 mod keyspace;
-pub(crate) mod mark;
 pub(crate) mod table;
 mod user_type;
+pub(crate) mod warning;
 
 use std::fmt;
 
 pub use definitions::{Definitions, DefinitionsError, DefinitionsProblem};
-use keyspace::keyspace_of;
-pub use mark::{Mark, MarkKind};
+use keyspace::find_keyspace;
 pub(crate) use table::Comparison;
 pub use table::TableDifference;
+pub use warning::{Warning, WarningKind};
 
 use crate::statement::WithOption;
 use crate::table::{TableProperty, Tags};
@@ -26,9 +26,9 @@ pub struct Difference {
     /// The statements to send, in this order.
     pub steps: Vec<Step>,
     /// What Keyspaces cannot do.
-    pub impossible: Vec<Impossible>,
+    pub impossible: Vec<ImpossibleChange>,
     /// What exists, is not among the wanted definitions, and stays.
-    pub left: Vec<Left>,
+    pub unchanged: Vec<Unchanged>,
 }
 
 /// One statement of a [`Difference`].
@@ -37,16 +37,16 @@ pub struct Step {
     /// The statement to send.
     pub statement: Statement,
     /// What to know before it is sent.
-    pub marks: Vec<&'static Mark>,
+    pub warnings: Vec<&'static Warning>,
 }
 
 /// A change that Keyspaces cannot make.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Impossible {
+pub struct ImpossibleChange {
     /// The object to change: `the table shop.names`.
     pub subject: String,
     /// The change that cannot be made: `dropping its column note`.
-    pub what: String,
+    pub change: String,
     /// What to do instead, in whole sentences.
     pub advice: &'static str,
     /// The source of that.
@@ -56,7 +56,7 @@ pub struct Impossible {
 /// Something that exists and is not wanted; it is left as it is.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Left {
+pub enum Unchanged {
     /// A table that is not wanted, in a keyspace for which there are definitions.
     Table(QualifiedName),
     /// A user-defined type.
@@ -86,56 +86,57 @@ pub enum Left {
     },
 }
 
-pub(crate) fn difference(from: &Definitions, to: &Definitions, home: &str) -> Difference {
+pub(crate) fn difference(from: &Definitions, to: &Definitions, home_region: &str) -> Difference {
     let mut found = Difference::default();
     keyspace::add_keyspaces(from, to, &mut found);
     user_type::add_types(from, to, &mut found);
     let mut creates = Vec::new();
     for table in &to.tables {
-        is_at_home(from, to, &table.table, "table", &mut found);
-        user_type::has_its_types(from, to, table, &mut found);
-        let Some(there) = from.tables.iter().find(|there| is_same(&there.table, &table.table)) else {
-            creates.push(Step { statement: Statement::CreateTable(table.create()), marks: table.marks() });
+        check_keyspace(from, to, &table.table, "table", &mut found);
+        user_type::check_types(from, to, table, &mut found);
+        let Some(current) = from.tables.iter().find(|current| is_same_name(&current.table, &table.table)) else {
+            creates.push(Step { statement: Statement::CreateTable(table.create()), warnings: table.warnings() });
             continue;
         };
-        let mut difference = there.difference(table);
+        let mut difference = current.difference(table);
         if is_in_several_regions(from, &table.table) {
             difference = difference.in_several_regions(&table.table);
         }
-        let TableDifference { changes, impossible, left } = difference;
+        let TableDifference { changes, impossible, unchanged } = difference;
         found.steps.extend(changes.iter().map(|change| Step {
             statement: Statement::AlterTable(change.of(&table.table)),
-            marks: change.marks(there),
+            warnings: change.warnings(current),
         }));
         found.impossible.extend(impossible);
-        found.left.extend(left);
+        found.unchanged.extend(unchanged);
     }
-    keyspace::add_regions(from, to, home, &mut found);
+    keyspace::add_regions(from, to, home_region, &mut found);
     found.steps.extend(creates);
-    let others = from.tables.iter().filter(|there| to.tables.iter().all(|it| !is_same(&it.table, &there.table)));
-    found.left.extend(others.map(|there| Left::Table(there.table.clone())));
+    let others =
+        from.tables.iter().filter(|current| to.tables.iter().all(|it| !is_same_name(&it.table, &current.table)));
+    found.unchanged.extend(others.map(|current| Unchanged::Table(current.table.clone())));
     found
 }
 
 fn is_in_several_regions(from: &Definitions, table: &QualifiedName) -> bool {
-    let keyspace = table.keyspace.as_ref().and_then(|keyspace| keyspace_of(from, &keyspace.text));
+    let keyspace = table.keyspace.as_ref().and_then(|keyspace| find_keyspace(from, &keyspace.text));
     keyspace.is_some_and(|keyspace| matches!(keyspace.replication, Replication::MultiRegion(_)))
 }
 
 /// An object cannot be created in a keyspace that neither exists nor is wanted.
-fn is_at_home(from: &Definitions, to: &Definitions, name: &QualifiedName, kind: &str, found: &mut Difference) {
+fn check_keyspace(from: &Definitions, to: &Definitions, name: &QualifiedName, kind: &str, found: &mut Difference) {
     let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default();
-    if keyspace_of(from, keyspace).is_none() && keyspace_of(to, keyspace).is_none() {
-        found.impossible.push(Impossible {
+    if find_keyspace(from, keyspace).is_none() && find_keyspace(to, keyspace).is_none() {
+        found.impossible.push(ImpossibleChange {
             subject: format!("the {kind} {name}"),
-            what: format!("creating it in the keyspace {keyspace}, which is not there and not among the definitions"),
+            change: format!("creating it in the keyspace {keyspace}, which is not there and not among the definitions"),
             advice: "Add the CREATE KEYSPACE.",
             source: "DG:cql.ddl.table",
         });
     }
 }
 
-fn is_same(one: &QualifiedName, other: &QualifiedName) -> bool {
+fn is_same_name(one: &QualifiedName, other: &QualifiedName) -> bool {
     let [keyspace, other_keyspace] = [one, other].map(|name| name.keyspace.as_ref().map(|keyspace| &keyspace.text));
     one.name.text == other.name.text && keyspace == other_keyspace
 }
@@ -150,8 +151,8 @@ impl fmt::Display for Difference {
         }
         for (place, step) in self.steps.iter().enumerate() {
             write!(f, "\n{:3}. {}", place + 1, step.statement)?;
-            for mark in &step.marks {
-                write!(f, "\n       {mark}")?;
+            for warning in &step.warnings {
+                write!(f, "\n       {warning}")?;
             }
         }
         if !self.impossible.is_empty() {
@@ -160,24 +161,24 @@ impl fmt::Display for Difference {
         for impossible in &self.impossible {
             write!(f, "\n   - {impossible}")?;
         }
-        if !self.left.is_empty() {
+        if !self.unchanged.is_empty() {
             f.write_str("\nleft as it is:")?;
         }
-        for left in &self.left {
-            write!(f, "\n   - {left}")?;
+        for unchanged in &self.unchanged {
+            write!(f, "\n   - {unchanged}")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Impossible {
+impl fmt::Display for ImpossibleChange {
     /// `the table shop.names: dropping its column note. Leave the column, and write nothing to it. (DG:cql.ddl.table)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}. {} ({})", self.subject, self.what, self.advice, self.source)
+        write!(f, "{}: {}. {} ({})", self.subject, self.change, self.advice, self.source)
     }
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for Unchanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Table(name) => write!(f, "the table {name}, which is not among the definitions"),

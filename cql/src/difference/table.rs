@@ -1,6 +1,6 @@
 //! Compares two definitions of a table.
 
-use super::{Impossible, Left};
+use super::{ImpossibleChange, Unchanged};
 use crate::statement::{CqlType, Order};
 use crate::table::{Column, NewColumn, NewColumns, TableChange, TableDefinition, TableProperty, compare};
 use crate::{QualifiedName, rules};
@@ -11,9 +11,9 @@ pub struct TableDifference {
     /// The changes to make, in this order: those that can be undone come first.
     pub changes: Vec<TableChange>,
     /// Changes that Keyspaces cannot make.
-    pub impossible: Vec<Impossible>,
+    pub impossible: Vec<ImpossibleChange>,
     /// Options that the wanted definition does not set; they stay.
-    pub left: Vec<Left>,
+    pub unchanged: Vec<Unchanged>,
 }
 
 pub(crate) fn between(table: &TableDefinition, to: &TableDefinition) -> TableDifference {
@@ -22,13 +22,13 @@ pub(crate) fn between(table: &TableDefinition, to: &TableDefinition) -> TableDif
         reversible: Vec::new(),
         irreversible: Vec::new(),
         impossible: Vec::new(),
-        left: Vec::new(),
+        unchanged: Vec::new(),
     };
     comparison.columns(table, to);
     compare(&mut comparison, &table.options, &to.options);
-    let Comparison { reversible, irreversible, impossible, left, .. } = comparison;
+    let Comparison { reversible, irreversible, impossible, unchanged, .. } = comparison;
     let changes = reversible.into_iter().chain(irreversible).collect();
-    TableDifference { changes, impossible, left }
+    TableDifference { changes, impossible, unchanged }
 }
 
 /// A comparison of two definitions of a table, and what it has found so far.
@@ -38,42 +38,42 @@ pub(crate) struct Comparison<'t> {
     pub(crate) reversible: Vec<TableChange>,
     /// Changes that cannot be undone, or that depend on others.
     pub(crate) irreversible: Vec<TableChange>,
-    impossible: Vec<Impossible>,
-    pub(crate) left: Vec<Left>,
+    impossible: Vec<ImpossibleChange>,
+    pub(crate) unchanged: Vec<Unchanged>,
 }
 
 impl Comparison<'_> {
-    pub(crate) fn impossible(&mut self, what: String, advice: &'static str, source: &'static str) {
+    pub(crate) fn impossible(&mut self, change: String, advice: &'static str, source: &'static str) {
         let subject = format!("the table {}", self.table);
-        self.impossible.push(Impossible { subject, what, advice, source });
+        self.impossible.push(ImpossibleChange { subject, change, advice, source });
     }
 
-    fn columns(&mut self, there: &TableDefinition, to: &TableDefinition) {
-        if key(there) != key(to) {
-            let what = format!("making its key {} of {}", key(to), key(there));
-            self.impossible(what, "Create another table, and copy the rows to it.", "DG:cql.ddl.table");
+    fn columns(&mut self, current: &TableDefinition, to: &TableDefinition) {
+        if key(current) != key(to) {
+            let change = format!("making its key {} of {}", key(to), key(current));
+            self.impossible(change, "Create another table, and copy the rows to it.", "DG:cql.ddl.table");
         }
-        let mut more = Vec::new();
+        let mut added = Vec::new();
         for column in &to.columns {
-            match find(there, column) {
+            match find(current, column) {
                 Some(is) if !is_same_type(&is.column_type, &column.column_type) => {
                     let (name, from, to) = (&column.name, &is.column_type, &column.column_type);
-                    let what = format!("making {to} of the type {from} of its column {name}");
-                    self.impossible(what, rules::ALTER_COLUMN_TYPE.advice, rules::ALTER_COLUMN_TYPE.source);
+                    let change = format!("making {to} of the type {from} of its column {name}");
+                    self.impossible(change, rules::ALTER_COLUMN_TYPE.advice, rules::ALTER_COLUMN_TYPE.source);
                 }
                 Some(is) if is.kind != column.kind && !is.kind.is_key() && !column.kind.is_key() => {
                     let word = if is.kind == crate::ColumnKind::Static { "regular" } else { "static" };
-                    let what = format!("making its column {} {word}", column.name);
-                    self.impossible(what, rules::ALTER_COLUMN_TYPE.advice, rules::ALTER_COLUMN_TYPE.source);
+                    let change = format!("making its column {} {word}", column.name);
+                    self.impossible(change, rules::ALTER_COLUMN_TYPE.advice, rules::ALTER_COLUMN_TYPE.source);
                 }
                 // Told with the key.
                 None if column.kind.is_key() => {}
                 None if column.kind == crate::ColumnKind::Static => {
-                    let what = format!("adding its static column {}", column.name);
+                    let change = format!("adding its static column {}", column.name);
                     let advice = "Create another table with it, and copy the rows to it.";
-                    self.impossible(what, advice, "not in the grammar of DG:cql.ddl.table");
+                    self.impossible(change, advice, "not in the grammar of DG:cql.ddl.table");
                 }
-                None => more.push(NewColumn {
+                None => added.push(NewColumn {
                     name: column.name.clone(),
                     column_type: column.column_type.clone(),
                     is_static: false,
@@ -81,16 +81,16 @@ impl Comparison<'_> {
                 Some(_) => {}
             }
         }
-        for column in there.columns.iter().filter(|column| !column.kind.is_key() && find(to, column).is_none()) {
-            let what = format!("dropping its column {}", column.name);
-            self.impossible(what, rules::DROP_COLUMN.advice, rules::DROP_COLUMN.source);
+        for column in current.columns.iter().filter(|column| !column.kind.is_key() && find(to, column).is_none()) {
+            let change = format!("dropping its column {}", column.name);
+            self.impossible(change, rules::DROP_COLUMN.advice, rules::DROP_COLUMN.source);
         }
-        self.irreversible.extend(NewColumns::new(more).map(TableChange::AddColumns));
+        self.irreversible.extend(NewColumns::new(added).map(TableChange::AddColumns));
     }
 }
 
 fn find<'t>(table: &'t TableDefinition, column: &Column) -> Option<&'t Column> {
-    table.columns.iter().find(|there| there.name.text == column.name.text)
+    table.columns.iter().find(|current| current.name.text == column.name.text)
 }
 
 /// `((device, day), at DESC)`
@@ -111,9 +111,9 @@ impl TableDifference {
         };
         let (ttl, others): (Vec<_>, Vec<_>) = self.changes.into_iter().partition(is_ttl);
         self.changes = others;
-        self.impossible.extend(ttl.into_iter().map(|change| Impossible {
+        self.impossible.extend(ttl.into_iter().map(|change| ImpossibleChange {
             subject: format!("the table {table}"),
-            what: match change {
+            change: match change {
                 TableChange::Set(TableProperty::DefaultTimeToLive(seconds)) => {
                     format!("making its default_time_to_live {seconds} in a keyspace of several Regions")
                 }
@@ -128,5 +128,5 @@ impl TableDifference {
 
 /// Whether both name the same type, with or without its keyspace.
 pub(super) fn is_same_type(one: &CqlType, other: &CqlType) -> bool {
-    one.bare().in_its_keyspace() == other.bare().in_its_keyspace()
+    one.bare().without_keyspaces() == other.bare().without_keyspaces()
 }

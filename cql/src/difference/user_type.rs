@@ -1,7 +1,7 @@
 //! Compares user-defined types.
 
 use super::table::is_same_type;
-use super::{Definitions, Difference, Impossible, Left, Step, is_same};
+use super::{Definitions, Difference, ImpossibleChange, Step, Unchanged, is_same_name};
 use crate::statement::CqlType;
 use crate::{QualifiedName, Statement, TableDefinition, TypeDefinition, rules};
 
@@ -9,13 +9,13 @@ use crate::{QualifiedName, Statement, TableDefinition, TypeDefinition, rules};
 pub(super) fn add_types(from: &Definitions, to: &Definitions, found: &mut Difference) {
     let mut made: Vec<&TypeDefinition> = Vec::new();
     let mut new = Vec::new();
-    for wanted in &to.types {
-        match from.types.iter().find(|there| is_same(&there.name, &wanted.name)) {
-            None => new.push(wanted),
-            Some(there) if same_fields(there, wanted) => {}
-            Some(_) => found.impossible.push(Impossible {
-                subject: format!("the type {}", wanted.name),
-                what: "changing its fields".to_owned(),
+    for desired in &to.types {
+        match from.types.iter().find(|current| is_same_name(&current.name, &desired.name)) {
+            None => new.push(desired),
+            Some(current) if same_fields(current, desired) => {}
+            Some(_) => found.impossible.push(ImpossibleChange {
+                subject: format!("the type {}", desired.name),
+                change: "changing its fields".to_owned(),
                 advice: rules::ALTER_TYPE.advice,
                 source: rules::ALTER_TYPE.source,
             }),
@@ -23,13 +23,13 @@ pub(super) fn add_types(from: &Definitions, to: &Definitions, found: &mut Differ
     }
     while !new.is_empty() {
         let ready = |it: &&TypeDefinition| {
-            used(it).iter().all(|used| new.iter().all(|other: &&TypeDefinition| !is_same(&other.name, used)))
+            used(it).iter().all(|used| new.iter().all(|other: &&TypeDefinition| !is_same_name(&other.name, used)))
         };
         let (now, later): (Vec<_>, Vec<_>) = new.iter().copied().partition(ready);
         if now.is_empty() {
-            found.impossible.extend(later.iter().map(|it| Impossible {
+            found.impossible.extend(later.iter().map(|it| ImpossibleChange {
                 subject: format!("the type {}", it.name),
-                what: "creating it, because its fields use types that in the end use it".to_owned(),
+                change: "creating it, because its fields use types that in the end use it".to_owned(),
                 advice: "Take one of them out of the circle.",
                 source: "DG:cql.ddl.type",
             }));
@@ -39,25 +39,32 @@ pub(super) fn add_types(from: &Definitions, to: &Definitions, found: &mut Differ
         new = later;
     }
     for it in made {
-        super::is_at_home(from, to, &it.name, "type", found);
-        has_types(from, to, &format!("the type {}", it.name), used(it), found);
-        found.steps.push(Step { statement: Statement::CreateType(it.create()), marks: Vec::new() });
+        super::check_keyspace(from, to, &it.name, "type", found);
+        check_used_types(from, to, &format!("the type {}", it.name), used(it), found);
+        found.steps.push(Step { statement: Statement::CreateType(it.create()), warnings: Vec::new() });
     }
-    let others = from.types.iter().filter(|there| to.types.iter().all(|it| !is_same(&it.name, &there.name)));
-    found.left.extend(others.map(|there| Left::Type(there.name.clone())));
+    let others = from.types.iter().filter(|current| to.types.iter().all(|it| !is_same_name(&it.name, &current.name)));
+    found.unchanged.extend(others.map(|current| Unchanged::Type(current.name.clone())));
 }
 
-pub(super) fn has_its_types(from: &Definitions, to: &Definitions, table: &TableDefinition, found: &mut Difference) {
+pub(super) fn check_types(from: &Definitions, to: &Definitions, table: &TableDefinition, found: &mut Difference) {
     let used = table.columns.iter().flat_map(|column| in_keyspace_of(&table.table, &column.column_type));
-    has_types(from, to, &format!("the table {}", table.table), used.collect(), found);
+    check_used_types(from, to, &format!("the table {}", table.table), used.collect(), found);
 }
 
-fn has_types(from: &Definitions, to: &Definitions, subject: &str, used: Vec<QualifiedName>, found: &mut Difference) {
-    let is_missing = |name: &QualifiedName| from.types.iter().chain(&to.types).all(|there| !is_same(&there.name, name));
+fn check_used_types(
+    from: &Definitions,
+    to: &Definitions,
+    subject: &str,
+    used: Vec<QualifiedName>,
+    found: &mut Difference,
+) {
+    let is_missing =
+        |name: &QualifiedName| from.types.iter().chain(&to.types).all(|current| !is_same_name(&current.name, name));
     let missing = used.into_iter().filter(is_missing);
-    found.impossible.extend(missing.map(|name| Impossible {
+    found.impossible.extend(missing.map(|name| ImpossibleChange {
         subject: subject.to_owned(),
-        what: format!("using the type {name}, which is not there and not among the definitions"),
+        change: format!("using the type {name}, which is not there and not among the definitions"),
         advice: "Add the CREATE TYPE.",
         source: "DG:cql.ddl.type",
     }));

@@ -125,7 +125,7 @@ fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
     let value = |(name, column): (&str, &KnownColumn)| {
         let term = given(name).filter(|term| is_literal(term))?;
         let value = serialize(term, &column.column_type.kind, table.user_types(), &|_, _| Value::null(), name);
-        value.bytes.filter(|_| value.exact)
+        value.bytes.filter(|_| value.is_exact)
     };
     table.key().into_iter().map(value).collect()
 }

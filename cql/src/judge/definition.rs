@@ -55,7 +55,7 @@ fn keyspace_options(judge: &mut Judge<'_>, options: &[WithOption], known: &[&str
         let name = option.name.text.as_str();
         match name {
             "durable_writes" if !is_true(&option.value) => judge.refuse(&rules::DURABLE_WRITES, option.span),
-            _ if allowed::is_ignored_of_a_keyspace(option) => {}
+            _ if allowed::is_ignored_keyspace_option(option) => {}
             _ if !known.contains(&name) => judge.unknown(option.span, format!("the option {name} of a keyspace")),
             "replication" => {
                 Replication::examine(&option.value, &mut |error| property_error(judge, error));
@@ -87,7 +87,7 @@ pub(super) fn alter_table(judge: &mut Judge<'_>, alter: &AlterTable) {
     if_exists_of_alter(judge, alter.if_exists);
     match &alter.change {
         AlterTableChange::Add(columns) => new_columns(judge, columns),
-        AlterTableChange::AddBare(columns) => {
+        AlterTableChange::AddWithoutParentheses(columns) => {
             judge.unknown(alter.span, "ALTER TABLE … ADD of several columns without parentheses around them");
             new_columns(judge, columns);
         }
@@ -133,10 +133,10 @@ fn new_columns(judge: &mut Judge<'_>, columns: &[ColumnDefinition]) {
 fn options_together(judge: &mut Judge<'_>, options: &[TableOption]) {
     let mut names: Vec<_> = options.iter().map(|option| option.name.text.as_str()).collect();
     names.sort_unstable();
-    let shown = [["autoscaling_settings", "custom_properties"], ["cdc", "custom_properties"]];
+    let documented = [["autoscaling_settings", "custom_properties"], ["cdc", "custom_properties"]];
     if let (Some(first), Some(last)) = (options.first(), options.last())
         && names.len() > 1
-        && !shown.iter().any(|pair| names == pair)
+        && !documented.iter().any(|pair| names == pair)
     {
         judge.unknown(first.span.to(last.span), "an ALTER TABLE of these options together");
     }

@@ -11,7 +11,7 @@ use std::fmt;
 
 use crate::effect::Effect;
 use crate::rules::{self, Rule};
-use crate::statement::{Modification, OtherKind};
+use crate::statement::{Modification, UnsupportedKind};
 use crate::{KnownTable, KnownTables, QualifiedName, Span, Statement};
 
 /// Whether Keyspaces accepts a statement, as far as is known.
@@ -183,9 +183,9 @@ impl Judge<'_> {
             Statement::DropType(drop) => self.changed(&drop.name),
             Statement::Use(it) if self.context.prepared => self.unknown(it.span, "USE as a prepared statement"),
             Statement::Use(_) => {}
-            Statement::Other(other) => match rule_for(other.kind) {
-                Some(rule) => self.refuse(rule, other.span),
-                None => self.unknown(other.span, format!("the statement {}", other.kind.name())),
+            Statement::Unsupported(unsupported) => match rule_for(unsupported.kind) {
+                Some(rule) => self.refuse(rule, unsupported.span),
+                None => self.unknown(unsupported.span, format!("the statement {}", unsupported.kind.name())),
             },
         }
     }
@@ -214,30 +214,35 @@ impl Judge<'_> {
 
 /// The rule that refuses statements of this kind. `DESCRIBE` has none: it is no statement of Cassandra 3.11, and no page
 /// says what Keyspaces does with it.
-pub(crate) fn rule_for(kind: OtherKind) -> Option<&'static Rule> {
+pub(crate) fn rule_for(kind: UnsupportedKind) -> Option<&'static Rule> {
     match kind {
-        OtherKind::Truncate => Some(&rules::TRUNCATE),
-        OtherKind::CreateIndex | OtherKind::CreateCustomIndex | OtherKind::DropIndex => Some(&rules::INDEX),
-        OtherKind::AlterType => Some(&rules::ALTER_TYPE),
-        OtherKind::CreateTrigger | OtherKind::DropTrigger => Some(&rules::TRIGGER),
-        OtherKind::CreateFunction | OtherKind::CreateOrReplaceFunction | OtherKind::DropFunction => {
+        UnsupportedKind::Truncate => Some(&rules::TRUNCATE),
+        UnsupportedKind::CreateIndex | UnsupportedKind::CreateCustomIndex | UnsupportedKind::DropIndex => {
+            Some(&rules::INDEX)
+        }
+        UnsupportedKind::AlterType => Some(&rules::ALTER_TYPE),
+        UnsupportedKind::CreateTrigger | UnsupportedKind::DropTrigger => Some(&rules::TRIGGER),
+        UnsupportedKind::CreateFunction | UnsupportedKind::CreateOrReplaceFunction | UnsupportedKind::DropFunction => {
             Some(&rules::USER_DEFINED_FUNCTION)
         }
-        OtherKind::CreateAggregate | OtherKind::CreateOrReplaceAggregate | OtherKind::DropAggregate => {
-            Some(&rules::USER_DEFINED_AGGREGATE)
-        }
-        OtherKind::CreateMaterializedView | OtherKind::AlterMaterializedView | OtherKind::DropMaterializedView => {
-            Some(&rules::MATERIALIZED_VIEW)
-        }
-        OtherKind::CreateRole
-        | OtherKind::AlterRole
-        | OtherKind::DropRole
-        | OtherKind::CreateUser
-        | OtherKind::AlterUser
-        | OtherKind::DropUser
-        | OtherKind::Grant
-        | OtherKind::Revoke
-        | OtherKind::List => Some(&rules::ACCESS_CONTROL),
-        OtherKind::AddIdentity | OtherKind::DropIdentity | OtherKind::Describe | OtherKind::Desc => None,
+        UnsupportedKind::CreateAggregate
+        | UnsupportedKind::CreateOrReplaceAggregate
+        | UnsupportedKind::DropAggregate => Some(&rules::USER_DEFINED_AGGREGATE),
+        UnsupportedKind::CreateMaterializedView
+        | UnsupportedKind::AlterMaterializedView
+        | UnsupportedKind::DropMaterializedView => Some(&rules::MATERIALIZED_VIEW),
+        UnsupportedKind::CreateRole
+        | UnsupportedKind::AlterRole
+        | UnsupportedKind::DropRole
+        | UnsupportedKind::CreateUser
+        | UnsupportedKind::AlterUser
+        | UnsupportedKind::DropUser
+        | UnsupportedKind::Grant
+        | UnsupportedKind::Revoke
+        | UnsupportedKind::List => Some(&rules::ACCESS_CONTROL),
+        UnsupportedKind::AddIdentity
+        | UnsupportedKind::DropIdentity
+        | UnsupportedKind::Describe
+        | UnsupportedKind::Desc => None,
     }
 }

@@ -4,13 +4,13 @@ use super::term::{known, parts, where_clause};
 use std::collections::HashSet;
 
 use super::Judge;
-use crate::effect::{Addition, AdditionTo};
+use crate::effect::{Addition, AdditionTarget};
 use crate::rules;
 use crate::statement::{
     AssignmentOperation, Condition, ConstantKind, CqlTypeKind, Delete, Insert, InsertContent, NativeType, Operator,
     Relation, Subject, Target, Term, TermKind, Update, Using,
 };
-use crate::value::{Value, most_digits, serialize};
+use crate::value::{Value, max_digits, serialize};
 use crate::{KnownTable, Name, Span, allowed};
 
 pub(super) fn insert(judge: &mut Judge<'_>, insert: &Insert) {
@@ -28,8 +28,8 @@ pub(super) fn insert(judge: &mut Judge<'_>, insert: &Insert) {
                 let regular = columns.iter().filter(|column| !in_key(column)).count();
                 check_columns(judge, regular, ttl, span);
             }
-            None if columns.len() > most_columns(ttl) + 1 => {
-                let most = most_columns(ttl);
+            None if columns.len() > max_columns(ttl) + 1 => {
+                let most = max_columns(ttl);
                 let what = format!("room for so many columns: for {most} that are in no key, and some of these are");
                 judge.unknown(span, what);
             }
@@ -106,7 +106,7 @@ fn check_digits(judge: &mut Judge<'_>, column: &Name, term: &Term) {
     };
     let (of, user_types) = (&known.column_type.kind, table.user_types());
     let value = serialize(term, of, user_types, &|_, _| Value::null(), "");
-    if value.bytes.is_some_and(|bytes| most_digits(of, &bytes, user_types) > rules::MAX_DIGITS) {
+    if value.bytes.is_some_and(|bytes| max_digits(of, &bytes, user_types) > rules::MAX_DIGITS) {
         judge.refuse(&rules::TOO_MANY_DIGITS, term.span);
     }
 }
@@ -116,7 +116,7 @@ pub(super) fn counts(judge: &Judge<'_>, addition: &Addition<'_>) -> bool {
     let counter = CqlTypeKind::Native(NativeType::Counter);
     match known(judge, addition.column) {
         Some(known) => known.column_type.kind == counter,
-        None => addition.to == AdditionTo::Counter,
+        None => addition.target == AdditionTarget::Counter,
     }
 }
 
@@ -128,7 +128,7 @@ fn expires(judge: &Judge<'_>, using: Option<&Using>) -> bool {
 fn check_columns(judge: &mut Judge<'_>, regular: usize, ttl: bool, span: Span) {
     if regular > rules::MAX_COLUMNS {
         judge.refuse(&rules::TOO_MANY_COLUMNS, span);
-    } else if regular > most_columns(ttl) {
+    } else if regular > max_columns(ttl) {
         judge.refuse(&rules::TOO_MANY_COLUMNS_WITH_TTL, span);
     }
 }
@@ -159,7 +159,7 @@ fn condition(judge: &mut Judge<'_>, condition: Option<&Condition>) {
     }
 }
 
-fn most_columns(ttl: bool) -> usize {
+fn max_columns(ttl: bool) -> usize {
     if ttl { rules::MAX_COLUMNS_WITH_TTL } else { rules::MAX_COLUMNS }
 }
 

@@ -23,7 +23,7 @@ use std::fmt;
 use advice::Advice;
 use features::Features;
 
-use crate::allowed::is_ignored_of_a_keyspace;
+use crate::allowed::is_ignored_keyspace_option;
 use crate::judge::judge_all;
 use crate::parser::{ScriptStatement, read_script};
 use crate::table::TableProblem;
@@ -117,7 +117,7 @@ impl Linter {
         match statement {
             Statement::CreateKeyspace(create) => {
                 schema::replication(self, &create.options);
-                schema::ignored_options(self, &create.options, is_ignored_of_a_keyspace);
+                schema::ignored_options(self, &create.options, is_ignored_keyspace_option);
             }
             Statement::CreateTable(create) => schema::create_table(self, create, reading.recovered.is_empty()),
             Statement::AlterTable(alter) => schema::alter_table(self, alter),

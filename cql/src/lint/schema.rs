@@ -18,9 +18,9 @@ pub(crate) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'
             ("no-primary-key", Some("Add PRIMARY KEY ((…), …): what is looked up together, then what orders it."))
         }
         TableProblem::SeveralPrimaryKeys => ("several-primary-keys", Some("Keep one.")),
-        TableProblem::ColumnTwice(_) => ("column-twice", Some("Give one of them another name.")),
-        TableProblem::KeyColumnMissing(_) => ("key-column-missing", Some("Add the column, or correct its name.")),
-        TableProblem::KeyColumnTwice(_) => ("key-column-twice", Some("Name it once.")),
+        TableProblem::DuplicateColumn(_) => ("column-twice", Some("Give one of them another name.")),
+        TableProblem::MissingKeyColumn(_) => ("key-column-missing", Some("Add the column, or correct its name.")),
+        TableProblem::DuplicateKeyColumn(_) => ("key-column-twice", Some("Name it once.")),
         TableProblem::StaticKeyColumn(_) => ("static-key-column", Some("Leave out STATIC.")),
         TableProblem::StaticWithoutClustering(_) => {
             ("static-without-clustering", Some("Leave out STATIC: each partition has one row."))
@@ -53,7 +53,7 @@ pub(super) fn create_table(linter: &mut Linter, create: &CreateTable, whole: boo
         let of_what_is_missing = matches!(
             error.problem,
             TableProblem::NoPrimaryKey
-                | TableProblem::KeyColumnMissing(_)
+                | TableProblem::MissingKeyColumn(_)
                 | TableProblem::StaticWithoutClustering(_)
                 | TableProblem::ClusteringOrder
         );
@@ -85,7 +85,7 @@ pub(super) fn create_table(linter: &mut Linter, create: &CreateTable, whole: boo
 
 pub(super) fn alter_table(linter: &mut Linter, alter: &AlterTable) {
     match &alter.change {
-        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+        AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => {
             for column in columns {
                 size(linter, column, if column.is_static.is_some() { ColumnKind::Static } else { ColumnKind::Regular });
             }

@@ -2,8 +2,8 @@
 
 use super::Unit::{Bytes, Count, Milliseconds, Percent};
 use super::{
-    AnyStatistic, Description, Latencies, Levels, Metric, OfAccount, OfOperation, OfReplica, OfStream, OfTable,
-    OnlyMaximum, OnlySampleCount, OnlySum, SumAndSampleCount,
+    AnyStatistic, Description, Latencies, Levels, Metric, OnlyMaximum, OnlySampleCount, OnlySum, PerAccount,
+    PerOperation, PerReplica, PerStream, PerTable, SumAndSampleCount,
 };
 
 macro_rules! metrics {
@@ -24,69 +24,69 @@ macro_rules! metrics {
 }
 
 metrics! {
-    ACCOUNT_MAX_TABLE_LEVEL_READS: OfAccount, OnlyMaximum = "AccountMaxTableLevelReads", Count,
+    ACCOUNT_MAX_TABLE_LEVEL_READS: PerAccount, OnlyMaximum = "AccountMaxTableLevelReads", Count,
         "the quota of read capacity units a second that one table of the account may use";
-    ACCOUNT_MAX_TABLE_LEVEL_WRITES: OfAccount, OnlyMaximum = "AccountMaxTableLevelWrites", Count,
+    ACCOUNT_MAX_TABLE_LEVEL_WRITES: PerAccount, OnlyMaximum = "AccountMaxTableLevelWrites", Count,
         "the quota of write capacity units a second that one table of the account may use";
-    ACCOUNT_PROVISIONED_READ_CAPACITY_UTILIZATION: OfAccount, Levels = "AccountProvisionedReadCapacityUtilization", Percent,
+    ACCOUNT_PROVISIONED_READ_CAPACITY_UTILIZATION: PerAccount, Levels = "AccountProvisionedReadCapacityUtilization", Percent,
         "the share of the account's quota that is provisioned for reads, every five minutes";
-    ACCOUNT_PROVISIONED_WRITE_CAPACITY_UTILIZATION: OfAccount, Levels = "AccountProvisionedWriteCapacityUtilization", Percent,
+    ACCOUNT_PROVISIONED_WRITE_CAPACITY_UTILIZATION: PerAccount, Levels = "AccountProvisionedWriteCapacityUtilization", Percent,
         "the share of the account's quota that is provisioned for writes, every five minutes";
-    MAX_PROVISIONED_TABLE_READ_CAPACITY_UTILIZATION: OfAccount, Levels = "MaxProvisionedTableReadCapacityUtilization", Percent,
+    MAX_PROVISIONED_TABLE_READ_CAPACITY_UTILIZATION: PerAccount, Levels = "MaxProvisionedTableReadCapacityUtilization", Percent,
         "the share of the quota that the table with the most provisioned reads has, every five minutes";
-    MAX_PROVISIONED_TABLE_WRITE_CAPACITY_UTILIZATION: OfAccount, Levels = "MaxProvisionedTableWriteCapacityUtilization", Percent,
+    MAX_PROVISIONED_TABLE_WRITE_CAPACITY_UTILIZATION: PerAccount, Levels = "MaxProvisionedTableWriteCapacityUtilization", Percent,
         "the share of the quota that the table with the most provisioned writes has, every five minutes";
-    BILLABLE_TABLE_SIZE_IN_BYTES: OfTable, Levels = "BillableTableSizeInBytes", Bytes,
+    BILLABLE_TABLE_SIZE_IN_BYTES: PerTable, Levels = "BillableTableSizeInBytes", Bytes,
         "the encoded size of all rows of a table, every four to six hours";
-    CONDITIONAL_CHECK_FAILED_REQUESTS: OfTable, AnyStatistic = "ConditionalCheckFailedRequests", Count,
+    CONDITIONAL_CHECK_FAILED_REQUESTS: PerTable, AnyStatistic = "ConditionalCheckFailedRequests", Count,
         "conditional writes whose condition was false, which are billed all the same; only where there are some";
-    CONSUMED_READ_CAPACITY_UNITS: OfTable, AnyStatistic = "ConsumedReadCapacityUnits", Count,
+    CONSUMED_READ_CAPACITY_UNITS: PerTable, AnyStatistic = "ConsumedReadCapacityUnits", Count,
         "read units, of which the Sum of a minute divided by 60 is the rate a second; the SampleCount is requests";
-    CONSUMED_WRITE_CAPACITY_UNITS: OfTable, AnyStatistic = "ConsumedWriteCapacityUnits", Count,
+    CONSUMED_WRITE_CAPACITY_UNITS: PerTable, AnyStatistic = "ConsumedWriteCapacityUnits", Count,
         "write units, of which the Sum of a minute divided by 60 is the rate a second; the SampleCount is requests";
-    PROVISIONED_READ_CAPACITY_UNITS: OfTable, Levels = "ProvisionedReadCapacityUnits", Count,
+    PROVISIONED_READ_CAPACITY_UNITS: PerTable, Levels = "ProvisionedReadCapacityUnits", Count,
         "the provisioned read capacity, every five minutes, of provisioned tables only";
-    PROVISIONED_WRITE_CAPACITY_UNITS: OfTable, Levels = "ProvisionedWriteCapacityUnits", Count,
+    PROVISIONED_WRITE_CAPACITY_UNITS: PerTable, Levels = "ProvisionedWriteCapacityUnits", Count,
         "the provisioned write capacity, every five minutes, of provisioned tables only";
-    PER_CONNECTION_REQUEST_RATE_EXCEEDED: OfOperation, SumAndSampleCount = "PerConnectionRequestRateExceeded", Count,
+    PER_CONNECTION_REQUEST_RATE_EXCEEDED: PerOperation, SumAndSampleCount = "PerConnectionRequestRateExceeded", Count,
         "requests above the 3,000 a second that a connection takes, replicated writes among them; only where there are some";
-    READ_THROTTLE_EVENTS: OfOperation, SumAndSampleCount = "ReadThrottleEvents", Count,
+    READ_THROTTLE_EVENTS: PerOperation, SumAndSampleCount = "ReadThrottleEvents", Count,
         "reads over the capacity of the table, the account, the connection or the partition; only where there are some";
-    WRITE_THROTTLE_EVENTS: OfOperation, SumAndSampleCount = "WriteThrottleEvents", Count,
+    WRITE_THROTTLE_EVENTS: PerOperation, SumAndSampleCount = "WriteThrottleEvents", Count,
         "writes over the capacity of the table, the account, the connection or the partition; only where there are some";
-    STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED: OfOperation, SumAndSampleCount = "StoragePartitionThroughputCapacityExceeded", Count,
+    STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED: PerOperation, SumAndSampleCount = "StoragePartitionThroughputCapacityExceeded", Count,
         "requests over the 3,000 RCU or 1,000 WCU of one partition; only where there are some";
-    REPLICATION_LATENCY: OfReplica, Levels = "ReplicationLatency", Milliseconds,
+    REPLICATION_LATENCY: PerReplica, Levels = "ReplicationLatency", Milliseconds,
         "the time that writes take to reach another Region, stored in the Region they were sent to; multi-Region tables only";
-    RETURNED_ITEM_COUNT_BY_SELECT: OfOperation, AnyStatistic = "ReturnedItemCountBySelect", Count,
+    RETURNED_ITEM_COUNT_BY_SELECT: PerOperation, AnyStatistic = "ReturnedItemCountBySelect", Count,
         "rows that SELECTs without a full primary key returned";
-    SUCCESSFUL_REQUEST_COUNT: OfOperation, OnlySampleCount = "SuccessfulRequestCount", Count,
+    SUCCESSFUL_REQUEST_COUNT: PerOperation, OnlySampleCount = "SuccessfulRequestCount", Count,
         "requests that succeeded";
-    SUCCESSFUL_REQUEST_LATENCY: OfOperation, Latencies = "SuccessfulRequestLatency", Milliseconds,
+    SUCCESSFUL_REQUEST_LATENCY: PerOperation, Latencies = "SuccessfulRequestLatency", Milliseconds,
         "the time that requests which succeeded took inside the service; percentiles are not listed";
-    SYSTEM_ERRORS: OfOperation, SumAndSampleCount = "SystemErrors", Count,
+    SYSTEM_ERRORS: PerOperation, SumAndSampleCount = "SystemErrors", Count,
         "requests that the service failed with ServerError; only where there are some";
-    USER_ERRORS: OfOperation, SumAndSampleCount = "UserErrors", Count,
+    USER_ERRORS: PerOperation, SumAndSampleCount = "UserErrors", Count,
         "requests that the service refused with InvalidRequest; only where there are some";
-    SYSTEM_RECONCILIATION_DELETES: OfTable, OnlySum = "SystemReconciliationDeletes", Count,
+    SYSTEM_RECONCILIATION_DELETES: PerTable, OnlySum = "SystemReconciliationDeletes", Count,
         "tombstones cleaned up in tables with client-side timestamps, which are billed";
-    TTL_DELETES: OfTable, OnlySum = "TTLDeletes", Count,
+    TTL_DELETES: PerTable, OnlySum = "TTLDeletes", Count,
         "units that rows cost which expired, billed by the KB of each row";
     /// The statistics of stream metrics are not documented; these are assumed from the metrics of tables.
-    STREAM_RETURNED_RECORDS_COUNT: OfStream, AnyStatistic = "ReturnedRecordsCount", Count,
+    STREAM_RETURNED_RECORDS_COUNT: PerStream, AnyStatistic = "ReturnedRecordsCount", Count,
         "records that GetRecords returned", "DG:CDC, statistics assumed";
     /// The statistics are assumed, as for [`STREAM_RETURNED_RECORDS_COUNT`].
-    STREAM_SUCCESSFUL_REQUEST_LATENCY: OfStream, Latencies = "SuccessfulRequestLatency", Milliseconds,
+    STREAM_SUCCESSFUL_REQUEST_LATENCY: PerStream, Latencies = "SuccessfulRequestLatency", Milliseconds,
         "the time that calls of the streams API took which succeeded", "DG:CDC, statistics assumed";
     /// The statistics are assumed, as for [`STREAM_RETURNED_RECORDS_COUNT`].
-    STREAM_SYSTEM_ERRORS: OfStream, SumAndSampleCount = "SystemErrors", Count,
+    STREAM_SYSTEM_ERRORS: PerStream, SumAndSampleCount = "SystemErrors", Count,
         "calls of the streams API that failed with HTTP 500", "DG:CDC, statistics assumed";
     /// The statistics are assumed, as for [`STREAM_RETURNED_RECORDS_COUNT`].
-    STREAM_USER_ERRORS: OfStream, SumAndSampleCount = "UserErrors", Count,
+    STREAM_USER_ERRORS: PerStream, SumAndSampleCount = "UserErrors", Count,
         "calls of the streams API that failed with HTTP 400", "DG:CDC, statistics assumed";
 }
 
 /// The metrics with this name: none, one, or one of tables and one of streams.
-pub fn named(name: &str) -> impl Iterator<Item = Description> {
+pub fn with_name(name: &str) -> impl Iterator<Item = Description> {
     all().filter(move |metric| metric.name == name)
 }

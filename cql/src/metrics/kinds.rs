@@ -36,25 +36,25 @@ macro_rules! dimension_sets {
 
 dimension_sets! {
     /// No dimension: one value for the account in its Region.
-    OfAccount: [];
+    PerAccount: [];
     /// One value for a table.
-    OfTable: [Keyspace, TableName];
+    PerTable: [Keyspace, TableName];
     /// One value for each kind of statement on a table.
-    OfOperation: [Keyspace, TableName, Operation];
+    PerOperation: [Keyspace, TableName, Operation];
     /// One value for each Region that a table is replicated to.
-    OfReplica: [Keyspace, TableName, ReceivingRegion];
+    PerReplica: [Keyspace, TableName, ReceivingRegion];
     /// One value for each call of the streams API on a table's change data capture stream.
-    OfStream: [Keyspace, TableName, StreamLabel, Operation];
+    PerStream: [Keyspace, TableName, StreamLabel, Operation];
 }
 
-macro_rules! marks {
+macro_rules! statistic_traits {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         pub trait $name: StatisticSet {}
     )*};
 }
 
-marks! {
+statistic_traits! {
     /// `Average` is valid.
     HasAverage;
     /// `Maximum` is valid.
@@ -68,7 +68,7 @@ marks! {
 }
 
 macro_rules! statistic_sets {
-    ($($(#[$doc:meta])* $name:ident: $($statistic:ident $mark:ident),*;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $($statistic:ident $bound:ident),*;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
@@ -79,7 +79,7 @@ macro_rules! statistic_sets {
             const STATISTICS: &'static [Statistic] = &[$($statistic),*];
         }
 
-        $(impl $mark for $name {})*
+        $(impl $bound for $name {})*
     )*};
 }
 

@@ -4,7 +4,7 @@
 //! ```
 //! use keyspaces_cql::metrics::{self, Operation};
 //!
-//! let throttled = metrics::READ_THROTTLE_EVENTS.sum().of("shop", "orders", Operation::Select);
+//! let throttled = metrics::READ_THROTTLE_EVENTS.sum().series("shop", "orders", Operation::Select);
 //! assert_eq!(throttled.to_string(), "Sum of ReadThrottleEvents {Keyspace=shop, TableName=orders, Operation=SELECT}");
 //! ```
 //!
@@ -15,7 +15,7 @@
 //! ```
 //!
 //! ```compile_fail,E0061
-//! keyspaces_cql::metrics::READ_THROTTLE_EVENTS.sum().of("shop", "orders");
+//! keyspaces_cql::metrics::READ_THROTTLE_EVENTS.sum().series("shop", "orders");
 //! ```
 //!
 //! `SuccessfulRequestCount` has a SampleCount and nothing else, and `ThrottledRequests` does not exist:
@@ -38,7 +38,7 @@ mod series;
 pub use catalogue::*;
 pub use kinds::{
     AnyStatistic, DimensionSet, HasAverage, HasMaximum, HasMinimum, HasSampleCount, HasSum, Latencies, Levels,
-    OfAccount, OfOperation, OfReplica, OfStream, OfTable, OnlyMaximum, OnlySampleCount, OnlySum, StatisticSet,
+    OnlyMaximum, OnlySampleCount, OnlySum, PerAccount, PerOperation, PerReplica, PerStream, PerTable, StatisticSet,
     SumAndSampleCount,
 };
 pub use series::{Measure, Series};
@@ -167,8 +167,8 @@ impl<D: DimensionSet, S: StatisticSet> Metric<D, S> {
 }
 
 macro_rules! statistics {
-    ($($(#[$doc:meta])* $method:ident $mark:ident $statistic:ident;)*) => {$(
-        impl<D: DimensionSet, S: $mark> Metric<D, S> {
+    ($($(#[$doc:meta])* $method:ident $bound:ident $statistic:ident;)*) => {$(
+        impl<D: DimensionSet, S: $bound> Metric<D, S> {
             $(#[$doc])*
             #[must_use]
             pub const fn $method(self) -> Measure<D> {
@@ -261,7 +261,7 @@ impl Statistic {
 
     /// The statistic of this name.
     #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|statistic| statistic.name() == name)
     }
 }
@@ -293,7 +293,7 @@ impl Unit {
     }
 }
 
-macro_rules! shown_by_name {
+macro_rules! display_name {
     ($($name:ty),*) => {$(
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -303,4 +303,4 @@ macro_rules! shown_by_name {
     )*};
 }
 
-shown_by_name!(Dimension, Operation, Statistic, StreamOperation, Unit);
+display_name!(Dimension, Operation, Statistic, StreamOperation, Unit);

@@ -4,10 +4,10 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::{
-    Dimension, OfAccount, OfOperation, OfReplica, OfStream, OfTable, Operation, Statistic, StreamOperation, Unit,
+    Dimension, Operation, PerAccount, PerOperation, PerReplica, PerStream, PerTable, Statistic, StreamOperation, Unit,
 };
 
-/// A metric with one of its statistics. [`of`](Measure::of) adds the values of its dimensions.
+/// A metric with one of its statistics. `series` adds the values of its dimensions.
 #[derive(Debug)]
 pub struct Measure<D> {
     name: &'static str,
@@ -30,7 +30,7 @@ impl<D> Measure<D> {
         Self { name, unit, statistic, dimensions: PhantomData }
     }
 
-    fn series(self, dimensions: Vec<(Dimension, String)>) -> Series {
+    fn with_dimensions(self, dimensions: Vec<(Dimension, String)>) -> Series {
         Series { name: self.name, unit: self.unit, statistic: self.statistic, dimensions }
     }
 }
@@ -43,65 +43,65 @@ impl<D> Clone for Measure<D> {
 
 impl<D> Copy for Measure<D> {}
 
-impl Measure<OfAccount> {
+impl Measure<PerAccount> {
     /// The time series of the account.
     #[must_use]
-    pub fn of_account(self) -> Series {
-        self.series(Vec::new())
+    pub fn series(self) -> Series {
+        self.with_dimensions(Vec::new())
     }
 }
 
-impl Measure<OfTable> {
+impl Measure<PerTable> {
     /// The time series of a table.
     #[must_use]
-    pub fn of(self, keyspace: &str, table: &str) -> Series {
-        self.series(of_table(keyspace, table))
+    pub fn series(self, keyspace: &str, table: &str) -> Series {
+        self.with_dimensions(table_dimensions(keyspace, table))
     }
 }
 
-impl Measure<OfOperation> {
+impl Measure<PerOperation> {
     /// The time series of one kind of statement on a table.
     #[must_use]
-    pub fn of(self, keyspace: &str, table: &str, operation: Operation) -> Series {
-        let mut dimensions = of_table(keyspace, table);
+    pub fn series(self, keyspace: &str, table: &str, operation: Operation) -> Series {
+        let mut dimensions = table_dimensions(keyspace, table);
         dimensions.push((Dimension::Operation, operation.name().to_owned()));
-        self.series(dimensions)
+        self.with_dimensions(dimensions)
     }
 }
 
-impl Measure<OfReplica> {
+impl Measure<PerReplica> {
     /// The time series of a table's replication to one Region, with the dimensions of AWS's own dashboard template
     /// (`aws-samples/amazon-keyspaces-cloudwatch-cloudformation-templates`).
     #[must_use]
-    pub fn of(self, keyspace: &str, table: &str, receiving_region: &str) -> Series {
-        let mut dimensions = of_table(keyspace, table);
+    pub fn series(self, keyspace: &str, table: &str, receiving_region: &str) -> Series {
+        let mut dimensions = table_dimensions(keyspace, table);
         dimensions.push((Dimension::ReceivingRegion, receiving_region.to_owned()));
-        self.series(dimensions)
+        self.with_dimensions(dimensions)
     }
 
     /// The same time series with the dimensions that `DG:metrics-dimensions` names, which omit the keyspace. Which of the
     /// two is right is unverified: an alarm has to watch both.
     #[must_use]
-    pub fn of_table_alone(self, table: &str, receiving_region: &str) -> Series {
-        self.series(vec![
+    pub fn series_without_keyspace(self, table: &str, receiving_region: &str) -> Series {
+        self.with_dimensions(vec![
             (Dimension::TableName, table.to_owned()),
             (Dimension::ReceivingRegion, receiving_region.to_owned()),
         ])
     }
 }
 
-impl Measure<OfStream> {
+impl Measure<PerStream> {
     /// The time series of one call of the streams API on a stream of a table.
     #[must_use]
-    pub fn of(self, keyspace: &str, table: &str, stream_label: &str, operation: StreamOperation) -> Series {
-        let mut dimensions = of_table(keyspace, table);
+    pub fn series(self, keyspace: &str, table: &str, stream_label: &str, operation: StreamOperation) -> Series {
+        let mut dimensions = table_dimensions(keyspace, table);
         dimensions.push((Dimension::StreamLabel, stream_label.to_owned()));
         dimensions.push((Dimension::Operation, operation.name().to_owned()));
-        self.series(dimensions)
+        self.with_dimensions(dimensions)
     }
 }
 
-fn of_table(keyspace: &str, table: &str) -> Vec<(Dimension, String)> {
+fn table_dimensions(keyspace: &str, table: &str) -> Vec<(Dimension, String)> {
     vec![(Dimension::Keyspace, keyspace.to_owned()), (Dimension::TableName, table.to_owned())]
 }
 

@@ -8,7 +8,7 @@ use crate::reserved::is_reserved_for_types;
 use crate::statement::{CqlType, CqlTypeKind, NativeType};
 
 pub(super) fn cql_type(parser: &mut Parser<'_>) -> Parsed<CqlType> {
-    parser.deeper(cql_type_here)
+    parser.nested(cql_type_here)
 }
 
 fn cql_type_here(parser: &mut Parser<'_>) -> Parsed<CqlType> {
@@ -21,7 +21,7 @@ fn cql_type_here(parser: &mut Parser<'_>) -> Parsed<CqlType> {
     } else {
         let name = parser.qualified_name("a type")?;
         let native =
-            if name.keyspace.is_none() && !name.name.quoted { NativeType::named(&name.name.text) } else { None };
+            if name.keyspace.is_none() && !name.name.quoted { NativeType::from_name(&name.name.text) } else { None };
         match native {
             Some(native) => CqlTypeKind::Native(native),
             None => {
@@ -35,7 +35,7 @@ fn cql_type_here(parser: &mut Parser<'_>) -> Parsed<CqlType> {
 
 /// Refuses a user-defined type whose unquoted name is that of a native type.
 pub(super) fn check_type_name(parser: &Parser<'_>, name: &QualifiedName) -> Parsed<()> {
-    let free = parser.of_cassandra || name.name.quoted || !is_reserved_for_types(&name.name.text);
+    let free = parser.cassandra_dialect || name.name.quoted || !is_reserved_for_types(&name.name.text);
     if free { Ok(()) } else { Err(parser.reserved(name.name.span, "a user-defined type")) }
 }
 

@@ -258,7 +258,11 @@ fn alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
         }
         let columns = parser.list_of(column_definition)?;
         let several = columns.len() > 1;
-        return Ok(if several { AlterTableChange::AddBare(columns) } else { AlterTableChange::Add(columns) });
+        return Ok(if several {
+            AlterTableChange::AddWithoutParentheses(columns)
+        } else {
+            AlterTableChange::Add(columns)
+        });
     }
     if parser.accept_word("DROP").is_some() {
         if tags || stream_tags {

@@ -7,23 +7,23 @@ mod cql_type;
 mod cqlsh;
 mod definition;
 mod modification;
-mod other;
 mod recovery;
 mod relation;
 mod script;
 mod select;
 mod term;
+mod unsupported;
 
 use std::cell::Cell;
 use std::str::FromStr;
 
 use crate::lexer::{Token, TokenKind, tokens};
-use crate::reserved::{is_reserved, is_reserved_no_more};
+use crate::reserved::{is_reserved, is_reserved_only_in_keyspaces};
 use crate::statement::{CqlType, NativeType, Term};
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, Name, Position, QualifiedName, Span, Statement, SyntaxError, SyntaxProblem};
 
 pub use script::parse_script;
-pub(crate) use script::{ScriptStatement, read_script, read_script_of_cassandra};
+pub(crate) use script::{ScriptStatement, read_cassandra_script, read_script};
 
 /// Parses one statement, with or without a `;` after it.
 ///
@@ -46,7 +46,7 @@ impl FromStr for CqlType {
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
         let cql_type = whole(text, |parser| {
             // System tables quote names by the rules of the database that wrote them, which may be Cassandra or ScyllaDB.
-            parser.of_cassandra = true;
+            parser.cassandra_dialect = true;
             cql_type::cql_type(parser)
         });
         cql_type.map(|cql_type| cql_type.bare())
@@ -82,7 +82,7 @@ struct Parser<'t> {
     at: usize,
     depth: usize,
     /// Whether the text comes from Cassandra or ScyllaDB, which reserve fewer words.
-    of_cassandra: bool,
+    cassandra_dialect: bool,
     /// The errors that were recovered from in the current statement; `None` unless a script is read.
     recovered: Option<Vec<SyntaxError>>,
     /// The offset and position of the last error. The next position is counted from there, because a script can have many
@@ -100,7 +100,7 @@ impl<'t> Parser<'t> {
             tokens,
             at: 0,
             depth: 0,
-            of_cassandra: false,
+            cassandra_dialect: false,
             recovered: None,
             last_error: Cell::default(),
             #[cfg(test)]
@@ -109,8 +109,8 @@ impl<'t> Parser<'t> {
     }
 
     fn statement(&mut self) -> Parsed<Statement> {
-        if let Some(other) = other::other(self)? {
-            return Ok(Statement::Other(other));
+        if let Some(unsupported) = unsupported::unsupported(self)? {
+            return Ok(Statement::Unsupported(unsupported));
         }
         let word =
             if self.kind() == TokenKind::Word { self.slice(self.span()).to_ascii_uppercase() } else { String::new() };
@@ -215,7 +215,7 @@ impl<'t> Parser<'t> {
             TokenKind::QuotedName => true,
             TokenKind::Word => {
                 let word = self.slice(token.span());
-                !is_reserved(word) || (self.of_cassandra && is_reserved_no_more(word))
+                !is_reserved(word) || (self.cassandra_dialect && is_reserved_only_in_keyspaces(word))
             }
             _ => false,
         }
@@ -229,7 +229,7 @@ impl<'t> Parser<'t> {
         let quoted = self.kind() == TokenKind::QuotedName;
         let span = self.advance();
         let mut name = self.name_in(span, quoted);
-        name.quoted |= self.of_cassandra && is_reserved(&name.text);
+        name.quoted |= self.cassandra_dialect && is_reserved(&name.text);
         Ok(name)
     }
 
@@ -265,8 +265,8 @@ impl<'t> Parser<'t> {
         Ok(items)
     }
 
-    /// Runs `inner` one level deeper.
-    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    /// Runs `inner` one level nested.
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
             return Err(self.failure(self.span(), SyntaxProblem::TooDeep));
         }
@@ -363,7 +363,7 @@ impl<'t> Parser<'t> {
 /// Whether the type of a column may begin with the word.
 fn is_type_word(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
-    NativeType::named(&word).is_some() || TYPES_WITH_PARTS.contains(&word.as_str())
+    NativeType::from_name(&word).is_some() || TYPES_WITH_PARTS.contains(&word.as_str())
 }
 
 const TYPES_WITH_PARTS: &[&str] = &["list", "set", "map", "tuple", "frozen", "vector"];

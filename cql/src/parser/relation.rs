@@ -16,7 +16,7 @@ pub(super) fn relations(parser: &mut Parser<'_>) -> Parsed<Vec<Relation>> {
 
 fn relation(parser: &mut Parser<'_>) -> Parsed<Relation> {
     if parser.kind() == TokenKind::OpenParenthesis && !is_tuple_of_names(parser) {
-        return parser.deeper(|parser| {
+        return parser.nested(|parser| {
             parser.advance();
             let relation = relation(parser)?;
             parser.expect(TokenKind::CloseParenthesis, "')'")?;

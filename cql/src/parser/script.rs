@@ -27,11 +27,11 @@ pub(crate) fn read_script(text: &str) -> Vec<ScriptStatement> {
 }
 
 /// Like [`read_script`], for a text in which words that only Keyspaces and Cassandra 3.11 reserve may be names.
-pub(crate) fn read_script_of_cassandra(text: &str) -> Vec<ScriptStatement> {
+pub(crate) fn read_cassandra_script(text: &str) -> Vec<ScriptStatement> {
     read(text, true)
 }
 
-fn read(text: &str, of_cassandra: bool) -> Vec<ScriptStatement> {
+fn read(text: &str, cassandra_dialect: bool) -> Vec<ScriptStatement> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
         let error = SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong };
@@ -39,7 +39,7 @@ fn read(text: &str, of_cassandra: bool) -> Vec<ScriptStatement> {
     }
     let tokens = tokens(text);
     let mut parser = Parser::new(text, &tokens);
-    parser.of_cassandra = of_cassandra;
+    parser.cassandra_dialect = cassandra_dialect;
     script(&mut parser)
 }
 

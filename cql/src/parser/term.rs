@@ -25,7 +25,7 @@ pub(super) fn value(parser: &mut Parser<'_>) -> Parsed<Term> {
 }
 
 pub(super) fn term(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
-    parser.deeper(|parser| sum(parser, place))
+    parser.nested(|parser| sum(parser, place))
 }
 
 fn sum(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
@@ -71,7 +71,7 @@ fn operand(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
             parser.advance();
             return Ok(Term { kind: TermKind::Constant(Constant { kind, text }), span: parser.since(start) });
         }
-        let negated = parser.deeper(|parser| operand(parser, place))?;
+        let negated = parser.nested(|parser| operand(parser, place))?;
         return Ok(Term { kind: TermKind::Negative(Box::new(negated)), span: parser.since(start) });
     }
     let mut term = primary(parser, place)?;
@@ -82,12 +82,12 @@ fn operand(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
             return Err(parser.failure(parser.span(), crate::SyntaxProblem::TooDeep));
         }
         let access = if parser.accept(TokenKind::Dot).is_some() {
-            Access::Field { of: term, field: parser.name("the name of a field")? }
+            Access::Field { base: term, field: parser.name("the name of a field")? }
         } else {
             parser.advance();
             let key = value(parser)?;
             parser.expect(TokenKind::CloseBracket, "']'")?;
-            Access::Element { of: term, key }
+            Access::Element { base: term, key }
         };
         term = Term { kind: TermKind::Access(Box::new(access)), span: parser.since(start) };
     }
@@ -269,7 +269,7 @@ fn type_hint(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     parser.advance();
     let hint = cql_type(parser)?;
     parser.expect(TokenKind::CloseParenthesis, "')'")?;
-    let term = parser.deeper(|parser| operand(parser, place))?;
+    let term = parser.nested(|parser| operand(parser, place))?;
     Ok(TermKind::TypeHint(Box::new(TypeHint { hint, term })))
 }
 
@@ -298,7 +298,7 @@ fn is_type_hint(parser: &Parser<'_>, place: TermContext) -> bool {
     }
     let native = parser.token(1).kind == TokenKind::Word
         && ahead == 2
-        && NativeType::named(parser.slice(parser.token(1).span())).is_some();
+        && NativeType::from_name(parser.slice(parser.token(1).span())).is_some();
     match parser.kind_at(ahead + 1) {
         TokenKind::Word => {
             let constant = ["null", "true", "false", "NaN", "Infinity"];

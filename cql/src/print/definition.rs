@@ -93,7 +93,7 @@ impl Display for AlterTable {
         write!(f, "ALTER TABLE {}{}", if_some(&self.if_exists, "IF EXISTS "), self.table)?;
         match &self.change {
             AlterTableChange::Add(columns) => write!(f, " ADD ({})", commas(columns)),
-            AlterTableChange::AddBare(columns) => write!(f, " ADD {}", commas(columns)),
+            AlterTableChange::AddWithoutParentheses(columns) => write!(f, " ADD {}", commas(columns)),
             AlterTableChange::Drop(columns) => write!(f, " DROP ({})", commas(columns)),
             AlterTableChange::Rename(names) => {
                 f.write_str(" RENAME ")?;

@@ -30,7 +30,7 @@ impl Display for Statement {
             Self::CreateType(it) => it.fmt(f),
             Self::DropType(it) => it.fmt(f),
             Self::Use(it) => it.fmt(f),
-            Self::Other(it) => f.write_str(&it.text),
+            Self::Unsupported(it) => f.write_str(&it.text),
         }
     }
 }

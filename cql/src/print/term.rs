@@ -88,8 +88,8 @@ impl Display for ArithmeticOperator {
 impl Display for Access {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Field { of, field } => write!(f, "{of}.{field}"),
-            Self::Element { of, key } => write!(f, "{of}[{key}]"),
+            Self::Field { base, field } => write!(f, "{base}.{field}"),
+            Self::Element { base, key } => write!(f, "{base}[{key}]"),
         }
     }
 }

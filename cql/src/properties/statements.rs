@@ -241,7 +241,7 @@ fn a_definition() -> BoxedStrategy<Statement> {
         });
     let table_change = prop_oneof![
         vec(column(), 1..3).prop_map(AlterTableChange::Add),
-        vec(column(), 2..3).prop_map(AlterTableChange::AddBare),
+        vec(column(), 2..3).prop_map(AlterTableChange::AddWithoutParentheses),
         vec(name(), 1..3).prop_map(AlterTableChange::Drop),
         vec((name(), name()), 1..3).prop_map(AlterTableChange::Rename),
         (name(), cql_type()).prop_map(|(column, to)| AlterTableChange::ColumnType(column, to)),
@@ -294,20 +294,20 @@ fn tags() -> BoxedStrategy<Term> {
 }
 
 fn an_other() -> impl Strategy<Value = Statement> {
-    (select(OtherKind::ALL), vec(select(&["a", "(", "'x'", "1", "=", "\"Q\"", "$$;$$", ":"][..]), 0..6)).prop_map(
+    (select(UnsupportedKind::ALL), vec(select(&["a", "(", "'x'", "1", "=", "\"Q\"", "$$;$$", ":"][..]), 0..6)).prop_map(
         |(kind, rest)| {
             let text = [kind.name()].into_iter().chain(rest).collect::<Vec<_>>().join(" ");
-            Statement::Other(Other { span: NO, kind, tables: tables_of(kind, &text), text })
+            Statement::Unsupported(UnsupportedStatement { span: NO, kind, tables: tables_of(kind, &text), text })
         },
     )
 }
 
 /// Only TRUNCATE finds a table in these.
-fn tables_of(kind: OtherKind, text: &str) -> Vec<QualifiedName> {
+fn tables_of(kind: UnsupportedKind, text: &str) -> Vec<QualifiedName> {
     let first = text.split(' ').nth(1);
     match (kind, first) {
-        (OtherKind::Truncate, Some("a")) => vec![QualifiedName { keyspace: None, name: Name::new("a") }],
-        (OtherKind::Truncate, Some("\"Q\"")) => vec![QualifiedName { keyspace: None, name: Name::new("Q") }],
+        (UnsupportedKind::Truncate, Some("a")) => vec![QualifiedName { keyspace: None, name: Name::new("a") }],
+        (UnsupportedKind::Truncate, Some("\"Q\"")) => vec![QualifiedName { keyspace: None, name: Name::new("Q") }],
         _ => Vec::new(),
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn value() -> BoxedStrategy<Term> {
 pub(super) fn selector() -> BoxedStrategy<Term> {
     let leaf = prop_oneof![3 => name().prop_map(|name| at(TermKind::Name(name))), 1 => leaf()];
     leaf.prop_recursive(3, 24, 4, |inner| {
-        let of = prop_oneof![
+        let base = prop_oneof![
             name().prop_map(|name| at(TermKind::Name(name))),
             (function(), vec(inner.clone(), 0..3)).prop_map(|(function, arguments)| {
                 at(TermKind::Call(Box::new(Call { function, arguments })))
@@ -104,8 +104,8 @@ pub(super) fn selector() -> BoxedStrategy<Term> {
         ];
         prop_oneof![
             6 => made_of(inner),
-            1 => (of.clone(), name()).prop_map(|(of, field)| at(TermKind::Access(Box::new(Access::Field { of, field })))),
-            1 => (of, value()).prop_map(|(of, key)| at(TermKind::Access(Box::new(Access::Element { of, key })))),
+            1 => (base.clone(), name()).prop_map(|(base, field)| at(TermKind::Access(Box::new(Access::Field { base, field })))),
+            1 => (base, value()).prop_map(|(base, key)| at(TermKind::Access(Box::new(Access::Element { base, key })))),
             1 => function().prop_map(|function| {
                 at(TermKind::Call(Box::new(Call { function, arguments: vec![at(TermKind::Star)] })))
             }),
@@ -159,7 +159,7 @@ pub(super) fn cql_type() -> BoxedStrategy<CqlType> {
         4 => select(NativeType::ALL).prop_map(CqlTypeKind::Native),
         1 => type_name()
             .prop_filter("a native type", |name| {
-                name.keyspace.is_some() || name.name.quoted || NativeType::named(&name.name.text).is_none()
+                name.keyspace.is_some() || name.name.quoted || NativeType::from_name(&name.name.text).is_none()
             })
             .prop_map(CqlTypeKind::UserDefined),
         1 => "[a-z.']{1,8}".prop_map(CqlTypeKind::Custom),

@@ -9,12 +9,12 @@ pub const MAX_UNLOGGED_STATEMENTS: usize = 30;
 pub const MAX_LOGGED_STATEMENTS: usize = 100;
 
 rules! {
-    OF_BATCHES;
+    BATCH_RULES;
 
     UNLOGGED_BATCH_TOO_LONG {
         id: "unlogged-batch-too-long",
         refuses: "an unlogged batch of more than 30 statements",
-        text: Some("Batches with more than 30 statements are not supported."),
+        server_message: Some("Batches with more than 30 statements are not supported."),
         code: Some(INVALID),
         advice: "Send several batches, or the statements one by one, several at a time: a batch is no faster.",
         source: "gh:cfpb/hmda-platform#5001; DG:quotas",
@@ -23,7 +23,7 @@ rules! {
     LOGGED_BATCH_TOO_LONG {
         id: "logged-batch-too-long",
         refuses: "a logged batch of more than 100 statements",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send several batches.",
         source: "DG:quotas",
@@ -32,7 +32,7 @@ rules! {
     COUNTER_BATCH {
         id: "counter-batch",
         refuses: "BEGIN COUNTER BATCH",
-        text: Some("Only UNLOGGED Batches are supported at this time."),
+        server_message: Some("Only UNLOGGED Batches are supported at this time."),
         code: None,
         advice: "Send the counters' updates one by one, several at a time, or in an unlogged batch.",
         source: "DG:bulk-upload-troubleshooting",
@@ -41,7 +41,7 @@ rules! {
     COUNTER_IN_LOGGED_BATCH {
         id: "counter-in-logged-batch",
         refuses: "counters in a logged batch",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send the counters' updates by themselves.",
         source: "DG:batchStatements",
@@ -50,7 +50,7 @@ rules! {
     OPERATOR_IN_LOGGED_BATCH {
         id: "operator-in-logged-batch",
         refuses: "anything but = in a WHERE of a logged batch, range deletes included",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Name each row by its whole key, or send the statement by itself.",
         source: "DG:batchStatements",
@@ -59,7 +59,7 @@ rules! {
     SAME_ROW_IN_LOGGED_BATCH {
         id: "same-row-in-logged-batch",
         refuses: "two statements on one row in a logged batch",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Put what is to happen to the row into one statement.",
         source: "DG:batchStatements",

@@ -3,12 +3,12 @@
 use super::rules;
 
 rules! {
-    OF_CHANGES;
+    CHANGE_RULES;
 
     CDC_VIEW {
         id: "cdc-view",
         refuses: "another view type for a CDC stream that is on",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Turn the stream off, wait, and turn it on with the other view type.",
         source: "DG:cdc_how-it-works",
@@ -17,7 +17,7 @@ rules! {
     COLUMN_EXISTS {
         id: "column-exists",
         refuses: "adding a column that the table has",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Leave it out, or choose another name.",
         source: "DG:cql.ddl.table",
@@ -26,7 +26,7 @@ rules! {
     TTL_OFF {
         id: "ttl-off",
         refuses: "a TTL on a table that does not have TTL on",
-        text: Some("TTL is not yet supported."),
+        server_message: Some("TTL is not yet supported."),
         code: None,
         advice: "Turn it on: custom_properties = {'ttl': {'status': 'enabled'}}; it stays on.",
         source: "DG:troubleshooting.cql; DG:TTL-how-to-create-table",
@@ -35,7 +35,7 @@ rules! {
     TIMESTAMPS_OFF {
         id: "timestamps-off",
         refuses: "USING TIMESTAMP on a table that does not have client-side timestamps on",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Turn them on: custom_properties = {'client_side_timestamps': {'status': 'enabled'}}; they stay on.",
         source: "DG:client-side-timestamps",
@@ -44,7 +44,7 @@ rules! {
     IN_OUTSIDE_KEY {
         id: "in-outside-key",
         refuses: "IN on a column outside the primary key",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send one SELECT for each value.",
         source: "gh:apache/cassandra (CASSANDRA-14344, of Cassandra 4.1; Keyspaces says that it is 3.11.2)",
@@ -53,7 +53,7 @@ rules! {
     ORDER_BY_SKIPS {
         id: "order-by-skips",
         refuses: "ORDER BY that leaves out a clustering column before one that it names",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Name all clustering columns from the first on, in the order of the primary key.",
         source: "DG:cql.dml.select; gh:apache/cassandra (CASSANDRA-10271, of Cassandra 4.0)",

@@ -11,18 +11,24 @@ pub const MAX_FIELD_NAME_CHARACTERS: usize = 128;
 /// How many frozen collections may be inside each other (`DG:quotas`; 5 in the China Regions).
 pub const MAX_FROZEN_LEVELS: usize = 8;
 
-/// How many tags one statement may name, and how many characters a tag's key and its value may have (`API:TagResource`).
-pub const MAX_TAGS: (usize, usize, usize) = (60, 128, 256);
+/// How many tags one statement may name (`API:TagResource`).
+pub const MAX_STATEMENT_TAGS: usize = 60;
+
+/// How many characters the key of a tag may have (`API:TagResource`).
+pub const MAX_TAG_KEY_CHARACTERS: usize = 128;
+
+/// How many characters the value of a tag may have (`API:TagResource`).
+pub const MAX_TAG_VALUE_CHARACTERS: usize = 256;
 
 /// How many tags a keyspace, a table or a stream may have (`DG:TaggingRestrictions`).
-pub const MAX_TAGS_OF_RESOURCE: usize = 50;
+pub const MAX_RESOURCE_TAGS: usize = 50;
 
 /// How many bytes the schema of a table may have (`DG:quotas`, where it is 350 KB; that this is counted in its CREATE TABLE,
 /// and that a KB is 1,024 bytes, is assumed).
 pub const MAX_SCHEMA_BYTES: usize = 350 * 1024;
 
 /// How many user-defined types the columns of a table may name (`DG:quotas`; that those inside them do not count is assumed).
-pub const MAX_TYPES_OF_A_TABLE: usize = 50;
+pub const MAX_TABLE_TYPES: usize = 50;
 
 /// How many other user-defined types the fields of one may name (`DG:quotas`).
 pub const MAX_CHILD_TYPES: usize = 10;
@@ -32,12 +38,12 @@ pub const MAX_CHILD_TYPES: usize = 10;
 pub const MAX_TYPE_SCHEMA_BYTES: usize = 25 * 1024;
 
 rules! {
-    OF_DEFINITIONS;
+    DEFINITION_RULES;
 
     KEYSPACE_NAME {
         id: "keyspace-name",
         refuses: "names of keyspaces other than 1 to 48 letters, digits and underscores, the first no underscore",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Choose another name.",
         source: "API:CreateKeyspace",
@@ -46,7 +52,7 @@ rules! {
     TABLE_NAME {
         id: "table-name",
         refuses: "names of tables other than 1 to 48 letters, digits and underscores, the first no underscore",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Choose another name.",
         source: "API:CreateTable",
@@ -55,7 +61,7 @@ rules! {
     TYPE_NAME {
         id: "type-name",
         refuses: "names of types of more than 48 characters",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Choose a shorter name.",
         source: "DG:quotas",
@@ -64,7 +70,7 @@ rules! {
     FIELD_NAME {
         id: "field-name",
         refuses: "names of fields of more than 128 characters",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Choose a shorter name.",
         source: "DG:quotas",
@@ -73,7 +79,7 @@ rules! {
     FROZEN_TOO_DEEP {
         id: "frozen-too-deep",
         refuses: "more than 8 frozen collections inside each other",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use a user-defined type, or text that the application reads.",
         source: "DG:quotas",
@@ -82,7 +88,7 @@ rules! {
     TYPE_NOT_FROZEN {
         id: "type-not-frozen",
         refuses: "a user-defined type in another one that is not frozen",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Write frozen<…> around the inner type.",
         source: "DG:cql.ddl.type",
@@ -91,7 +97,7 @@ rules! {
     COUNTER_AND_OTHERS {
         id: "counter-and-others",
         refuses: "a table with counters that has other columns outside its primary key",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Put the counters into a table of their own.",
         source: "DG:cql.elements",
@@ -100,7 +106,7 @@ rules! {
     COUNTER_IN_KEY {
         id: "counter-in-key",
         refuses: "a counter in a primary key",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use bigint.",
         source: "DG:cql.elements",
@@ -109,7 +115,7 @@ rules! {
     COUNTER_IN_COLLECTION {
         id: "counter-in-collection",
         refuses: "a counter in a list, a set or a map",
-        text: Some("Counters are not allowed inside collections"),
+        server_message: Some("Counters are not allowed inside collections"),
         code: None,
         advice: "Use bigint, or a table with a row for each counter.",
         source: "gh:badmintoncryer/cdk-preflight (its rule of counters in collections)",
@@ -118,7 +124,7 @@ rules! {
     COUNTER_IN_TUPLE {
         id: "counter-in-tuple",
         refuses: "a counter in a tuple",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use bigint, or a table with a row for each counter.",
         source: "gh:apache/cassandra (CQL3Type.java), of whose collections Keyspaces says the same",
@@ -127,7 +133,7 @@ rules! {
     COUNTER_IN_TYPE {
         id: "counter-in-type",
         refuses: "a counter in a user-defined type",
-        text: Some("A user type cannot contain counters"),
+        server_message: Some("A user type cannot contain counters"),
         code: None,
         advice: "Use bigint.",
         source: "gh:badmintoncryer/cdk-preflight (its rule of counters in types)",
@@ -136,7 +142,7 @@ rules! {
     DURABLE_WRITES {
         id: "durable-writes",
         refuses: "durable_writes that is not true",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Leave it out: all writes are durable.",
         source: "DG:cql.ddl.keyspace",
@@ -145,7 +151,7 @@ rules! {
     NO_REPLICATION {
         id: "no-replication",
         refuses: "CREATE KEYSPACE without replication",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Add WITH replication = {'class': 'SingleRegionStrategy'}.",
         source: "DG:cql.ddl.keyspace",
@@ -154,7 +160,7 @@ rules! {
     TOO_FEW_REGIONS {
         id: "too-few-regions",
         refuses: "NetworkTopologyStrategy with fewer than two Regions",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use {'class': 'SingleRegionStrategy'} for one Region.",
         source: "DG:cql.ddl.keyspace",
@@ -163,7 +169,7 @@ rules! {
     REPLICATION_FACTOR {
         id: "replication-factor",
         refuses: "a replication factor other than 3",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Write '3' for each Region.",
         source: "DG:cql.ddl.keyspace",
@@ -172,7 +178,7 @@ rules! {
     DROP_COLUMN {
         id: "drop-column",
         refuses: "ALTER TABLE … DROP",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Leave the column, and write nothing to it.",
         source: "not in the grammar of DG:cql.ddl.table",
@@ -181,7 +187,7 @@ rules! {
     RENAME_COLUMN {
         id: "rename-column",
         refuses: "ALTER TABLE … RENAME",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Give the column its name in the application, or copy the rows to a new table.",
         source: "not in the grammar of DG:cql.ddl.table",
@@ -190,7 +196,7 @@ rules! {
     ALTER_COLUMN_TYPE {
         id: "alter-column-type",
         refuses: "ALTER TABLE … ALTER",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Add a column of the new type.",
         source: "not in the grammar of DG:cql.ddl.table",
@@ -199,7 +205,7 @@ rules! {
     SEVERAL_CUSTOM_PROPERTIES {
         id: "several-custom-properties",
         refuses: "ALTER TABLE with more than one custom property",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Change one, wait until the table is ACTIVE again, and change the next.",
         source: "DG:cql.ddl.table",
@@ -208,16 +214,16 @@ rules! {
     TAGS {
         id: "tags",
         refuses: "more than 60 tags in one statement, tags of more than 128 characters, and values of tags of more than 256",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use fewer or shorter tags.",
         source: "API:TagResource",
         since: None,
     }
-    TAGS_OF_RESOURCE {
+    TOO_MANY_TAGS {
         id: "tags-of-resource",
         refuses: "more than 50 tags of one keyspace, table or stream",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use fewer tags.",
         source: "DG:TaggingRestrictions",
@@ -226,7 +232,7 @@ rules! {
     TAG_EMPTY {
         id: "tag-empty",
         refuses: "a tag whose key or value is empty",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Give the tag a value.",
         source: "DG:TaggingRestrictions",
@@ -235,7 +241,7 @@ rules! {
     TAG_CHARACTERS {
         id: "tag-characters",
         refuses: "characters in tags other than letters, digits, white space and + - = . _ : /",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Leave the other characters out.",
         source: "DG:TaggingRestrictions",
@@ -244,7 +250,7 @@ rules! {
     TAG_PREFIX {
         id: "tag-prefix",
         refuses: "a tag whose key begins with aws:",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Choose another key: AWS alone assigns this prefix.",
         source: "DG:TaggingRestrictions",
@@ -253,7 +259,7 @@ rules! {
     CAPACITY_UNITS {
         id: "capacity-units",
         refuses: "fewer than 1 capacity unit",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Provision at least 1 unit of reads and 1 of writes, or use PAY_PER_REQUEST.",
         source: "API:CapacitySpecification",
@@ -262,7 +268,7 @@ rules! {
     AUTO_SCALING {
         id: "auto-scaling",
         refuses: "auto scaling with a target outside 20 to 90 percent, or whose fewest units are more than its most",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Choose a target_value from 20 to 90, and minimum_units no more than maximum_units.",
         source: "DG:autoscaling",
@@ -271,7 +277,7 @@ rules! {
     TIMESTAMPS_DISABLED {
         id: "timestamps-disabled",
         refuses: "turning client-side timestamps off",
-        text: None,
+        server_message: None,
         code: None,
         advice: "They stay on once they are; create another table without them.",
         source: "DG:client-side-timestamps",
@@ -280,7 +286,7 @@ rules! {
     TTL_DISABLED {
         id: "ttl-disabled",
         refuses: "turning TTL off",
-        text: None,
+        server_message: None,
         code: None,
         advice: "It stays on once it is; default_time_to_live = 0 stops rows from expiring by default.",
         source: "DG:TTL-how-to-create-table",
@@ -289,7 +295,7 @@ rules! {
     KMS_KEY {
         id: "kms-key",
         refuses: "a customer managed key that is not named by its ARN",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Give 'kms_key_identifier' the ARN of a key in AWS KMS.",
         source: "DG:cql.ddl.table",
@@ -298,17 +304,17 @@ rules! {
     PROVISIONED_WITHOUT_UNITS {
         id: "provisioned-without-units",
         refuses: "provisioned capacity without read and write units",
-        text: Some("'PROVISIONED' throughput mode requires 'read_capacity_units' and 'write_capacity_units' to be set using \
+        server_message: Some("'PROVISIONED' throughput mode requires 'read_capacity_units' and 'write_capacity_units' to be set using \
                     'capacity_mode' option"),
         code: None,
         advice: "Give 'read_capacity_units' and 'write_capacity_units', each at least 1.",
         source: "gh:crossplane-contrib/provider-upjet-aws#1303",
         since: None,
     }
-    REGION_TWICE {
+    DUPLICATE_REGION {
         id: "region-twice",
         refuses: "a Region that is named twice",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Name each Region once.",
         source: "DG:cql.ddl.keyspace",
@@ -317,7 +323,7 @@ rules! {
     RESTORE_TIMESTAMP {
         id: "restore-timestamp",
         refuses: "a restore_timestamp that is no time in ISO 8601",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Write it to the second or the millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'.",
         source: "DG:cql.ddl.table; DG:restoretabletopointintime",
@@ -326,7 +332,7 @@ rules! {
     RESTORE_TIMESTAMP_ZONE {
         id: "restore-timestamp-zone",
         refuses: "a restore_timestamp without a zone",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Say which time of the day it is where: add Z for UTC, or an offset such as +0000.",
         source: "DG:cql.ddl.table; DG:restoretabletopointintime, whose times all have one",
@@ -335,7 +341,7 @@ rules! {
     RESTORE_OPTION {
         id: "restore-option",
         refuses: "TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE once it is ACTIVE.",
         source: "not in the grammar of DG:cql.ddl.table",
@@ -344,7 +350,7 @@ rules! {
     SCHEMA_TOO_LARGE {
         id: "schema-too-large",
         refuses: "a table whose schema has more than 350 KB",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use fewer columns, or shorter names.",
         source: "DG:quotas",
@@ -353,7 +359,7 @@ rules! {
     TOO_MANY_TYPES {
         id: "too-many-types",
         refuses: "a table with more than 50 user-defined types",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Put several fields into one type, or columns into another table.",
         source: "DG:quotas",
@@ -362,7 +368,7 @@ rules! {
     TOO_MANY_CHILD_TYPES {
         id: "too-many-child-types",
         refuses: "a user-defined type with more than 10 others in it",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Put several fields into one type.",
         source: "DG:quotas",
@@ -371,7 +377,7 @@ rules! {
     TYPE_SCHEMA_TOO_LARGE {
         id: "type-schema-too-large",
         refuses: "a user-defined type whose schema has more than 25 KB",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use fewer fields, or shorter names.",
         source: "DG:quotas",

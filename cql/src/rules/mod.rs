@@ -33,7 +33,7 @@ pub struct Rule {
     /// What it refuses, in words that fit after "Amazon Keyspaces refuses".
     pub refuses: &'static str,
     /// The service's own words, where somebody has shown them.
-    pub text: Option<&'static str>,
+    pub server_message: Option<&'static str>,
     /// The code of the CQL error, where somebody has shown it.
     pub code: Option<i32>,
     /// What to do instead.
@@ -63,16 +63,25 @@ impl fmt::Display for Rule {
 
 /// All rules.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [OF_STATEMENTS, OF_SELECT, OF_WRITES, OF_BATCHES, OF_DEFINITIONS, OF_CHANGES, OF_SIZES, OF_TIMESTAMPS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        STATEMENT_RULES,
+        SELECT_RULES,
+        WRITE_RULES,
+        BATCH_RULES,
+        DEFINITION_RULES,
+        CHANGE_RULES,
+        SIZE_RULES,
+        TIMESTAMP_RULES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// Those of them that [`judge`](crate::judge) never tells: it takes bound values, the table or
 /// the time to see that they are broken.
-pub fn beyond_the_text() -> impl Iterator<Item = &'static Rule> {
-    OF_CHANGES.iter().chain(OF_SIZES).chain(OF_TIMESTAMPS).copied()
+pub fn runtime_rules() -> impl Iterator<Item = &'static Rule> {
+    CHANGE_RULES.iter().chain(SIZE_RULES).chain(TIMESTAMP_RULES).copied()
 }
 
 /// The rule of this id.
@@ -83,8 +92,8 @@ pub fn with_id(id: &str) -> Option<&'static Rule> {
 
 /// The rule that the service explains with this text.
 #[must_use]
-pub fn with_text(text: &str) -> Option<&'static Rule> {
-    all().find(|rule| rule.text == Some(text))
+pub fn with_server_message(message: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.server_message == Some(message))
 }
 
 /// Declares each rule as a static and all of them as a table.
@@ -92,7 +101,7 @@ macro_rules! rules {
     ($table:ident; $($name:ident {
         id: $id:literal,
         refuses: $refuses:literal,
-        text: $text:expr,
+        server_message: $server_message:expr,
         code: $code:expr,
         advice: $advice:literal,
         source: $source:literal,
@@ -103,7 +112,7 @@ macro_rules! rules {
             pub static $name: crate::rules::Rule = crate::rules::Rule {
                 id: $id,
                 refuses: $refuses,
-                text: $text,
+                server_message: $server_message,
                 code: $code,
                 advice: $advice,
                 source: $source,

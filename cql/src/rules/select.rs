@@ -6,12 +6,12 @@ use super::{INVALID, rules};
 pub const IN_SUBQUERIES: usize = 100;
 
 rules! {
-    OF_SELECT;
+    SELECT_RULES;
 
     COUNT_ROWS {
         id: "count-rows",
         refuses: "COUNT(*)",
-        text: Some("countRows is not yet supported."),
+        server_message: Some("countRows is not yet supported."),
         code: Some(INVALID),
         advice: "Count while reading page by page, or keep a counter.",
         source: "gh:thatdot/quine#47",
@@ -20,7 +20,7 @@ rules! {
     AGGREGATE {
         id: "aggregate",
         refuses: "the aggregates COUNT, MIN, MAX, SUM and AVG",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Read the rows and aggregate them in the application.",
         source: "DG:cassandra-apis",
@@ -29,7 +29,7 @@ rules! {
     GROUP_BY {
         id: "group-by",
         refuses: "GROUP BY",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Read the rows and group them in the application.",
         source: "gh:aws-samples/amazon-aggregation-query-proxy (README); not in the grammar of DG:cql.dml.select",
@@ -38,7 +38,7 @@ rules! {
     DISTINCT {
         id: "distinct",
         refuses: "SELECT DISTINCT",
-        text: None,
+        server_message: None,
         code: None,
         advice: "For static columns, name the partition and add LIMIT 1; for partition keys, keep them in a table of their own, or read all rows and drop repetitions.",
         source: "gh:thatdot/quine (CassandraPersistor.scala); not in the grammar of DG:cql.dml.select",
@@ -47,7 +47,7 @@ rules! {
     PER_PARTITION_LIMIT {
         id: "per-partition-limit",
         refuses: "PER PARTITION LIMIT",
-        text: Some("PER PARTITION LIMIT is not supported"),
+        server_message: Some("PER PARTITION LIMIT is not supported"),
         code: Some(INVALID),
         advice: "Read each partition with a LIMIT of its own.",
         source: "gh:JanusGraph/janusgraph#3879 (2023-07, answer to a PREPARE)",
@@ -57,7 +57,7 @@ rules! {
         id: "tags-where",
         refuses: "a SELECT from system_schema_mcs.tags without = on resource_id, on keyspace_name and resource_name, or on \
                   keyspace_name and resource_type",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Compare one of these with = in the WHERE.",
         source: "DG:Tagging.Operations.view.keyspace; DG:Tagging.Operations.view.table",
@@ -67,7 +67,7 @@ rules! {
         id: "system-table-where",
         refuses: "a SELECT from the system tables of auto scaling and of tables in several Regions without = on keyspace_name \
                   and table_name",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Compare both with = in the WHERE.",
         source: "DG:working-with-keyspaces",
@@ -76,7 +76,7 @@ rules! {
     IN_SUBQUERY_LIMIT {
         id: "in-subqueries",
         refuses: "a SELECT whose INs multiply to more than 100 subqueries",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send one SELECT for each key, several at a time.",
         source: "DG:quotas",
@@ -85,7 +85,7 @@ rules! {
     IN_WITH_TOKEN {
         id: "in-with-token",
         refuses: "IN and TOKEN in one SELECT",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send one SELECT for each key, or read ranges of tokens and drop what is not wanted.",
         source: "DG:functional-differences",
@@ -94,7 +94,7 @@ rules! {
     COLLECTION_INEQUALITY {
         id: "collection-inequality",
         refuses: "an inequality on a whole collection, user-defined type or tuple",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Compare in the application, or keep what you compare in a column of its own.",
         source: "DG:functional-differences; of tuples it is inferred",
@@ -103,7 +103,7 @@ rules! {
     CELL_METADATA {
         id: "cell-metadata",
         refuses: "TTL and WRITETIME of a collection or user-defined type that is not frozen, or of a part of one",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Freeze the column, or keep the time in a column of its own.",
         source: "DG:cql.dml.select",

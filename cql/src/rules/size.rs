@@ -25,12 +25,12 @@ pub const MAX_LOGGED_STATEMENTS_WITH_STATIC: usize = 50;
 pub const MAX_DIGITS: usize = 38;
 
 rules! {
-    OF_SIZES;
+    SIZE_RULES;
 
     ROW_TOO_LARGE {
         id: "row-too-large",
         refuses: "a row of more than 1 MB",
-        text: Some("The row has exceeded the maximum allowed size"),
+        server_message: Some("The row has exceeded the maximum allowed size"),
         code: None,
         advice: "Split the value over several rows, or keep it in Amazon S3.",
         source: "gh:capillariesio/capillaries (pkg/proc/table_inserter.go); DG:quotas",
@@ -39,7 +39,7 @@ rules! {
     PARTITION_KEY_TOO_LARGE {
         id: "partition-key-too-large",
         refuses: "a partition key of more than 2048 bytes",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use a shorter key, a hash for instance.",
         source: "DG:quotas",
@@ -48,7 +48,7 @@ rules! {
     CLUSTERING_TOO_LARGE {
         id: "clustering-too-large",
         refuses: "clustering columns of more than 850 bytes together",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use shorter values, and keep the long ones outside the primary key.",
         source: "DG:quotas",
@@ -57,7 +57,7 @@ rules! {
     TOO_MANY_DIGITS {
         id: "too-many-digits",
         refuses: "a varint or a decimal of more than 38 digits",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Round it, or keep it as text.",
         source: "DG:cql.elements; DG:calculating-row-size",
@@ -66,7 +66,7 @@ rules! {
     RANGE_DELETE_TOO_LARGE {
         id: "range-delete-too-large",
         refuses: "a DELETE of more than 1000 rows",
-        text: Some("Range delete requests are limited by the amount of items that can be deleted in a single range."),
+        server_message: Some("Range delete requests are limited by the amount of items that can be deleted in a single range."),
         code: None,
         advice: "Delete in slices of at most 1000 rows.",
         source: "DG:troubleshooting.cql; DG:functional-differences",
@@ -75,7 +75,7 @@ rules! {
     LOGGED_BATCH_TOO_LARGE {
         id: "logged-batch-too-large",
         refuses: "a logged batch of more than 4 MB",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send several batches.",
         source: "DG:quotas",
@@ -84,7 +84,7 @@ rules! {
     LOGGED_BATCH_TOO_LONG_WITH_STATIC {
         id: "logged-batch-too-long-with-static",
         refuses: "a logged batch of more than 50 statements that writes static columns",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send several batches.",
         source: "DG:quotas",

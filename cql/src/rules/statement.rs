@@ -3,12 +3,12 @@
 use super::rules;
 
 rules! {
-    OF_STATEMENTS;
+    STATEMENT_RULES;
 
     TRUNCATE {
         id: "truncate",
         refuses: "TRUNCATE",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Drop the table, wait until it is gone from system_schema_mcs.tables, and create it again.",
         source: "DG:cassandra-apis",
@@ -17,7 +17,7 @@ rules! {
     INDEX {
         id: "index",
         refuses: "secondary indexes",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Write the rows to a second table as well, keyed by what you look up.",
         source: "DG:cassandra-apis",
@@ -26,7 +26,7 @@ rules! {
     ALTER_TYPE {
         id: "alter-type",
         refuses: "ALTER TYPE",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Create a new type, and a column of it.",
         source: "DG:cassandra-apis",
@@ -35,7 +35,7 @@ rules! {
     TRIGGER {
         id: "trigger",
         refuses: "triggers",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Read the changes of the table from its CDC stream.",
         source: "DG:cassandra-apis",
@@ -44,7 +44,7 @@ rules! {
     USER_DEFINED_FUNCTION {
         id: "user-defined-function",
         refuses: "user-defined functions",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Compute in the application.",
         source: "DG:cassandra-apis",
@@ -53,7 +53,7 @@ rules! {
     USER_DEFINED_AGGREGATE {
         id: "user-defined-aggregate",
         refuses: "user-defined aggregates",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Read the rows and aggregate them in the application.",
         source: "DG:cassandra-apis",
@@ -62,7 +62,7 @@ rules! {
     MATERIALIZED_VIEW {
         id: "materialized-view",
         refuses: "materialized views",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Write the rows to a second table as well, keyed by what you look up.",
         source: "DG:cassandra-apis",
@@ -71,7 +71,7 @@ rules! {
     ACCESS_CONTROL {
         id: "access-control",
         refuses: "Cassandra's roles, users and permissions",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use IAM: identities, and policies on keyspaces and tables.",
         source: "DG:functional-differences",
@@ -80,7 +80,7 @@ rules! {
     SYSTEM_KEYSPACE {
         id: "system-keyspace",
         refuses: "changes in the system keyspaces, except for the partitioner in system.local",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Keep your tables in a keyspace of your own.",
         source: "DG:working-with-keyspaces",
@@ -89,7 +89,7 @@ rules! {
     DEFINITION_PREPARED {
         id: "definition-prepared",
         refuses: "CREATE, ALTER, DROP and RESTORE as prepared statements",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send the statement unprepared.",
         source: "DG:functional-differences",

@@ -20,12 +20,12 @@ pub fn takes_timestamp(timestamp: i64, now: SystemTime) -> bool {
 }
 
 rules! {
-    OF_TIMESTAMPS;
+    TIMESTAMP_RULES;
 
     TIMESTAMP_OUTSIDE_WINDOW {
         id: "timestamp-outside-window",
         refuses: "a timestamp of more than 2 days ago or of more than 5 minutes ahead",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Give it in microseconds since 1970, by a clock that is right.",
         source: "DG:client-side-timestamps-how-to-queries",

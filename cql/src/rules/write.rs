@@ -12,12 +12,12 @@ pub const MAX_COLUMNS: usize = 225;
 pub const MAX_COLUMNS_WITH_TTL: usize = 166;
 
 rules! {
-    OF_WRITES;
+    WRITE_RULES;
 
     IN_WRITE {
         id: "in-write",
         refuses: "IN in an UPDATE or a DELETE",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Send one statement for each key.",
         source: "DG:functional-differences",
@@ -26,7 +26,7 @@ rules! {
     TTL_TOO_LONG {
         id: "ttl-too-long",
         refuses: "a TTL of more than 630720000 seconds (20 years)",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Use a shorter TTL, or none.",
         source: "DG:cql.dml.insert",
@@ -35,7 +35,7 @@ rules! {
     TTL_ON_COUNTER {
         id: "ttl-on-counter",
         refuses: "a TTL on a counter",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Leave out USING TTL, and delete the counter when it is not needed any more.",
         source: "DG:calculating-row-size",
@@ -44,7 +44,7 @@ rules! {
     TTL_ON_DELETE {
         id: "ttl-on-delete",
         refuses: "USING TTL in a DELETE",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Leave out USING TTL.",
         source: "DG:cql.dml.delete",
@@ -53,7 +53,7 @@ rules! {
     TOO_MANY_COLUMNS {
         id: "too-many-columns",
         refuses: "an INSERT or UPDATE of more than 225 regular columns",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Write the row with several statements.",
         source: "DG:quotas",
@@ -62,7 +62,7 @@ rules! {
     TOO_MANY_COLUMNS_WITH_TTL {
         id: "too-many-columns-with-ttl",
         refuses: "an INSERT or UPDATE of more than 166 regular columns with a TTL",
-        text: None,
+        server_message: None,
         code: None,
         advice: "Write the row with several statements.",
         source: "DG:quotas",

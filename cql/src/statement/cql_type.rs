@@ -83,7 +83,7 @@ native_types! {
 impl NativeType {
     /// The type of this name, in whatever case.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|native| native.name().eq_ignore_ascii_case(name))
     }
 
@@ -164,7 +164,7 @@ impl CqlType {
 
     /// The same type, its user-defined types named without their keyspace.
     #[must_use]
-    pub(crate) fn in_its_keyspace(mut self) -> Self {
+    pub(crate) fn without_keyspaces(mut self) -> Self {
         self.user_types_mut().into_iter().for_each(|name| name.keyspace = None);
         self
     }
@@ -224,12 +224,12 @@ impl CqlType {
     /// frozen by itself (a tuple, and all that is inside something frozen) is not said to be.
     #[must_use]
     pub(crate) fn bare(&self) -> Self {
-        self.bare_inside(false)
+        self.canonical_inside(false)
     }
 
-    fn bare_inside(&self, frozen: bool) -> Self {
-        let inside = |part: &Self| Box::new(part.bare_inside(frozen));
-        let in_tuple = |part: &Self| part.bare_inside(true);
+    fn canonical_inside(&self, frozen: bool) -> Self {
+        let inside = |part: &Self| Box::new(part.canonical_inside(frozen));
+        let in_tuple = |part: &Self| part.canonical_inside(true);
         match &self.kind {
             CqlTypeKind::Native(NativeType::Varchar) => NativeType::Text.into(),
             CqlTypeKind::Native(native) => (*native).into(),
@@ -238,9 +238,9 @@ impl CqlType {
             CqlTypeKind::Map(key, value) => CqlTypeKind::Map(inside(key), inside(value)).into(),
             CqlTypeKind::Tuple(parts) => CqlTypeKind::Tuple(parts.iter().map(in_tuple).collect()).into(),
             CqlTypeKind::Frozen(inner) if frozen || matches!(inner.kind, CqlTypeKind::Tuple(_)) => {
-                inner.bare_inside(true)
+                inner.canonical_inside(true)
             }
-            CqlTypeKind::Frozen(inner) => CqlTypeKind::Frozen(Box::new(inner.bare_inside(true))).into(),
+            CqlTypeKind::Frozen(inner) => CqlTypeKind::Frozen(Box::new(inner.canonical_inside(true))).into(),
             CqlTypeKind::UserDefined(name) => CqlTypeKind::UserDefined(name.bare()).into(),
             CqlTypeKind::Vector(element, dimension) => CqlTypeKind::Vector(inside(element), *dimension).into(),
             CqlTypeKind::Custom(class) => CqlTypeKind::Custom(class.clone()).into(),

@@ -198,7 +198,7 @@ pub enum AlterTableChange {
     /// `ADD (a int, b text)`
     Add(Vec<ColumnDefinition>),
     /// `ADD a int, b text`: several columns without parentheses, as Cassandra 4 takes them
-    AddBare(Vec<ColumnDefinition>),
+    AddWithoutParentheses(Vec<ColumnDefinition>),
     /// `DROP (a, b)`
     Drop(Vec<Name>),
     /// `RENAME a TO b AND c TO d`

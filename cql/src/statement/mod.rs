@@ -3,10 +3,10 @@
 mod cql_type;
 mod definition;
 mod modification;
-mod other;
 mod relation;
 mod select;
 mod term;
+mod unsupported;
 
 pub use cql_type::{CqlType, CqlTypeKind, NativeType};
 pub use definition::{
@@ -18,12 +18,12 @@ pub use modification::{
     Assignment, AssignmentOperation, Batch, BatchKind, Condition, Delete, Insert, InsertContent, JsonDefault,
     Modification, Update, Using, UsingKind, UsingParameter,
 };
-pub use other::{Other, OtherKind};
 pub use relation::{Comparand, Operator, Relation, Subject, Target};
 pub use select::{Limit, Ordering, Select, Selection, Selector};
 pub use term::{
     Access, Arithmetic, ArithmeticOperator, BindMarker, Call, Cast, Constant, ConstantKind, Term, TermKind, TypeHint,
 };
+pub use unsupported::{UnsupportedKind, UnsupportedStatement};
 
 use crate::{Effect, Function, Idempotence, InWidth, Name, Portable, QualifiedName, Span};
 
@@ -61,7 +61,7 @@ pub enum Statement {
     /// `USE`
     Use(Use),
     /// CQL of Cassandra that Keyspaces lacks, known by its first words only: `TRUNCATE`, `CREATE INDEX`, …
-    Other(Other),
+    Unsupported(UnsupportedStatement),
 }
 
 impl Statement {
@@ -84,7 +84,7 @@ impl Statement {
             Self::CreateType(it) => it.span,
             Self::DropType(it) => it.span,
             Self::Use(it) => it.span,
-            Self::Other(it) => it.span,
+            Self::Unsupported(it) => it.span,
         }
     }
 
@@ -112,8 +112,8 @@ impl Statement {
 
     /// The keyspace that a CREATE, ALTER or DROP KEYSPACE or a USE is about.
     #[must_use]
-    pub fn keyspace_named(&self) -> Option<&Name> {
-        crate::effect::keyspace_named(self)
+    pub fn named_keyspace(&self) -> Option<&Name> {
+        crate::effect::named_keyspace(self)
     }
 
     /// The functions that it calls, in the order of the text, one that is called twice twice.
@@ -180,8 +180,8 @@ impl Statement {
     /// The names of tables and types that this statement reads, writes or defines, in the order of the text. The types of
     /// columns are not among them: without a keyspace they belong to the keyspace of their table.
     #[must_use]
-    pub fn names_in_keyspaces(&self) -> Vec<&QualifiedName> {
-        crate::default_keyspace::names_in_keyspaces(self)
+    pub fn qualified_names(&self) -> Vec<&QualifiedName> {
+        crate::default_keyspace::qualified_names(self)
     }
 
     /// The text of this statement with `keyspace` before every name that has none, or `None` if there is no such name.
@@ -190,12 +190,12 @@ impl Statement {
     /// ```
     /// let text = "SELECT name FROM people -- of the shop";
     /// let statement = keyspaces_cql::parse(text).expect("it is CQL");
-    /// let complete = statement.text_in_keyspace(text, "shop");
+    /// let complete = statement.qualify_names(text, "shop");
     /// assert_eq!(complete.as_deref(), Some("SELECT name FROM shop.people -- of the shop"));
     /// ```
     #[must_use]
-    pub fn text_in_keyspace(&self, text: &str, keyspace: &str) -> Option<String> {
-        crate::default_keyspace::text_in_keyspace(self, text, keyspace)
+    pub fn qualify_names(&self, text: &str, keyspace: &str) -> Option<String> {
+        crate::default_keyspace::qualify_names(self, text, keyspace)
     }
 
     /// The part of it that a plain Cassandra can carry out. Replication is not looked at.
@@ -218,7 +218,7 @@ impl Statement {
 
     /// Whether both are the same tree, wherever its parts stand.
     #[must_use]
-    pub fn means_the_same_as(&self, other: &Self) -> bool {
-        crate::tree::means_the_same_as(self, other)
+    pub fn eq_ignoring_spans(&self, other: &Self) -> bool {
+        crate::tree::eq_ignoring_spans(self, other)
     }
 }

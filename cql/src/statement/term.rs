@@ -148,17 +148,17 @@ pub enum ArithmeticOperator {
 /// A part of a column: a field or an element.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Access {
-    /// `of.field`
+    /// `base.field`
     Field {
         /// The value of a user-defined type.
-        of: Term,
+        base: Term,
         /// Its field.
         field: Name,
     },
-    /// `of[key]`
+    /// `base[key]`
     Element {
         /// The collection.
-        of: Term,
+        base: Term,
         /// The key in a map, or the index in a list.
         key: Term,
     },

@@ -3,7 +3,7 @@
 use super::{Column, ColumnKind, TableDefinition, TableError, TableProperty, Tags};
 use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
 use crate::table::properties::{self, PropertyError, TableOptions};
-use crate::{Mark, Name, QualifiedName, Span, rules};
+use crate::{Name, QualifiedName, Span, Warning, rules};
 
 /// The change of one ALTER TABLE. Keyspaces takes one property at a time (`DG:cql.ddl.table`), and has no way to drop a
 /// column or to change a key.
@@ -74,7 +74,7 @@ impl TableChange {
     pub fn read(alter: &AlterTable) -> Result<Vec<Self>, PropertyError> {
         let refused = |rule| Err(PropertyError::refused(alter.span, rule));
         match &alter.change {
-            AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => {
+            AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => {
                 let columns = NewColumns::new(columns.iter().map(NewColumn::of));
                 let none = || PropertyError::unknown(alter.span, "an ALTER TABLE … ADD of no columns".to_owned());
                 Ok(vec![Self::AddColumns(columns.ok_or_else(none)?)])
@@ -99,8 +99,8 @@ impl TableChange {
 
     /// The costs and risks of this change for a table.
     #[must_use]
-    pub fn marks(&self, there: &TableDefinition) -> Vec<&'static Mark> {
-        crate::difference::mark::marks_of_a_table_change(self, there)
+    pub fn warnings(&self, current: &TableDefinition) -> Vec<&'static Warning> {
+        crate::difference::warning::table_change_warnings(self, current)
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn changed(table: &TableDefinition, change: &TableChange) -> Result<T
     match change {
         TableChange::AddColumns(columns) => {
             for column in columns.as_slice() {
-                if table.columns.iter().any(|there| there.name.text == column.name.text) {
+                if table.columns.iter().any(|existing| existing.name.text == column.name.text) {
                     return Err(TableError::refused(column.name.span, &rules::COLUMN_EXISTS));
                 }
                 let kind = if column.is_static { ColumnKind::Static } else { ColumnKind::Regular };
@@ -121,9 +121,9 @@ pub(crate) fn changed(table: &TableDefinition, change: &TableChange) -> Result<T
         TableChange::AddTags(tags) => {
             table.options.tags.get_or_insert_default().extend(tags.clone());
         }
-        TableChange::DropTags(tags) => {
-            let there = table.options.tags.get_or_insert_default();
-            there.retain(|key, _| !tags.contains_key(key));
+        TableChange::DropTags(dropped) => {
+            let current = table.options.tags.get_or_insert_default();
+            current.retain(|key, _| !dropped.contains_key(key));
         }
         TableChange::AddStreamTags(tags) => table.options.change_stream_tags(|own| own.extend(tags.clone())),
         TableChange::DropStreamTags(tags) => {

@@ -28,7 +28,7 @@ pub(crate) fn examine(create: &CreateTable, tell: &mut dyn FnMut(TableError)) ->
     for column in &create.columns {
         let name = column.name.to_string();
         if !names.insert(column.name.text.as_str()) {
-            tell(error(column.name.span, TableProblem::ColumnTwice(name.clone())));
+            tell(error(column.name.span, TableProblem::DuplicateColumn(name.clone())));
         }
         let kind = match column.is_static {
             _ if in_partition_key.contains(column.name.text.as_str()) => ColumnKind::PartitionKey,
@@ -51,10 +51,10 @@ pub(crate) fn examine(create: &CreateTable, tell: &mut dyn FnMut(TableError)) ->
     let mut in_key = HashSet::new();
     for name in partition_key.iter().chain(&clustering_columns) {
         if !names.contains(name.text.as_str()) {
-            tell(error(name.span, TableProblem::KeyColumnMissing(name.to_string())));
+            tell(error(name.span, TableProblem::MissingKeyColumn(name.to_string())));
         }
         if !in_key.insert(name.text.as_str()) {
-            tell(error(name.span, TableProblem::KeyColumnTwice(name.to_string())));
+            tell(error(name.span, TableProblem::DuplicateKeyColumn(name.to_string())));
         }
     }
     counters(create, &columns, tell);

@@ -25,11 +25,11 @@ pub enum TableProblem {
     /// There is more than one primary key.
     SeveralPrimaryKeys,
     /// Two columns have this name.
-    ColumnTwice(String),
+    DuplicateColumn(String),
     /// The primary key names this column, which the table does not have.
-    KeyColumnMissing(String),
+    MissingKeyColumn(String),
     /// The primary key names this column twice.
-    KeyColumnTwice(String),
+    DuplicateKeyColumn(String),
     /// This column is in the primary key and static.
     StaticKeyColumn(String),
     /// This column is static, but the table has no clustering columns.
@@ -68,11 +68,11 @@ impl fmt::Display for TableProblem {
         match self {
             Self::NoPrimaryKey => f.write_str("the table has no PRIMARY KEY"),
             Self::SeveralPrimaryKeys => f.write_str("the table has more than one PRIMARY KEY"),
-            Self::ColumnTwice(name) => write!(f, "two columns have the name {name}"),
-            Self::KeyColumnMissing(name) => {
+            Self::DuplicateColumn(name) => write!(f, "two columns have the name {name}"),
+            Self::MissingKeyColumn(name) => {
                 write!(f, "PRIMARY KEY names {name}, which is no column of the table")
             }
-            Self::KeyColumnTwice(name) => write!(f, "PRIMARY KEY names {name} twice"),
+            Self::DuplicateKeyColumn(name) => write!(f, "PRIMARY KEY names {name} twice"),
             Self::StaticKeyColumn(name) => write!(f, "{name} is in the PRIMARY KEY and cannot be STATIC"),
             Self::StaticWithoutClustering(name) => {
                 write!(f, "{name} cannot be STATIC: the table has no clustering columns")

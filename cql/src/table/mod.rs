@@ -4,10 +4,10 @@ mod builder;
 mod change;
 pub(crate) mod create;
 mod error;
+mod from_columns;
 pub(crate) mod properties;
 pub(crate) mod restore;
 mod restore_point;
-mod shown;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,14 +16,14 @@ pub use builder::TableBuilder;
 pub use change::{NewColumn, NewColumns, TableChange};
 pub use error::{TableError, TableProblem};
 // A glob, so that a new option is exported where it is declared.
+pub use from_columns::{ColumnRow, FromColumnsError};
 pub use properties::tags::{read_dropped_tags, read_tags};
 pub use properties::*;
 pub use restore::TableRestore;
 pub use restore_point::RestorePoint;
-pub use shown::{ShownColumn, ShownError};
 
 use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
-use crate::{Mark, Name, QualifiedName, Span, TableDifference, rules};
+use crate::{Name, QualifiedName, Span, TableDifference, Warning, rules};
 
 /// A table: its columns, its primary key and its options.
 ///
@@ -113,7 +113,7 @@ impl TableDefinition {
             return Err(TableError::refused(Span::default(), &rules::SCHEMA_TOO_LARGE));
         }
         let types = self.columns.iter().flat_map(|column| column.column_type.user_types());
-        if types.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_TYPES_OF_A_TABLE {
+        if types.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_TABLE_TYPES {
             return Err(TableError::refused(Span::default(), &rules::TOO_MANY_TYPES));
         }
         Ok(())
@@ -121,8 +121,8 @@ impl TableDefinition {
 
     /// The costs and risks of creating the table. Irreversible settings are not listed, because a new table can be dropped.
     #[must_use]
-    pub fn marks(&self) -> Vec<&'static Mark> {
-        crate::difference::mark::marks_of_a_table(self)
+    pub fn warnings(&self) -> Vec<&'static Warning> {
+        crate::difference::warning::table_warnings(self)
     }
 
     /// The changes that turn this table into `to`, one for each ALTER TABLE.
@@ -146,7 +146,7 @@ impl TableDefinition {
     ///     ["ALTER TABLE shop.names WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}}"]
     /// );
     /// assert_eq!(
-    ///     difference.changes[0].marks(&there)[0].to_string(),
+    ///     difference.changes[0].warnings(&there)[0].to_string(),
     ///     "costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)"
     /// );
     /// # Ok::<(), keyspaces_cql::TableError>(())
@@ -198,9 +198,9 @@ impl TableDefinition {
     /// The columns make no table.
     pub fn from_columns(
         table: QualifiedName,
-        shown: impl IntoIterator<Item = ShownColumn>,
-    ) -> Result<Self, ShownError> {
-        shown::from_columns(table, shown)
+        columns: impl IntoIterator<Item = ColumnRow>,
+    ) -> Result<Self, FromColumnsError> {
+        from_columns::from_columns(table, columns)
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::PropertyError;
-use crate::calendar::{date, days_of, days_since_1970};
+use crate::calendar::{date, days_in_month, days_since_1970};
 use crate::saturated::saturated;
 use crate::{Rule, Span, rules};
 
@@ -105,7 +105,7 @@ impl<'t> Reader<'t> {
     fn date_and_time(&mut self) -> Option<i64> {
         let year = self.number(4, 0..=9999)?;
         let month = self.after('-')?.number(2, 1..=12)?;
-        let day = self.after('-')?.number(2, 1..=days_of(year, month))?;
+        let day = self.after('-')?.number(2, 1..=days_in_month(year, month))?;
         let hour = self.after('T')?.number(2, 0..=23)?;
         let minute = self.after(':')?.number(2, 0..=59)?;
         let second = self.after(':')?.number(2, 0..=59)?;

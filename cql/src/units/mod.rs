@@ -5,14 +5,14 @@
 //!
 //! ```
 //! use keyspaces_cql::statement::{CqlTypeKind, NativeType};
-//! use keyspaces_cql::units::{ReadCost, Row, Table, value, write_units};
+//! use keyspaces_cql::units::{ReadCost, Row, Table, value_size, write_units};
 //!
 //! let text = CqlTypeKind::Native(NativeType::Text);
-//! let table = Table::of_columns(3);
+//! let table = Table::with_columns(3);
 //! let mut row = Row::default();
-//! row.partition_key(&table, value(&text, Some(b"device-001")).bytes);
-//! row.clustering(&table, value(&CqlTypeKind::Native(NativeType::Int), Some(&7_i32.to_be_bytes())).bytes);
-//! row.regular(&table, &text, value(&text, Some(&[b'x'; 2_000])));
+//! row.add_partition_key(&table, value_size(&text, Some(b"device-001")).bytes);
+//! row.add_clustering(&table, value_size(&CqlTypeKind::Native(NativeType::Int), Some(&7_i32.to_be_bytes())).bytes);
+//! row.add_regular(&table, &text, value_size(&text, Some(&[b'x'; 2_000])));
 //! assert_eq!(row.bytes(), 2 * 10 + 1 + 3 + 2 * 2 + 1 + 1 + 2_000 + 1);
 //! assert_eq!(row.write_units(), 2);
 //! assert_eq!(write_units(1_024), 1);
@@ -26,4 +26,4 @@ mod value;
 
 pub use capacity::{LOGGED_BATCH_FACTOR, READ_UNIT_BYTES, ReadCost, WRITE_UNIT_BYTES, write_units};
 pub use row::{ROW_METADATA_BYTES, Row, Table};
-pub use value::{ValueSize, value};
+pub use value::{ValueSize, value_size};

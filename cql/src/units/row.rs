@@ -37,7 +37,7 @@ pub struct Row {
 impl Table {
     /// A table with so many columns, without TTL and client-side timestamps.
     #[must_use]
-    pub fn of_columns(columns: usize) -> Self {
+    pub fn with_columns(columns: usize) -> Self {
         Self { name: name_bytes(columns), ttl: false, timestamps: false }
     }
 
@@ -82,23 +82,23 @@ impl Table {
 
 impl Row {
     /// Adds a column of the partition key with a value of so many bytes, which is kept twice.
-    pub fn partition_key(&mut self, table: &Table, value: usize) {
+    pub fn add_partition_key(&mut self, table: &Table, value: usize) {
         self.partition_key += 2 * value + table.name + PARTITION_KEY_METADATA;
         self.statics_key += value + PARTITION_KEY_METADATA;
     }
 
     /// Adds a clustering column with a value of so many bytes, which is kept twice.
-    pub fn clustering(&mut self, table: &Table, value: usize) {
+    pub fn add_clustering(&mut self, table: &Table, value: usize) {
         self.clustering += 2 * value + value.div_ceil(5) + table.name;
     }
 
     /// Adds a column that is in no key.
-    pub fn regular(&mut self, table: &Table, of: &CqlTypeKind, value: ValueSize) {
+    pub fn add_regular(&mut self, table: &Table, of: &CqlTypeKind, value: ValueSize) {
         self.regular += table.column(of, value);
     }
 
     /// Adds a static column.
-    pub fn static_column(&mut self, table: &Table, of: &CqlTypeKind, value: ValueSize) {
+    pub fn add_static(&mut self, table: &Table, of: &CqlTypeKind, value: ValueSize) {
         self.statics += table.column(of, value);
     }
 
@@ -141,7 +141,7 @@ pub(super) fn name_bytes(columns: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::value;
+    use super::super::value_size;
     use super::*;
 
     const INT: CqlTypeKind = CqlTypeKind::Native(NativeType::Int);
@@ -151,14 +151,14 @@ mod tests {
     /// numbers of one digit.
     #[test]
     fn the_guides_own_example_has_131_bytes() {
-        let table = Table::of_columns(5);
-        let one = value(&INT, Some(&1_i32.to_be_bytes()));
+        let table = Table::with_columns(5);
+        let one = value_size(&INT, Some(&1_i32.to_be_bytes()));
         let mut row = Row::default();
         for _ in 0..2 {
-            row.partition_key(&table, one.bytes);
-            row.clustering(&table, one.bytes);
+            row.add_partition_key(&table, one.bytes);
+            row.add_clustering(&table, one.bytes);
         }
-        row.regular(&table, &INT, one);
+        row.add_regular(&table, &INT, one);
         assert_eq!((row.partition_key, row.clustering, row.regular), (16, 12, 3));
         assert_eq!((row.bytes(), row.storage_bytes(), row.write_units()), (31, 131, 1));
     }
@@ -176,7 +176,7 @@ mod tests {
         for (of, elements, [timestamps, ttl, both]) in
             [(&TEXT, 0, [18, 16, 27]), (&list, 2, [79, 30, 97]), (&counter, 0, [51, 0, 51])]
         {
-            let plain = Table::of_columns(3);
+            let plain = Table::with_columns(3);
             let added = |table: Table| table.tracking(of, elements);
             assert_eq!(added(plain), 0);
             assert_eq!(added(plain.with_client_side_timestamps(true)), timestamps);
@@ -187,16 +187,16 @@ mod tests {
 
     #[test]
     fn static_columns_beside_others_make_both_cost_twice() {
-        let table = Table::of_columns(4);
+        let table = Table::with_columns(4);
         let [small, large] = [10, 2_000].map(|bytes| ValueSize { bytes, elements: 0 });
         let mut statics = Row::default();
-        statics.partition_key(&table, 10);
-        statics.static_column(&table, &TEXT, large);
+        statics.add_partition_key(&table, 10);
+        statics.add_static(&table, &TEXT, large);
         assert_eq!(statics.write_units(), 3);
         assert_eq!(statics.static_bytes(), 10 + 3 + 2_000 + 1 + 104);
         let mut both = statics;
-        both.clustering(&table, 4);
-        both.regular(&table, &TEXT, small);
+        both.add_clustering(&table, 4);
+        both.add_regular(&table, &TEXT, small);
         assert_eq!(both.write_units(), 2 + 2 * 3);
     }
 }

@@ -17,7 +17,7 @@ pub struct ValueSize {
 /// does not name (dates, UUIDs, floating-point numbers, `decimal`) are taken to have the bytes that they are sent with. A
 /// value that is not of its type counts as it came.
 #[must_use]
-pub fn value(of: &CqlTypeKind, serialised: Option<&[u8]>) -> ValueSize {
+pub fn value_size(of: &CqlTypeKind, serialised: Option<&[u8]>) -> ValueSize {
     let Some(bytes) = serialised else { return ValueSize { bytes: 1, elements: 0 } };
     let read = match of {
         CqlTypeKind::List(element) | CqlTypeKind::Set(element) => collection(bytes, &[element]),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn size(of: &str, bytes: &[u8]) -> (usize, usize) {
-        let ValueSize { bytes, elements } = value(&cql_type(of), Some(bytes));
+        let ValueSize { bytes, elements } = value_size(&cql_type(of), Some(bytes));
         (bytes, elements)
     }
 
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(size("blob", &[0; 300]).0, 300);
         assert_eq!(size("boolean", &[1]).0, 1);
         assert_eq!(size("uuid", &[1; 16]).0, 16);
-        assert_eq!(value(&cql_type("text"), None).bytes, 1);
+        assert_eq!(value_size(&cql_type("text"), None).bytes, 1);
     }
 
     #[test]

@@ -10,14 +10,14 @@ const MOST_BYTES: usize = 128;
 /// The largest number of digits of any number in a serialised value: all digits of a `varint`, the digits of a `decimal`
 /// without trailing zeros, 0 if there is no such number.
 #[must_use]
-pub fn most_digits(of: &CqlTypeKind, bytes: &[u8], user_types: &UserTypes) -> usize {
+pub fn max_digits(of: &CqlTypeKind, bytes: &[u8], user_types: &UserTypes) -> usize {
     match of {
         CqlTypeKind::Native(NativeType::Varint) if bytes.len() <= MOST_BYTES => big_integer::digits(bytes),
         CqlTypeKind::Native(NativeType::Decimal) if bytes.len() <= MOST_BYTES => {
             bytes.get(4..).map_or(0, big_integer::significant_digits)
         }
         CqlTypeKind::Native(NativeType::Varint | NativeType::Decimal) => bytes.len(),
-        CqlTypeKind::Frozen(inner) => most_digits(&inner.kind, bytes, user_types),
+        CqlTypeKind::Frozen(inner) => max_digits(&inner.kind, bytes, user_types),
         CqlTypeKind::List(element) | CqlTypeKind::Set(element) => elements(&[element], bytes, user_types),
         CqlTypeKind::Map(key, value) => elements(&[key, value], bytes, user_types),
         CqlTypeKind::Tuple(of) => parts(of.iter(), bytes, user_types),
@@ -52,7 +52,7 @@ fn parts<'t>(of: impl Iterator<Item = &'t CqlType>, bytes: &[u8], user_types: &U
             continue;
         };
         let Some((part, after)) = after.split_at_checked(length) else { break };
-        most = most.max(most_digits(&of.kind, part, user_types));
+        most = most.max(max_digits(&of.kind, part, user_types));
         rest = after;
     }
     most
@@ -70,7 +70,7 @@ mod tests {
             "price",
             vec![("currency".into(), NativeType::Text.into()), ("amount".into(), NativeType::Decimal.into())],
         );
-        most_digits(&of, value.bytes.as_deref().unwrap(), &user_types)
+        max_digits(&of, value.bytes.as_deref().unwrap(), &user_types)
     }
 
     #[test]
@@ -87,6 +87,6 @@ mod tests {
         assert_eq!(digits("list<text>", &Value::list(vec![text])), 0);
         let long = scalar(NativeType::Varint, &"9".repeat(5000));
         assert!(digits("varint", &long) > 38);
-        assert_eq!(digits("list<varint>", &Value::exact([0xff; 9])), 0);
+        assert_eq!(digits("list<varint>", &Value::from_bytes([0xff; 9])), 0);
     }
 }

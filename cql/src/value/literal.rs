@@ -90,7 +90,7 @@ mod tests {
         let mut user_types = UserTypes::default();
         let fields = [("street", NativeType::Text), ("number", NativeType::Int)];
         user_types.insert("address", fields.map(|(name, of)| (name.to_owned(), of.into())).to_vec());
-        let bound = |_: &Term, called: &str| Value::exact(called.as_bytes());
+        let bound = |_: &Term, called: &str| Value::from_bytes(called.as_bytes());
         serialize(&values[0], &of.parse::<CqlType>().unwrap().kind, &user_types, &bound, "c")
     }
 
@@ -107,15 +107,15 @@ mod tests {
             ("[?]", "list<text>", [&[0, 0, 0, 1, 0, 0, 0, 8][..], b"value(c)"].concat()),
             ("{'k': ?}", "map<text, text>", [&[0, 0, 0, 1, 0, 0, 0, 1, b'k', 0, 0, 0, 8][..], b"value(c)"].concat()),
         ] {
-            assert_eq!(literal(text, of), Value::exact(bytes), "{text}");
+            assert_eq!(literal(text, of), Value::from_bytes(bytes), "{text}");
         }
-        assert!(!literal("{1, 2}", "set<int>").exact);
+        assert!(!literal("{1, 2}", "set<int>").is_exact);
     }
 
     #[test]
     fn a_functions_result_has_the_size_of_its_type() {
-        assert_eq!(literal("now()", "timeuuid"), Value { bytes: Some(vec![0; 16]), exact: false });
+        assert_eq!(literal("now()", "timeuuid"), Value { bytes: Some(vec![0; 16]), is_exact: false });
         assert_eq!(literal("[toDate(now())]", "list<date>").bytes.unwrap().len(), 4 + 4 + 4);
-        assert_eq!(literal("textAsBlob('x')", "blob"), Value { bytes: Some(Vec::new()), exact: false });
+        assert_eq!(literal("textAsBlob('x')", "blob"), Value { bytes: Some(Vec::new()), is_exact: false });
     }
 }

@@ -4,9 +4,9 @@
 //! use keyspaces_cql::statement::NativeType;
 //! use keyspaces_cql::value::{Value, scalar};
 //!
-//! assert_eq!(scalar(NativeType::Date, "1970-01-02"), Value::exact([0x80, 0, 0, 1]));
+//! assert_eq!(scalar(NativeType::Date, "1970-01-02"), Value::from_bytes([0x80, 0, 0, 1]));
 //! // Which moment it is only the server knows.
-//! assert!(!scalar(NativeType::Timestamp, "now").exact);
+//! assert!(!scalar(NativeType::Timestamp, "now").is_exact);
 //! ```
 
 mod big_integer;
@@ -17,7 +17,7 @@ mod scalar;
 mod text;
 mod time;
 
-pub use digits::most_digits;
+pub use digits::max_digits;
 pub use literal::serialize;
 pub use scalar::{append_scalar, scalar};
 pub use text::write_scalar;
@@ -32,20 +32,20 @@ pub struct Value {
     pub bytes: Option<Vec<u8>>,
     /// Whether the bytes are those that Cassandra stores. Otherwise only the number of bytes is right, and only if the type
     /// fixes it, as for the result of a function.
-    pub exact: bool,
+    pub is_exact: bool,
 }
 
 impl Value {
     /// Null.
     #[must_use]
     pub fn null() -> Self {
-        Self { bytes: None, exact: true }
+        Self { bytes: None, is_exact: true }
     }
 
     /// A value of these bytes.
     #[must_use]
-    pub fn exact(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: Some(bytes.into()), exact: true }
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { bytes: Some(bytes.into()), is_exact: true }
     }
 
     /// A value of which only the type is known: zeros of the type's fixed width, or no bytes if the width varies.
@@ -56,7 +56,7 @@ impl Value {
             CqlTypeKind::Frozen(inner) => return Self::of_type(&inner.kind),
             _ => 0,
         };
-        Self { bytes: Some(vec![0; width]), exact: false }
+        Self { bytes: Some(vec![0; width]), is_exact: false }
     }
 
     /// A list. Cassandra sorts sets and maps, so the encoding of those is exact for at most one element.
@@ -70,7 +70,7 @@ impl Value {
     pub fn set(elements: Vec<Self>) -> Self {
         let one_order = elements.len() <= 1;
         let set = Self::counted(elements.len(), &elements);
-        Self { exact: set.exact && one_order, ..set }
+        Self { is_exact: set.is_exact && one_order, ..set }
     }
 
     /// A map.
@@ -79,7 +79,7 @@ impl Value {
         let count = pairs.len();
         let parts: Vec<_> = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
         let map = Self::counted(count, &parts);
-        Self { exact: map.exact && count <= 1, ..map }
+        Self { is_exact: map.is_exact && count <= 1, ..map }
     }
 
     /// A tuple, or a value of a user-defined type with all fields.
@@ -87,13 +87,13 @@ impl Value {
     pub fn tuple(parts: &[Self]) -> Self {
         let mut bytes = Vec::new();
         parts.iter().for_each(|part| part.append_to(&mut bytes));
-        Self { bytes: Some(bytes), exact: parts.iter().all(|part| part.exact) }
+        Self { bytes: Some(bytes), is_exact: parts.iter().all(|part| part.is_exact) }
     }
 
     fn counted(count: usize, parts: &[Self]) -> Self {
         let mut bytes = length(count).to_vec();
         parts.iter().for_each(|part| part.append_to(&mut bytes));
-        Self { bytes: Some(bytes), exact: parts.iter().all(|part| part.exact) }
+        Self { bytes: Some(bytes), is_exact: parts.iter().all(|part| part.is_exact) }
     }
 
     /// Appends the value with its length.

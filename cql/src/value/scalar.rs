@@ -15,7 +15,7 @@ use crate::statement::{CqlTypeKind, NativeType};
 pub fn scalar(of: NativeType, text: &str) -> Value {
     let mut bytes = Vec::new();
     match append(of, text, &mut bytes) {
-        Some(()) => Value::exact(bytes),
+        Some(()) => Value::from_bytes(bytes),
         None => Value::of_type(&CqlTypeKind::Native(of)),
     }
 }
@@ -166,7 +166,7 @@ mod tests {
             (Timestamp, "1000", vec![0, 0, 0, 0, 0, 0, 0x03, 0xe8]),
             (Time, "00:00:00.000000001", vec![0, 0, 0, 0, 0, 0, 0, 1]),
         ] {
-            assert_eq!(scalar(of, text), Value::exact(bytes), "{text}");
+            assert_eq!(scalar(of, text), Value::from_bytes(bytes), "{text}");
         }
     }
 
@@ -180,7 +180,7 @@ mod tests {
             (NativeType::Uuid, "5", 16),
             (NativeType::Blob, "0xabc", 0),
         ] {
-            assert_eq!(scalar(of, text), Value { bytes: Some(vec![0; width]), exact: false }, "{text}");
+            assert_eq!(scalar(of, text), Value { bytes: Some(vec![0; width]), is_exact: false }, "{text}");
         }
     }
 }

@@ -35,10 +35,10 @@ fn write(of: NativeType, bytes: &[u8], out: &mut String) -> Option<()> {
         NativeType::Boolean => {
             out.push_str(if *bytes.first().filter(|_| bytes.len() == 1)? == 0 { "false" } else { "true" })
         }
-        NativeType::Tinyint => shown(out, i8::from_be_bytes(bytes.try_into().ok()?)),
-        NativeType::Smallint => shown(out, i16::from_be_bytes(bytes.try_into().ok()?)),
-        NativeType::Int => shown(out, i32::from_be_bytes(bytes.try_into().ok()?)),
-        NativeType::Bigint | NativeType::Counter => shown(out, i64::from_be_bytes(bytes.try_into().ok()?)),
+        NativeType::Tinyint => write_display(out, i8::from_be_bytes(bytes.try_into().ok()?)),
+        NativeType::Smallint => write_display(out, i16::from_be_bytes(bytes.try_into().ok()?)),
+        NativeType::Int => write_display(out, i32::from_be_bytes(bytes.try_into().ok()?)),
+        NativeType::Bigint | NativeType::Counter => write_display(out, i64::from_be_bytes(bytes.try_into().ok()?)),
         NativeType::Float => {
             let number = f32::from_be_bytes(bytes.try_into().ok()?);
             floating(out, &format_args!("{number:?}"), number.into());
@@ -51,8 +51,8 @@ fn write(of: NativeType, bytes: &[u8], out: &mut String) -> Option<()> {
         NativeType::Decimal => decimal(bytes, out)?,
         NativeType::Uuid | NativeType::Timeuuid => uuid(bytes.try_into().ok()?, out),
         NativeType::Inet => match *bytes {
-            [a, b, c, d] => shown(out, Ipv4Addr::new(a, b, c, d)),
-            _ => shown(out, Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+            [a, b, c, d] => write_display(out, Ipv4Addr::new(a, b, c, d)),
+            _ => write_display(out, Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?)),
         },
         NativeType::Date => date(u32::from_be_bytes(bytes.try_into().ok()?), out),
         NativeType::Time => time(i64::from_be_bytes(bytes.try_into().ok()?), out),
@@ -62,7 +62,7 @@ fn write(of: NativeType, bytes: &[u8], out: &mut String) -> Option<()> {
     Some(())
 }
 
-fn shown(out: &mut String, value: impl std::fmt::Display) {
+fn write_display(out: &mut String, value: impl std::fmt::Display) {
     let _ = write!(out, "{value}");
 }
 

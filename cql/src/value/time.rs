@@ -1,6 +1,6 @@
 //! Dates and times of the day.
 
-use crate::calendar::{days_of, days_since_1970};
+use crate::calendar::{days_in_month, days_since_1970};
 
 pub(super) const DAY_MILLIS: i64 = 86_400_000;
 
@@ -68,7 +68,7 @@ fn days(text: &[u8]) -> Option<i64> {
     let mut parts = text.split(|byte| *byte == b'-').map(number);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     let possible = (0..=9999).contains(&year) && (1..=12).contains(&month) && parts.next().is_none();
-    (possible && (1..=days_of(year, month)).contains(&day)).then(|| days_since_1970(year, month, day))
+    (possible && (1..=days_in_month(year, month)).contains(&day)).then(|| days_since_1970(year, month, day))
 }
 
 /// Reads a text that consists of digits only.

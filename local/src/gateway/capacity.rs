@@ -104,7 +104,7 @@ impl CapacityPlan {
             table: (*table).clone(),
             operation: if batch { Operation::Batch } else { operation },
             side: if operation == Operation::Select { Use::Read } else { Use::Write },
-            sizes: units::Table::of_columns(layout.all().count())
+            sizes: units::Table::with_columns(layout.all().count())
                 .with_ttl(features.ttl)
                 .with_client_side_timestamps(features.timestamps),
             values,
@@ -173,12 +173,12 @@ impl BoundAccess<'_> {
 fn row(values: &SerializedValues<'_>, sizes: &units::Table) -> Row {
     let mut row = Row::default();
     for value in &values.all {
-        let size = units::value(value.of, value.bytes.as_deref());
+        let size = units::value_size(value.of, value.bytes.as_deref());
         match value.kind {
-            ColumnKind::PartitionKey => row.partition_key(sizes, size.bytes),
-            ColumnKind::Clustering => row.clustering(sizes, size.bytes),
-            ColumnKind::Static => row.static_column(sizes, value.of, size),
-            ColumnKind::Regular => row.regular(sizes, value.of, size),
+            ColumnKind::PartitionKey => row.add_partition_key(sizes, size.bytes),
+            ColumnKind::Clustering => row.add_clustering(sizes, size.bytes),
+            ColumnKind::Static => row.add_static(sizes, value.of, size),
+            ColumnKind::Regular => row.add_regular(sizes, value.of, size),
         }
     }
     row

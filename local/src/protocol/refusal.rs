@@ -15,7 +15,7 @@ pub(crate) struct Refusal {
 pub(crate) fn refused_by(rule: &Rule) -> Refusal {
     Refusal {
         code: rule.error_code(),
-        text: rule.text.map_or_else(|| format!("keyspaces-local: {rule}"), str::to_owned),
+        text: rule.server_message.map_or_else(|| format!("keyspaces-local: {rule}"), str::to_owned),
     }
 }
 

@@ -130,7 +130,7 @@ impl DefinitionSubject {
 
 fn added(change: &AlterTableChange) -> &[ColumnDefinition] {
     match change {
-        AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) => columns,
+        AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => columns,
         _ => &[],
     }
 }
@@ -186,7 +186,8 @@ fn rename(part: &mut Statement, object: &SchemaObject, names: &Names, data_cente
         }
         Statement::AlterTable(alter) => {
             qualified(&mut alter.table);
-            if let AlterTableChange::Add(columns) | AlterTableChange::AddBare(columns) = &mut alter.change {
+            if let AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) = &mut alter.change
+            {
                 column_types(columns);
             }
         }

@@ -175,8 +175,8 @@ impl Mirror<'_> {
             let row = json!({
                 "keyspace_name": table.keyspace,
                 "table_name": table.name,
-                "provisioned_read_capacity_autoscaling_update": scaling.read.map(|read| read.shown()),
-                "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.shown()),
+                "provisioned_read_capacity_autoscaling_update": scaling.read.map(|read| read.to_system_table()),
+                "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.to_system_table()),
             });
             self.connection.insert(&self.table("system_schema_mcs", "autoscaling"), &row).await?;
         }
@@ -211,8 +211,8 @@ impl Mirror<'_> {
                     "keyspace_name": table.keyspace,
                     "table_name": table.name,
                     "region": region,
-                    "provisioned_read_capacity_autoscaling_update": read.map(|read| read.shown()),
-                    "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.shown()),
+                    "provisioned_read_capacity_autoscaling_update": read.map(|read| read.to_system_table()),
+                    "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.to_system_table()),
                 });
                 self.connection.insert(&self.table("system_multiregion_info", "autoscaling"), &row).await?;
             }

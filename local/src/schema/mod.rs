@@ -198,7 +198,7 @@ impl Schema {
         let there = there.ok_or_else(|| unconfigured(table))?;
         if needs.ttl && !there.ttl {
             let rule = &keyspaces_cql::rules::TTL_OFF;
-            return Err(Refusal { code: rule.error_code(), text: rule.text.unwrap_or(rule.refuses).into() });
+            return Err(Refusal { code: rule.error_code(), text: rule.server_message.unwrap_or(rule.refuses).into() });
         }
         if needs.timestamps && !there.timestamps {
             let text = format!(

@@ -258,7 +258,7 @@ fn stream(entry: &mut CatalogueEntry, before: &TableOptions, now: u64) {
     if is_on(&entry.options) != is_on(before) {
         entry.changing = Some(ChangeInProgress::Stream);
         entry.stream_since = if is_on(&entry.options) { Some(now) } else { entry.stream_since };
-        if entry.options.stream_tags == Some(StreamTags::OfTable) {
+        if entry.options.stream_tags == Some(StreamTags::SameAsTable) {
             let tags = entry.options.tags.clone().unwrap_or_default();
             entry.options = Arc::new((*entry.options).clone().and(StreamTags::Own(tags)));
         }
@@ -312,8 +312,8 @@ fn change_tags(
 ) -> Result<(), Refused> {
     let mut options = (*entry.options).clone();
     change(options.tags.get_or_insert_default(), keyspaces_cql::read_dropped_tags(term).map_err(Refused::from)?);
-    if options.tags.as_ref().is_some_and(|tags| tags.len() > rules::MAX_TAGS_OF_RESOURCE) {
-        return Err(refused_by(&rules::TAGS_OF_RESOURCE).into());
+    if options.tags.as_ref().is_some_and(|tags| tags.len() > rules::MAX_RESOURCE_TAGS) {
+        return Err(refused_by(&rules::TOO_MANY_TAGS).into());
     }
     entry.options = Arc::new(options);
     Ok(())

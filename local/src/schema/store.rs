@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyspaces_cql::statement::{AlterTable, AlterTableChange};
 use keyspaces_cql::{
-    Name, QualifiedName, ShownColumn, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
+    ColumnRow, Name, QualifiedName, Statement, TableDefinition, TableOptions, TableProperty, Ttl, parse,
 };
 use serde_json::Value;
 
@@ -285,7 +285,7 @@ pub(super) fn definition_of(
     }
     let columns = rows.iter().map(|row| {
         let text = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
-        ShownColumn {
+        ColumnRow {
             name: text("column_name"),
             column_type: text("type"),
             kind: text("kind"),

@@ -199,17 +199,17 @@ impl PlannedValues {
     pub(crate) fn with<'a>(&'a self, values: &Values<'a>) -> SerializedValues<'a> {
         let planned = self.values.iter().filter_map(|value| {
             let (bytes, exact) = match &value.source {
-                ValueSource::Text(value) => (value.bytes.as_deref().map(Cow::Borrowed), value.exact),
+                ValueSource::Text(value) => (value.bytes.as_deref().map(Cow::Borrowed), value.is_exact),
                 ValueSource::Marker { index, name } if values.is_unset(*index, name) => return None,
                 ValueSource::Marker { index, name } => (values.of(*index, name).map(Cow::Borrowed), true),
                 ValueSource::Mixed { term, called } => {
                     let bound = |term: &Term, called: &str| {
                         let bytes = self.marker(term, called).and_then(|(index, name)| values.of(index, name));
-                        bytes.map_or_else(Value::null, Value::exact)
+                        bytes.map_or_else(Value::null, Value::from_bytes)
                     };
                     let types = self.layout.known.user_types();
                     let value = value::serialize(term, &value.of, types, &bound, called);
-                    (value.bytes.map(Cow::Owned), value.exact)
+                    (value.bytes.map(Cow::Owned), value.is_exact)
                 }
             };
             Some(SerializedValue { column: &value.column, kind: value.kind, of: &value.of, bytes, exact })
@@ -223,13 +223,13 @@ impl PlannedValues {
         for (name, value) in row.and_then(json::row).into_iter().flatten() {
             let Some(column) = self.layout.all().find(|column| column.name == name) else { continue };
             let Some(kind) = self.layout.known.column(&name).map(|column| column.kind) else { continue };
-            let Value { bytes, exact } = json::serialize(&value, &column.kind, self.layout.known.user_types());
+            let Value { bytes, is_exact } = json::serialize(&value, &column.kind, self.layout.known.user_types());
             all.push(SerializedValue {
                 column: &column.name,
                 kind,
                 of: &column.kind,
                 bytes: bytes.map(Cow::Owned),
-                exact,
+                exact: is_exact,
             });
         }
         SerializedValues { layout: &self.layout, all }
@@ -267,7 +267,7 @@ pub(crate) fn markers(statement: &Tree) -> Arc<[(Span, Option<String>)]> {
 impl SerializedValue<'_> {
     /// How many digits the longest `varint` or `decimal` in it has.
     pub(crate) fn most_digits(&self, layout: &Layout) -> usize {
-        let digits = |bytes: &Cow<'_, [u8]>| value::most_digits(self.of, bytes, layout.known.user_types());
+        let digits = |bytes: &Cow<'_, [u8]>| value::max_digits(self.of, bytes, layout.known.user_types());
         self.bytes.as_ref().map_or(0, digits)
     }
 }

@@ -167,7 +167,7 @@ impl OfTable<'_> {
     fn all(&self) -> Vec<Series> {
         let Table { keyspace, name, .. } = self.0;
         [CONSUMED_READ_CAPACITY_UNITS, CONSUMED_WRITE_CAPACITY_UNITS, CONDITIONAL_CHECK_FAILED_REQUESTS]
-            .map(|metric| metric.sum().of(keyspace, name))
+            .map(|metric| metric.sum().series(keyspace, name))
             .into()
     }
 }
@@ -176,7 +176,7 @@ struct OfOperation<'a>(&'a Table, Operation);
 
 impl OfOperation<'_> {
     fn requests(&self) -> Series {
-        SUCCESSFUL_REQUEST_COUNT.sample_count().of(&self.0.keyspace, &self.0.name, self.1)
+        SUCCESSFUL_REQUEST_COUNT.sample_count().series(&self.0.keyspace, &self.0.name, self.1)
     }
 
     /// In the order of the fields: read and write throttles, partition, connection, system errors, user errors.
@@ -189,14 +189,14 @@ impl OfOperation<'_> {
             SYSTEM_ERRORS,
             USER_ERRORS,
         ]
-        .map(|metric| metric.sum().of(&self.0.keyspace, &self.0.name, self.1))
+        .map(|metric| metric.sum().series(&self.0.keyspace, &self.0.name, self.1))
     }
 
     /// Average, number of requests, maximum.
     fn latencies(&self) -> [Series; 3] {
         let latency = SUCCESSFUL_REQUEST_LATENCY;
         [latency.average(), latency.sample_count(), latency.maximum()]
-            .map(|measure| measure.of(&self.0.keyspace, &self.0.name, self.1))
+            .map(|measure| measure.series(&self.0.keyspace, &self.0.name, self.1))
     }
 
     fn all(&self) -> Vec<Series> {

@@ -7,7 +7,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use keyspaces_cql::{Definitions, DefinitionsError, Difference, Impossible, Left, Statement, Step};
+use keyspaces_cql::{Definitions, DefinitionsError, Difference, ImpossibleChange, Statement, Step, Unchanged};
 
 use self::current_schema::CurrentSchema;
 use super::change::{DEFAULT_DEADLINE, Definition, in_stages, only_on_keyspaces};
@@ -46,8 +46,8 @@ impl<'a> IntoFuture for Planning<'a> {
     fn into_future(self) -> Self::IntoFuture {
         let Self { schema, mut wanted, leave_out } = self;
         Box::pin(async move {
-            if let Some(twice) = wanted.twice() {
-                return Err(Error::new(ErrorKind::Refused, PLANNING, format!("{twice} is defined a second time")));
+            if let Some(duplicate) = wanted.duplicate() {
+                return Err(Error::new(ErrorKind::Refused, PLANNING, format!("{duplicate} is defined a second time")));
             }
             if schema.session.is_plain_cassandra() {
                 let part = wanted.portable();
@@ -65,7 +65,7 @@ impl<'a> IntoFuture for Planning<'a> {
                 }
             }
             let mut difference = there.definitions.difference(&wanted, schema.session.data_center());
-            difference.left.extend(there.others.iter().cloned().map(Left::Table));
+            difference.unchanged.extend(there.others.iter().cloned().map(Unchanged::Table));
             Ok(Plan { schema, made: Arc::new(Made { wanted, there, difference }) })
         })
     }
@@ -104,13 +104,13 @@ impl<'a> Plan<'a> {
     }
 
     /// The changes that Keyspaces cannot make. A plan with any of them cannot be applied.
-    pub fn impossible(&self) -> &[Impossible] {
+    pub fn impossible(&self) -> &[ImpossibleChange] {
         &self.made.difference.impossible
     }
 
     /// The objects that exist but are not among the definitions; they stay.
-    pub fn left(&self) -> &[Left] {
-        &self.made.difference.left
+    pub fn unchanged(&self) -> &[Unchanged] {
+        &self.made.difference.unchanged
     }
 
     /// Whether nothing has to change, apart from objects that are left as they are.

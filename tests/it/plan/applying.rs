@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use keyspaces::schema::{
-    CapacityMode, Definitions, KeyspaceDefinition, MarkKind, NativeType, PointInTimeRecovery, Progress, TableBuilder,
-    TableChange, TableDefinition,
+    CapacityMode, Definitions, KeyspaceDefinition, NativeType, PointInTimeRecovery, Progress, TableBuilder,
+    TableChange, TableDefinition, WarningKind,
 };
 use keyspaces::{Endpoint, Error, ErrorKind, Session};
 use keyspaces_local::{Ddl, Local};
@@ -44,7 +44,7 @@ async fn a_file_is_planned_applied_with_progress_and_then_nothing_is_left() {
          {'status': 'enabled'}}
        costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)"
     );
-    assert_eq!(plan.steps()[4].marks[0].kind, MarkKind::CostsMoney);
+    assert_eq!(plan.steps()[4].warnings[0].kind, WarningKind::CostsMoney);
     assert_eq!(schema.describe_keyspace("shop").await.unwrap(), None, "a plan changes nothing");
     let told: Vec<Progress> = plan.apply().progress().try_collect().await.unwrap();
     assert_eq!(told.last().map(|progress| (progress.done, progress.of)), Some((5, 5)));

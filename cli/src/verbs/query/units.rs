@@ -131,7 +131,7 @@ struct Sizes<'t> {
 impl<'t> Sizes<'t> {
     fn of(table: &'t TableDefinition, user_types: &'t UserTypes) -> Self {
         let options = &table.options;
-        let sizes = units::Table::of_columns(table.columns.len())
+        let sizes = units::Table::with_columns(table.columns.len())
             .with_ttl(options.ttl == Some(Ttl::Enabled))
             .with_client_side_timestamps(options.client_side_timestamps == Some(ClientSideTimestamps::Enabled));
         Self { table, user_types, sizes, row: units::Row::default() }
@@ -156,7 +156,7 @@ impl<'t> Sizes<'t> {
                 (Json::Null, _) => Value::null(),
                 (Json::String(text), CqlTypeKind::Native(native)) => scalar(*native, text),
                 (value, CqlTypeKind::Native(native)) => scalar(*native, &value.to_string()),
-                (value, _) => Value::exact(value.to_string()),
+                (value, _) => Value::from_bytes(value.to_string()),
             });
         }
     }
@@ -164,12 +164,12 @@ impl<'t> Sizes<'t> {
     fn add_value(&mut self, column: &str, value: impl FnOnce(&CqlTypeKind) -> Value) {
         let Some(column) = self.table.columns.iter().find(|it| it.name.text == column) else { return };
         let of = &column.column_type.kind;
-        let size = units::value(of, value(of).bytes.as_deref());
+        let size = units::value_size(of, value(of).bytes.as_deref());
         match column.kind {
-            ColumnKind::PartitionKey => self.row.partition_key(&self.sizes, size.bytes),
-            ColumnKind::Clustering => self.row.clustering(&self.sizes, size.bytes),
-            ColumnKind::Static => self.row.static_column(&self.sizes, of, size),
-            ColumnKind::Regular => self.row.regular(&self.sizes, of, size),
+            ColumnKind::PartitionKey => self.row.add_partition_key(&self.sizes, size.bytes),
+            ColumnKind::Clustering => self.row.add_clustering(&self.sizes, size.bytes),
+            ColumnKind::Static => self.row.add_static(&self.sizes, of, size),
+            ColumnKind::Regular => self.row.add_regular(&self.sizes, of, size),
         }
     }
 }

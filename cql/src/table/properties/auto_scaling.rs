@@ -68,7 +68,7 @@ impl AutoScaling {
 
     /// Fills in the sides and Regions that `self` does not set from `before`.
     #[must_use]
-    pub fn over(self, before: Option<Self>) -> Self {
+    pub fn or_previous(self, before: Option<Self>) -> Self {
         let Self { read, write, mut replicas } = before.unwrap_or_default();
         replicas.extend(self.replicas);
         Self { read: self.read.or(read), write: self.write.or(write), replicas }
@@ -84,7 +84,7 @@ impl AutoScaling {
                 let updates = updates.fields(REPLICAS, &[READ])?;
                 let read = CapacityScaling::read(updates.required(READ, REPLICAS)?)?;
                 if replicas.insert(name, read).is_some() {
-                    return Err(PropertyError::refused(region.span, &rules::REGION_TWICE));
+                    return Err(PropertyError::refused(region.span, &rules::DUPLICATE_REGION));
                 }
             }
         }
@@ -108,22 +108,22 @@ impl CapacityScaling {
     /// The settings as a row of `system_schema_mcs.autoscaling` shows them. How the service writes the policy there is not
     /// known.
     #[must_use]
-    pub fn shown(&self) -> BTreeMap<String, String> {
-        self.setting().to_shown()
+    pub fn to_system_table(&self) -> BTreeMap<String, String> {
+        self.setting().to_system_table()
     }
 
-    /// Reads the map that [`shown`](Self::shown) returns, and ignores unknown names.
+    /// Reads the map that [`to_system_table`](Self::to_system_table) returns, and ignores unknown names.
     ///
     /// # Errors
     ///
     /// An entry is missing, or has an unknown value.
-    pub fn from_shown(shown: &BTreeMap<String, String>) -> Result<Self, PropertyError> {
+    pub fn from_system_table(row: &BTreeMap<String, String>) -> Result<Self, PropertyError> {
         let mut setting = Vec::new();
-        for (name, value) in shown {
+        for (name, value) in row {
             let value = if value.trim_start().starts_with('{') { super::parsed(value)? } else { Setting::text(value) };
             setting.push((name.as_str(), value));
         }
-        Self::read(&Setting::map(setting).into_shown())
+        Self::read(&Setting::map(setting).ignoring_unknown())
     }
 
     fn read(setting: &Setting) -> Result<Self, PropertyError> {
@@ -168,16 +168,16 @@ impl CapacityScaling {
 
     fn setting(&self) -> Setting {
         let Self::Target(tracking) = self else {
-            return Setting::map([("autoscaling_disabled", Setting::bare(true))]);
+            return Setting::map([("autoscaling_disabled", Setting::unquoted(true))]);
         };
-        let mut policy = vec![("target_value", Setting::bare(tracking.target))];
-        policy.extend(tracking.scale_in_cooldown.map(|seconds| ("scale_in_cooldown", Setting::bare(seconds))));
-        policy.extend(tracking.scale_out_cooldown.map(|seconds| ("scale_out_cooldown", Setting::bare(seconds))));
-        policy.push(("disable_scale_in", Setting::bare(tracking.disable_scale_in)));
+        let mut policy = vec![("target_value", Setting::unquoted(tracking.target))];
+        policy.extend(tracking.scale_in_cooldown.map(|seconds| ("scale_in_cooldown", Setting::unquoted(seconds))));
+        policy.extend(tracking.scale_out_cooldown.map(|seconds| ("scale_out_cooldown", Setting::unquoted(seconds))));
+        policy.push(("disable_scale_in", Setting::unquoted(tracking.disable_scale_in)));
         Setting::map([
-            ("autoscaling_disabled", Setting::bare(false)),
-            ("minimum_units", Setting::bare(tracking.minimum)),
-            ("maximum_units", Setting::bare(tracking.maximum)),
+            ("autoscaling_disabled", Setting::unquoted(false)),
+            ("minimum_units", Setting::unquoted(tracking.minimum)),
+            ("maximum_units", Setting::unquoted(tracking.maximum)),
             ("scaling_policy", Setting::map([(TRACKING, Setting::map(policy))])),
         ])
     }
@@ -192,25 +192,25 @@ const TRACKING: &str = "target_tracking_scaling_policy_configuration";
 /// The wanted capacity mode. If auto scaling moves the units, and they are within the bounds both before and after the
 /// change, the current units are kept.
 pub(super) fn within_bounds(
-    is: CapacityMode,
-    wanted: CapacityMode,
-    there: &TableOptions,
+    current: CapacityMode,
+    desired: CapacityMode,
+    from: &TableOptions,
     to: &TableOptions,
 ) -> CapacityMode {
     let (CapacityMode::Provisioned { read, write }, CapacityMode::Provisioned { read: reads, write: writes }) =
-        (is, wanted)
+        (current, desired)
     else {
-        return wanted;
+        return desired;
     };
-    let before = there.auto_scaling.clone().unwrap_or_default();
-    let after = to.auto_scaling.clone().unwrap_or_default().over(Some(before.clone()));
-    let moved = |is: u32, wanted: u32, before, after| match (before, after) {
+    let before = from.auto_scaling.clone().unwrap_or_default();
+    let after = to.auto_scaling.clone().unwrap_or_default().or_previous(Some(before.clone()));
+    let moved = |current: u32, desired: u32, before, after| match (before, after) {
         (Some(CapacityScaling::Target(_)), Some(CapacityScaling::Target(bounds)))
-            if (bounds.minimum..=bounds.maximum).contains(&is) =>
+            if (bounds.minimum..=bounds.maximum).contains(&current) =>
         {
-            is
+            current
         }
-        _ => wanted,
+        _ => desired,
     };
     CapacityMode::Provisioned {
         read: moved(read, reads, before.read, after.read),

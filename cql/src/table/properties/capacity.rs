@@ -64,8 +64,8 @@ impl CapacityMode {
             Self::OnDemand => Setting::map([("throughput_mode", Setting::text("PAY_PER_REQUEST"))]),
             Self::Provisioned { read, write } => Setting::map([
                 ("throughput_mode", Setting::text("PROVISIONED")),
-                (READ_UNITS, Setting::bare(read)),
-                (WRITE_UNITS, Setting::bare(write)),
+                (READ_UNITS, Setting::unquoted(read)),
+                (WRITE_UNITS, Setting::unquoted(write)),
             ]),
         }
     }
@@ -80,7 +80,7 @@ impl WarmThroughput {
 
     /// Fills in the sides that `self` does not set from `before`.
     #[must_use]
-    pub fn over(self, before: Option<Self>) -> Self {
+    pub fn or_previous(self, before: Option<Self>) -> Self {
         let before = before.unwrap_or(Self { read: None, write: None });
         Self { read: self.read.or(before.read), write: self.write.or(before.write) }
     }
@@ -100,7 +100,7 @@ impl WarmThroughput {
 
     pub(super) fn setting(self) -> Setting {
         let sides = [(READ_PER_SECOND, self.read), (WRITE_PER_SECOND, self.write)];
-        Setting::map(sides.into_iter().filter_map(|(name, units)| Some((name, Setting::bare(units?)))))
+        Setting::map(sides.into_iter().filter_map(|(name, units)| Some((name, Setting::unquoted(units?)))))
     }
 }
 
@@ -113,14 +113,14 @@ pub(super) fn read_replicas(setting: &Setting) -> Result<ReplicaCapacity, Proper
         let read = units(fields.required(READ_UNITS, "replica_updates")?, READ_UNITS)?;
         let name = region.word("a Region")?.to_owned();
         if replicas.insert(name, read).is_some() {
-            return Err(PropertyError::refused(region.span, &rules::REGION_TWICE));
+            return Err(PropertyError::refused(region.span, &rules::DUPLICATE_REGION));
         }
     }
     Ok(replicas)
 }
 
 pub(super) fn replicas_setting(replicas: &ReplicaCapacity) -> Setting {
-    let units = |read: u32| Setting::map([(READ_UNITS, Setting::bare(read))]);
+    let units = |read: u32| Setting::map([(READ_UNITS, Setting::unquoted(read))]);
     Setting::map(replicas.iter().map(|(region, read)| (region.as_str(), units(*read))))
 }
 

@@ -70,7 +70,7 @@ pub enum CdcView {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum StreamTags {
     /// The tags of the table, copied when the stream is turned on.
-    OfTable,
+    SameAsTable,
     /// Tags of the stream's own.
     Own(Tags),
 }
@@ -129,9 +129,9 @@ impl Encryption {
     /// Whether `shown` may be the result of setting `self`. The service shows a key even if it was set by an alias, so an
     /// alias matches every customer managed key.
     #[must_use]
-    pub fn may_be_shown_as(&self, shown: &Self) -> bool {
+    pub fn is_satisfied_by(&self, shown: &Self) -> bool {
         match (self, shown) {
-            (Self::CustomerManagedKey(asked), Self::CustomerManagedKey(_)) if !asked.contains(":key/") => true,
+            (Self::CustomerManagedKey(desired), Self::CustomerManagedKey(_)) if !desired.contains(":key/") => true,
             _ => self == shown,
         }
     }
@@ -197,7 +197,7 @@ pub(super) fn read_stream(setting: &Setting) -> Result<(Option<CdcView>, Option<
     let own = fields.get("tags").map(super::tags::tags_of).transpose()?;
     let Some(propagate) = fields.get(PROPAGATE) else { return Ok((view, own.map(StreamTags::Own))) };
     match (propagate.word(PROPAGATE)?.to_ascii_uppercase().as_str(), own) {
-        ("TABLE", None) => Ok((view, Some(StreamTags::OfTable))),
+        ("TABLE", None) => Ok((view, Some(StreamTags::SameAsTable))),
         ("TABLE", Some(_)) => {
             Err(PropertyError::unknown(propagate.span, format!("{PROPAGATE} and tags of one CDC stream")))
         }
@@ -209,7 +209,7 @@ pub(super) fn read_stream(setting: &Setting) -> Result<(Option<CdcView>, Option<
 pub(super) fn stream_setting(view: Option<CdcView>, tags: Option<&StreamTags>) -> Setting {
     let view = view.map(|view| ("view_type", Setting::text(view.name())));
     let tags = tags.map(|tags| match tags {
-        StreamTags::OfTable => (PROPAGATE, Setting::text("TABLE")),
+        StreamTags::SameAsTable => (PROPAGATE, Setting::text("TABLE")),
         StreamTags::Own(tags) => ("tags", super::tags::tags_setting(tags)),
     });
     Setting::map(view.into_iter().chain(tags))

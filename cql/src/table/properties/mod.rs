@@ -71,7 +71,7 @@ impl TableOptions {
         match property {
             TableProperty::CapacityMode(mode) => self.capacity_mode = Some(mode),
             TableProperty::WarmThroughput(throughput) => {
-                self.warm_throughput = Some(throughput.over(self.warm_throughput));
+                self.warm_throughput = Some(throughput.or_previous(self.warm_throughput));
             }
             TableProperty::PointInTimeRecovery(recovery) => self.point_in_time_recovery = Some(recovery),
             TableProperty::Encryption(encryption) => self.encryption = Some(encryption),
@@ -81,7 +81,9 @@ impl TableOptions {
             TableProperty::Cdc(cdc) => self.cdc = Some(cdc),
             TableProperty::StreamTags(tags) => self.stream_tags = Some(tags),
             TableProperty::DefaultTimeToLive(seconds) => self.default_time_to_live = Some(seconds),
-            TableProperty::AutoScaling(scaling) => self.auto_scaling = Some(scaling.over(self.auto_scaling.take())),
+            TableProperty::AutoScaling(scaling) => {
+                self.auto_scaling = Some(scaling.or_previous(self.auto_scaling.take()))
+            }
             TableProperty::Tags(tags) => self.tags = Some(tags),
             TableProperty::Comment(comment) => self.comment = Some(comment),
             TableProperty::Ignored(option) => {
@@ -110,7 +112,7 @@ impl TableOptions {
     pub(in crate::table) fn change_stream_tags(&mut self, change: impl FnOnce(&mut Tags)) {
         let mut own = match self.stream_tags.take() {
             Some(StreamTags::Own(tags)) => tags,
-            Some(StreamTags::OfTable) => self.tags.clone().unwrap_or_default(),
+            Some(StreamTags::SameAsTable) => self.tags.clone().unwrap_or_default(),
             None => Tags::new(),
         };
         change(&mut own);
@@ -165,14 +167,14 @@ impl TableOptions {
     pub fn with_options(&self) -> Vec<WithOption> {
         let mut options = Vec::new();
         if let Some(cdc) = self.cdc {
-            options.push(with("cdc", &Setting::bare(cdc != Cdc::Off)));
+            options.push(with("cdc", &Setting::unquoted(cdc != Cdc::Off)));
         }
         let custom = self.custom_settings();
         if !custom.is_empty() {
             options.push(with(CUSTOM_PROPERTIES, &Setting::map(custom)));
         }
         options.extend(self.auto_scaling.as_ref().map(|scaling| with(AUTO_SCALING, &scaling.setting())));
-        options.extend(self.default_time_to_live.map(|seconds| with(DEFAULT_TTL, &Setting::bare(seconds))));
+        options.extend(self.default_time_to_live.map(|seconds| with(DEFAULT_TTL, &Setting::unquoted(seconds))));
         options.extend(self.tags.as_ref().and_then(tags_option));
         options.extend(self.comment.as_ref().map(|comment| with("comment", &Setting::text(comment))));
         options.extend(self.ignored.iter().cloned());
@@ -262,17 +264,18 @@ impl TableOptions {
     /// The options as `custom_properties` of a row in `system_schema_mcs.tables` shows them: all values are text.
     #[must_use]
     pub fn custom_properties(&self) -> BTreeMap<String, BTreeMap<String, String>> {
-        let shown = self.custom_settings().into_iter().map(|(name, setting)| (name.to_owned(), setting.to_shown()));
-        shown.collect()
+        let settings =
+            self.custom_settings().into_iter().map(|(name, setting)| (name.to_owned(), setting.to_system_table()));
+        settings.collect()
     }
 
     /// Reads `custom_properties` of a row in `system_schema_mcs.tables`. Unknown entries are ignored, because the service
     /// may show more than it accepts.
     #[must_use]
-    pub fn from_custom_properties(shown: &BTreeMap<String, BTreeMap<String, String>>) -> Self {
+    pub fn from_custom_properties(row: &BTreeMap<String, BTreeMap<String, String>>) -> Self {
         let mut read = Self::default();
-        for (name, entries) in shown {
-            let setting = Setting::shown(entries);
+        for (name, entries) in row {
+            let setting = Setting::from_system_table(entries);
             let disabled =
                 entries.get("status").is_some_and(|status| status.to_ascii_lowercase().starts_with("disabl"));
             if name == "cdc_specification" {

@@ -7,11 +7,11 @@ use super::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, ClientSideTimestamps, Encryption, PointInTimeRecovery,
     PropertyError, ReplicaCapacity, StreamTags, TableOptions, Tags, Ttl, WarmThroughput,
 };
-use crate::difference::mark::{
+use crate::difference::warning::{
     CDC_COSTS, EXPIRY_COSTS, KEY_COSTS, PROVISIONED, RECOVERY_COSTS, RECOVERY_LOST, SCALING_COSTS, STREAM_LOST,
     TIMESTAMPS_STAY, TTL_STAYS, WARM_COSTS, WARM_STAYS,
 };
-use crate::difference::{Comparison, Left, Mark};
+use crate::difference::{Comparison, Unchanged, Warning};
 use crate::statement::WithOption;
 use crate::table::TableChange;
 use crate::{QualifiedName, Span, rules};
@@ -77,33 +77,38 @@ impl TableProperty {
     /// Whether a table with these options shows the property, as far as the service is known to show it. A property that
     /// the service shows in another form on purpose, or not at all, counts as shown.
     #[must_use]
-    pub fn is_shown_by(&self, options: &TableOptions) -> bool {
+    pub fn is_satisfied_by(&self, options: &TableOptions) -> bool {
         match self {
-            Self::CapacityMode(asked) => match (*asked, options.capacity_mode) {
+            Self::CapacityMode(desired) => match (*desired, options.capacity_mode) {
                 (
                     CapacityMode::Provisioned { read, write },
                     Some(CapacityMode::Provisioned { read: reads, write: writes }),
                 ) => {
                     // Auto scaling may have changed the units.
                     let scaling = options.auto_scaling.clone().unwrap_or_default();
-                    let is =
-                        |asked, there, scaling| asked == there || matches!(scaling, Some(CapacityScaling::Target(_)));
+                    let is = |desired, current, scaling| {
+                        desired == current || matches!(scaling, Some(CapacityScaling::Target(_)))
+                    };
                     is(read, reads, scaling.read) && is(write, writes, scaling.write)
                 }
-                (asked, there) => there.is_none_or(|there| there == asked),
+                (desired, current) => current.is_none_or(|current| current == desired),
             },
-            Self::WarmThroughput(asked) => {
-                let reached = |there: Option<u32>, asked: Option<u32>| {
-                    there.zip(asked).is_none_or(|(there, asked)| there >= asked)
+            Self::WarmThroughput(desired) => {
+                let reached = |current: Option<u32>, desired: Option<u32>| {
+                    current.zip(desired).is_none_or(|(current, desired)| current >= desired)
                 };
                 options
                     .warm_throughput
-                    .is_none_or(|there| reached(there.read, asked.read) && reached(there.write, asked.write))
+                    .is_none_or(|current| reached(current.read, desired.read) && reached(current.write, desired.write))
             }
-            Self::PointInTimeRecovery(asked) => options.point_in_time_recovery.is_none_or(|there| there == *asked),
-            Self::Encryption(asked) => options.encryption.as_ref().is_none_or(|there| asked.may_be_shown_as(there)),
-            Self::Cdc(asked) => matches!(asked, Cdc::On(_)) == matches!(options.cdc, Some(Cdc::On(_))),
-            Self::DefaultTimeToLive(asked) => options.default_time_to_live.unwrap_or_default() == *asked,
+            Self::PointInTimeRecovery(desired) => {
+                options.point_in_time_recovery.is_none_or(|current| current == *desired)
+            }
+            Self::Encryption(desired) => {
+                options.encryption.as_ref().is_none_or(|current| desired.is_satisfied_by(current))
+            }
+            Self::Cdc(desired) => matches!(desired, Cdc::On(_)) == matches!(options.cdc, Some(Cdc::On(_))),
+            Self::DefaultTimeToLive(desired) => options.default_time_to_live.unwrap_or_default() == *desired,
             // It is not known whether the service shows TTL and client-side timestamps, nor how it writes the rest.
             Self::ClientSideTimestamps(_)
             | Self::Ttl(_)
@@ -138,9 +143,9 @@ impl TableProperty {
     }
 
     /// The costs and risks of setting the property on a table with these options.
-    pub(crate) fn marks(&self, there: &TableOptions) -> Vec<&'static Mark> {
+    pub(crate) fn warnings(&self, current: &TableOptions) -> Vec<&'static Warning> {
         match self {
-            Self::CapacityMode(CapacityMode::Provisioned { read, write }) => match there.capacity_mode {
+            Self::CapacityMode(CapacityMode::Provisioned { read, write }) => match current.capacity_mode {
                 Some(CapacityMode::Provisioned { read: reads, write: writes })
                     if *read <= reads && *write <= writes =>
                 {
@@ -151,18 +156,18 @@ impl TableProperty {
             Self::WarmThroughput(_) => vec![&WARM_STAYS, &WARM_COSTS],
             Self::PointInTimeRecovery(PointInTimeRecovery::Enabled) => vec![&RECOVERY_COSTS],
             Self::PointInTimeRecovery(PointInTimeRecovery::Disabled) => {
-                let lost = there.point_in_time_recovery == Some(PointInTimeRecovery::Enabled);
+                let lost = current.point_in_time_recovery == Some(PointInTimeRecovery::Enabled);
                 if lost { vec![&RECOVERY_LOST] } else { Vec::new() }
             }
             Self::Encryption(Encryption::CustomerManagedKey(_)) => vec![&KEY_COSTS],
             Self::ClientSideTimestamps(_) => vec![&TIMESTAMPS_STAY],
             Self::Ttl(_) => vec![&TTL_STAYS, &EXPIRY_COSTS],
-            Self::DefaultTimeToLive(1..) if there.has_ttl() => vec![&EXPIRY_COSTS],
+            Self::DefaultTimeToLive(1..) if current.has_ttl() => vec![&EXPIRY_COSTS],
             Self::DefaultTimeToLive(1..) => vec![&TTL_STAYS, &EXPIRY_COSTS],
             Self::ReplicaCapacity(_) => vec![&PROVISIONED],
             Self::Cdc(Cdc::On(_)) => vec![&CDC_COSTS],
             Self::Cdc(Cdc::Off) => {
-                if matches!(there.cdc, Some(Cdc::On(_))) {
+                if matches!(current.cdc, Some(Cdc::On(_))) {
                     vec![&STREAM_LOST]
                 } else {
                     Vec::new()
@@ -188,7 +193,7 @@ impl TableProperty {
 }
 
 /// Compares each option that `to` sets, and lists the options that `to` leaves as they are.
-pub(crate) fn compare(comparison: &mut Comparison<'_>, there: &TableOptions, to: &TableOptions) {
+pub(crate) fn compare(comparison: &mut Comparison<'_>, from: &TableOptions, to: &TableOptions) {
     // Destructures without `..`, so that an option that is not compared here does not compile.
     let TableOptions {
         capacity_mode,
@@ -208,54 +213,54 @@ pub(crate) fn compare(comparison: &mut Comparison<'_>, there: &TableOptions, to:
         // Keyspaces ignores them.
         ignored: _,
     } = to;
-    let is = there.capacity_mode.unwrap_or_default();
-    let wanted = capacity_mode.map_or(is, |wanted| within_bounds(is, wanted, there, to));
-    if wanted != is {
-        comparison.reversible.push(set(wanted));
+    let current = from.capacity_mode.unwrap_or_default();
+    let desired = capacity_mode.map_or(current, |desired| within_bounds(current, desired, from, to));
+    if desired != current {
+        comparison.reversible.push(set(desired));
     }
-    if let Some(wanted) = auto_scaling {
-        let is = there.auto_scaling.clone().unwrap_or_default();
-        let after = wanted.clone().over(Some(is.clone()));
-        if after.in_effect() != is.in_effect() {
+    if let Some(desired) = auto_scaling {
+        let current = from.auto_scaling.clone().unwrap_or_default();
+        let after = desired.clone().or_previous(Some(current.clone()));
+        if after.in_effect() != current.in_effect() {
             comparison.reversible.push(set(after));
         }
     }
-    if let Some(wanted) = replica_capacity {
-        let is = there.replica_capacity.clone().unwrap_or_default();
-        let mut after = is.clone();
-        after.extend(wanted.clone());
-        if after != is {
+    if let Some(desired) = replica_capacity {
+        let current = from.replica_capacity.clone().unwrap_or_default();
+        let mut after = current.clone();
+        after.extend(desired.clone());
+        if after != current {
             comparison.reversible.push(TableChange::Set(TableProperty::ReplicaCapacity(after)));
         }
     }
-    if let Some(wanted) = tags {
-        compare_tags(comparison, there.tags.as_ref().unwrap_or(&Tags::new()), wanted);
+    if let Some(desired) = tags {
+        compare_tags(comparison, from.tags.as_ref().unwrap_or(&Tags::new()), desired);
     }
-    if let Some(wanted) = encryption {
-        let is = there.encryption.clone().unwrap_or_default();
-        if !wanted.may_be_shown_as(&is) {
-            comparison.reversible.push(set(wanted.clone()));
-        } else if let (Encryption::CustomerManagedKey(key), Encryption::CustomerManagedKey(alias)) = (is, wanted)
+    if let Some(desired) = encryption {
+        let current = from.encryption.clone().unwrap_or_default();
+        if !desired.is_satisfied_by(&current) {
+            comparison.reversible.push(set(desired.clone()));
+        } else if let (Encryption::CustomerManagedKey(key), Encryption::CustomerManagedKey(alias)) = (current, desired)
             && key != *alias
         {
-            comparison.left.push(Left::Key { table: comparison.table.clone(), key, alias: alias.clone() });
+            comparison.unchanged.push(Unchanged::Key { table: comparison.table.clone(), key, alias: alias.clone() });
         }
     }
-    if let Some(wanted) = *point_in_time_recovery
-        && wanted != there.point_in_time_recovery.unwrap_or_default()
+    if let Some(desired) = *point_in_time_recovery
+        && desired != from.point_in_time_recovery.unwrap_or_default()
     {
-        let change = set(wanted);
-        if wanted == PointInTimeRecovery::Enabled { &mut comparison.reversible } else { &mut comparison.irreversible }
+        let change = set(desired);
+        if desired == PointInTimeRecovery::Enabled { &mut comparison.reversible } else { &mut comparison.irreversible }
             .push(change);
     }
-    compare_time_to_live(comparison, there, to);
-    let stream = there.cdc.unwrap_or_default();
+    compare_time_to_live(comparison, from, to);
+    let stream = from.cdc.unwrap_or_default();
     match (stream, cdc.unwrap_or(stream)) {
-        (is, wanted) if is == wanted => {}
-        (Cdc::Off, wanted) => {
-            comparison.reversible.push(set(wanted));
+        (current, desired) if current == desired => {}
+        (Cdc::Off, desired) => {
+            comparison.reversible.push(set(desired));
             let tags = match stream_tags {
-                Some(StreamTags::OfTable) => tags.clone().or_else(|| there.tags.clone()),
+                Some(StreamTags::SameAsTable) => tags.clone().or_else(|| from.tags.clone()),
                 Some(StreamTags::Own(tags)) => Some(tags.clone()),
                 None => None,
             };
@@ -265,67 +270,69 @@ pub(crate) fn compare(comparison: &mut Comparison<'_>, there: &TableOptions, to:
         (Cdc::On(_), Cdc::On(view)) => comparison.irreversible.extend([set(Cdc::Off), set(Cdc::On(view))]),
         (Cdc::On(_), Cdc::Off) => comparison.irreversible.push(set(Cdc::Off)),
     }
-    compare_warm_throughput(comparison, there.warm_throughput, *warm_throughput);
-    if let (None, Some(wanted)) = (there.client_side_timestamps, *client_side_timestamps) {
-        comparison.irreversible.push(set(wanted));
+    compare_warm_throughput(comparison, from.warm_throughput, *warm_throughput);
+    if let (None, Some(desired)) = (from.client_side_timestamps, *client_side_timestamps) {
+        comparison.irreversible.push(set(desired));
     }
-    if let Some(wanted) = comment
-        && wanted != there.comment.as_deref().unwrap_or_default()
+    if let Some(desired) = comment
+        && desired != from.comment.as_deref().unwrap_or_default()
     {
-        comparison.reversible.push(TableChange::Set(TableProperty::Comment(wanted.clone())));
+        comparison.reversible.push(TableChange::Set(TableProperty::Comment(desired.clone())));
     }
-    comparison.left.extend(left(comparison.table, there, to));
+    comparison.unchanged.extend(unchanged(comparison.table, from, to));
 }
 
-fn compare_time_to_live(comparison: &mut Comparison<'_>, there: &TableOptions, to: &TableOptions) {
-    let seconds = there.default_time_to_live.unwrap_or_default();
-    let wanted = to.default_time_to_live.unwrap_or(seconds);
-    if wanted != seconds {
-        let change = TableChange::Set(TableProperty::DefaultTimeToLive(wanted));
-        if there.has_ttl() { &mut comparison.reversible } else { &mut comparison.irreversible }.push(change);
-    } else if let (false, Some(ttl)) = (there.has_ttl(), to.ttl) {
+fn compare_time_to_live(comparison: &mut Comparison<'_>, from: &TableOptions, to: &TableOptions) {
+    let seconds = from.default_time_to_live.unwrap_or_default();
+    let desired = to.default_time_to_live.unwrap_or(seconds);
+    if desired != seconds {
+        let change = TableChange::Set(TableProperty::DefaultTimeToLive(desired));
+        if from.has_ttl() { &mut comparison.reversible } else { &mut comparison.irreversible }.push(change);
+    } else if let (false, Some(ttl)) = (from.has_ttl(), to.ttl) {
         comparison.irreversible.push(set(ttl));
     }
 }
 
-fn compare_warm_throughput(comparison: &mut Comparison<'_>, there: Option<WarmThroughput>, to: Option<WarmThroughput>) {
-    let Some(wanted) = to.map(|to| to.over(there)).filter(|wanted| Some(*wanted) != there) else { return };
-    let is_lower = |is: Option<u32>, wanted: Option<u32>| is.zip(wanted).is_some_and(|(is, wanted)| wanted < is);
-    match there {
-        Some(is) if is_lower(is.read, wanted.read) || is_lower(is.write, wanted.write) => {
+fn compare_warm_throughput(comparison: &mut Comparison<'_>, from: Option<WarmThroughput>, to: Option<WarmThroughput>) {
+    let Some(desired) = to.map(|to| to.or_previous(from)).filter(|desired| Some(*desired) != from) else { return };
+    let is_lower = |current: Option<u32>, desired: Option<u32>| {
+        current.zip(desired).is_some_and(|(current, desired)| desired < current)
+    };
+    match from {
+        Some(current) if is_lower(current.read, desired.read) || is_lower(current.write, desired.write) => {
             let units = |side: Option<u32>| side.map_or_else(|| "an unknown number of".to_owned(), |of| of.to_string());
             let what = format!(
                 "lowering its warm throughput from {} reads and {} writes a second to {} and {}",
-                units(is.read),
-                units(is.write),
-                units(wanted.read),
-                units(wanted.write)
+                units(current.read),
+                units(current.write),
+                units(desired.read),
+                units(desired.write)
             );
             comparison.impossible(what, "Ask for no less than there is.", "DG:warm-throughput");
         }
-        _ => comparison.irreversible.push(set(wanted)),
+        _ => comparison.irreversible.push(set(desired)),
     }
 }
 
-fn compare_tags(comparison: &mut Comparison<'_>, there: &Tags, to: &Tags) {
-    let (more, less) = differing(there, to);
-    if !more.is_empty() {
-        comparison.reversible.push(TableChange::AddTags(more));
+fn compare_tags(comparison: &mut Comparison<'_>, from: &Tags, to: &Tags) {
+    let (added, dropped) = differing(from, to);
+    if !added.is_empty() {
+        comparison.reversible.push(TableChange::AddTags(added));
     }
-    if !less.is_empty() {
-        comparison.reversible.push(TableChange::DropTags(less));
+    if !dropped.is_empty() {
+        comparison.reversible.push(TableChange::DropTags(dropped));
     }
 }
 
 /// The options that differ from their defaults and that `to` does not set.
-fn left(table: &QualifiedName, there: &TableOptions, to: &TableOptions) -> Vec<Left> {
-    let said = to.properties();
-    let stays = there.properties().into_iter().filter(|property| {
+fn unchanged(table: &QualifiedName, from: &TableOptions, to: &TableOptions) -> Vec<Unchanged> {
+    let set = to.properties();
+    let kept = from.properties().into_iter().filter(|property| {
         let is_default = property.is_default(to);
         let kind = std::mem::discriminant(property);
-        !is_default && said.iter().all(|said| std::mem::discriminant(said) != kind)
+        !is_default && set.iter().all(|set| std::mem::discriminant(set) != kind)
     });
-    stays.map(|property| Left::Option { table: table.clone(), property }).collect()
+    kept.map(|property| Unchanged::Option { table: table.clone(), property }).collect()
 }
 
 fn set(property: impl Into<TableProperty>) -> TableChange {

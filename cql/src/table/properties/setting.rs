@@ -12,28 +12,28 @@ pub(super) struct Setting {
     pub(super) kind: SettingKind,
     pub(super) span: Span,
     /// Whether the service showed the value; it may show more than it accepts.
-    shown: bool,
+    ignores_unknown: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum SettingKind {
     Text(String),
     /// A number or a boolean, which CQL writes without quotes.
-    Bare(String),
+    Unquoted(String),
     Map(Vec<(Setting, Setting)>),
 }
 
 impl Setting {
     fn new(kind: SettingKind, span: Span) -> Self {
-        Self { kind, span, shown: false }
+        Self { kind, span, ignores_unknown: false }
     }
 
     pub(super) fn text(text: impl Into<String>) -> Self {
         Self::new(SettingKind::Text(text.into()), Span::default())
     }
 
-    pub(super) fn bare(value: impl ToString) -> Self {
-        Self::new(SettingKind::Bare(value.to_string()), Span::default())
+    pub(super) fn unquoted(value: impl ToString) -> Self {
+        Self::new(SettingKind::Unquoted(value.to_string()), Span::default())
     }
 
     pub(super) fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
@@ -42,24 +42,25 @@ impl Setting {
     }
 
     /// The value as the system tables show it: all inner values are text (`DG:view-warm-throughput`).
-    pub(super) fn shown(entries: &BTreeMap<String, String>) -> Self {
-        Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value)))).into_shown()
+    pub(super) fn from_system_table(entries: &BTreeMap<String, String>) -> Self {
+        Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::text(value)))).ignoring_unknown()
     }
 
     /// Marks the value as shown by the service, so that unknown names are ignored.
-    pub(super) fn into_shown(mut self) -> Self {
-        self.shown = true;
+    pub(super) fn ignoring_unknown(mut self) -> Self {
+        self.ignores_unknown = true;
         if let SettingKind::Map(entries) = self.kind {
-            self.kind = SettingKind::Map(entries.into_iter().map(|(key, value)| (key, value.into_shown())).collect());
+            self.kind =
+                SettingKind::Map(entries.into_iter().map(|(key, value)| (key, value.ignoring_unknown())).collect());
         }
         self
     }
 
     /// The entries with text for every value. Inner maps are written as CQL.
-    pub(super) fn to_shown(&self) -> BTreeMap<String, String> {
+    pub(super) fn to_system_table(&self) -> BTreeMap<String, String> {
         let SettingKind::Map(entries) = &self.kind else { return BTreeMap::new() };
         let text = |value: &Self| match &value.kind {
-            SettingKind::Text(text) | SettingKind::Bare(text) => text.clone(),
+            SettingKind::Text(text) | SettingKind::Unquoted(text) => text.clone(),
             SettingKind::Map(_) => value.to_term().to_string(),
         };
         entries.iter().map(|(key, value)| (text(key), text(value))).collect()
@@ -70,7 +71,7 @@ impl Setting {
             TermKind::Constant(constant) if constant.kind == ConstantKind::String => {
                 SettingKind::Text(constant.text.clone())
             }
-            TermKind::Constant(constant) => SettingKind::Bare(constant.text.clone()),
+            TermKind::Constant(constant) => SettingKind::Unquoted(constant.text.clone()),
             TermKind::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| Ok((Self::of(key)?, Self::of(value)?)));
                 SettingKind::Map(entries.collect::<Result<_, PropertyError>>()?)
@@ -86,11 +87,11 @@ impl Setting {
         let constant = |kind, text: &str| TermKind::Constant(Constant { kind, text: text.to_owned() });
         let kind = match &self.kind {
             SettingKind::Text(text) => constant(ConstantKind::String, text),
-            SettingKind::Bare(text) if ["true", "false"].contains(&text.as_str()) => {
+            SettingKind::Unquoted(text) if ["true", "false"].contains(&text.as_str()) => {
                 constant(ConstantKind::Boolean, text)
             }
-            SettingKind::Bare(text) if text.contains('.') => constant(ConstantKind::Float, text),
-            SettingKind::Bare(text) => constant(ConstantKind::Integer, text),
+            SettingKind::Unquoted(text) if text.contains('.') => constant(ConstantKind::Float, text),
+            SettingKind::Unquoted(text) => constant(ConstantKind::Integer, text),
             SettingKind::Map(entries) if entries.is_empty() => TermKind::Set(Vec::new()),
             SettingKind::Map(entries) => {
                 TermKind::Map(entries.iter().map(|(key, value)| (key.to_term(), value.to_term())).collect())
@@ -102,7 +103,7 @@ impl Setting {
     /// The value as a word, quoted or not.
     pub(super) fn word(&self, what: &str) -> Result<&str, PropertyError> {
         match &self.kind {
-            SettingKind::Text(text) | SettingKind::Bare(text) => Ok(text),
+            SettingKind::Text(text) | SettingKind::Unquoted(text) => Ok(text),
             SettingKind::Map(_) => Err(PropertyError::unknown(self.span, format!("a map for {what}"))),
         }
     }
@@ -121,7 +122,7 @@ impl Setting {
         for (key, value) in self.entries(what)? {
             let name = key.word(what)?.to_ascii_lowercase();
             if !known.contains(&name.as_str()) {
-                if self.shown {
+                if self.ignores_unknown {
                     continue;
                 }
                 return Err(PropertyError::unknown(key.span, format!("{name} in {what}")));

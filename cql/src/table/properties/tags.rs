@@ -32,8 +32,8 @@ pub(super) fn tags_of(setting: &Setting) -> Result<Tags, PropertyError> {
     tags_in(setting, |place, key, value| {
         let is_allowed =
             |character: char| character.is_alphanumeric() || character.is_whitespace() || "+-=._:/".contains(character);
-        if place >= rules::MAX_TAGS_OF_RESOURCE {
-            Err(&rules::TAGS_OF_RESOURCE)
+        if place >= rules::MAX_RESOURCE_TAGS {
+            Err(&rules::TOO_MANY_TAGS)
         } else if key.is_empty() || value.is_empty() {
             Err(&rules::TAG_EMPTY)
         } else if !key.chars().chain(value.chars()).all(is_allowed) {
@@ -51,13 +51,13 @@ fn tags_in(
     setting: &Setting,
     check: impl Fn(usize, &str, &str) -> Result<(), &'static Rule>,
 ) -> Result<Tags, PropertyError> {
-    let (most, key_characters, value_characters) = rules::MAX_TAGS;
     let mut tags = Tags::new();
     for (place, (key, value)) in setting.entries("tags")?.iter().enumerate() {
         let (name, text) = (key.word("a tag")?, value.word("a tag")?);
-        let long = name.chars().count() > key_characters || text.chars().count() > value_characters;
+        let is_too_long = name.chars().count() > rules::MAX_TAG_KEY_CHARACTERS
+            || text.chars().count() > rules::MAX_TAG_VALUE_CHARACTERS;
         let refused = |rule| PropertyError::refused(key.span.to(value.span), rule);
-        if long || place >= most {
+        if is_too_long || place >= rules::MAX_STATEMENT_TAGS {
             return Err(refused(&rules::TAGS));
         }
         check(place, name, text).map_err(refused)?;
@@ -89,12 +89,12 @@ pub(super) fn tags_setting(tags: &Tags) -> Setting {
 }
 
 /// The tags to add or change, and the tags to drop. Tags that AWS assigns stay.
-pub(crate) fn differing(there: &Tags, to: &Tags) -> (Tags, Tags) {
+pub(crate) fn differing(from: &Tags, to: &Tags) -> (Tags, Tags) {
     let only_in = |one: &Tags, is_same: &dyn Fn(&str, &str) -> bool| {
         let other = one.iter().filter(|(key, value)| !is_same(key, value));
         other.map(|(key, value)| (key.clone(), value.clone())).collect::<Tags>()
     };
-    let more = only_in(to, &|key, value| there.get(key).is_some_and(|is| is == value));
-    let less = only_in(there, &|key, _| to.contains_key(key) || is_assigned_by_aws(key));
+    let more = only_in(to, &|key, value| from.get(key).is_some_and(|current| current == value));
+    let less = only_in(from, &|key, _| to.contains_key(key) || is_assigned_by_aws(key));
     (more, less)
 }

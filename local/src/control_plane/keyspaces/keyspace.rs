@@ -105,7 +105,7 @@ impl KeyspaceRequest {
         }
         let distinct: BTreeSet<String> = regions.iter().cloned().collect();
         if distinct.len() < regions.len() {
-            return Err(ApiError::validation(refused_by(&rules::REGION_TWICE).text));
+            return Err(ApiError::validation(refused_by(&rules::DUPLICATE_REGION).text));
         }
         Ok(Replication::MultiRegion(distinct))
     }

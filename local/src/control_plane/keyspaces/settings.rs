@@ -225,7 +225,7 @@ impl TableSettings<'_> {
             scaling.read = read(&of.read_capacity_auto_scaling)?;
             scaling.write = read(&of.write_capacity_auto_scaling)?;
         }
-        let twice = || ApiError::validation(refused_by(&rules::REGION_TWICE).text);
+        let twice = || ApiError::validation(refused_by(&rules::DUPLICATE_REGION).text);
         let mut regions = std::collections::BTreeSet::new();
         for replica in self.replicas.unwrap_or_default() {
             let region = replica.region.clone().unwrap_or_default();
@@ -307,7 +307,7 @@ impl CdcSpecification {
             (Some("TABLE"), Some(_)) => {
                 return Err(ApiError::not_emulated("propagate_tags and tags of one CDC stream"));
             }
-            (Some("TABLE"), None) => options = options.and(StreamTags::OfTable),
+            (Some("TABLE"), None) => options = options.and(StreamTags::SameAsTable),
             (_, Some(tags)) => options = options.and(StreamTags::Own(tag::tags(tags.clone()))),
             (_, None) => {}
         }

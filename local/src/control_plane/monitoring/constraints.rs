@@ -40,7 +40,7 @@ pub(super) fn watched(
     constraints.member("statistic", statistic).required();
     constraints.check()?;
     let statistic = statistic.unwrap_or_default();
-    let statistic = Statistic::of_name(statistic).ok_or_else(|| {
+    let statistic = Statistic::from_name(statistic).ok_or_else(|| {
         let statistic: String = statistic.chars().take(40).collect();
         let known = Statistic::ALL.map(Statistic::name).join(", ");
         ApiError::not_emulated(format_args!("the statistic {statistic}; {known} are"))

@@ -39,7 +39,8 @@ impl WatchedMetric {
             return None;
         }
         // Metrics of streams share names with others, and have no data here.
-        metrics::named(&self.metric_name).find(|metric| !metric.dimensions.contains(&metrics::Dimension::StreamLabel))
+        metrics::with_name(&self.metric_name)
+            .find(|metric| !metric.dimensions.contains(&metrics::Dimension::StreamLabel))
     }
 
     /// The subject, if the dimensions are exactly those of the metric, in any order.

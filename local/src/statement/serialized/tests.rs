@@ -153,7 +153,7 @@ fn written(text: &str, of: &str, values: &[(&str, &[u8])], named: bool) -> (Opti
     let cells = planned.with(&values);
     let cell = cells.all.iter().find(|cell| cell.column == "c").unwrap();
     let bytes = cell.bytes.as_deref();
-    (bytes.map(<[u8]>::to_vec), cell.exact, units::value(cell.of, bytes))
+    (bytes.map(<[u8]>::to_vec), cell.exact, units::value_size(cell.of, bytes))
 }
 
 proptest! {

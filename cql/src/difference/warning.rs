@@ -7,19 +7,19 @@ use crate::{KeyspaceChange, KeyspaceDefinition, Replication};
 
 /// What to know of a statement of a [`Difference`](super::Difference) before saying yes to it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Mark {
+pub struct Warning {
     /// What it is.
-    pub kind: MarkKind,
+    pub kind: WarningKind,
     /// Why, in words that fit after the kind and a colon, without a full stop.
     pub why: &'static str,
     /// Who says so.
     pub source: &'static str,
 }
 
-/// What a [`Mark`] is.
+/// What a [`Warning`] is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum MarkKind {
+pub enum WarningKind {
     /// Nothing brings back what was before.
     CannotBeUndone,
     /// It costs more than what was before.
@@ -28,7 +28,7 @@ pub enum MarkKind {
     TakesLong,
 }
 
-impl fmt::Display for MarkKind {
+impl fmt::Display for WarningKind {
     /// `cannot be undone`, `costs money`, `takes long`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -39,57 +39,57 @@ impl fmt::Display for MarkKind {
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for Warning {
     /// `costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} ({})", self.kind, self.why, self.source)
     }
 }
 
-pub(crate) fn marks_of_a_keyspace(keyspace: &KeyspaceDefinition) -> Vec<&'static Mark> {
+pub(crate) fn keyspace_warnings(keyspace: &KeyspaceDefinition) -> Vec<&'static Warning> {
     match keyspace.replication {
         Replication::SingleRegion => Vec::new(),
         Replication::MultiRegion(_) => vec![&EVERY_REGION],
     }
 }
 
-pub(crate) fn marks_of_a_keyspace_change(change: &KeyspaceChange) -> Vec<&'static Mark> {
+pub(crate) fn keyspace_change_warnings(change: &KeyspaceChange) -> Vec<&'static Warning> {
     match change {
         KeyspaceChange::AddRegion(_) => vec![&REGION_STAYS, &EVERY_REGION, &REGION_IS_COPIED],
         KeyspaceChange::AddTags(_) | KeyspaceChange::DropTags(_) => Vec::new(),
     }
 }
 
-pub(crate) fn marks_of_a_table(table: &TableDefinition) -> Vec<&'static Mark> {
-    let mut marks: Vec<&Mark> = Vec::new();
+pub(crate) fn table_warnings(table: &TableDefinition) -> Vec<&'static Warning> {
+    let mut warnings: Vec<&Warning> = Vec::new();
     for property in table.options.properties() {
-        for mark in property.marks(&TableOptions::default()) {
-            if mark.kind != MarkKind::CannotBeUndone && !marks.contains(&mark) {
-                marks.push(mark);
+        for warning in property.warnings(&TableOptions::default()) {
+            if warning.kind != WarningKind::CannotBeUndone && !warnings.contains(&warning) {
+                warnings.push(warning);
             }
         }
     }
-    marks
+    warnings
 }
 
-pub(crate) fn marks_of_a_table_change(change: &TableChange, there: &TableDefinition) -> Vec<&'static Mark> {
+pub(crate) fn table_change_warnings(change: &TableChange, current: &TableDefinition) -> Vec<&'static Warning> {
     match change {
         TableChange::AddColumns(_) => vec![&COLUMN_STAYS],
         TableChange::AddTags(_)
         | TableChange::DropTags(_)
         | TableChange::AddStreamTags(_)
         | TableChange::DropStreamTags(_) => Vec::new(),
-        TableChange::Set(property) => property.marks(&there.options),
+        TableChange::Set(property) => property.warnings(&current.options),
     }
 }
 
-macro_rules! marks {
+macro_rules! warnings {
     ($($name:ident $kind:ident $why:literal, $source:literal;)*) => {
-        $(pub(crate) static $name: Mark = Mark { kind: MarkKind::$kind, why: $why, source: $source };)*
+        $(pub(crate) static $name: Warning = Warning { kind: WarningKind::$kind, why: $why, source: $source };)*
     };
 }
 
-marks! {
+warnings! {
     COLUMN_STAYS CannotBeUndone "nothing takes a column away again", "DG:cql.ddl.table";
     TTL_STAYS CannotBeUndone "TTL stays on once it is", "DG:TTL-how-to-create-table";
     TIMESTAMPS_STAY CannotBeUndone "client-side timestamps stay on once they are", "DG:client-side-timestamps";

@@ -9,7 +9,7 @@ use crate::{Name, QualifiedName, Span, SyntaxError};
 
 /// A row of `system_schema.columns`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ShownColumn {
+pub struct ColumnRow {
     /// `column_name`
     pub name: String,
     /// `type`, as CQL writes it.
@@ -25,7 +25,7 @@ pub struct ShownColumn {
 /// Why the rows of `system_schema.columns` make no table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum ShownError {
+pub enum FromColumnsError {
     /// No row is a partition key column.
     NoPartitionKey,
     /// The type of a column cannot be parsed.
@@ -41,10 +41,10 @@ pub enum ShownError {
 
 pub(crate) fn from_columns(
     table: QualifiedName,
-    shown: impl IntoIterator<Item = ShownColumn>,
-) -> Result<TableDefinition, ShownError> {
+    rows: impl IntoIterator<Item = ColumnRow>,
+) -> Result<TableDefinition, FromColumnsError> {
     let mut columns = Vec::new();
-    for ShownColumn { name, column_type, kind, position, clustering_order } in shown {
+    for ColumnRow { name, column_type, kind, position, clustering_order } in rows {
         let kind = match kind.as_str() {
             "partition_key" => ColumnKind::PartitionKey,
             "clustering" => ColumnKind::Clustering,
@@ -53,7 +53,7 @@ pub(crate) fn from_columns(
         };
         let column_type: CqlType = match column_type.parse() {
             Ok(column_type) => column_type,
-            Err(error) => return Err(ShownError::Type { column: name, column_type, error: error.into() }),
+            Err(error) => return Err(FromColumnsError::Type { column: name, column_type, error: error.into() }),
         };
         let descending = clustering_order.eq_ignore_ascii_case("desc");
         let order = if descending { Order::Descending } else { Order::Ascending };
@@ -63,7 +63,7 @@ pub(crate) fn from_columns(
     let of_kind = |kind| columns.iter().filter(move |(.., column)| column.kind == kind);
     let partition_key: Vec<_> = of_kind(ColumnKind::PartitionKey).map(|(.., column)| column.name.clone()).collect();
     if partition_key.is_empty() {
-        return Err(ShownError::NoPartitionKey);
+        return Err(FromColumnsError::NoPartitionKey);
     }
     let clustering_columns = of_kind(ColumnKind::Clustering).map(|(_, _, order, column)| ClusteringOrder {
         column: column.name.clone(),
@@ -79,7 +79,7 @@ pub(crate) fn from_columns(
     })
 }
 
-impl fmt::Display for ShownError {
+impl fmt::Display for FromColumnsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoPartitionKey => f.write_str("its columns have no partition key among them"),
@@ -90,7 +90,7 @@ impl fmt::Display for ShownError {
     }
 }
 
-impl Error for ShownError {
+impl Error for FromColumnsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoPartitionKey => None,
@@ -103,8 +103,8 @@ impl Error for ShownError {
 mod tests {
     use super::*;
 
-    fn column(name: &str, column_type: &str, kind: &str, position: i32, order: &str) -> ShownColumn {
-        ShownColumn {
+    fn column(name: &str, column_type: &str, kind: &str, position: i32, order: &str) -> ColumnRow {
+        ColumnRow {
             name: name.to_owned(),
             column_type: column_type.to_owned(),
             kind: kind.to_owned(),
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn rows_that_are_no_table_are_told() {
-        let read = |rows: [ShownColumn; 1]| TableDefinition::from_columns(QualifiedName::new("ks", "t"), rows);
+        let read = |rows: [ColumnRow; 1]| TableDefinition::from_columns(QualifiedName::new("ks", "t"), rows);
         let no_key = read([column("a", "int", "regular", -1, "none")]).unwrap_err();
         assert_eq!(no_key.to_string(), "its columns have no partition key among them");
         let no_type = read([column("a", "list<", "partition_key", 0, "none")]).unwrap_err();

@@ -4,26 +4,26 @@ use crate::{QualifiedName, Span};
 
 /// A statement that is known by its first words only.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Other {
+pub struct UnsupportedStatement {
     /// Where.
     pub span: Span,
     /// Which statement.
-    pub kind: OtherKind,
+    pub kind: UnsupportedKind,
     /// The tables that it names, where that can be told.
     pub tables: Vec<QualifiedName>,
     /// Its text, comments taken out, one space between its parts.
     pub text: String,
 }
 
-macro_rules! other_kinds {
+macro_rules! unsupported_kinds {
     ($($variant:ident $name:literal,)*) => {
-        /// Which statement an [`Other`] is.
+        /// Which statement an [`UnsupportedStatement`] is.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-        pub enum OtherKind {
+        pub enum UnsupportedKind {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
         }
 
-        impl OtherKind {
+        impl UnsupportedKind {
             /// Each with its first words.
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),*];
 
@@ -38,7 +38,7 @@ macro_rules! other_kinds {
     };
 }
 
-other_kinds! {
+unsupported_kinds! {
     Truncate "TRUNCATE",
     CreateIndex "CREATE INDEX",
     CreateCustomIndex "CREATE CUSTOM INDEX",

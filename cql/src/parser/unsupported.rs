@@ -4,18 +4,19 @@ use super::recovery::{begins_statement, recovers};
 use super::{Parsed, Parser};
 use crate::QualifiedName;
 use crate::lexer::TokenKind;
-use crate::statement::{Other, OtherKind};
+use crate::statement::{UnsupportedKind, UnsupportedStatement};
 
 /// Parses one of these statements, up to its `;` or to the end of the text.
-pub(super) fn other(parser: &mut Parser<'_>) -> Parsed<Option<Other>> {
-    let Some(kind) = OtherKind::ALL.iter().copied().find(|kind| begins_with(parser, kind.name())) else {
+pub(super) fn unsupported(parser: &mut Parser<'_>) -> Parsed<Option<UnsupportedStatement>> {
+    let Some(kind) = UnsupportedKind::ALL.iter().copied().find(|kind| is_at_words(parser, kind.name())) else {
         return Ok(None);
     };
     let start = parser.span();
-    let tables = tables_of_other(parser, kind);
+    let tables = named_tables(parser, kind);
     let mut text = String::new();
-    while !matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End) && (text.is_empty() || !ends_other(parser)) {
-        if is_no_token(parser) {
+    while !matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End) && (text.is_empty() || !at_definition(parser))
+    {
+        if is_invalid_token(parser) {
             return Err(parser.unexpected("the end of the statement"));
         }
         let span = parser.advance();
@@ -24,19 +25,19 @@ pub(super) fn other(parser: &mut Parser<'_>) -> Parsed<Option<Other>> {
         }
         text.push_str(parser.slice(span));
     }
-    Ok(Some(Other { span: parser.since(start), kind, tables, text }))
+    Ok(Some(UnsupportedStatement { span: parser.since(start), kind, tables, text }))
 }
 
 /// Whether a definition begins at the current position. Other statements' words can occur inside, as in `GRANT SELECT`.
-fn ends_other(parser: &Parser<'_>) -> bool {
+fn at_definition(parser: &Parser<'_>) -> bool {
     recovers(parser) && parser.is_word("CREATE") && begins_statement(parser)
 }
 
-fn begins_with(parser: &Parser<'_>, words: &str) -> bool {
+fn is_at_words(parser: &Parser<'_>, words: &str) -> bool {
     words.split(' ').enumerate().all(|(ahead, word)| parser.is_word_at(ahead, word))
 }
 
-fn is_no_token(parser: &Parser<'_>) -> bool {
+fn is_invalid_token(parser: &Parser<'_>) -> bool {
     matches!(
         parser.kind(),
         TokenKind::Stray
@@ -48,14 +49,15 @@ fn is_no_token(parser: &Parser<'_>) -> bool {
     )
 }
 
-fn tables_of_other(parser: &mut Parser<'_>, kind: OtherKind) -> Vec<QualifiedName> {
+fn named_tables(parser: &mut Parser<'_>, kind: UnsupportedKind) -> Vec<QualifiedName> {
     let before = parser.at;
     let word = match kind {
-        OtherKind::Truncate => Some("TRUNCATE"),
-        OtherKind::CreateIndex | OtherKind::CreateCustomIndex | OtherKind::CreateTrigger | OtherKind::DropTrigger => {
-            Some("ON")
-        }
-        OtherKind::CreateMaterializedView => Some("FROM"),
+        UnsupportedKind::Truncate => Some("TRUNCATE"),
+        UnsupportedKind::CreateIndex
+        | UnsupportedKind::CreateCustomIndex
+        | UnsupportedKind::CreateTrigger
+        | UnsupportedKind::DropTrigger => Some("ON"),
+        UnsupportedKind::CreateMaterializedView => Some("FROM"),
         _ => None,
     };
     let mut tables = Vec::new();
@@ -63,7 +65,7 @@ fn tables_of_other(parser: &mut Parser<'_>, kind: OtherKind) -> Vec<QualifiedNam
         && !matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End)
     {
         if parser.accept_word(word).is_some() {
-            if kind == OtherKind::Truncate && (parser.is_word("TABLE") || parser.is_word("COLUMNFAMILY")) {
+            if kind == UnsupportedKind::Truncate && (parser.is_word("TABLE") || parser.is_word("COLUMNFAMILY")) {
                 parser.advance();
             }
             tables.extend(parser.qualified_name("a table").ok());
