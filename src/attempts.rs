@@ -1,4 +1,7 @@
 //! Runs one call: makes attempts, one after the other, until one is answered or the call may not try again.
+//!
+//! An attempt needs units from the rate limiter of each of its tables, and a permit to use a peer. If it fails, the call
+//! waits before the next attempt, or ends with an error that describes all of its attempts.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +21,7 @@ use crate::error::AttemptHistory;
 use crate::execute::{Call, DriverAnswer};
 use crate::observe::{self, RunningCall};
 use crate::peer_limiter::{self, LimitedPeer, Permit, REFRESH_INTERVAL};
-use crate::rate_limiter::Need;
+use crate::rate_limiter::{TurnTooLate, UnitsRequest};
 use crate::{Error, ErrorKind};
 
 /// A call in progress. It may be dropped at any time; only the requests already sent remain.
@@ -29,177 +32,127 @@ pub(crate) struct Attempts<'c> {
     began: Instant,
     /// When the current attempt was sent, as time since the session began.
     sent: Duration,
-    /// The timeout of one attempt.
-    timeout: Duration,
+    attempt_timeout: Duration,
     /// Capacity units, as far as they are known before sending.
     units: f64,
     /// `None` until the call has to wait or an attempt fails, so that a call without trouble stays small.
-    trouble: Option<Box<CallHistory>>,
+    retry_state: Option<Box<RetryState>>,
 }
 
 /// The failures and waits of a call so far.
 #[derive(Default)]
-struct CallHistory {
+struct RetryState {
     history: AttemptHistory,
-    last: Option<(AttemptFailure, Arc<LimitedPeer>)>,
-    waits: u32,
-    /// How long the last failed attempt took to be answered; zero if the server did not answer.
-    took: Duration,
+    last_failure: Option<(AttemptFailure, Arc<LimitedPeer>)>,
+    backoffs: u32,
+    /// How long the server took to answer the last failed attempt; zero if it did not answer.
+    last_latency: Duration,
     /// A hash of the partition key, if all of it is bound.
     partition: Option<i64>,
 }
 
 impl<'c> Attempts<'c> {
-    pub(crate) fn begin(call: &'c Call, timeout: Duration, bytes: usize) -> Self {
+    pub(crate) fn begin(call: &'c Call, attempt_timeout: Duration, bytes: usize) -> Self {
         let session = &call.session;
         let began = Instant::now();
-        let sent = session.age(began);
-        session.retry().budget.request(sent);
-        if session.peer_limiter().begins_refresh(sent) {
-            session.refresh_peers(sent);
-        }
-        let (span, running) = (observe::call(call), call.metrics.begin());
-        Self { call, span, _running: running, began, sent, timeout, units: call.units(bytes), trouble: None }
+        let now = session.age(began);
+        session.retry().budget.count_request(now);
+        refresh_peers_if_due(call, now);
+        let (span, running) = (observe::call(call), call.metrics.begin_call());
+        let units = call.units(bytes);
+        Self { call, span, _running: running, began, sent: now, attempt_timeout, units, retry_state: None }
     }
 
     /// Returns a permit for the first attempt if the call need not wait for one.
-    pub(crate) fn turn_at_once(&self) -> Option<Permit<'c>> {
-        if self.trouble.is_some() || !self.call.rate_limiters.iter().all(|pace| pace.is_free()) {
+    pub(crate) fn try_acquire_permit(&self) -> Option<Permit<'c>> {
+        if self.retry_state.is_some() || !self.call.rate_limiters.iter().all(|limiter| limiter.is_unlimited()) {
             return None;
         }
-        self.call.session.peer_limiter().permit_at_once(None, self.sent)
+        self.call.session.peer_limiter().try_acquire(None, self.sent)
     }
 
-    fn deadline(&self) -> Instant {
-        self.began + self.call.deadline()
-    }
-
-    fn trouble(&mut self) -> &mut CallHistory {
-        self.trouble.get_or_insert_default()
-    }
-
-    /// Waits for a permit to make the next attempt. `partition` is a hash of the partition key, if it is known.
-    pub(crate) fn turn(&mut self, partition: Option<i64>) -> BoxFuture<'_, Result<Permit<'c>, Error>> {
+    /// Waits until the next attempt may be sent, and returns the permit for it. `partition` is a hash of the partition key,
+    /// if it is known.
+    pub(crate) fn acquire_permit(&mut self, partition: Option<i64>) -> BoxFuture<'_, Result<Permit<'c>, Error>> {
         async move {
-            self.trouble().partition = partition;
-            let asked = Instant::now();
-            let turn = self.turn_in_time().await;
-            self.call.metrics.waited(asked.elapsed());
-            turn
+            self.retry_state().partition = partition;
+            let wait_began = Instant::now();
+            let permit = self.acquire_units_and_permit().await;
+            self.call.metrics.record_wait(wait_began.elapsed());
+            permit
         }
         .boxed()
     }
 
-    async fn turn_in_time(&mut self) -> Result<Permit<'c>, Error> {
-        let (session, need) = (&self.call.session, self.need());
-        for (index, pace) in self.call.rate_limiters.iter().enumerate() {
-            if let Err(late) = pace.turn(need, session.began()).await {
-                self.give_back(index);
-                return Err(self.end(Ending::TurnTooLate(late.0)));
+    async fn acquire_units_and_permit(&mut self) -> Result<Permit<'c>, Error> {
+        let (session, request) = (&self.call.session, self.units_request());
+        for (index, limiter) in self.call.rate_limiters.iter().enumerate() {
+            if let Err(TurnTooLate(wait)) = limiter.acquire(request, session.began()).await {
+                self.refund_units(index);
+                return Err(self.end(StopReason::TurnTooLate(wait)));
             }
         }
-        let permit = self.permit_in_time().await;
+        let permit = self.acquire_permit_in_time().await;
         if permit.is_err() {
-            self.give_back(self.call.rate_limiters.len());
+            self.refund_units(self.call.rate_limiters.len());
         }
         permit
     }
 
-    async fn permit_in_time(&mut self) -> Result<Permit<'c>, Error> {
+    async fn acquire_permit_in_time(&mut self) -> Result<Permit<'c>, Error> {
         let (session, deadline) = (&self.call.session, self.deadline());
-        let avoided = self.trouble().last.as_ref().map(|(_, peer)| Arc::clone(peer));
-        let mut permit = pin!(peer_limiter::permit(session.peer_limiter(), avoided.as_ref()));
+        let avoided = self.retry_state().last_failure.as_ref().map(|(_, peer)| Arc::clone(peer));
+        let mut permit = pin!(peer_limiter::acquire(session.peer_limiter(), avoided.as_ref()));
         loop {
             let now = Instant::now();
             match timeout_at(deadline.min(now + REFRESH_INTERVAL), permit.as_mut()).await {
                 Ok(Ok(permit)) => {
                     let now = Instant::now();
-                    if now + self.expected_answer() > deadline {
-                        return Err(self.end(Ending::NoTimeToAnswer));
+                    if now + self.expected_latency() > deadline {
+                        return Err(self.end(StopReason::NoTimeForAnswer));
                     }
                     self.sent = session.age(now);
                     return Ok(permit);
                 }
-                Ok(Err(_)) => return Err(self.end(Ending::Full)),
-                Err(_) if now < deadline => {
-                    let age = session.age(Instant::now());
-                    if session.peer_limiter().begins_refresh(age) {
-                        session.refresh_peers(age);
-                    }
-                }
-                Err(_) => return Err(self.end(Ending::FullUntilDeadline)),
+                Ok(Err(_)) => return Err(self.end(StopReason::ConnectionsFull)),
+                Err(_) if now < deadline => refresh_peers_if_due(self.call, session.age(Instant::now())),
+                Err(_) => return Err(self.end(StopReason::ConnectionsFullUntilDeadline)),
             }
         }
     }
 
-    fn need(&self) -> Need {
-        let partition = self.trouble.as_ref().and_then(|trouble| trouble.partition);
-        Need { units: self.units, partition, came: self.began, deadline: self.deadline() }
-    }
-
-    /// Returns the turns taken at the first `tables` tables, because the attempt will not be made.
-    fn give_back(&self, tables: usize) {
-        for pace in self.call.rate_limiters.iter().take(tables) {
-            pace.give_back(self.need(), self.call.session.began());
-        }
-    }
-
-    /// How long an answer is expected to take. An attempt with less time left is not sent, because its answer would come
-    /// too late.
-    fn expected_answer(&self) -> Duration {
-        let took = self.trouble.as_ref().map_or(Duration::ZERO, |trouble| trouble.took);
-        let now = self.call.session.age(Instant::now());
-        self.call.rate_limiters.iter().map(|pace| pace.expected_answer(now)).fold(took, Duration::max)
+    /// Begins the next attempt, and returns its span.
+    pub(crate) fn begin_attempt(&self, permit: &Permit<'_>) -> Span {
+        self.call.metrics.count_attempt();
+        observe::attempt(&self.span, self.failed_attempts() + 1, permit)
     }
 
     /// The timeout of the next attempt.
-    pub(crate) fn timeout(&self) -> Duration {
-        if self.trouble.is_none() {
-            return self.timeout;
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        if self.retry_state.is_none() {
+            return self.attempt_timeout;
         }
         let left = self.deadline().saturating_duration_since(Instant::now());
-        left.max(Duration::from_millis(1)).min(self.timeout)
-    }
-
-    /// How many attempts have failed.
-    fn failures(&self) -> u32 {
-        self.trouble.as_ref().map_or(0, |trouble| trouble.history.attempts)
-    }
-
-    /// The span of the next attempt.
-    pub(crate) fn span(&self, permit: &Permit<'_>) -> Span {
-        self.call.metrics.attempt();
-        observe::attempt(&self.span, self.failures() + 1, permit)
-    }
-
-    fn told(&self, permit: &Permit<'_>, number: u32, error: Option<ErrorKind>) {
-        self.call.session.observers().attempt(|| observe::Attempt {
-            summary: self.call.info.summary(),
-            tag: self.call.options.tag.as_deref(),
-            number,
-            peer: permit.peer().address(),
-            elapsed: self.call.session.age(Instant::now()).saturating_sub(self.sent),
-            error,
-        });
+        left.max(Duration::from_millis(1)).min(self.attempt_timeout)
     }
 
     /// Records that the attempt was answered.
-    pub(crate) fn answered(&self, permit: &Permit<'_>, answer: &impl DriverAnswer) {
+    pub(crate) fn record_answer(&self, permit: &Permit<'_>, answer: &impl DriverAnswer) {
         self.call.session.observers().warnings(self.call.info.summary(), answer.result());
-        let number = self.failures() + 1;
-        self.told(permit, number, None);
+        let number = self.failed_attempts() + 1;
+        self.notify_observer(permit, number, None);
         if number > 1 {
             self.span.record("attempts", number);
         }
-        for pace in &*self.call.rate_limiters {
-            let partition = self.trouble.as_ref().and_then(|trouble| trouble.partition);
-            pace.acknowledged(self.units, partition, self.sent, || self.call.session.age(Instant::now()));
+        let partition = self.retry_state.as_ref().and_then(|state| state.partition);
+        for limiter in &*self.call.rate_limiters {
+            limiter.record_acknowledged(self.units, partition, self.sent, || self.call.session.age(Instant::now()));
         }
     }
 
     /// Records that the attempt failed, then waits until the next attempt may be made, or returns the error that ends the
     /// call. `partition` is a hash of the partition key, if it is known.
-    pub(crate) fn failed<'a>(
+    pub(crate) fn handle_failure<'a>(
         &'a mut self,
         permit: Permit<'c>,
         error: ExecutionError,
@@ -209,142 +162,199 @@ impl<'c> Attempts<'c> {
     where
         'c: 'a,
     {
-        self.trouble().partition = partition;
-        self.after_failure(permit, error, span).boxed()
+        async move {
+            self.retry_state().partition = partition;
+            let failure = classify::execution_failure(error);
+            let (kind, not_sent) = (failure.kind, failure.not_sent);
+            self.record_failure(&permit, failure, &span);
+            // Other calls may use the permit while this call waits.
+            drop(permit);
+            if !kind.is_transient() || !self.may_retry() {
+                return Err(self.end(StopReason::NotRetryable));
+            }
+            // All attempts at a throttled table are limited to the rate that the table acknowledges, so the wait for a turn
+            // replaces the backoff.
+            if kind == ErrorKind::Throttled && !self.call.rate_limiters.is_empty() {
+                return Ok(());
+            }
+            self.back_off(not_sent).await
+        }
+        .boxed()
     }
 
-    async fn after_failure(&mut self, permit: Permit<'c>, error: ExecutionError, span: Span) -> Result<(), Error> {
-        let failure = classify::execution(error);
-        let (kind, not_sent) = (failure.kind, failure.not_sent);
-        observe::failed(&span, kind);
-        self.call.metrics.failed_attempt(kind);
-        self.take_in(&permit, &failure);
-        self.told(&permit, self.failures(), Some(kind));
-        self.trouble().last = Some((failure, Arc::clone(permit.peer())));
-        // Other calls may use the permit while this call waits.
-        drop(permit);
-        if !kind.is_transient() || !self.may_be_repeated() {
-            return Err(self.end(Ending::Final));
-        }
-        // All attempts at a throttled table are limited to the rate that the table acknowledges, so the wait for a turn
-        // replaces the backoff.
-        if kind == ErrorKind::Throttled && !self.call.rate_limiters.is_empty() {
-            return Ok(());
-        }
-        let (session, deadline) = (&self.call.session, self.deadline());
-        let waits = &mut self.trouble().waits;
-        let due = Instant::now() + session.retry().wait(*waits);
-        *waits += 1;
-        if due + self.expected_answer() >= deadline {
-            return Err(self.end(Ending::Deadline));
-        }
-        self.call.metrics.waited(due.saturating_duration_since(Instant::now()));
-        sleep_until(due).await;
-        // The server sees no repeat if the attempt was not sent, so the retry budget is not charged.
-        if not_sent || session.retry().budget.repeat(session.age(due)) {
-            return Ok(());
-        }
-        Err(self.end(Ending::Budget))
-    }
-
-    fn take_in(&mut self, permit: &Permit<'_>, failure: &AttemptFailure) {
-        let address = permit.peer().address();
-        let is_read = self.call.info.is_read();
-        let history = &mut self.trouble().history;
-        history.attempts += 1;
-        history.peers.retain(|known| *known != address);
-        history.peers.push(address);
-        history.may_have_been_applied |= failure.may_have_been_applied && !is_read;
+    fn record_failure(&mut self, permit: &Permit<'_>, failure: AttemptFailure, span: &Span) {
+        let kind = failure.kind;
+        observe::record_error(span, kind);
+        self.call.metrics.count_failed_attempt(kind);
         let now = self.call.session.age(Instant::now());
-        let is_disconnected = matches!(failure.kind, ErrorKind::ConnectionLost | ErrorKind::NoConnection);
-        let is_answered = !is_disconnected && !failure.not_sent && failure.kind != ErrorKind::Timeout;
-        let took = if is_answered { now.saturating_sub(self.sent) } else { Duration::ZERO };
-        let trouble = self.trouble();
-        trouble.took = took;
-        let partition = trouble.partition;
-        if failure.kind == ErrorKind::Throttled {
-            for pace in &*self.call.rate_limiters {
-                pace.throttled(self.units, partition, self.sent, now);
+        let is_disconnected = matches!(kind, ErrorKind::ConnectionLost | ErrorKind::NoConnection);
+        let is_answered = !is_disconnected && !failure.not_sent && kind != ErrorKind::Timeout;
+        let latency = if is_answered { now.saturating_sub(self.sent) } else { Duration::ZERO };
+        let may_have_been_applied = failure.may_have_been_applied && !self.call.info.is_read();
+
+        let state = self.retry_state();
+        state.history.add(permit.peer().address(), may_have_been_applied);
+        state.last_latency = latency;
+        state.last_failure = Some((failure, Arc::clone(permit.peer())));
+        let partition = state.partition;
+
+        if kind == ErrorKind::Throttled {
+            for limiter in &*self.call.rate_limiters {
+                limiter.record_throttled(self.units, partition, self.sent, now);
             }
         }
         if is_disconnected {
-            permit.lost_a_connection(now);
+            permit.record_lost_connection(now);
             self.call.session.refresh_peers(now);
         }
+        self.notify_observer(permit, self.failed_attempts(), Some(kind));
     }
 
-    fn may_be_repeated(&self) -> bool {
-        let Some(trouble) = &self.trouble else { return false };
-        let Some((failure, _)) = &trouble.last else { return false };
-        !trouble.history.may_have_been_applied
+    /// Whether another attempt does no harm.
+    fn may_retry(&self) -> bool {
+        let Some(state) = &self.retry_state else { return false };
+        let Some((failure, _)) = &state.last_failure else { return false };
+        !state.history.may_have_been_applied
             || self.call.is_idempotent()
             || self.call.options.retry_when_throttled && failure.kind == ErrorKind::Throttled
     }
 
-    /// Returns the error that the call ends with: the failure of its last attempt, or the reason why none was made.
-    fn end(&mut self, ending: Ending) -> Error {
-        let trouble = self.trouble();
-        if let Ending::TurnTooLate(wait) = ending {
-            trouble.history.turn_after = Some(wait);
+    async fn back_off(&mut self, not_sent: bool) -> Result<(), Error> {
+        let session = &self.call.session;
+        let backoffs = &mut self.retry_state().backoffs;
+        let due = Instant::now() + session.retry().wait(*backoffs);
+        *backoffs += 1;
+        if due + self.expected_latency() >= self.deadline() {
+            return Err(self.end(StopReason::Deadline));
         }
-        let mut history = std::mem::take(&mut trouble.history);
-        let (failure, why) = match trouble.last.take() {
-            Some((failure, _)) => (failure, ending.why_there_is_no_other_attempt()),
-            None => (ending.without_attempt(), None),
+        self.call.metrics.record_wait(due.saturating_duration_since(Instant::now()));
+        sleep_until(due).await;
+        // The server sees no retry if the attempt was not sent, so the retry budget is not charged.
+        if not_sent || session.retry().budget.try_retry(session.age(due)) {
+            return Ok(());
+        }
+        Err(self.end(StopReason::RetryBudget))
+    }
+
+    /// Returns the error that the call ends with: the failure of its last attempt, or the reason why none was made.
+    fn end(&mut self, reason: StopReason) -> Error {
+        let state = self.retry_state();
+        if let StopReason::TurnTooLate(wait) = reason {
+            state.history.retry_after = Some(wait);
+        }
+        let mut history = std::mem::take(&mut state.history);
+        let (failure, explanation) = match state.last_failure.take() {
+            Some((failure, _)) => (failure, reason.explanation()),
+            None => (reason.into_failure(), None),
         };
-        observe::failed(&self.span, failure.kind);
-        self.call.metrics.failed_call(failure.kind);
+        observe::record_error(&self.span, failure.kind);
+        self.call.metrics.count_failed_call(failure.kind);
         self.span.record("attempts", history.attempts);
         history.elapsed = self.began.elapsed();
-        failure.into_error(&self.call.info.attempted, self.call.is_idempotent(), why, history)
+        failure.into_error(&self.call.info.attempted, self.call.is_idempotent(), explanation, history)
+    }
+
+    fn retry_state(&mut self) -> &mut RetryState {
+        self.retry_state.get_or_insert_default()
+    }
+
+    fn failed_attempts(&self) -> u32 {
+        self.retry_state.as_ref().map_or(0, |state| state.history.attempts)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.began + self.call.deadline()
+    }
+
+    /// The latency to allow for. An attempt with less time left is not sent, because its answer would come too late.
+    fn expected_latency(&self) -> Duration {
+        let last = self.retry_state.as_ref().map_or(Duration::ZERO, |state| state.last_latency);
+        let now = self.call.session.age(Instant::now());
+        self.call.rate_limiters.iter().map(|limiter| limiter.expected_latency(now)).fold(last, Duration::max)
+    }
+
+    fn units_request(&self) -> UnitsRequest {
+        let partition = self.retry_state.as_ref().and_then(|state| state.partition);
+        UnitsRequest { units: self.units, partition, called_at: self.began, deadline: self.deadline() }
+    }
+
+    /// Gives back the units acquired for the first `tables` tables, because the attempt will not be made.
+    fn refund_units(&self, tables: usize) {
+        for limiter in self.call.rate_limiters.iter().take(tables) {
+            limiter.refund(self.units_request(), self.call.session.began());
+        }
+    }
+
+    fn notify_observer(&self, permit: &Permit<'_>, number: u32, error: Option<ErrorKind>) {
+        self.call.session.observers().attempt(|| observe::Attempt {
+            summary: self.call.info.summary(),
+            tag: self.call.options.tag.as_deref(),
+            number,
+            peer: permit.peer().address(),
+            elapsed: self.call.session.age(Instant::now()).saturating_sub(self.sent),
+            error,
+        });
     }
 }
 
-/// Why a call ends without another attempt.
+fn refresh_peers_if_due(call: &Call, now: Duration) {
+    if call.session.peer_limiter().begins_refresh(now) {
+        call.session.refresh_peers(now);
+    }
+}
+
+/// Why a call makes no further attempt.
 #[derive(Clone, Copy)]
-enum Ending {
+enum StopReason {
     /// Another attempt would fail too, or could do harm.
-    Final,
+    NotRetryable,
     Deadline,
-    Budget,
+    RetryBudget,
     /// Less time is left before the deadline than an answer takes.
-    NoTimeToAnswer,
+    NoTimeForAnswer,
     /// The connections are full, and `WhenFull::Fail` is set.
-    Full,
-    FullUntilDeadline,
+    ConnectionsFull,
+    ConnectionsFullUntilDeadline,
     /// The table is throttled, and the call would have to wait this long for its turn, past its deadline.
     TurnTooLate(Duration),
 }
 
-impl Ending {
-    fn why_there_is_no_other_attempt(self) -> Option<&'static str> {
+impl StopReason {
+    /// The part of an error's text that says why a failed attempt was the last one.
+    fn explanation(self) -> Option<&'static str> {
         match self {
-            Self::Final => None,
+            Self::NotRetryable => None,
             Self::Deadline => Some("its deadline leaves no time for another attempt"),
-            Self::Budget => Some("the session's budget of repeats is spent"),
-            Self::NoTimeToAnswer => Some("less time is left until its deadline than recent answers took"),
-            Self::Full => Some("as much is in flight as the connections bear"),
-            Self::FullUntilDeadline => {
-                Some("as much was in flight or sent as the connections bear, until its deadline")
-            }
+            Self::RetryBudget => Some("the session's retry budget is used up"),
+            Self::NoTimeForAnswer => Some("less time is left until its deadline than recent answers took"),
+            Self::ConnectionsFull => Some("every connection has its maximum number of requests in flight"),
+            Self::ConnectionsFullUntilDeadline => Some("no connection had capacity left before its deadline"),
             Self::TurnTooLate(_) => Some("its turn for another attempt would come after its deadline"),
         }
     }
 
-    fn without_attempt(self) -> AttemptFailure {
-        let kind = match self {
+    /// The failure of a call that ends before its first attempt.
+    fn into_failure(self) -> AttemptFailure {
+        let problem = self.explanation().unwrap_or("no attempt was made");
+        match self {
             Self::TurnTooLate(wait) => {
                 let problem = format!(
                     "the table is throttled, and the turn of this call would come after its deadline, in {wait:.1?}"
                 );
-                return AttemptFailure::new(ErrorKind::Throttled, problem).with_advice(
+                AttemptFailure::new(ErrorKind::Throttled, problem).with_advice(
                     "Nothing was sent. Call again after that time, give the call a longer deadline, or the table more \
                      capacity",
-                );
+                )
             }
-            Self::Full | Self::FullUntilDeadline => ErrorKind::Overloaded,
-            Self::Final | Self::Deadline | Self::Budget | Self::NoTimeToAnswer => ErrorKind::Timeout,
-        };
-        AttemptFailure::new(kind, self.why_there_is_no_other_attempt().unwrap_or("no attempt was made"))
+            Self::ConnectionsFull | Self::ConnectionsFullUntilDeadline => {
+                AttemptFailure::new(ErrorKind::Overloaded, problem).with_advice(
+                    "Nothing was sent. Send fewer requests at once, or open more connections with \
+                     Builder::connections_per_host",
+                )
+            }
+            Self::NotRetryable | Self::Deadline | Self::RetryBudget | Self::NoTimeForAnswer => {
+                AttemptFailure::new(ErrorKind::Timeout, problem)
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Every error that the driver or the server can give for a statement, sorted in this one place.
+//! Gives every error of the driver and the server its kind. This is the only place that does.
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +17,9 @@ use crate::{Error, ErrorKind};
 #[derive(Debug)]
 pub(crate) struct AttemptFailure {
     pub(crate) kind: ErrorKind,
-    /// Surely nothing was sent.
+    /// Whether it is certain that nothing was sent.
     pub(crate) not_sent: bool,
-    /// Says nothing for a statement that reads.
+    /// Whether a write may have been applied. It has no meaning for a read.
     pub(crate) may_have_been_applied: bool,
     problem: Cow<'static, str>,
     server_message: Option<String>,
@@ -40,8 +40,7 @@ impl AttemptFailure {
         }
     }
 
-    /// Whether it was applied is not known.
-    fn perhaps_applied(mut self) -> Self {
+    fn maybe_applied(mut self) -> Self {
         self.may_have_been_applied = true;
         self
     }
@@ -66,29 +65,29 @@ impl AttemptFailure {
         self
     }
 
-    /// The error of a call that ends with this failure; the only way to one. `ending` says why there was no other attempt,
-    /// where that is not plain. If the statement is not `is_idempotent`, a lost answer leaves the outcome unknown.
+    /// Converts the failure into the error of the call that it ends. `explanation` says why there was no further attempt, if
+    /// that is not obvious. If the statement is not idempotent and may have been applied, the kind is
+    /// [`Unknown`](ErrorKind::Unknown).
     pub(crate) fn into_error(
         self,
         attempted: &str,
         is_idempotent: bool,
-        ending: Option<&'static str>,
+        explanation: Option<&'static str>,
         history: AttemptHistory,
     ) -> Error {
         let mut problem = self.problem;
-        if let Some(ending) = ending {
-            problem = format!("{problem}; {ending}").into();
+        if let Some(explanation) = explanation {
+            problem = format!("{problem}; {explanation}").into();
         }
-        let unknown = history.may_have_been_applied && !is_idempotent;
-        if unknown {
-            let again = if history.attempts > 1 { "again " } else { "" };
+        let is_unknown = history.may_have_been_applied && !is_idempotent;
+        if is_unknown {
             problem = format!(
-                "{problem}; whether it was applied is not known, and it was not repeated {again}because that could apply it \
+                "{problem}; it is not known whether it was applied, and it was not sent again because that could apply it \
                  twice"
             )
             .into();
         }
-        let kind = if unknown { ErrorKind::Unknown } else { self.kind };
+        let kind = if is_unknown { ErrorKind::Unknown } else { self.kind };
         let mut error = Error::new(kind, attempted.to_owned(), problem).with_reason(self.kind).with_attempts(history);
         if let Some(message) = self.server_message {
             error = error.with_server_message(message);
@@ -103,22 +102,22 @@ impl AttemptFailure {
     }
 }
 
-/// What a failed attempt means.
-pub(crate) fn execution(error: ExecutionError) -> AttemptFailure {
-    // Do not remove this lint, nor those below: a variant that the driver adds must be sorted by a person.
+/// Classifies the error of an attempt.
+pub(crate) fn execution_failure(error: ExecutionError) -> AttemptFailure {
+    // Do not remove this lint, nor those below: a person must decide the kind of a variant that the driver adds.
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
-        ExecutionError::LastAttemptError(attempt) => attempt_error(attempt),
+        ExecutionError::LastAttemptError(attempt) => attempt_failure(attempt),
         ExecutionError::RequestTimeout(after) => {
-            AttemptFailure::new(ErrorKind::Timeout, format!("no answer within {after:?}")).perhaps_applied()
+            AttemptFailure::new(ErrorKind::Timeout, format!("no answer within {after:?}")).maybe_applied()
         }
         ExecutionError::BadQuery(error) => {
             AttemptFailure::new(ErrorKind::Type, "the values do not fit the statement").with_source(error)
         }
-        ExecutionError::PrepareError(error) => prepare_error(error),
+        ExecutionError::PrepareError(error) => prepare_failure(error),
         ExecutionError::ConnectionPoolError(error) => no_connection(error),
         ExecutionError::EmptyPlan => {
-            AttemptFailure::new(ErrorKind::NoConnection, "no peer is connected").not_sent().with_advice(GOES_ON)
+            AttemptFailure::new(ErrorKind::NoConnection, "no peer is connected").not_sent().with_advice(RECONNECTING)
         }
         ExecutionError::UseKeyspaceError(error) => {
             AttemptFailure::new(ErrorKind::Server, "USE failed").with_source(error)
@@ -129,25 +128,25 @@ pub(crate) fn execution(error: ExecutionError) -> AttemptFailure {
         ExecutionError::MetadataError(error) => {
             AttemptFailure::new(ErrorKind::Server, "the peers could not be read").with_source(error)
         }
-        error => AttemptFailure::new(ErrorKind::Server, error.to_string()).with_source(error).perhaps_applied(),
+        error => AttemptFailure::new(ErrorKind::Server, error.to_string()).with_source(error).maybe_applied(),
     }
 }
 
-/// What a failed `prepare` means. Nothing was executed.
-pub(crate) fn prepare(attempted: &str, error: PrepareError) -> Error {
-    prepare_error(error).into_error(attempted, true, None, AttemptHistory::default())
+/// The error of a call whose statement could not be prepared. Nothing was executed.
+pub(crate) fn prepare_error(attempted: &str, error: PrepareError) -> Error {
+    prepare_failure(error).into_error(attempted, true, None, AttemptHistory::default())
 }
 
-/// Whether the same statement may be prepared if it is tried again a little later.
+/// Whether preparing the same statement may succeed a little later.
 pub(crate) fn is_transient_prepare_error(error: &PrepareError) -> bool {
-    prepare_error(error.clone()).kind.is_transient()
+    prepare_failure(error.clone()).kind.is_transient()
 }
 
-fn prepare_error(error: PrepareError) -> AttemptFailure {
+fn prepare_failure(error: PrepareError) -> AttemptFailure {
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
         PrepareError::ConnectionPoolError(error) => no_connection(error),
-        PrepareError::AllAttemptsFailed { first_attempt } => attempt_error(first_attempt).not_applied(),
+        PrepareError::AllAttemptsFailed { first_attempt } => attempt_failure(first_attempt).not_applied(),
         PrepareError::PreparedStatementIdsMismatch => {
             AttemptFailure::new(ErrorKind::Server, "the peers gave different ids for the same statement")
         }
@@ -155,14 +154,14 @@ fn prepare_error(error: PrepareError) -> AttemptFailure {
     }
 }
 
-fn attempt_error(error: RequestAttemptError) -> AttemptFailure {
-    let internal = |problem: String| AttemptFailure::new(ErrorKind::Server, problem).perhaps_applied();
-    let unreadable = || internal("the answer could not be read".into());
+fn attempt_failure(error: RequestAttemptError) -> AttemptFailure {
+    let unexpected = |problem: String| AttemptFailure::new(ErrorKind::Server, problem).maybe_applied();
+    let unreadable = || unexpected("the answer could not be read".into());
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
-        RequestAttemptError::DbError(code, said) => {
-            let mut failure = server_error(&code, &said);
-            failure.server_message = Some(said);
+        RequestAttemptError::DbError(code, message) => {
+            let mut failure = server_failure(&code, &message);
+            failure.server_message = Some(message);
             failure
         }
         RequestAttemptError::SerializationError(error) => {
@@ -175,44 +174,44 @@ fn attempt_error(error: RequestAttemptError) -> AttemptFailure {
             AttemptFailure::new(ErrorKind::Overloaded, "all stream ids of the connection are in use; nothing was sent")
                 .not_sent()
         }
-        // The driver says the same for a request lost before it was sent and after.
+        // The driver returns the same error for a request lost before and after it was sent.
         RequestAttemptError::BrokenConnectionError(error) => {
             AttemptFailure::new(ErrorKind::ConnectionLost, "the connection broke before the answer")
                 .with_source(error)
-                .perhaps_applied()
+                .maybe_applied()
         }
-        RequestAttemptError::UnexpectedResponse(kind) => internal(format!("the answer is a {kind} frame")),
+        RequestAttemptError::UnexpectedResponse(kind) => unexpected(format!("the answer is a {kind} frame")),
         RequestAttemptError::NonfinishedPagingState => {
-            internal("the answer has further pages although none were asked for".into())
+            unexpected("the answer has further pages although no paging was requested".into())
         }
         RequestAttemptError::BodyExtensionsParseError(error) => unreadable().with_source(error),
         RequestAttemptError::CqlResultParseError(error) => unreadable().with_source(error),
         RequestAttemptError::CqlErrorParseError(error) => unreadable().with_source(error),
         RequestAttemptError::RepreparedIdChanged { .. } | RequestAttemptError::RepreparedIdMissingInBatch => {
-            internal("the statement got another id when it was prepared again; nothing was executed".into())
+            unexpected("the statement got another id when it was prepared again; nothing was executed".into())
                 .not_applied()
         }
-        error => internal(error.to_string()).with_source(error),
+        error => unexpected(error.to_string()).with_source(error),
     }
 }
 
-fn server_error(code: &DbError, said: &str) -> AttemptFailure {
+fn server_failure(code: &DbError, message: &str) -> AttemptFailure {
     let failed = |problem: &'static str| AttemptFailure::new(ErrorKind::Server, problem);
     let refused = |problem: &'static str| AttemptFailure::new(ErrorKind::Refused, problem);
     #[deny(clippy::wildcard_enum_match_arm)]
     match code {
-        // Keyspaces says "throttled" in these words and in no others (DG:troubleshooting.serverless).
-        DbError::WriteTimeout { received: 0, .. } => throttled().perhaps_applied(),
+        // This is how Keyspaces reports throttling; it has no other error for it (DG:troubleshooting.serverless).
+        DbError::WriteTimeout { received: 0, .. } => throttled().maybe_applied(),
         DbError::ReadTimeout { received: 0, .. } => throttled(),
         DbError::WriteTimeout { .. } => {
-            AttemptFailure::new(ErrorKind::Timeout, "timed out on the server").perhaps_applied()
+            AttemptFailure::new(ErrorKind::Timeout, "timed out on the server").maybe_applied()
         }
         DbError::ReadTimeout { .. } => AttemptFailure::new(ErrorKind::Timeout, "timed out on the server"),
-        DbError::WriteFailure { .. } => failed("failed on the server").perhaps_applied(),
+        DbError::WriteFailure { .. } => failed("failed on the server").maybe_applied(),
         DbError::ReadFailure { .. } => failed("failed on the server"),
-        // Cassandra can say so when part of the replicas have been written.
+        // Cassandra can return this after some of the replicas have been written.
         DbError::Overloaded | DbError::RateLimitReached { .. } => {
-            AttemptFailure::new(ErrorKind::Overloaded, "the server is overloaded").perhaps_applied()
+            AttemptFailure::new(ErrorKind::Overloaded, "the server is overloaded").maybe_applied()
         }
         DbError::Unavailable { .. } | DbError::IsBootstrapping => {
             AttemptFailure::new(ErrorKind::Overloaded, "the server is not available")
@@ -225,61 +224,68 @@ fn server_error(code: &DbError, said: &str) -> AttemptFailure {
              /keyspace/system*",
         ),
         DbError::SyntaxError => refused("a syntax error"),
-        DbError::Invalid if is_of_what_is_missing(said) => {
-            AttemptFailure::new(ErrorKind::NotReady, "refused by the server")
-        }
-        DbError::Invalid => match rules::with_server_message(said) {
-            Some(rule) if *rule == rules::ROW_TOO_LARGE || *rule == rules::PARTITION_KEY_TOO_LARGE => {
-                AttemptFailure::new(ErrorKind::TooLarge, "refused by the server").with_advice(by_rule_in_words(rule).1)
-            }
-            Some(rule) => refused("refused by the server").with_advice(by_rule_in_words(rule).1),
-            None if is_of_a_marker_in_a_collection(said) => refused("refused by the server").with_advice(
-                "Bind the whole collection to one marker, as in SET m = m + ? with a map of what is added",
-            ),
-            None => refused("refused by the server"),
-        },
+        DbError::Invalid => invalid_failure(message),
         DbError::ConfigError => refused("refused by the server's configuration"),
-        DbError::AlreadyExists { .. } => AttemptFailure::new(ErrorKind::AlreadyExists, "it exists already"),
+        DbError::AlreadyExists { .. } => AttemptFailure::new(ErrorKind::AlreadyExists, "it already exists"),
         DbError::FunctionFailure { .. } => refused("a function failed"),
-        DbError::TruncateError => failed("truncating failed").perhaps_applied(),
+        DbError::TruncateError => failed("truncating failed").maybe_applied(),
         DbError::Unprepared { .. } => failed("the server forgot the prepared statement twice"),
-        DbError::ServerError => failed("an internal error of the server").perhaps_applied(),
-        DbError::ProtocolError => failed("the server calls it a protocol error"),
+        DbError::ServerError => failed("an internal error of the server").maybe_applied(),
+        DbError::ProtocolError => failed("the server reports a protocol error"),
         DbError::Other(code) => {
             AttemptFailure::new(ErrorKind::Server, format!("the server answered with error code {code:#06x}"))
-                .perhaps_applied()
+                .maybe_applied()
         }
-        _ => failed("an error this version does not know").perhaps_applied(),
+        _ => failed("an error that this version does not know").maybe_applied(),
     }
 }
 
-/// Whether it is about a bind marker within a collection, in the words of Cassandra since 4.0: of a value, and of what is added
-/// to a collection or taken from it.
-fn is_of_a_marker_in_a_collection(said: &str) -> bool {
-    said.ends_with("bind variables are not supported inside collection literals")
-        || said.starts_with("Value for a ") && said.split_once("but was: '").is_some_and(|(_, was)| was.contains('?'))
+/// Classifies an error with the code `Invalid`, which only its message tells apart.
+fn invalid_failure(message: &str) -> AttemptFailure {
+    let refused = |kind| AttemptFailure::new(kind, "refused by the server");
+    if is_missing_object(message) {
+        return refused(ErrorKind::NotReady);
+    }
+    if let Some(rule) = rules::with_server_message(message) {
+        let is_too_large = *rule == rules::ROW_TOO_LARGE || *rule == rules::PARTITION_KEY_TOO_LARGE;
+        let kind = if is_too_large { ErrorKind::TooLarge } else { ErrorKind::Refused };
+        return refused(kind).with_advice(by_rule_in_words(rule).1);
+    }
+    if is_marker_in_collection(message) {
+        return refused(ErrorKind::Refused)
+            .with_advice("Bind the whole collection to one marker, as in SET m = m + ? with a map of what is added");
+    }
+    refused(ErrorKind::Refused)
 }
 
-/// Whether a table or keyspace is not there, in the service's words (DG:troubleshooting.cql) or in those of Cassandra
-/// since 4.0.
-fn is_of_what_is_missing(said: &str) -> bool {
-    let is_object = said.starts_with("table ") || said.starts_with("keyspace ");
-    said.starts_with("unconfigured ") || is_object && said.ends_with(" does not exist")
+/// Whether the message says that a table or keyspace does not exist, in the service's words (DG:troubleshooting.cql) or in
+/// those of Cassandra since 4.0.
+fn is_missing_object(message: &str) -> bool {
+    let names_object = message.starts_with("table ") || message.starts_with("keyspace ");
+    message.starts_with("unconfigured ") || names_object && message.ends_with(" does not exist")
+}
+
+/// Whether the message refuses a bind marker inside a collection, in the words of Cassandra since 4.0: inside a literal, or
+/// inside what is added to a collection or removed from it.
+fn is_marker_in_collection(message: &str) -> bool {
+    let is_operand = |rest: &str| rest.split_once("but was: '").is_some_and(|(_, operand)| operand.contains('?'));
+    message.ends_with("bind variables are not supported inside collection literals")
+        || message.strip_prefix("Value for a ").is_some_and(is_operand)
 }
 
 fn throttled() -> AttemptFailure {
     AttemptFailure::new(ErrorKind::Throttled, "throttled").with_advice(
-        "CloudWatch says why, in AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, and \
+        "CloudWatch shows why, in the namespace AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, together with \
          StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded (more \
-         connections are needed) beside them",
+         connections are needed)",
     )
 }
 
-const GOES_ON: &str = "The session goes on connecting; Builder::diagnose() says which stage fails";
+const RECONNECTING: &str = "The session keeps connecting; Builder::diagnose() shows which stage fails";
 
 fn no_connection(error: ConnectionPoolError) -> AttemptFailure {
-    AttemptFailure::new(ErrorKind::NoConnection, format!("no connection to send it on ({error})"))
+    AttemptFailure::new(ErrorKind::NoConnection, format!("no connection to the peer ({error})"))
         .not_sent()
-        .with_advice(GOES_ON)
+        .with_advice(RECONNECTING)
         .with_source(error)
 }

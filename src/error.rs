@@ -9,14 +9,14 @@ use std::time::Duration;
 pub use self::kind::{ErrorCategory, ErrorKind};
 use crate::PagingState;
 
-/// What went wrong, told as a story: what was attempted, where, for how long, what the other side said word for
-/// word, and what to do.
+/// The error of every operation. Its text says what was attempted, at which peers and for how long, what the server said word
+/// for word, and what to do.
 ///
 /// `(DG:page)` in a text, here as in these docs, is a page of the Amazon Keyspaces Developer Guide:
 /// `https://docs.aws.amazon.com/keyspaces/latest/devguide/page.html`. `(API:Operation)` is an operation of the API Reference.
 ///
-/// One pointer wide. [`kind`](Self::kind) is what a program matches on; the text is for people and may change. It is
-/// whole without the cause, which is in [`source`](StdError::source) for programs that look further.
+/// It is the size of one pointer. Programs match on [`kind`](Self::kind); the text is for people and may change. The text is
+/// complete without the cause, which is in [`source`](StdError::source).
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -26,78 +26,88 @@ struct Inner {
     peers: Vec<SocketAddr>,
     elapsed: Option<Duration>,
     attempts: u32,
-    /// Why the last attempt failed, where that is not the kind.
+    /// Why the last attempt failed, if that differs from `kind`.
     reason: Option<ErrorKind>,
     may_have_been_applied: bool,
-    turn_after: Option<Duration>,
+    retry_after: Option<Duration>,
     server_message: Option<String>,
     advice: Option<Cow<'static, str>>,
     paging_state: Option<PagingState>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What became of a call until it ended: told by each error of a call.
+/// The attempts of a call, which the call's error reports.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AttemptHistory {
     pub(crate) attempts: u32,
-    /// Where they went, each once, in the order of the first attempt there.
+    /// The peers that attempts were sent to, each once, ordered by the last attempt.
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) elapsed: Duration,
     pub(crate) may_have_been_applied: bool,
-    /// It was not sent (again) because its turn at a throttled table would have come so much later.
-    pub(crate) turn_after: Option<Duration>,
+    /// How long the call would have had to wait for its turn at a throttled table, if it ended because of that.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl AttemptHistory {
+    /// Adds a failed attempt.
+    pub(crate) fn add(&mut self, peer: SocketAddr, may_have_been_applied: bool) {
+        self.attempts += 1;
+        self.peers.retain(|known| *known != peer);
+        self.peers.push(peer);
+        self.may_have_been_applied |= may_have_been_applied;
+    }
 }
 
 impl Error {
-    /// What a program may match on.
+    /// The kind of the error, which a program matches on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Why the last attempt failed. The same as [`kind`](Self::kind), unless that is [`Unknown`](ErrorKind::Unknown).
+    /// Why the last attempt failed. It equals [`kind`](Self::kind), unless the kind is [`Unknown`](ErrorKind::Unknown).
     pub fn reason(&self) -> ErrorKind {
         self.0.reason.unwrap_or(self.0.kind)
     }
 
-    /// What the server said, word for word, if it said anything.
+    /// The message of the server, or of the provider of credentials, word for word; `None` if there was none.
     pub fn server_message(&self) -> Option<&str> {
         self.0.server_message.as_deref()
     }
 
-    /// What to do about it, if that is known.
+    /// What to do about the error, if that is known.
     pub fn advice(&self) -> Option<&str> {
         self.0.advice.as_deref()
     }
 
-    /// The address that was talked to last, if it came that far.
+    /// The address of the last attempt; `None` if nothing was sent.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peers.last().copied()
     }
 
-    /// All addresses that the call was tried at, each once.
+    /// The addresses of all attempts, each once.
     pub fn peers(&self) -> &[SocketAddr] {
         &self.0.peers
     }
 
-    /// How many times the statement was sent, or was about to be. 0: it came to no attempt.
+    /// The number of attempts, including those that could not be sent; 0 if the call ended before its first attempt.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Where to go on: of a stream that failed at a page after its first, the paging state of that page. With it
-    /// [`Select::pages_from`](crate::Select::pages_from) gives the rows that are missing, none of them twice.
+    /// The paging state of the page at which a stream failed, if that was not its first page.
+    /// [`Select::pages_from`](crate::Select::pages_from) resumes from it: it returns the missing rows, and none of them twice.
     pub fn paging_state(&self) -> Option<&PagingState> {
         self.0.paging_state.as_ref()
     }
 
-    /// Whether a table, a partition or a connection had no capacity left, also where that leaves open whether the statement
-    /// was applied and the kind is [`Unknown`](ErrorKind::Unknown).
+    /// Whether a table, a partition or a connection had no capacity left. This is also true if the kind is
+    /// [`Unknown`](ErrorKind::Unknown) because a throttled write may have been applied.
     pub fn is_throttled(&self) -> bool {
         self.reason() == ErrorKind::Throttled
     }
 
-    /// How long the call would have had to wait for its turn at a throttled table, by the rate at which the table
-    /// acknowledged requests then. `None` unless the call failed because that was beyond its deadline.
+    /// How long the call would have had to wait for its turn at a throttled table, at the rate at which the table acknowledged
+    /// requests at that time. `None` unless the call failed because its turn would have come after its deadline.
     ///
     /// ```no_run
     /// # async fn run(store: keyspaces::Write<(i32,)>) -> Result<(), keyspaces::Error> {
@@ -109,33 +119,33 @@ impl Error {
     /// # Ok(()) }
     /// ```
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.turn_after
+        self.0.retry_after
     }
 
-    /// Whether the server could not take work for another reason than a table's capacity, also where the kind is
-    /// [`Unknown`](ErrorKind::Unknown).
+    /// Whether the server, or every connection, was overloaded for another reason than a table's capacity. This is also true
+    /// if the kind is [`Unknown`](ErrorKind::Unknown) for this reason.
     pub fn is_overloaded(&self) -> bool {
         self.reason() == ErrorKind::Overloaded
     }
 
-    /// Whether the statement may have been applied although it failed. `false`: it surely was not.
+    /// Whether the statement may have been applied although the call failed. If `false`, it was not applied.
     pub fn may_have_been_applied(&self) -> bool {
         self.0.may_have_been_applied
     }
 
-    /// Whether the server or this crate refused it, and will again: the kinds `Refused`, `Unauthorized`, `NotReady`,
-    /// `AlreadyExists`, `TooLarge` and `Value`. Nothing was applied.
+    /// Whether the server or this crate refused the call, and will refuse it again: the kinds `Refused`, `Unauthorized`,
+    /// `NotReady`, `AlreadyExists`, `TooLarge` and `Value`. Nothing was applied.
     pub fn is_refused(&self) -> bool {
         use ErrorKind::{AlreadyExists, NotReady, Refused, TooLarge, Unauthorized, Value};
         matches!(self.kind(), Refused | Unauthorized | NotReady | AlreadyExists | TooLarge | Value)
     }
 
-    /// How long it took to fail, where that was measured.
+    /// The time until the failure, if it was measured.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.elapsed
     }
 
-    /// Whether `connect()` failed on the way to a session, at whichever stage.
+    /// Whether `connect()` failed, at whichever stage.
     pub fn is_connect(&self) -> bool {
         matches!(
             self.0.kind,
@@ -148,23 +158,23 @@ impl Error {
         )
     }
 
-    /// Whether a deadline passed. For `connect()` this is `false`: when its deadline passes, the kind is the stage that it
-    /// waited at.
+    /// Whether a deadline passed. For `connect()` this is `false`: when its deadline passes, the kind is the stage that was in
+    /// progress.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
-    /// What was going on when it failed.
+    /// The operation that failed.
     pub(crate) fn attempted(&self) -> &str {
         &self.0.attempted
     }
 
-    /// What is wrong, without where, when and what to do.
+    /// The reason of the failure, without the operation, the peers, the time and the advice.
     pub(crate) fn problem(&self) -> &str {
         &self.0.problem
     }
 
-    /// An error of one's own: a table built on this crate tells what it refuses in the same words as this crate.
+    /// Creates an error. An application or library built on this crate can report its own failures in the same form.
     ///
     /// ```
     /// use keyspaces::{Error, ErrorKind};
@@ -190,7 +200,7 @@ impl Error {
             attempts: 0,
             reason: None,
             may_have_been_applied: false,
-            turn_after: None,
+            retry_after: None,
             server_message: None,
             advice: None,
             paging_state: None,
@@ -213,7 +223,7 @@ impl Error {
         self.0.peers = history.peers;
         self.0.elapsed = Some(history.elapsed);
         self.0.may_have_been_applied = history.may_have_been_applied;
-        self.0.turn_after = history.turn_after;
+        self.0.retry_after = history.retry_after;
         self
     }
 
@@ -232,7 +242,7 @@ impl Error {
         self
     }
 
-    /// The same error with what to do about it: a sentence without its full stop.
+    /// Sets the advice: what to do about the error, as a sentence without the full stop.
     #[must_use]
     pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = Some(advice.into());
@@ -246,7 +256,7 @@ impl Error {
         }
     }
 
-    /// The same error, told as a part of something greater.
+    /// Puts the operation that failed into the context of a larger one.
     pub(crate) fn with_context(mut self, context: &str) -> Self {
         self.0.attempted = format!("{context}: {}", self.0.attempted).into();
         self
@@ -262,7 +272,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         write!(f, "{} failed", inner.attempted)?;
-        // What is wrong with the statement is wrong everywhere, and at once.
+        // A mistake in the statement does not depend on the peer or the time.
         if !self.is_refused() && inner.kind != ErrorKind::Type {
             for (index, peer) in inner.peers.iter().enumerate() {
                 write!(f, "{}{peer}", if index == 0 { " at " } else { ", " })?;
@@ -307,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_tells_what_was_attempted_where_how_long_what_was_said_and_what_to_do() {
+    fn an_error_says_what_was_attempted_where_how_long_what_the_server_said_and_what_to_do() {
         let error = Error::new(
             ErrorKind::Authentication,
             "connecting to cassandra.us-east-1.amazonaws.com:9142",

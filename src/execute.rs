@@ -45,8 +45,8 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(session: &Session, info: StatementInfo, options: CallOptions) -> Self {
-        let rate_limiters = session.rate_limiters().of(&info);
-        let metrics = StatementMetrics::of(&info, options.tag.as_deref());
+        let rate_limiters = session.rate_limiters().for_statement(&info);
+        let metrics = StatementMetrics::for_statement(&info, options.tag.as_deref());
         let (session, info) = (session.without_keyspace(), Arc::new(info));
         Self { session, info, options, rate_limiters, metrics, named_columns: OnceLock::new() }
     }
@@ -56,7 +56,7 @@ impl Call {
         let tag = self.options.tag.clone();
         change(&mut self.options);
         if tag != self.options.tag {
-            self.metrics = StatementMetrics::of(&self.info, self.options.tag.as_deref());
+            self.metrics = StatementMetrics::for_statement(&self.info, self.options.tag.as_deref());
         }
     }
 
@@ -66,10 +66,10 @@ impl Call {
         u32::try_from(bytes.div_ceil(unit).max(1)).map_or(f64::MAX, f64::from)
     }
 
-    /// Charges what a page of `bytes` cost beyond the one unit it was admitted with.
+    /// Charges what a page of `bytes` cost beyond the one unit that its attempt acquired.
     pub(crate) fn charge_page(&self, bytes: usize) {
-        for pace in self.rate_limiters.iter().filter(|pace| !pace.is_free()) {
-            pace.owe(self.units(bytes) - 1.0);
+        for limiter in self.rate_limiters.iter().filter(|limiter| !limiter.is_unlimited()) {
+            limiter.charge(self.units(bytes) - 1.0);
         }
     }
 
@@ -99,87 +99,6 @@ pub(crate) enum Request {
     Text(unprepared::Statement),
 }
 
-/// A request that can be pinned to one peer and given a timeout.
-trait PinnedRequest {
-    fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration);
-
-    /// A hash of the partition key, if the statement binds all of it.
-    fn partition(&self) -> Option<i64> {
-        None
-    }
-}
-
-macro_rules! attempt {
-    ($statement:ty $(, $partition:item)?) => {
-        impl PinnedRequest for $statement {
-            $($partition)?
-
-            fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration) {
-                self.set_load_balancing_policy(Some(permit.pinned()));
-                self.set_request_timeout(Some(timeout));
-            }
-        }
-    };
-}
-
-attempt!(
-    BoundStatement,
-    fn partition(&self) -> Option<i64> {
-        self.calculate_token().ok().flatten().map(|token| token.value())
-    }
-);
-attempt!(unprepared::Statement);
-attempt!(Batch);
-
-/// The driver's answer to an attempt.
-pub(crate) trait DriverAnswer {
-    fn result(&self) -> &QueryResult;
-}
-
-impl DriverAnswer for QueryResult {
-    fn result(&self) -> &QueryResult {
-        self
-    }
-}
-
-impl DriverAnswer for (QueryResult, PagingStateResponse) {
-    fn result(&self) -> &QueryResult {
-        &self.0
-    }
-}
-
-/// Makes attempts until the call ends. This is a macro because the driver's futures are kilobytes in size: a future pinned
-/// where it is made is neither copied nor boxed. The rare paths are boxed as trait objects; otherwise their code would be
-/// compiled into every future that contains a call.
-macro_rules! until_it_ends {
-    ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
-        let in_flight = $call.session.begin()?;
-        let $driver = in_flight.driver();
-        let mut attempts = Attempts::begin($call, $timeout, $bytes);
-        loop {
-            let permit = match attempts.turn_at_once() {
-                Some(permit) => permit,
-                None => attempts.turn($statement.partition()).await?,
-            };
-            $statement.pin_to(&permit, attempts.timeout());
-            let span = attempts.span(&permit);
-            let mut attempt = pin!($attempt);
-            // One await with and without a span: entering a disabled span does nothing.
-            let answer = poll_fn(|context| {
-                let _entered = span.enter();
-                attempt.as_mut().poll(context)
-            });
-            match answer.await {
-                Ok(answer) => {
-                    attempts.answered(&permit, &answer);
-                    break Ok(answer);
-                }
-                Err(error) => attempts.failed(permit, error.into(), span, $statement.partition()).await?,
-            }
-        }
-    }};
-}
-
 impl Request {
     /// Removes the pin to the peer that the request was last sent to.
     pub(crate) fn unpin(&mut self) {
@@ -198,19 +117,54 @@ impl Request {
     }
 }
 
+/// The path of every request: acquires a permit for a peer, pins the statement to that peer and sends it, until an attempt is
+/// answered or the call may not try again.
+///
+/// This is a macro because the driver's futures are kilobytes in size: a future pinned where it is made is neither copied nor
+/// boxed. The rare paths are boxed as trait objects; otherwise their code would be compiled into every future that contains a
+/// call.
+macro_rules! run_attempts {
+    ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
+        let in_flight = $call.session.begin()?;
+        let $driver = in_flight.driver();
+        let mut attempts = Attempts::begin($call, $timeout, $bytes);
+        loop {
+            let permit = match attempts.try_acquire_permit() {
+                Some(permit) => permit,
+                None => attempts.acquire_permit($statement.partition()).await?,
+            };
+            $statement.pin_to(&permit, attempts.attempt_timeout());
+            let span = attempts.begin_attempt(&permit);
+            let mut attempt = pin!($attempt);
+            // One await with and without a span: entering a disabled span does nothing.
+            let answer = poll_fn(|context| {
+                let _entered = span.enter();
+                attempt.as_mut().poll(context)
+            });
+            match answer.await {
+                Ok(answer) => {
+                    attempts.record_answer(&permit, &answer);
+                    break Ok(answer);
+                }
+                Err(error) => attempts.handle_failure(permit, error.into(), span, $statement.partition()).await?,
+            }
+        }
+    }};
+}
+
 /// Reads one page, starting at `state`.
-pub(crate) async fn page(
+pub(crate) async fn read_page(
     call: &Call,
     request: &mut Request,
     state: &PagingState,
 ) -> Result<(QueryResult, PagingStateResponse), Error> {
     match request {
         Request::Prepared(bound, _) => {
-            until_it_ends!(call, bound, 0, call.attempt_timeout(), |driver| {
+            run_attempts!(call, bound, 0, call.attempt_timeout(), |driver| {
                 driver.execute_bound_single_page(bound, state.clone())
             })
         }
-        Request::Text(text) => page_of_text(call, text, state).await,
+        Request::Text(text) => read_page_of_text(call, text, state).await,
     }
 }
 
@@ -218,20 +172,20 @@ pub(crate) async fn page(
 pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryResult, Error> {
     match request {
         Request::Prepared(bound, bytes) => {
-            until_it_ends!(call, bound, *bytes, call.attempt_timeout(), |driver| driver.execute_bound_unpaged(bound))
+            run_attempts!(call, bound, *bytes, call.attempt_timeout(), |driver| driver.execute_bound_unpaged(bound))
         }
         Request::Text(text) => write_text(call, text, text.contents.len(), call.attempt_timeout()).await,
     }
 }
 
 // The driver's futures for a text are twice as large as for a prepared statement, and rarely needed, so they are boxed.
-fn page_of_text<'c>(
+fn read_page_of_text<'c>(
     call: &'c Call,
     text: &'c mut unprepared::Statement,
     state: &'c PagingState,
 ) -> BoxFuture<'c, Result<(QueryResult, PagingStateResponse), Error>> {
     async move {
-        until_it_ends!(call, text, 0, call.attempt_timeout(), |driver| {
+        run_attempts!(call, text, 0, call.attempt_timeout(), |driver| {
             driver.query_single_page(text.clone(), (), state.clone())
         })
     }
@@ -244,7 +198,7 @@ fn write_text<'c>(
     bytes: usize,
     timeout: Duration,
 ) -> BoxFuture<'c, Result<QueryResult, Error>> {
-    async move { until_it_ends!(call, text, bytes, timeout, |driver| driver.query_unpaged(text.clone(), ())) }.boxed()
+    async move { run_attempts!(call, text, bytes, timeout, |driver| driver.query_unpaged(text.clone(), ())) }.boxed()
 }
 
 /// Executes a batch: several writes in one request.
@@ -254,11 +208,11 @@ pub(crate) async fn batch(
     values: &(impl BatchValues + ?Sized),
     bytes: usize,
 ) -> Result<QueryResult, Error> {
-    until_it_ends!(call, batch, bytes, call.attempt_timeout(), |driver| driver.batch(batch, values))
+    run_attempts!(call, batch, bytes, call.attempt_timeout(), |driver| driver.batch(batch, values))
 }
 
 /// Reads one page for the session itself, outside any call: one attempt, which the driver makes without a permit.
-pub(crate) fn page_for_the_session<'d>(
+pub(crate) fn read_session_page<'d>(
     driver: &'d DriverSession,
     text: &str,
     state: PagingState,
@@ -280,13 +234,62 @@ pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
 pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
     let agreed = in_flight.driver().await_schema_agreement().boxed().await;
-    let told = |error: SchemaAgreementError| {
-        classify::execution(ExecutionError::from(error)).into_error(
+    let into_error = |error: SchemaAgreementError| {
+        classify::execution_failure(ExecutionError::from(error)).into_error(
             &call.info.attempted,
             true,
             None,
             AttemptHistory::default(),
         )
     };
-    agreed.map(drop).map_err(told)
+    agreed.map(drop).map_err(into_error)
+}
+
+/// A request that can be pinned to one peer and given a timeout.
+trait PinnedRequest {
+    fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration);
+
+    /// A hash of the partition key, if the statement binds all of it.
+    fn partition(&self) -> Option<i64> {
+        None
+    }
+}
+
+macro_rules! pinned_request {
+    ($statement:ty $(, $partition:item)?) => {
+        impl PinnedRequest for $statement {
+            $($partition)?
+
+            fn pin_to(&mut self, permit: &Permit<'_>, timeout: Duration) {
+                self.set_load_balancing_policy(Some(permit.pinned_policy()));
+                self.set_request_timeout(Some(timeout));
+            }
+        }
+    };
+}
+
+pinned_request!(
+    BoundStatement,
+    fn partition(&self) -> Option<i64> {
+        self.calculate_token().ok().flatten().map(|token| token.value())
+    }
+);
+pinned_request!(unprepared::Statement);
+pinned_request!(Batch);
+
+/// The driver's answer to an attempt.
+pub(crate) trait DriverAnswer {
+    fn result(&self) -> &QueryResult;
+}
+
+impl DriverAnswer for QueryResult {
+    fn result(&self) -> &QueryResult {
+        self
+    }
+}
+
+impl DriverAnswer for (QueryResult, PagingStateResponse) {
+    fn result(&self) -> &QueryResult {
+        &self.0
+    }
 }

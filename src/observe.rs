@@ -1,4 +1,4 @@
-//! What can be seen of calls from outside: spans and metrics.
+//! Spans, metrics and observers of calls.
 //!
 #![doc = include_str!("observe.md")]
 
@@ -24,10 +24,10 @@ use crate::ErrorKind;
 use crate::execute::Call;
 use crate::peer_limiter::Permit;
 
-/// Is told of every attempt of every call of a session, and of every warning of the server: for those who log or count in
-/// their own way. See [`Builder::observer`](crate::Builder::observer).
+/// Receives every attempt of every call of a session, and every warning of the server, for custom logs or metrics. See
+/// [`Builder::observer`](crate::Builder::observer).
 ///
-/// It is called on the task that makes the call, and should return at once.
+/// Its methods run in the task that makes the call, and should return at once.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), keyspaces::Error> {
@@ -53,33 +53,33 @@ use crate::peer_limiter::Permit;
 /// # }
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// An attempt has ended. Attempts of batches and of pages of streams are among them; those of connecting and of
-    /// preparing are not.
+    /// Called after each attempt, including those of batches and of pages of streams. Connecting and preparing make no such
+    /// attempts.
     fn attempt(&self, attempt: &Attempt<'_>) {
         let _ = attempt;
     }
 
-    /// The server has sent a warning with an answer. Without an observer it is logged at level WARN.
+    /// Called for each warning that the server sends with an answer. Without an observer, warnings are logged at level WARN.
     fn warning(&self, summary: &str, text: &str) {
         let _ = (summary, text);
     }
 }
 
-/// An attempt that has ended, as an [`Observer`] is told of it.
+/// A completed attempt, for an [`Observer`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
-    /// What was attempted, in a few words: `INSERT INTO shop.names`. There are as many as the program has statements.
+    /// The statement in a few words: `INSERT INTO shop.names`. There are as many different ones as the program has statements.
     pub summary: &'a str,
-    /// The caller's own name for it, from `with_tag`.
+    /// The tag of the call, from `with_tag`.
     pub tag: Option<&'a str>,
-    /// Which attempt of its call it was, from 1: from 2 on, the one before it has failed.
+    /// The number of the attempt within its call, from 1. If it is 2 or more, the attempt before it failed.
     pub number: u32,
-    /// Where it was sent.
+    /// The peer that the attempt was sent to.
     pub peer: SocketAddr,
-    /// How long it took.
+    /// The duration of the attempt.
     pub elapsed: Duration,
-    /// Why it failed, if it did.
+    /// Why the attempt failed; `None` if it was answered.
     pub error: Option<ErrorKind>,
 }
 
@@ -92,7 +92,7 @@ impl Observers {
         Self(Some(Arc::new(observer)))
     }
 
-    /// `attempt` is made only if somebody is told of it.
+    /// `attempt` is called only if there is an observer.
     pub(crate) fn attempt<'a>(&self, attempt: impl FnOnce() -> Attempt<'a>) {
         if let Some(observer) = &self.0 {
             observer.attempt(&attempt());
@@ -115,7 +115,7 @@ impl std::fmt::Debug for Observers {
     }
 }
 
-/// The span of a call: from its first attempt to its last, with the waiting between them.
+/// The span of a call: all of its attempts, with the waits between them.
 pub(crate) fn call(call: &Call) -> Span {
     let span = tracing::debug_span!(
         "request",
@@ -146,7 +146,7 @@ pub(crate) fn call(call: &Call) -> Span {
     span
 }
 
-/// The span of one attempt, within that of its call.
+/// The span of one attempt, a child of the span of its call.
 pub(crate) fn attempt(call: &Span, number: u32, permit: &Permit<'_>) -> Span {
     let span = tracing::debug_span!(
         parent: call,
@@ -164,7 +164,7 @@ pub(crate) fn attempt(call: &Span, number: u32, permit: &Permit<'_>) -> Span {
     span
 }
 
-/// How a call or an attempt ended that has failed.
-pub(crate) fn failed(span: &Span, kind: ErrorKind) {
+/// Records why a call or an attempt failed.
+pub(crate) fn record_error(span: &Span, kind: ErrorKind) {
     span.record("error.type", kind.as_str());
 }

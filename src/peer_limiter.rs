@@ -14,7 +14,7 @@ use scylla::policies::load_balancing::{LoadBalancingPolicy, NodeIdentifier, Sing
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub(crate) use self::queue::permit;
+pub(crate) use self::queue::acquire;
 use self::queue::{PermitQueue, serve_waiting};
 use crate::lock::{read_locked, write_locked};
 
@@ -22,14 +22,14 @@ use crate::lock::{read_locked, write_locked};
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Wait, in the order in which the calls asked, until a connection has capacity or the call's deadline has passed.
+    /// Wait, first come, first served, until a connection has capacity or the call's deadline has passed.
     #[default]
     Wait,
     /// Fail at once, with an error of kind [`Overloaded`](crate::ErrorKind::Overloaded); nothing was sent.
     Fail,
 }
 
-/// The capacity of a peer's connections.
+/// The limits of a peer's connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerLimits {
     pub(crate) connections: NonZeroUsize,
@@ -54,6 +54,7 @@ const BURST: Duration = Duration::from_millis(10);
 /// each may take a second.
 const POOL_REFILL_TIME: Duration = Duration::from_secs(2);
 
+/// How often the driver's peers are read.
 pub(crate) const REFRESH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Chooses a peer for each attempt and issues the permit to use it.
@@ -63,8 +64,9 @@ pub(crate) struct PeerLimiter {
     limits: PeerLimits,
     peers: RwLock<Vec<Arc<LimitedPeer>>>,
     /// When the driver's peers were last read. All times here are nanoseconds since `began`.
-    looked: AtomicU64,
-    turn: AtomicUsize,
+    refreshed: AtomicU64,
+    /// The index of the peer that is considered first, so that equally loaded peers take turns.
+    rotation: AtomicUsize,
     queue: PermitQueue,
 }
 
@@ -73,7 +75,8 @@ pub(crate) struct PeerLimiter {
 pub(crate) struct LimitedPeer {
     node: NodeIdentifier,
     address: SocketAddr,
-    pinned: Arc<dyn LoadBalancingPolicy>,
+    /// Sends a statement to this peer and no other.
+    pinned_policy: Arc<dyn LoadBalancingPolicy>,
     is_connected: AtomicBool,
     load: Arc<HostLoad>,
 }
@@ -84,7 +87,7 @@ pub(crate) struct LimitedPeer {
 struct HostLoad {
     in_flight: AtomicUsize,
     /// Until this time the host counts as having one connection.
-    refills_until: AtomicU64,
+    refilling_until: AtomicU64,
     /// When the next request would be due if requests were evenly spaced.
     due: AtomicU64,
 }
@@ -92,7 +95,7 @@ struct HostLoad {
 /// A permit to send one attempt to a peer. It counts as in flight until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit<'l> {
-    peer_limiter: &'l PeerLimiter,
+    limiter: &'l PeerLimiter,
     peer: Arc<LimitedPeer>,
 }
 
@@ -101,8 +104,8 @@ pub(crate) struct Permit<'l> {
 pub(crate) enum NoPermit {
     /// The limit of requests in flight is reached at every peer.
     Full,
-    /// The rate limit allows the next request at this time.
-    At(Instant),
+    /// The rate limit allows no request before this time.
+    NotBefore(Instant),
 }
 
 impl PeerLimiter {
@@ -111,35 +114,34 @@ impl PeerLimiter {
             began,
             limits,
             peers: RwLock::default(),
-            looked: AtomicU64::new(0),
-            turn: AtomicUsize::new(0),
+            refreshed: AtomicU64::new(0),
+            rotation: AtomicUsize::new(0),
             queue: PermitQueue::default(),
         }
     }
 
     /// Whether it is time to read the driver's peers again. Returns true to one caller per interval.
     pub(crate) fn begins_refresh(&self, now: Duration) -> bool {
-        let (now, looked) = (nanos(now), self.looked.load(Ordering::Relaxed));
-        now.saturating_sub(looked) > nanos(REFRESH_INTERVAL)
-            && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let (now, refreshed) = (nanos(now), self.refreshed.load(Ordering::Relaxed));
+        now.saturating_sub(refreshed) > nanos(REFRESH_INTERVAL)
+            && self.refreshed.compare_exchange(refreshed, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Replaces the known peers with those that the driver reports.
-    pub(crate) fn update(&self, seen: impl Iterator<Item = PeerState>, now: Duration) {
-        let at = nanos(now);
+    pub(crate) fn update(&self, reported: impl Iterator<Item = PeerState>, now: Duration) {
+        let refilled = nanos(now) + nanos(POOL_REFILL_TIME);
         let mut peers = write_locked(&self.peers);
-        *peers = seen
-            .map(|seen| {
-                let known = peers.iter().find(|peer| peer.host_id() == seen.host_id());
+        *peers = reported
+            .map(|state| {
+                let known = peers.iter().find(|peer| peer.host_id() == state.host_id());
                 let peer = match known {
-                    Some(known) if known.is(&seen) => Arc::clone(known),
-                    Some(moved) => Arc::new(LimitedPeer::new(&seen, Arc::clone(&moved.load))),
-                    None => Arc::new(LimitedPeer::new(&seen, Arc::default())),
+                    Some(known) if known.is_same(&state) => Arc::clone(known),
+                    Some(moved) => Arc::new(LimitedPeer::new(&state, Arc::clone(&moved.load))),
+                    None => Arc::new(LimitedPeer::new(&state, Arc::default())),
                 };
-                if seen.is_connected && !peer.is_connected.swap(seen.is_connected, Ordering::Relaxed) {
-                    peer.load.refills_until.store(at + nanos(POOL_REFILL_TIME), Ordering::Relaxed);
-                } else {
-                    peer.is_connected.store(seen.is_connected, Ordering::Relaxed);
+                let was_connected = peer.is_connected.swap(state.is_connected, Ordering::Relaxed);
+                if state.is_connected && !was_connected {
+                    peer.load.refilling_until.store(refilled, Ordering::Relaxed);
                 }
                 peer
             })
@@ -154,11 +156,11 @@ impl PeerLimiter {
     }
 
     /// Returns a permit if one is available and no call is waiting; at a peer other than `avoided` if there is one.
-    pub(crate) fn permit_at_once(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Option<Permit<'_>> {
+    pub(crate) fn try_acquire(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Option<Permit<'_>> {
         if !self.queue.is_empty() {
             return None;
         }
-        self.pick(avoided, now).ok().map(|peer| Permit { peer_limiter: self, peer })
+        self.choose_peer(avoided, now).ok().map(|peer| Permit { limiter: self, peer })
     }
 
     #[cfg(test)]
@@ -168,36 +170,38 @@ impl PeerLimiter {
     }
 
     /// Chooses a peer and counts one more request in flight to it.
-    fn pick(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Result<Arc<LimitedPeer>, NoPermit> {
+    fn choose_peer(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Result<Arc<LimitedPeer>, NoPermit> {
         let at = nanos(now);
         let peers = read_locked(&self.peers);
-        // If no peer is connected, any peer will do: the driver reports the problem, and the request uses no capacity.
+        // If no peer is connected, any peer is chosen: the driver reports the problem, and the request uses no capacity.
         let none_is_connected = !peers.iter().any(|peer| peer.is_connected.load(Ordering::Relaxed));
-        let is_open = |peer: &LimitedPeer| none_is_connected || peer.is_connected.load(Ordering::Relaxed);
-        let avoided = avoided.filter(|avoided| peers.iter().any(|peer| is_open(peer) && !Arc::ptr_eq(peer, avoided)));
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(peers.len()).unwrap_or_default();
+        let is_usable = |peer: &LimitedPeer| none_is_connected || peer.is_connected.load(Ordering::Relaxed);
+        let avoided = avoided.filter(|avoided| peers.iter().any(|peer| is_usable(peer) && !Arc::ptr_eq(peer, avoided)));
+        let first = self.rotation.fetch_add(1, Ordering::Relaxed).checked_rem(peers.len()).unwrap_or_default();
         loop {
             let (mut best, mut due) = (None::<(usize, &Arc<LimitedPeer>)>, None::<u64>);
-            for peer in peers[turn..].iter().chain(&peers[..turn]) {
-                if !is_open(peer) || avoided.is_some_and(|avoided| Arc::ptr_eq(peer, avoided)) {
+            for peer in peers[first..].iter().chain(&peers[..first]) {
+                if !is_usable(peer) || avoided.is_some_and(|avoided| Arc::ptr_eq(peer, avoided)) {
                     continue;
                 }
                 let in_flight = peer.load.in_flight.load(Ordering::SeqCst);
-                if in_flight >= self.most_in_flight(peer, at) {
+                if in_flight >= self.max_in_flight(peer, at) {
                     continue;
                 }
                 let peer_due = peer.load.due.load(Ordering::Relaxed).saturating_sub(nanos(BURST));
                 if peer_due > at {
                     due = Some(due.map_or(peer_due, |due| due.min(peer_due)));
-                } else if best.is_none_or(|(least, _)| in_flight < least) {
+                } else if best.is_none_or(|(minimum, _)| in_flight < minimum) {
                     best = Some((in_flight, peer));
                 }
             }
             let Some((_, peer)) = best else {
-                return Err(due.map_or(NoPermit::Full, |due| NoPermit::At(self.began + Duration::from_nanos(due))));
+                return Err(
+                    due.map_or(NoPermit::Full, |due| NoPermit::NotBefore(self.began + Duration::from_nanos(due)))
+                );
             };
             let before = peer.load.in_flight.fetch_add(1, Ordering::SeqCst);
-            if before < self.most_in_flight(peer, at) && self.take(peer, at) {
+            if before < self.max_in_flight(peer, at) && self.claim_slot(peer, at) {
                 return Ok(Arc::clone(peer));
             }
             peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
@@ -205,7 +209,7 @@ impl PeerLimiter {
     }
 
     /// Claims the peer's next slot within the rate. Fails if another request has claimed it first.
-    fn take(&self, peer: &LimitedPeer, now: u64) -> bool {
+    fn claim_slot(&self, peer: &LimitedPeer, now: u64) -> bool {
         let Some(per_connection) = self.limits.requests_per_second else { return true };
         let rate = u64::from(per_connection.get()) * self.connections(peer, now) as u64;
         let interval = 1_000_000_000 / rate.max(1);
@@ -218,33 +222,33 @@ impl PeerLimiter {
                 .is_ok()
     }
 
-    fn most_in_flight(&self, peer: &LimitedPeer, now: u64) -> usize {
+    fn max_in_flight(&self, peer: &LimitedPeer, now: u64) -> usize {
         self.connections(peer, now) * self.limits.in_flight.get()
     }
 
     fn connections(&self, peer: &LimitedPeer, now: u64) -> usize {
-        if peer.load.refills_until.load(Ordering::Relaxed) > now { 1 } else { self.limits.connections.get() }
+        if peer.load.refilling_until.load(Ordering::Relaxed) > now { 1 } else { self.limits.connections.get() }
     }
 }
 
 impl LimitedPeer {
-    fn new(seen: &PeerState, load: Arc<HostLoad>) -> Self {
+    fn new(state: &PeerState, load: Arc<HostLoad>) -> Self {
         Self {
-            node: seen.node.clone(),
-            address: seen.address,
-            pinned: SingleTargetLoadBalancingPolicy::new(seen.node.clone(), None),
+            node: state.node.clone(),
+            address: state.address,
+            pinned_policy: SingleTargetLoadBalancingPolicy::new(state.node.clone(), None),
             is_connected: AtomicBool::new(false),
             load,
         }
     }
 
-    /// Whether `seen` is the same host with the same connections.
-    fn is(&self, seen: &PeerState) -> bool {
-        let is_same = match (&self.node, &seen.node) {
+    /// Whether `state` is that of the same host with the same connections.
+    fn is_same(&self, state: &PeerState) -> bool {
+        let is_same_host = match (&self.node, &state.node) {
             (NodeIdentifier::Node(one), NodeIdentifier::Node(other)) => Arc::ptr_eq(one, other),
-            _ => self.host_id() == seen.host_id(),
+            _ => self.host_id() == state.host_id(),
         };
-        is_same && self.address == seen.address
+        is_same_host && self.address == state.address
     }
 
     fn host_id(&self) -> Option<Uuid> {
@@ -276,22 +280,22 @@ impl Permit<'_> {
     }
 
     /// The load-balancing policy that sends a statement to this peer and no other.
-    pub(crate) fn pinned(&self) -> Arc<dyn LoadBalancingPolicy> {
-        Arc::clone(&self.peer.pinned)
+    pub(crate) fn pinned_policy(&self) -> Arc<dyn LoadBalancingPolicy> {
+        Arc::clone(&self.peer.pinned_policy)
     }
 
     /// Records that a connection of the peer broke. Until the pool has refilled, the peer's capacity counts as that of one
     /// connection.
-    pub(crate) fn lost_a_connection(&self, now: Duration) {
-        self.peer.load.refills_until.store(nanos(now) + nanos(POOL_REFILL_TIME), Ordering::Relaxed);
+    pub(crate) fn record_lost_connection(&self, now: Duration) {
+        self.peer.load.refilling_until.store(nanos(now) + nanos(POOL_REFILL_TIME), Ordering::Relaxed);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
-        if !self.peer_limiter.queue.is_empty() {
-            serve_waiting(self.peer_limiter, self.peer_limiter.began.elapsed());
+        if !self.limiter.queue.is_empty() {
+            serve_waiting(self.limiter, self.limiter.began.elapsed());
         }
     }
 }

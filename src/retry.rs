@@ -1,4 +1,4 @@
-//! Backoff between the attempts of a call, and the budget of repeats of a session.
+//! The backoff between the attempts of a call, and the retry budget of a session.
 
 #[cfg(test)]
 mod tests;
@@ -9,22 +9,22 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How long each repeat waits, and whether the session may make another.
+/// How long to wait before each retry, and whether the session may retry.
 #[derive(Debug)]
 pub(crate) struct Retry {
     pub(crate) backoff: Backoff,
-    pub(crate) budget: Budget,
+    pub(crate) budget: RetryBudget,
     random: Random,
 }
 
 impl Retry {
-    pub(crate) fn new(backoff: Backoff, budget: Budget, random: Random) -> Self {
+    pub(crate) fn new(backoff: Backoff, budget: RetryBudget, random: Random) -> Self {
         Self { backoff, budget, random }
     }
 
-    /// The wait before the next repeat, after `repeats` earlier ones.
-    pub(crate) fn wait(&self, repeats: u32) -> Duration {
-        self.backoff.wait(repeats, self.random.next())
+    /// The wait before the next retry of a call, after `retries` earlier ones.
+    pub(crate) fn wait(&self, retries: u32) -> Duration {
+        self.backoff.wait(retries, self.random.next())
     }
 }
 
@@ -32,14 +32,14 @@ impl Retry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: Duration,
-    pub(crate) longest: Duration,
+    pub(crate) max: Duration,
 }
 
 impl Backoff {
-    /// Returns the wait; `random` is from 0 to 1.
-    fn wait(self, repeats: u32, random: f64) -> Duration {
-        let bound = 2_u32.checked_pow(repeats).and_then(|factor| self.first.checked_mul(factor));
-        bound.unwrap_or(self.longest).min(self.longest).mul_f64(random)
+    /// Returns the wait after `retries` retries; `random` is from 0 to 1.
+    fn wait(self, retries: u32, random: f64) -> Duration {
+        let bound = 2_u32.checked_pow(retries).and_then(|factor| self.first.checked_mul(factor));
+        bound.unwrap_or(self.max).min(self.max).mul_f64(random)
     }
 }
 
@@ -68,41 +68,41 @@ impl fmt::Debug for Random {
     }
 }
 
-/// How many seconds back requests and repeats count.
+/// How many seconds requests and retries are counted for.
 const SECONDS: u64 = 10;
 
-/// The repeats that a session may make: a share of its requests of the last ten seconds, and at least a few.
+/// The retry budget of a session: a share of its requests of the last ten seconds, and a minimum.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct RetryBudget {
     percent: u64,
-    at_least: u64,
+    min_retries: u64,
     requests: PerSecond,
-    repeats: PerSecond,
+    retries: PerSecond,
 }
 
-impl Budget {
-    pub(crate) fn new(percent: u8, at_least: u32) -> Self {
+impl RetryBudget {
+    pub(crate) fn new(percent: u8, min_retries: u32) -> Self {
         Self {
             percent: percent.into(),
-            at_least: at_least.into(),
+            min_retries: min_retries.into(),
             requests: PerSecond::default(),
-            repeats: PerSecond::default(),
+            retries: PerSecond::default(),
         }
     }
 
-    /// Counts a request that is not a repeat. `now` is the time since the session began.
-    pub(crate) fn request(&self, now: Duration) {
+    /// Counts the first attempt of a call. `now` is the time since the session began.
+    pub(crate) fn count_request(&self, now: Duration) {
         self.requests.add(now.as_secs(), 1);
     }
 
-    /// Counts a repeat and returns true if the budget allows it.
-    pub(crate) fn repeat(&self, now: Duration) -> bool {
+    /// Counts a retry and returns true if the budget allows it.
+    pub(crate) fn try_retry(&self, now: Duration) -> bool {
         let second = now.as_secs();
-        self.repeats.add(second, 1);
-        let allowed = (self.requests.sum(second) * self.percent / 100).max(self.at_least);
-        let is_within = self.repeats.sum(second) <= allowed;
+        self.retries.add(second, 1);
+        let allowed = (self.requests.sum(second) * self.percent / 100).max(self.min_retries);
+        let is_within = self.retries.sum(second) <= allowed;
         if !is_within {
-            self.repeats.take_back(second);
+            self.retries.subtract_one(second);
         }
         is_within
     }
@@ -121,16 +121,16 @@ impl PerSecond {
 
     pub(crate) fn add(&self, second: u64, count: u32) {
         let slot = self.slot(second);
-        let mut seen = slot.load(Ordering::Relaxed);
-        while seen >> 32 < second {
+        let mut current = slot.load(Ordering::Relaxed);
+        while current >> 32 < second {
             match slot.compare_exchange_weak(
-                seen,
+                current,
                 second << 32 | u64::from(count),
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return,
-                Err(now) => seen = now,
+                Err(actual) => current = actual,
             }
         }
         slot.fetch_add(count.into(), Ordering::Relaxed);
@@ -142,10 +142,10 @@ impl PerSecond {
         if slot >> 32 == second { (slot & COUNT) as u32 } else { 0 }
     }
 
-    fn take_back(&self, second: u64) {
+    fn subtract_one(&self, second: u64) {
         let slot = self.slot(second);
-        let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
-            (seen >> 32 == second && seen & COUNT > 0).then(|| seen - 1)
+        let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |current| {
+            (current >> 32 == second && current & COUNT > 0).then(|| current - 1)
         });
     }
 

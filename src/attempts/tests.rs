@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
-use crate::{Builder, Endpoint, Error, ErrorKind, Session};
+use crate::{Builder, Endpoint, Error, ErrorKind, Session, WhenFull};
 use testkit::stub::{Ca, Does, Stub};
 
 use super::*;
@@ -46,14 +46,14 @@ impl StubSite {
 }
 
 /// The error text with addresses and times replaced by placeholders.
-fn told(error: &Error) -> String {
+fn text_of(error: &Error) -> String {
     let places: Vec<String> = error.peers().iter().map(ToString::to_string).collect();
     let text = error.to_string().replace(&places.join(", "), "<peers>");
     text.replace(&format!("{:.1?}", error.elapsed().unwrap()), "<t>")
 }
 
 #[tokio::test]
-async fn a_throttled_write_is_sent_again_elsewhere_until_it_is_taken() {
+async fn a_throttled_write_is_sent_to_other_peers_until_it_is_acknowledged() {
     let site = StubSite::new(2, |builder| builder).await;
     site.stub.next([Does::Throttles, Does::Throttles, Does::Throttles]);
     site.write(WRITE).await.unwrap();
@@ -77,12 +77,12 @@ async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unkn
     site.stub.next([Does::Throttles]);
     let error = site.write(APPEND).await.unwrap_err();
     assert_eq!(
-        told(&error),
-        "UPDATE shop.t failed at <peers> after <t>: throttled; whether it was applied is not known, and it was not \
-         repeated because that could apply it twice; the other side said: \"Operation timed out - received only 0 \
-         responses.\". CloudWatch says why, in AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, and \
-         StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded (more \
-         connections are needed) beside them"
+        text_of(&error),
+        "UPDATE shop.t failed at <peers> after <t>: throttled; it is not known whether it was applied, and it was not \
+         sent again because that could apply it twice; the other side said: \"Operation timed out - received only 0 \
+         responses.\". CloudWatch shows why, in the namespace AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, \
+         together with StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded \
+         (more connections are needed)"
     );
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 1));
     assert!(error.is_throttled() && error.may_have_been_applied());
@@ -95,7 +95,7 @@ async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unkn
 }
 
 #[tokio::test]
-async fn who_opts_in_is_repeated_when_throttled_and_not_when_the_answer_is_lost() {
+async fn a_statement_that_opts_in_is_retried_when_throttled_and_not_when_the_answer_is_lost() {
     let site = StubSite::new(1, |builder| builder).await;
     let append: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
@@ -110,17 +110,17 @@ async fn who_opts_in_is_repeated_when_throttled_and_not_when_the_answer_is_lost(
 }
 
 #[tokio::test]
-async fn a_throttled_write_is_repeated_until_its_deadline_and_then_tells_its_story() {
+async fn a_throttled_write_is_retried_until_its_deadline_and_its_error_describes_the_attempts() {
     let site = StubSite::new(2, |builder| builder.call_timeout(Duration::from_secs(2))).await;
     site.stub.next(std::iter::repeat_n(Does::Throttles, 1_000));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert_eq!(error.peers().len(), 2);
     assert!((2..=11).contains(&error.attempts()), "it begins with ten a second: {error}");
-    let text = told(&error);
+    let text = text_of(&error);
     let start =
         format!("INSERT INTO shop.t failed at <peers> after <t> and {} attempts: throttled; its ", error.attempts());
-    let said = "; the other side said: \"Operation timed out - received only 0 responses.\". CloudWatch says why";
+    let said = "; the other side said: \"Operation timed out - received only 0 responses.\". CloudWatch shows why";
     assert!(text.starts_with(&start) && text.contains(said), "{text}");
 }
 
@@ -146,14 +146,14 @@ async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadl
 }
 
 #[tokio::test]
-async fn what_fails_otherwise_is_not_repeated_beyond_the_budget() {
+async fn other_failures_are_not_retried_beyond_the_budget() {
     let site = StubSite::new(1, |builder| builder).await;
     site.stub.next(std::iter::repeat_n(Does::Says(0x1001, "too much"), 20));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
-        told(&error),
-        "INSERT INTO shop.t failed at <peers> after <t> and 11 attempts: the server is overloaded; the session's budget of \
-         repeats is spent; the other side said: \"too much\""
+        text_of(&error),
+        "INSERT INTO shop.t failed at <peers> after <t> and 11 attempts: the server is overloaded; the session's retry budget is \
+         used up; the other side said: \"too much\""
     );
     assert!(error.is_overloaded() && error.may_have_been_applied());
 }
@@ -182,7 +182,7 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     // Takes all capacity of one peer's connections, and none of the other's.
     let mut held = Vec::new();
     while peer_limiter.in_flight() < 2 * 512 {
-        held.push(peer_limiter::permit(peer_limiter, None).await.unwrap());
+        held.push(peer_limiter::acquire(peer_limiter, None).await.unwrap());
     }
     let full = Arc::clone(held[0].peer());
     held.retain(|permit| Arc::ptr_eq(permit.peer(), &full));
@@ -201,6 +201,56 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     repeated.await.unwrap().unwrap();
     assert!(site.sent().iter().all(|address| *address != full.address().ip()));
     assert_eq!(peer_limiter.in_flight(), 512);
+}
+
+/// Takes every permit of a session with one connection.
+async fn take_all_permits(session: &Session) -> Vec<Permit<'_>> {
+    let mut held = Vec::new();
+    while session.peer_limiter().in_flight() < 512 {
+        held.push(peer_limiter::acquire(session.peer_limiter(), None).await.unwrap());
+    }
+    held
+}
+
+const FULL_ADVICE: &str =
+    "Nothing was sent. Send fewer requests at once, or open more connections with Builder::connections_per_host";
+
+#[tokio::test]
+async fn with_when_full_fail_a_call_fails_as_overloaded_at_once_if_every_connection_is_full() {
+    let change = |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).when_full(WhenFull::Fail);
+    let site = StubSite::new(1, change).await;
+    let held = take_all_permits(&site.session).await;
+    let error = site.write(WRITE).await.unwrap_err();
+    assert_eq!(
+        error.to_string().replace(&format!("{:.1?}", error.elapsed().unwrap()), "<t>"),
+        format!(
+            "INSERT INTO shop.t failed after <t>: every connection has its maximum number of requests in flight. {FULL_ADVICE}"
+        )
+    );
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Overloaded, 0));
+    assert!(error.is_overloaded() && error.kind().is_retryable() && !error.may_have_been_applied());
+    assert!(site.sent().is_empty());
+    drop(held);
+    site.write(WRITE).await.unwrap();
+}
+
+#[tokio::test]
+async fn with_when_full_wait_a_call_waits_for_a_connection_until_its_deadline() {
+    let change =
+        |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_millis(300));
+    let site = StubSite::new(1, change).await;
+    let held = take_all_permits(&site.session).await;
+    let error = site.write(WRITE).await.unwrap_err();
+    assert_eq!(
+        error.to_string().replace(&format!("{:.1?}", error.elapsed().unwrap()), "<t>"),
+        format!(
+            "INSERT INTO shop.t failed after <t>: no connection had capacity left before its deadline. {FULL_ADVICE}"
+        )
+    );
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Overloaded, 0));
+    assert!(site.sent().is_empty());
+    drop(held);
+    site.write(WRITE).await.unwrap();
 }
 
 #[tokio::test]

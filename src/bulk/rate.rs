@@ -41,7 +41,12 @@ impl Rate {
     ) -> Result<Option<NonZeroU32>, Error> {
         let provisioned = table.provisioned().map(|(read, write)| if is_read { read } else { write });
         if let Some(units) = provisioned {
-            session.rate_limiters().expect(&table.name.to_string(), is_read, units, session.age(Instant::now()));
+            session.rate_limiters().set_known_rate(
+                &table.name.to_string(),
+                is_read,
+                units,
+                session.age(Instant::now()),
+            );
         }
         let percent = match self {
             Self::Adaptive => return Ok(None),
@@ -77,7 +82,7 @@ impl Pacer {
     /// Charges the units of a request that is sent.
     pub(super) fn charge(&mut self, units: f64) {
         if let Some(allowance) = &mut self.0 {
-            allowance.owe(units);
+            allowance.charge(units);
         }
     }
 }

@@ -75,7 +75,7 @@ fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() 
         (prepared(Attempt::DbError(write_timeout(0), String::new())), Throttled, false),
     ] {
         let text = format!("{error:?}");
-        let failure = execution(error);
+        let failure = execution_failure(error);
         assert_eq!((failure.kind, failure.may_have_been_applied), (kind, may_have_been_applied), "{text}");
     }
 }
@@ -86,7 +86,7 @@ fn throttling_is_told_in_the_servers_words_with_where_to_look() {
     let code =
         DbError::ReadTimeout { consistency: Consistency::LocalQuorum, received: 0, required: 2, data_present: false };
     let error = ExecutionError::LastAttemptError(RequestAttemptError::DbError(code, said.into()));
-    let error = execution(error).into_error("SELECT FROM ks.t", true, None, AttemptHistory::default());
+    let error = execution_failure(error).into_error("SELECT FROM ks.t", true, None, AttemptHistory::default());
     assert_eq!((error.kind(), error.server_message()), (ErrorKind::Throttled, Some(said)));
     assert!(error.to_string().contains("ReadThrottleEvents"), "{error}");
 }
@@ -94,7 +94,7 @@ fn throttling_is_told_in_the_servers_words_with_where_to_look() {
 #[test]
 fn only_of_a_statement_that_may_not_be_repeated_is_the_outcome_unknown() {
     let kind = |is_idempotent, may_have_been_applied| {
-        let failure = execution(ExecutionError::RequestTimeout(Duration::from_secs(2)));
+        let failure = execution_failure(ExecutionError::RequestTimeout(Duration::from_secs(2)));
         let history = AttemptHistory { may_have_been_applied, ..AttemptHistory::default() };
         failure.into_error("UPDATE ks.t", is_idempotent, None, history).kind()
     };

@@ -1,13 +1,13 @@
 use std::fmt;
 
-/// The kinds of [`Error`](crate::Error): what a program matches on, and what a service has to answer.
+/// The kind of an [`Error`](crate::Error). Programs match on it, and services derive their response from it.
 ///
-/// The first six are the stages of connecting, in their order.
+/// The first six are the stages of connecting, in order.
 ///
 #[doc = include_str!("kinds.md")]
 ///
-/// `Unknown` is 500 and not 503 because many HTTP clients repeat a request by themselves after a 503, and that could apply
-/// a statement twice.
+/// `Unknown` is 500 and not 503, because many HTTP clients retry automatically after a 503, which could apply a statement
+/// twice.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,71 +28,71 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The endpoint's name has no address, or the look-up did not end in time.
+    /// The endpoint's name has no address, or it was not resolved in time.
     Resolve,
-    /// `connect()` found no connection: TCP refused, unreachable or silent, or what answered does not speak CQL.
+    /// `connect()` could not open a connection: TCP is refused, unreachable or silent, or the peer does not speak CQL.
     Connect,
-    /// TLS failed, or what answered does not speak it: wrong name, unknown issuer, expired, plain text.
+    /// TLS failed: the certificate has another name, an unknown issuer or has expired, or the peer does not speak TLS.
     Tls,
-    /// There are no credentials to answer with, or their provider failed. Nothing was sent.
+    /// There are no credentials, or their provider failed. Nothing was sent.
     Credentials,
-    /// The server refused who we are, or did not answer to it.
+    /// The server refused the credentials, or did not answer the authentication.
     Authentication,
-    /// Connected and authenticated, but no usable picture of the peers came of it.
+    /// The connection is authenticated, but the list of peers could not be read or is unusable.
     Topology,
-    /// A setting that cannot be, or a missing one: no Region, for instance. Found before anything was sent.
+    /// A setting is invalid or missing, such as the Region. Nothing was sent.
     Configuration,
-    /// A file could not be read or written: what the operating system says is in the text.
+    /// A file could not be read or written; the text contains the operating system's message.
     File,
-    /// A value that cannot be stored or asked for: a TTL of 21 years, an empty device id, a range that ends before it
-    /// begins. Found before anything was sent.
+    /// A value is invalid: a TTL of 21 years, an empty device id, a range that ends before it begins. Nothing was sent.
     Value,
-    /// More than the service takes: a row of more than 1 MB, a partition key of more than 2,048 bytes, a batch with too
-    /// many statements.
+    /// A limit of the service is exceeded: a row of more than 1 MB, a partition key of more than 2,048 bytes, a batch with
+    /// too many statements.
     TooLarge,
-    /// A paging state or the progress of a scan that was cut or changed, or belongs to another statement or other values.
+    /// A paging state or the progress of a scan was cut or changed, or belongs to another statement or other values.
     Cursor,
-    /// What was to be created exists.
+    /// The object to be created already exists.
     AlreadyExists,
-    /// The statement is refused, by a rule of Keyspaces before sending or by the server, and will be again.
+    /// The statement is refused, by a rule of Keyspaces before sending or by the server, and will be refused again.
     Refused,
-    /// The identity of the session may not do this.
+    /// The session's identity has no permission.
     Unauthorized,
-    /// Rust types do not fit: a value its bind marker, a row its row type, or there are more rows than one.
+    /// A Rust type does not fit: a value does not fit its bind marker, a row does not fit the row type, or there is more than
+    /// one row where one is expected.
     Type,
-    /// The table or keyspace does not exist: not yet, if it is being created, or not at all. The service says the same for
-    /// both (DG:troubleshooting.cql).
+    /// The table or keyspace does not exist, or is still being created. The service returns the same error for both
+    /// (DG:troubleshooting.cql).
     NotReady,
     /// A table, a partition or a connection has no capacity left.
     Throttled,
-    /// The server cannot take work now for another reason than a table's capacity, or as much is in flight as the
-    /// connections take.
+    /// The server is overloaded for another reason than a table's capacity, or every connection has its maximum number of
+    /// requests in flight.
     Overloaded,
-    /// There was no connection to send it on. Nothing was sent.
+    /// There was no connection to a peer. Nothing was sent.
     NoConnection,
-    /// The connection broke before the answer.
+    /// The connection broke before the answer arrived.
     ConnectionLost,
     /// No answer in time, or the deadline passed.
     Timeout,
-    /// The server failed, or answered what nobody expects.
+    /// The server failed, or its answer was unexpected.
     Server,
     /// The session was closed.
     Closed,
-    /// The statement may or may not have been applied, and a second execution could apply it twice. Why the last attempt
-    /// failed is in [`Error::reason`](crate::Error::reason).
+    /// The statement may or may not have been applied, and a second execution could apply it twice.
+    /// [`Error::reason`](crate::Error::reason) says why the last attempt failed.
     Unknown,
 }
 
-/// Who has to act on an [`Error`](crate::Error): the groups of its [kinds](ErrorKind).
+/// Groups the [kinds](ErrorKind) of errors by who has to act.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorCategory {
-    /// The caller's data is wrong: the same call fails again, one with other data may not.
+    /// The caller's data is wrong: the same call fails again, a call with other data may succeed.
     Caller,
-    /// The program or its settings are wrong: somebody has to change them.
+    /// The program or its settings are wrong and have to be changed.
     Program,
-    /// It cannot be done now: nothing is wrong with the call.
+    /// The call is correct, but cannot be served now.
     NotNow,
-    /// The outcome is unknown: read what is there before deciding.
+    /// The outcome is unknown: read the current data before deciding.
     Unknown,
 }
 
@@ -153,7 +153,7 @@ impl ErrorKind {
         }
     }
 
-    /// The status that an HTTP service answers with, as the table has it.
+    /// The HTTP status for a response, as in the table.
     pub const fn http_status(self) -> u16 {
         match self {
             Self::TooLarge => 413,
@@ -168,12 +168,12 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed a little later, and does no harm if it is made again.
+    /// Whether the same call may succeed a little later, and does no harm if it is repeated.
     pub const fn is_retryable(self) -> bool {
         self.is_transient() || matches!(self, Self::Resolve | Self::Connect | Self::Topology | Self::NotReady)
     }
 
-    /// Whether the session itself may repeat an attempt that failed so.
+    /// Whether an attempt that failed with this kind may succeed if the session retries it.
     pub(crate) const fn is_transient(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Nothing is counted without the feature.
+//! The same types without the feature `metrics`: they do nothing.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ pub(crate) struct StatementMetrics;
 pub(crate) struct RunningCall;
 
 impl StatementMetrics {
-    pub(crate) fn of(_about: &StatementInfo, _tag: Option<&str>) -> Self {
+    pub(crate) fn for_statement(_info: &StatementInfo, _tag: Option<&str>) -> Self {
         Self
     }
 
     pub(crate) fn describe() {}
 
     #[inline]
-    pub(crate) fn begin(self) -> RunningCall {
+    pub(crate) fn begin_call(self) -> RunningCall {
         RunningCall
     }
 
     #[inline]
-    pub(crate) fn attempt(self) {}
+    pub(crate) fn count_attempt(self) {}
 
     #[inline]
-    pub(crate) fn failed_attempt(self, _kind: ErrorKind) {}
+    pub(crate) fn count_failed_attempt(self, _kind: ErrorKind) {}
 
     #[inline]
-    pub(crate) fn failed_call(self, _kind: ErrorKind) {}
+    pub(crate) fn count_failed_call(self, _kind: ErrorKind) {}
 
     #[inline]
-    pub(crate) fn waited(self, _for: Duration) {}
+    pub(crate) fn record_wait(self, _wait: Duration) {}
 }

@@ -9,7 +9,7 @@ use metrics::{
 use crate::ErrorKind;
 use crate::statement::StatementInfo;
 
-/// The metrics of one statement, to the recorder that there was when it was made.
+/// The metrics of one statement. They go to the recorder that was installed when they were created.
 #[derive(Clone)]
 pub(crate) struct StatementMetrics(Arc<Inner>);
 
@@ -23,31 +23,36 @@ struct Inner {
     waited: Histogram,
 }
 
-/// A call that is under way, until it is dropped.
+/// A call in progress; dropping it records the end of the call.
 pub(crate) struct RunningCall {
     metrics: StatementMetrics,
     began: Instant,
 }
 
 impl StatementMetrics {
-    /// Tells the recorder that there is now what each metric is.
+    /// Describes each metric to the installed recorder.
     pub(crate) fn describe() {
         describe_counter!("keyspaces.calls", Unit::Count, "Calls; for a stream, pages");
         describe_counter!("keyspaces.attempts", Unit::Count, "Attempts of calls");
         describe_counter!("keyspaces.throttled", Unit::Count, "Attempts that the service throttled");
         describe_counter!("keyspaces.failed_attempts", Unit::Count, "Attempts that failed, by error.type");
         describe_counter!("keyspaces.failed_calls", Unit::Count, "Calls that failed, by error.type");
-        describe_gauge!("keyspaces.in_flight", Unit::Count, "Calls under way");
+        describe_gauge!("keyspaces.in_flight", Unit::Count, "Calls in progress");
         describe_histogram!(
             "keyspaces.waited",
             Unit::Seconds,
-            "Waits for a turn at a throttled table, for room on a connection, or before a repeat"
+            "Waits for a turn at a throttled table, for capacity of a connection, or before a retry"
         );
-        describe_histogram!("db.client.operation.duration", Unit::Seconds, "Duration of calls, however they end");
+        describe_histogram!(
+            "db.client.operation.duration",
+            Unit::Seconds,
+            "Duration of calls, whether they succeed or fail"
+        );
     }
 
-    /// The number of series is that of the statements in a program's text: no label has a value, a size or a text in it.
-    pub(crate) fn of(info: &StatementInfo, tag: Option<&str>) -> Self {
+    /// Creates the metrics of a statement. No label contains a value, a size or a text, so there are as many series as the
+    /// program has statements.
+    pub(crate) fn for_statement(info: &StatementInfo, tag: Option<&str>) -> Self {
         let mut labels =
             vec![Label::new("db.system.name", "cassandra"), Label::new("db.query.summary", info.summary().to_owned())];
         labels.push(Label::new("db.operation.name", info.operation()));
@@ -71,32 +76,32 @@ impl StatementMetrics {
         }))
     }
 
-    pub(crate) fn begin(&self) -> RunningCall {
+    pub(crate) fn begin_call(&self) -> RunningCall {
         self.0.calls.increment(1);
         self.0.in_flight.increment(1);
         RunningCall { metrics: self.clone(), began: Instant::now() }
     }
 
-    pub(crate) fn attempt(&self) {
+    pub(crate) fn count_attempt(&self) {
         self.0.attempts.increment(1);
     }
 
-    pub(crate) fn failed_attempt(&self, kind: ErrorKind) {
+    pub(crate) fn count_failed_attempt(&self, kind: ErrorKind) {
         if kind == ErrorKind::Throttled {
             self.0.throttled.increment(1);
         }
-        self.failed("keyspaces.failed_attempts", kind);
+        self.count_failure("keyspaces.failed_attempts", kind);
     }
 
-    pub(crate) fn failed_call(&self, kind: ErrorKind) {
-        self.failed("keyspaces.failed_calls", kind);
+    pub(crate) fn count_failed_call(&self, kind: ErrorKind) {
+        self.count_failure("keyspaces.failed_calls", kind);
     }
 
-    pub(crate) fn waited(&self, duration: Duration) {
+    pub(crate) fn record_wait(&self, duration: Duration) {
         self.0.waited.record(duration);
     }
 
-    fn failed(&self, name: &'static str, kind: ErrorKind) {
+    fn count_failure(&self, name: &'static str, kind: ErrorKind) {
         let mut labels = self.0.labels.clone();
         labels.push(Label::new("error.type", kind.as_str()));
         counter!(name, labels.iter()).increment(1);

@@ -191,15 +191,16 @@ mod metrics {
         let seen = MetricsRecorder::default();
         metrics::with_local_recorder(&seen, || {
             StatementMetrics::describe();
-            let metrics = StatementMetrics::of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
-            let running = metrics.begin();
+            let metrics =
+                StatementMetrics::for_statement(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
+            let running = metrics.begin_call();
             assert_eq!(seen.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
-            metrics.attempt();
-            metrics.failed_attempt(ErrorKind::Throttled);
-            metrics.waited(Duration::from_secs(2));
-            metrics.attempt();
-            metrics.failed_attempt(ErrorKind::ConnectionLost);
-            metrics.failed_call(ErrorKind::ConnectionLost);
+            metrics.count_attempt();
+            metrics.count_failed_attempt(ErrorKind::Throttled);
+            metrics.record_wait(Duration::from_secs(2));
+            metrics.count_attempt();
+            metrics.count_failed_attempt(ErrorKind::ConnectionLost);
+            metrics.count_failed_call(ErrorKind::ConnectionLost);
             drop(running);
         });
         let values = seen.values.lock().unwrap();
@@ -231,12 +232,12 @@ mod metrics {
         let batch = |size: usize| StatementInfo::of_batch(format!("an unlogged batch of {size} statements"));
         metrics::with_local_recorder(&seen, || {
             for size in 1..=30 {
-                StatementMetrics::of(&batch(size), None);
+                StatementMetrics::for_statement(&batch(size), None);
             }
             for word in ["FROB the knobs", "TWIST the knobs"] {
-                StatementMetrics::of(&StatementInfo::unparsed(word), None);
+                StatementMetrics::for_statement(&StatementInfo::unparsed(word), None);
             }
-            StatementMetrics::of(
+            StatementMetrics::for_statement(
                 &StatementInfo::of_definition("CREATE TABLE ks.t (k int PRIMARY KEY)"),
                 Some("set up"),
             );

@@ -1,8 +1,9 @@
 //! The queue of callers that wait for a permit. A caller holds no lock while it waits, so a caller that is not polled
-//! blocks no other. A permit is granted to the caller that has waited longest, and taken back if it is not collected.
+//! blocks no other. A permit is granted to the caller that has waited longest, and reclaimed if it is not collected.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,36 +21,39 @@ pub(super) const COLLECT_WITHIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(super) struct PermitQueue {
-    places: Mutex<Places>,
-    /// The number of callers in `Places::waiting`, readable without the lock.
+    state: Mutex<QueueState>,
+    /// The number of callers in `QueueState::waiting`, readable without the lock.
     waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
-struct Places {
-    next: u64,
+struct QueueState {
+    next_place: u64,
     /// Ordered by place: the first caller has waited longest. A caller that did not collect its permit is left out until it
     /// is polled again.
-    waiting: BTreeMap<u64, WaitingPermit>,
+    waiting: BTreeMap<u64, WaitingCaller>,
     /// The permits granted but not yet collected, oldest first.
-    granted: VecDeque<Granted>,
+    granted: VecDeque<GrantedPermit>,
 }
 
 #[derive(Debug)]
-struct WaitingPermit {
+struct WaitingCaller {
     avoided: Option<Arc<LimitedPeer>>,
     waker: Waker,
 }
 
 #[derive(Debug)]
-struct Granted {
+struct GrantedPermit {
     place: u64,
     peer: Arc<LimitedPeer>,
-    at: Duration,
+    granted_at: Duration,
 }
 
-/// Why a caller that avoids this peer got no permit.
-type Denied = (Option<Arc<LimitedPeer>>, NoPermit);
+/// Why callers that avoid this peer, or none, got no permit.
+struct Denial {
+    avoided: Option<Arc<LimitedPeer>>,
+    reason: NoPermit,
+}
 
 impl PermitQueue {
     // SeqCst, like the counts of requests in flight: either a caller that starts to wait sees the permit that is given
@@ -58,28 +62,26 @@ impl PermitQueue {
         self.waiting.load(Ordering::SeqCst) == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, Places> {
-        locked(&self.places)
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        locked(&self.state)
     }
 }
 
-/// Waits for a permit, in the order in which the callers asked; at a peer other than `avoided` if one has capacity within
-/// 100 ms. Fails only if all peers are full and [`WhenFull::Fail`] is set. The future may be dropped at any time.
-pub(crate) async fn permit<'l>(
-    peer_limiter: &'l PeerLimiter,
+/// Waits for a permit, first come, first served; at a peer other than `avoided` if one has capacity within 100 ms. Fails only
+/// if all peers are full and [`WhenFull::Fail`] is set. The future may be dropped at any time.
+pub(crate) async fn acquire<'l>(
+    limiter: &'l PeerLimiter,
     avoided: Option<&Arc<LimitedPeer>>,
 ) -> Result<Permit<'l>, NoPermit> {
-    let mut turn =
-        Turn { peer_limiter, place: next_place(peer_limiter), avoided: avoided.cloned(), since: Instant::now() };
-    let mut again = pin!(sleep_until(turn.since));
+    let mut acquire = Acquire { limiter, place: next_place(limiter), avoided: avoided.cloned(), began: Instant::now() };
+    let mut timer = pin!(sleep_until(acquire.began));
     poll_fn(|context| {
         loop {
-            let next = match turn.poll(context) {
-                Ok(next) => next,
-                Err(result) => return Poll::Ready(result),
-            };
-            again.as_mut().reset(next);
-            if again.as_mut().poll(context).is_pending() {
+            match acquire.poll(context) {
+                ControlFlow::Break(result) => return Poll::Ready(result),
+                ControlFlow::Continue(retry_at) => timer.as_mut().reset(retry_at),
+            }
+            if timer.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -88,65 +90,65 @@ pub(crate) async fn permit<'l>(
 }
 
 /// Grants the available permits to the waiting callers, if there are any.
-pub(super) fn serve_waiting(peer_limiter: &PeerLimiter, now: Duration) {
-    if !peer_limiter.queue.is_empty() {
-        serve(peer_limiter, now, None);
+pub(super) fn serve_waiting(limiter: &PeerLimiter, now: Duration) {
+    if !limiter.queue.is_empty() {
+        serve(limiter, now, None);
     }
 }
 
-/// Grants permits, and returns why the remaining callers got none. The caller at the place `own` is not woken, because it
+/// Grants permits, and returns why the remaining callers got none. The caller at the place `polled` is not woken, because it
 /// is being polled.
-fn serve(peer_limiter: &PeerLimiter, now: Duration, own: Option<u64>) -> Vec<Denied> {
-    let (mut denied, mut woken) = (Vec::<Denied>::new(), Vec::new());
-    let mut places = peer_limiter.queue.lock();
-    places.take_back(now);
+fn serve(limiter: &PeerLimiter, now: Duration, polled: Option<u64>) -> Vec<Denial> {
+    let (mut denials, mut woken) = (Vec::<Denial>::new(), Vec::new());
+    let mut state = limiter.queue.lock();
+    state.reclaim_uncollected(now);
     let mut served = Vec::new();
-    for (place, waiting) in &places.waiting {
-        if denied.iter().any(|(avoided, _)| is_same(avoided.as_ref(), waiting.avoided.as_ref())) {
+    for (place, caller) in &state.waiting {
+        if denials.iter().any(|denial| is_same(denial.avoided.as_ref(), caller.avoided.as_ref())) {
             continue;
         }
-        match peer_limiter.pick(waiting.avoided.as_ref(), now) {
+        match limiter.choose_peer(caller.avoided.as_ref(), now) {
             Ok(peer) => served.push((*place, peer)),
-            Err(why) => {
-                denied.push((waiting.avoided.clone(), why));
+            Err(reason) => {
+                denials.push(Denial { avoided: caller.avoided.clone(), reason });
                 // This caller would accept any peer, so no caller behind it can be served.
-                if waiting.avoided.is_none() {
+                if caller.avoided.is_none() {
                     break;
                 }
             }
         }
     }
     for (place, peer) in served {
-        let waiting = places.waiting.remove(&place);
-        peer_limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
-        places.granted.push_back(Granted { place, peer, at: now });
-        woken.extend(waiting.filter(|_| own != Some(place)).map(|waiting| waiting.waker));
+        let caller = state.waiting.remove(&place);
+        limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
+        state.granted.push_back(GrantedPermit { place, peer, granted_at: now });
+        woken.extend(caller.filter(|_| polled != Some(place)).map(|caller| caller.waker));
     }
-    drop(places);
+    drop(state);
     woken.into_iter().for_each(Waker::wake);
-    denied
+    denials
 }
 
-fn next_place(peer_limiter: &PeerLimiter) -> u64 {
-    let mut places = peer_limiter.queue.lock();
-    places.next += 1;
-    places.next
+fn next_place(limiter: &PeerLimiter) -> u64 {
+    let mut state = limiter.queue.lock();
+    state.next_place += 1;
+    state.next_place
 }
 
 /// The time between two requests when every connection is used at its full rate.
-fn interval(peer_limiter: &PeerLimiter) -> Duration {
-    let peers = read_locked(&peer_limiter.peers).len().max(1);
-    let per_connection = peer_limiter.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
-    Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * peer_limiter.limits.connections.get()) as f64)
+fn interval(limiter: &PeerLimiter) -> Duration {
+    let peers = read_locked(&limiter.peers).len().max(1);
+    let per_connection = limiter.limits.requests_per_second.map_or(u32::MAX, std::num::NonZeroU32::get);
+    Duration::from_secs_f64(1.0 / f64::from(per_connection) / (peers * limiter.limits.connections.get()) as f64)
 }
 
-impl Places {
+impl QueueState {
     /// Takes back the permits that were not collected in time. Their callers wait again once they are polled.
-    fn take_back(&mut self, now: Duration) {
-        while let Some(first) = self.granted.front()
-            && now.saturating_sub(first.at) >= COLLECT_WITHIN
+    fn reclaim_uncollected(&mut self, now: Duration) {
+        while let Some(oldest) = self.granted.front()
+            && now.saturating_sub(oldest.granted_at) >= COLLECT_WITHIN
         {
-            first.peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
+            oldest.peer.load.in_flight.fetch_sub(1, Ordering::SeqCst);
             self.granted.pop_front();
         }
     }
@@ -157,84 +159,84 @@ impl Places {
     }
 }
 
-/// A caller waiting for a permit.
-struct Turn<'l> {
-    peer_limiter: &'l PeerLimiter,
+/// A caller that acquires a permit.
+struct Acquire<'l> {
+    limiter: &'l PeerLimiter,
     place: u64,
     avoided: Option<Arc<LimitedPeer>>,
-    since: Instant,
+    began: Instant,
 }
 
-impl<'l> Turn<'l> {
-    /// Returns when to try again, or, as the error, the result that ends the wait.
-    fn poll(&mut self, context: &Context<'_>) -> Result<Instant, Result<Permit<'l>, NoPermit>> {
-        let peer_limiter = self.peer_limiter;
+impl<'l> Acquire<'l> {
+    /// Breaks with the result, or continues with the time at which to try again.
+    fn poll(&mut self, context: &Context<'_>) -> ControlFlow<Result<Permit<'l>, NoPermit>, Instant> {
+        let limiter = self.limiter;
         loop {
-            let at = Instant::now();
+            let now = Instant::now();
             // The avoided peer is better than none.
-            if at >= self.since + REFRESH_INTERVAL {
+            if now >= self.began + REFRESH_INTERVAL {
                 self.avoided = None;
             }
-            if let Some(permit) = self.wait(context) {
-                return Err(Ok(permit));
+            if let Some(permit) = self.collect_or_wait(context) {
+                return ControlFlow::Break(Ok(permit));
             }
-            let denied = serve(peer_limiter, at.saturating_duration_since(peer_limiter.began), Some(self.place));
-            let (collected, ahead) = {
-                let mut places = peer_limiter.queue.lock();
-                let first = places.waiting.first_key_value().map_or(self.place, |(first, _)| *first);
-                (places.collect(self.place), self.place.saturating_sub(first))
+            let denials = serve(limiter, now.saturating_duration_since(limiter.began), Some(self.place));
+            let (collected, callers_ahead) = {
+                let mut state = limiter.queue.lock();
+                let first = state.waiting.first_key_value().map_or(self.place, |(first, _)| *first);
+                (state.collect(self.place), self.place.saturating_sub(first))
             };
             if let Some(peer) = collected {
-                return Err(Ok(Permit { peer_limiter, peer }));
+                return ControlFlow::Break(Ok(Permit { limiter, peer }));
             }
-            let own = denied.iter().find(|(avoided, _)| is_same(avoided.as_ref(), self.avoided.as_ref()));
-            match own.or_else(|| denied.last()).map(|(_, why)| *why) {
-                Some(NoPermit::Full) if peer_limiter.limits.when_full == WhenFull::Fail => {
+            let own = denials.iter().find(|denial| is_same(denial.avoided.as_ref(), self.avoided.as_ref()));
+            match own.or_else(|| denials.last()).map(|denial| denial.reason) {
+                Some(NoPermit::Full) if limiter.limits.when_full == WhenFull::Fail => {
                     if self.avoided.take().is_none() {
-                        return Err(Err(NoPermit::Full));
+                        return ControlFlow::Break(Err(NoPermit::Full));
                     }
                 }
                 // Each caller wakes when its own turn may have come. If all woke together, all but one would wake in vain.
-                Some(NoPermit::At(due)) => {
-                    let ahead = saturated::<u32>(ahead);
-                    return Ok((due + interval(peer_limiter).saturating_mul(ahead)).min(at + REFRESH_INTERVAL));
+                Some(NoPermit::NotBefore(due)) => {
+                    let ahead = interval(limiter).saturating_mul(saturated::<u32>(callers_ahead));
+                    return ControlFlow::Continue((due + ahead).min(now + REFRESH_INTERVAL));
                 }
-                Some(NoPermit::Full) | None => return Ok(at + REFRESH_INTERVAL),
+                Some(NoPermit::Full) | None => return ControlFlow::Continue(now + REFRESH_INTERVAL),
             }
         }
     }
 
-    /// Enters the queue if the caller is not in it yet, or returns the permit that was granted to it.
-    fn wait(&self, context: &Context<'_>) -> Option<Permit<'l>> {
-        let peer_limiter = self.peer_limiter;
-        let mut places = peer_limiter.queue.lock();
-        if let Some(peer) = places.collect(self.place) {
-            return Some(Permit { peer_limiter, peer });
+    /// Returns the permit that was granted to the caller. If there is none, enters the queue or updates the caller's entry.
+    fn collect_or_wait(&self, context: &Context<'_>) -> Option<Permit<'l>> {
+        let limiter = self.limiter;
+        let mut state = limiter.queue.lock();
+        if let Some(peer) = state.collect(self.place) {
+            return Some(Permit { limiter, peer });
         }
         let mut is_new = false;
-        let waiting = places.waiting.entry(self.place).or_insert_with(|| {
+        let caller = state.waiting.entry(self.place).or_insert_with(|| {
             is_new = true;
-            WaitingPermit { avoided: None, waker: context.waker().clone() }
+            WaitingCaller { avoided: None, waker: context.waker().clone() }
         });
-        waiting.avoided.clone_from(&self.avoided);
-        waiting.waker.clone_from(context.waker());
+        caller.avoided.clone_from(&self.avoided);
+        caller.waker.clone_from(context.waker());
         if is_new {
-            peer_limiter.queue.waiting.fetch_add(1, Ordering::SeqCst);
+            limiter.queue.waiting.fetch_add(1, Ordering::SeqCst);
         }
         None
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        let mut places = self.peer_limiter.queue.lock();
-        if places.waiting.remove(&self.place).is_some() {
-            self.peer_limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
+        let mut state = self.limiter.queue.lock();
+        if state.waiting.remove(&self.place).is_some() {
+            self.limiter.queue.waiting.fetch_sub(1, Ordering::SeqCst);
         }
-        let collected = places.collect(self.place);
-        drop(places);
+        let collected = state.collect(self.place);
+        drop(state);
         // Dropping the permit grants it to the next caller.
-        drop(collected.map(|peer| Permit { peer_limiter: self.peer_limiter, peer }));
+        drop(collected.map(|peer| Permit { limiter: self.limiter, peer }));
     }
 }
 

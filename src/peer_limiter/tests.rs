@@ -1,4 +1,4 @@
-use super::permit;
+use super::acquire;
 use std::collections::HashMap;
 
 use futures::FutureExt;
@@ -15,24 +15,23 @@ fn limits(in_flight: usize) -> PeerLimits {
     }
 }
 
-fn seen(number: u8, is_connected: bool) -> PeerState {
+fn state(number: u8, is_connected: bool) -> PeerState {
     let address = SocketAddr::from(([127, 0, 0, number], 9142));
     PeerState { node: NodeIdentifier::HostId(Uuid::from_u128(number.into())), address, is_connected }
 }
 
 /// A limiter with `peers` peers, all of whose connections are open.
-async fn peer_limiter(peers: u8, limits: PeerLimits) -> PeerLimiter {
-    let peer_limiter = PeerLimiter::new(limits, Instant::now());
-    peer_limiter.update((1..=peers).map(|number| seen(number, true)), peer_limiter.began.elapsed());
+async fn limiter(peers: u8, limits: PeerLimits) -> PeerLimiter {
+    let limiter = PeerLimiter::new(limits, Instant::now());
+    limiter.update((1..=peers).map(|number| state(number, true)), limiter.began.elapsed());
     tokio::time::advance(POOL_REFILL_TIME).await;
-    peer_limiter
+    limiter
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_of_the_peer_with_the_least_in_flight() {
-    let peer_limiter = peer_limiter(3, limits(512)).await;
-    let mut permits: Vec<_> =
-        (0..30).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
+    let limiter = limiter(3, limits(512)).await;
+    let mut permits: Vec<_> = (0..30).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let mut each = HashMap::new();
     for permit in &permits {
         *each.entry(permit.peer().address()).or_insert(0) += 1;
@@ -40,32 +39,32 @@ async fn a_permit_is_of_the_peer_with_the_least_in_flight() {
     assert!(each.values().all(|count| *count == 10), "{each:?}");
     let freed = permits[0].peer().address();
     permits.retain(|permit| permit.peer().address() != freed);
-    assert_eq!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap().peer().address(), freed);
+    assert_eq!(limiter.try_acquire(None, limiter.began.elapsed()).unwrap().peer().address(), freed);
     drop(permits);
-    assert_eq!(peer_limiter.in_flight(), 0);
+    assert_eq!(limiter.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_goes_to_another_peer_where_there_is_one() {
-    let peer_limiter = peer_limiter(2, limits(512)).await;
-    let first = peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap();
+    let limiter = limiter(2, limits(512)).await;
+    let first = limiter.try_acquire(None, limiter.began.elapsed()).unwrap();
     for _ in 0..10 {
-        let other = peer_limiter.permit_at_once(Some(first.peer()), peer_limiter.began.elapsed()).unwrap();
+        let other = limiter.try_acquire(Some(first.peer()), limiter.began.elapsed()).unwrap();
         assert_ne!(other.peer().address(), first.peer().address());
     }
-    peer_limiter.update([seen(1, true), seen(2, false)].into_iter(), peer_limiter.began.elapsed());
-    let only = peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap();
-    let again = peer_limiter.permit_at_once(Some(only.peer()), peer_limiter.began.elapsed()).unwrap();
+    limiter.update([state(1, true), state(2, false)].into_iter(), limiter.began.elapsed());
+    let only = limiter.try_acquire(None, limiter.began.elapsed()).unwrap();
+    let again = limiter.try_acquire(Some(only.peer()), limiter.began.elapsed()).unwrap();
     assert_eq!(again.peer().address(), only.peer().address());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_gets_no_more_in_a_second_than_its_connections_bear() {
-    let peer_limiter = peer_limiter(1, limits(512)).await;
+async fn a_peer_gets_no_more_in_a_second_than_its_connections_have_capacity_for() {
+    let limiter = limiter(1, limits(512)).await;
     let began = Instant::now();
     let mut sent = 0;
     while began.elapsed() < Duration::from_secs(3) {
-        drop(permit(&peer_limiter, None).await.unwrap());
+        drop(acquire(&limiter, None).await.unwrap());
         sent += 1;
     }
     let most = 3 * 3 * 2_700 + 3 * 27 + 1;
@@ -74,11 +73,10 @@ async fn a_peer_gets_no_more_in_a_second_than_its_connections_bear() {
 
 #[tokio::test(start_paused = true)]
 async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
-    let peer_limiter = PeerLimiter::new(limits(10), Instant::now());
-    peer_limiter.update([seen(1, true)].into_iter(), peer_limiter.began.elapsed());
+    let limiter = PeerLimiter::new(limits(10), Instant::now());
+    limiter.update([state(1, true)].into_iter(), limiter.began.elapsed());
     let most = || {
-        let permits =
-            std::iter::from_fn(|| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed())).collect::<Vec<_>>();
+        let permits = std::iter::from_fn(|| limiter.try_acquire(None, limiter.began.elapsed())).collect::<Vec<_>>();
         let count = permits.len();
         (permits, count)
     };
@@ -86,93 +84,88 @@ async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
     tokio::time::advance(POOL_REFILL_TIME).await;
     let (permits, count) = most();
     assert_eq!(count, 30);
-    permits[0].lost_a_connection(peer_limiter.began.elapsed());
+    permits[0].record_lost_connection(limiter.began.elapsed());
     drop(permits);
     assert_eq!(most().1, 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_served_in_turn_and_nobody_passes() {
-    let peer_limiter = peer_limiter(1, limits(1)).await;
-    let mut held: Vec<_> =
-        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
-    let mut first = Box::pin(permit(&peer_limiter, None));
-    let mut second = Box::pin(permit(&peer_limiter, None));
+    let limiter = limiter(1, limits(1)).await;
+    let mut held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut first = Box::pin(acquire(&limiter, None));
+    let mut second = Box::pin(acquire(&limiter, None));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     held.pop();
-    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_none(), "two are before it");
+    assert!(limiter.try_acquire(None, limiter.began.elapsed()).is_none(), "two are before it");
     assert!(second.as_mut().now_or_never().is_none(), "it is the second");
     let first = first.await.unwrap();
     held.pop();
-    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_none(), "it is handed to the second");
+    assert!(limiter.try_acquire(None, limiter.began.elapsed()).is_none(), "it is handed to the second");
     let second = second.await.unwrap();
     drop((first, second, held));
-    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_some());
-    assert_eq!(peer_limiter.in_flight(), 0);
+    assert!(limiter.try_acquire(None, limiter.began.elapsed()).is_some());
+    assert_eq!(limiter.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_waiting_holds_up_nobody() {
-    let peer_limiter = peer_limiter(1, limits(1)).await;
-    let held: Vec<_> =
-        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
-    let mut first = Box::pin(permit(&peer_limiter, None));
-    let mut second = Box::pin(permit(&peer_limiter, None));
+    let limiter = limiter(1, limits(1)).await;
+    let held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut first = Box::pin(acquire(&limiter, None));
+    let mut second = Box::pin(acquire(&limiter, None));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     drop(first);
     drop(held);
     let _second = second.await.unwrap();
-    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_some());
+    assert!(limiter.try_acquire(None, limiter.began.elapsed()).is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_full_it_fails_if_told_to() {
-    let peer_limiter = peer_limiter(1, PeerLimits { when_full: WhenFull::Fail, ..limits(1) }).await;
-    let _held: Vec<_> =
-        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
-    assert_eq!(permit(&peer_limiter, None).await.unwrap_err(), NoPermit::Full);
+async fn when_full_it_fails_if_that_is_set() {
+    let limiter = limiter(1, PeerLimits { when_full: WhenFull::Fail, ..limits(1) }).await;
+    let _held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
+    assert_eq!(acquire(&limiter, None).await.unwrap_err(), NoPermit::Full);
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
-    let peer_limiter = PeerLimiter::new(limits(1), Instant::now());
-    let mut waiting = Box::pin(permit(&peer_limiter, None));
+    let limiter = PeerLimiter::new(limits(1), Instant::now());
+    let mut waiting = Box::pin(acquire(&limiter, None));
     assert!(waiting.as_mut().now_or_never().is_none());
-    peer_limiter.update([seen(1, false)].into_iter(), peer_limiter.began.elapsed());
+    limiter.update([state(1, false)].into_iter(), limiter.began.elapsed());
     waiting.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_does_not_collect_its_permit_holds_up_nobody() {
-    let peer_limiter = peer_limiter(1, limits(1)).await;
-    let held: Vec<_> =
-        (0..3).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
-    let mut paused: Vec<_> = (0..10).map(|_| Box::pin(permit(&peer_limiter, None))).collect();
+    let limiter = limiter(1, limits(1)).await;
+    let held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
+    let mut paused: Vec<_> = (0..10).map(|_| Box::pin(acquire(&limiter, None))).collect();
     assert!(paused.iter_mut().all(|permit| permit.as_mut().now_or_never().is_none()));
     drop(held);
     let began = Instant::now();
-    drop(permit(&peer_limiter, None).await.unwrap());
+    drop(acquire(&limiter, None).await.unwrap());
     // Three callers at a time lose the permits they did not collect.
     assert!(began.elapsed() <= queue::COLLECT_WITHIN * 4, "{:?}", began.elapsed());
     for permit in paused {
         drop(permit.await.unwrap());
     }
-    assert_eq!(peer_limiter.in_flight(), 0);
+    assert_eq!(limiter.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it_in_the_end() {
-    let peer_limiter = peer_limiter(2, limits(1)).await;
-    let held: Vec<_> =
-        (0..6).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
+    let limiter = limiter(2, limits(1)).await;
+    let held: Vec<_> = (0..6).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let (free, full): (Vec<_>, Vec<_>) =
-        held.into_iter().partition(|permit| permit.peer().address() == seen(1, true).address);
+        held.into_iter().partition(|permit| permit.peer().address() == state(1, true).address);
     let avoided = Arc::clone(free[0].peer());
     drop(free);
     let began = Instant::now();
-    let mut repeat = Box::pin(permit(&peer_limiter, Some(&avoided)));
+    let mut repeat = Box::pin(acquire(&limiter, Some(&avoided)));
     assert!(repeat.as_mut().now_or_never().is_none());
-    let other = permit(&peer_limiter, None).await.unwrap();
+    let other = acquire(&limiter, None).await.unwrap();
     assert_eq!((other.peer().address(), began.elapsed()), (avoided.address(), Duration::ZERO));
     assert_eq!(repeat.await.unwrap().peer().address(), avoided.address());
     assert!(began.elapsed() <= REFRESH_INTERVAL * 2);
@@ -181,18 +174,17 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_gets_another_address_keeps_what_is_in_flight() {
-    let peer_limiter = peer_limiter(1, limits(1)).await;
-    let held: Vec<_> =
-        (0..2).map(|_| peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap()).collect();
-    let moved = PeerState { address: seen(2, true).address, ..seen(1, true) };
-    peer_limiter.update([moved].into_iter(), peer_limiter.began.elapsed());
+    let limiter = limiter(1, limits(1)).await;
+    let held: Vec<_> = (0..2).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
+    let moved = PeerState { address: state(2, true).address, ..state(1, true) };
+    limiter.update([moved].into_iter(), limiter.began.elapsed());
     tokio::time::advance(POOL_REFILL_TIME).await;
-    assert_eq!(peer_limiter.in_flight(), 2);
-    let third = peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).unwrap();
-    assert_eq!(third.peer().address(), seen(2, true).address);
-    assert!(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()).is_none());
+    assert_eq!(limiter.in_flight(), 2);
+    let third = limiter.try_acquire(None, limiter.began.elapsed()).unwrap();
+    assert_eq!(third.peer().address(), state(2, true).address);
+    assert!(limiter.try_acquire(None, limiter.began.elapsed()).is_none());
     drop((held, third));
-    assert_eq!(peer_limiter.in_flight(), 0);
+    assert_eq!(limiter.in_flight(), 0);
 }
 
 /// A step of the property test, applied to one of the callers.
@@ -223,14 +215,14 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let peer_limiter = peer_limiter(peers, limits(1)).await;
+            let limiter = limiter(peers, limits(1)).await;
             let (mut callers, mut held) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
                     CallerStep::Ask { avoids } => {
                         let avoided = held.last().map(|permit: &Permit<'_>| Arc::clone(permit.peer())).filter(|_| avoids);
-                        let peer_limiter = &peer_limiter;
-                        callers.push(Box::pin(async move { permit(peer_limiter, avoided.as_ref()).await }));
+                        let limiter = &limiter;
+                        callers.push(Box::pin(async move { acquire(limiter, avoided.as_ref()).await }));
                     }
                     CallerStep::Poll(which) if !callers.is_empty() => {
                         let which = usize::from(which) % callers.len();
@@ -248,16 +240,16 @@ proptest! {
                     CallerStep::Advance(millis) => tokio::time::advance(Duration::from_millis(millis.into())).await,
                     CallerStep::Poll(_) | CallerStep::Drop(_) | CallerStep::GiveBack(_) => {}
                 }
-                assert!(peer_limiter.in_flight() >= held.len() && peer_limiter.in_flight() <= usize::from(peers) * 3);
+                assert!(limiter.in_flight() >= held.len() && limiter.in_flight() <= usize::from(peers) * 3);
             }
             // The remaining callers are not polled again. Each delays a permit at most once.
             held.clear();
             let most = queue::COLLECT_WITHIN * (u32::try_from(callers.len()).unwrap() + 2);
-            let permit = tokio::time::timeout(most, permit(&peer_limiter, None)).await;
+            let permit = tokio::time::timeout(most, acquire(&limiter, None)).await;
             drop(permit.expect("others harm nobody").unwrap());
             drop(callers);
-            assert_eq!(peer_limiter.in_flight(), 0);
-            assert!(peer_limiter.queue.is_empty());
+            assert_eq!(limiter.in_flight(), 0);
+            assert!(limiter.queue.is_empty());
         });
     }
 
@@ -268,16 +260,16 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let peer_limiter = peer_limiter(peers, limits(4)).await;
+            let limiter = limiter(peers, limits(4)).await;
             let mut held = Vec::new();
             for (takes, which) in steps {
                 tokio::time::advance(Duration::from_millis(1)).await;
                 if takes {
-                    held.extend(peer_limiter.permit_at_once(None, peer_limiter.began.elapsed()));
+                    held.extend(limiter.try_acquire(None, limiter.began.elapsed()));
                 } else if !held.is_empty() {
                     held.swap_remove(usize::from(which) % held.len());
                 }
-                assert_eq!(peer_limiter.in_flight(), held.len());
+                assert_eq!(limiter.in_flight(), held.len());
                 assert!(held.len() <= usize::from(peers) * 12);
             }
         });

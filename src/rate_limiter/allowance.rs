@@ -15,55 +15,60 @@ pub struct TableLimit {
 }
 
 impl TableLimit {
-    /// No limit for reads or writes.
+    /// Limits neither reads nor writes.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Limits reads to so many read units per second. One unit reads 4 kB at LOCAL_QUORUM (DG:ReadWriteCapacityMode).
+    /// Limits reads to this many read units per second. One unit reads 4 kB at LOCAL_QUORUM (DG:ReadWriteCapacityMode).
     pub fn read_units(mut self, per_second: NonZeroU32) -> Self {
         self.read = Some(per_second);
         self
     }
 
-    /// Limits writes to so many write units per second. One unit writes 1 kB of a row (DG:ReadWriteCapacityMode).
+    /// Limits writes to this many write units per second. One unit writes 1 kB of a row (DG:ReadWriteCapacityMode).
     pub fn write_units(mut self, per_second: NonZeroU32) -> Self {
         self.write = Some(per_second);
         self
     }
 
-    pub(super) fn of(self, is_read: bool) -> Option<NonZeroU32> {
+    pub(super) fn units_per_second(self, is_read: bool) -> Option<NonZeroU32> {
         if is_read { self.read } else { self.write }
     }
 }
 
-/// The units that may be used now, as a token bucket. A request that uses more than it took leaves a debt, and the next
-/// requests wait until the debt is paid.
+/// The units that may be used now, as a token bucket. A request that uses more than it acquired leaves a debt, and the
+/// next requests wait until the debt is paid.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     per_second: f64,
     units: f64,
-    filled: Duration,
+    refilled_at: Duration,
 }
 
 impl Allowance {
     pub(crate) fn new(per_second: NonZeroU32) -> Self {
-        Self { per_second: per_second.get().into(), units: per_second.get().into(), filled: Duration::ZERO }
+        Self { per_second: per_second.get().into(), units: per_second.get().into(), refilled_at: Duration::ZERO }
     }
 
     /// How long until `units` may be used, after the `ahead` units before them. The bucket holds at most one second's
     /// units; a larger request waits for a full bucket, and leaves a debt.
     pub(crate) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
-        let passed = now.saturating_sub(self.filled).as_secs_f64();
-        self.filled = self.filled.max(now);
+        let passed = now.saturating_sub(self.refilled_at).as_secs_f64();
+        self.refilled_at = self.refilled_at.max(now);
         self.units = (self.units + passed * self.per_second).min(self.per_second);
         let missing = ahead + units.min(self.per_second) - self.units;
         // Rounded up, because a wait that is rounded down ends just too early.
         if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
     }
 
-    /// Charges units; negative units are given back.
-    pub(crate) fn owe(&mut self, units: f64) {
+    /// Charges units that are used.
+    pub(crate) fn charge(&mut self, units: f64) {
         self.units -= units;
+    }
+
+    /// Gives back units that were charged and not used.
+    pub(super) fn refund(&mut self, units: f64) {
+        self.units += units;
     }
 }

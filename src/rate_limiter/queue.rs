@@ -12,9 +12,9 @@ use super::lanes::Lanes;
 use super::latency::LatencyEstimate;
 use super::token_bucket::TokenBucket;
 
-/// A call joins only if one part in `MARGIN` of its remaining time is left after its turn, in case the rate drops
+/// A call joins only if one part in `DEADLINE_MARGIN` of its remaining time is left after its turn, in case the rate drops
 /// meanwhile.
-const MARGIN: u32 = 10;
+const DEADLINE_MARGIN: u32 = 10;
 
 /// The waiting calls, each with a handle that notifies it.
 #[derive(Debug)]
@@ -22,14 +22,14 @@ pub(super) struct Queue<T> {
     pub(super) rate: Option<TokenBucket>,
     limit: Option<Allowance>,
     waiting: Lanes<T>,
-    answers: LatencyEstimate,
+    latency: LatencyEstimate,
 }
 
-/// A call's request for a turn. Times are since the session began.
+/// A call that wants to be admitted. Times are since the session began.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask {
+pub(super) struct Ticket {
     pub(super) units: f64,
-    /// A repeated attempt keeps its place, and so is ahead of the calls that came later.
+    /// A retry keeps its place, and so is ahead of the calls that came later.
     pub(super) place: QueuePlace,
     pub(super) deadline: Duration,
     /// A hash of the partition key, if it is known.
@@ -39,10 +39,11 @@ pub(super) struct Ask {
 /// A place in the queue: the time at which the call began, and a number that orders calls that began at the same time.
 pub(super) type QueuePlace = (Duration, u64);
 
-/// The answer to an [`Ask`].
+/// Whether a call is admitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reply {
-    Go,
+pub(super) enum AdmissionDecision {
+    Admitted,
+    /// The call may join the queue.
     Wait,
     /// Refused: the turn would come at this time, after the deadline.
     TooLate(Duration),
@@ -50,155 +51,155 @@ pub(super) enum Reply {
 
 impl<T> Queue<T> {
     pub(super) fn new(limit: Option<Allowance>) -> Self {
-        Self { rate: None, limit, waiting: Lanes::new(), answers: LatencyEstimate::default() }
+        Self { rate: None, limit, waiting: Lanes::new(), latency: LatencyEstimate::default() }
     }
 
-    /// Starts limiting at the expected units per second, unless a rate is already being measured.
+    /// Starts limiting at the known units per second, unless a rate is already being measured.
     #[cfg(feature = "bulk")]
-    pub(super) fn expect(&mut self, per_second: f64, now: Duration) {
-        self.rate.get_or_insert_with(|| TokenBucket::expected(per_second, now));
+    pub(super) fn set_known_rate(&mut self, units_per_second: f64, now: Duration) {
+        self.rate.get_or_insert_with(|| TokenBucket::with_known_rate(units_per_second, now));
     }
 
-    /// Asks for a turn: takes it if it is free, otherwise says whether the call may [`join`](Self::join).
-    pub(super) fn ask(&mut self, ask: Ask, now: Duration) -> Reply {
-        let ahead = self.waiting.ahead(ask, now);
-        let wait = self.wait(ahead, ask.units, now);
-        let left = ask.deadline.saturating_sub(now);
-        let expected = self.expected_answer(now);
+    /// Admits a call if its turn is now. Otherwise returns whether the call may be [added](Self::push) to the queue.
+    pub(super) fn try_acquire(&mut self, ticket: Ticket, now: Duration) -> AdmissionDecision {
+        let ahead = self.waiting.ahead(ticket, now);
+        let wait = self.wait(ahead, ticket.units, now);
+        let left = ticket.deadline.saturating_sub(now);
+        let expected = self.expected_latency(now);
         if wait.is_zero() && self.waiting.is_empty() && left >= expected {
-            self.take(ask.units);
-            return Reply::Go;
+            self.take(ticket.units);
+            return AdmissionDecision::Admitted;
         }
         if let Some(rate) = &mut self.rate {
-            rate.is_waited_for(now);
+            rate.record_wait(now);
         }
-        if wait.saturating_add(expected.max(left / MARGIN)) > left {
-            return Reply::TooLate(now.saturating_add(wait));
+        if wait.saturating_add(expected.max(left / DEADLINE_MARGIN)) > left {
+            return AdmissionDecision::TooLate(now.saturating_add(wait));
         }
-        Reply::Wait
+        AdmissionDecision::Wait
     }
 
     /// Adds a call to the queue; `handle` notifies it.
-    pub(super) fn join(&mut self, ask: Ask, handle: T, now: Duration) {
-        self.waiting.insert(ask, handle, now);
+    pub(super) fn push(&mut self, ticket: Ticket, handle: T, now: Duration) {
+        self.waiting.insert(ticket, handle, now);
     }
 
-    /// Grants the turns that are due and refuses the calls that are late: `give` receives each handle with `Ok`, or with
+    /// Grants the turns that are due and refuses the calls that are late: `notify` receives each handle with `Ok`, or with
     /// the time at which its turn would come. Returns when the next turn is due, or `None` if the queue is empty.
     pub(super) fn serve(
         &mut self,
         now: Duration,
-        mut give: impl FnMut(T, Ask, Result<(), Duration>),
+        mut notify: impl FnMut(T, Ticket, Result<(), Duration>),
     ) -> Option<Duration> {
         loop {
-            let ask = self.waiting.first()?;
-            let wait = self.wait(0.0, ask.units, now);
-            let is_late = ask.deadline < now.saturating_add(wait).saturating_add(self.expected_answer(now));
+            let ticket = self.waiting.first()?;
+            let wait = self.wait(0.0, ticket.units, now);
+            let is_late = ticket.deadline < now.saturating_add(wait).saturating_add(self.expected_latency(now));
             if !wait.is_zero() && !is_late {
                 if let Some(rate) = &mut self.rate {
-                    rate.is_waited_for(now);
+                    rate.record_wait(now);
                 }
                 return Some(now + wait);
             }
-            let Some(first) = self.leave(ask) else { continue };
+            let Some(handle) = self.remove(ticket) else { continue };
             if is_late {
-                give(first, ask, Err(now.saturating_add(wait)));
+                notify(handle, ticket, Err(now.saturating_add(wait)));
             } else {
-                self.take(ask.units);
-                self.waiting.give(ask);
-                give(first, ask, Ok(()));
+                self.take(ticket.units);
+                self.waiting.charge(ticket);
+                notify(handle, ticket, Ok(()));
             }
         }
     }
 
-    /// Refuses the calls whose turn would come too late even at twice the rate; `give` receives each handle with the time
+    /// Refuses the calls whose turn would come too late even at twice the rate; `refuse` receives each handle with the time
     /// at which its turn would come. Called when the rate has dropped.
-    pub(super) fn send_away(&mut self, now: Duration, mut give: impl FnMut(T, Duration)) {
+    pub(super) fn refuse_late(&mut self, now: Duration, mut refuse: impl FnMut(T, Duration)) {
         let Self { rate, limit, waiting, .. } = self;
-        let late = waiting.late(now, |ask, ahead| {
-            let wait = wait(rate, limit, ahead, ask.units, now);
-            (wait / 2 > ask.deadline.saturating_sub(now)).then_some(wait)
+        let late = waiting.late(now, |ticket, ahead| {
+            let wait = wait(rate, limit, ahead, ticket.units, now);
+            (wait / 2 > ticket.deadline.saturating_sub(now)).then_some(wait)
         });
-        for (ask, wait) in late {
-            if let Some(handle) = self.leave(ask) {
-                give(handle, now.saturating_add(wait));
+        for (ticket, wait) in late {
+            if let Some(handle) = self.remove(ticket) {
+                refuse(handle, now.saturating_add(wait));
             }
         }
     }
 
     /// Removes and returns the calls that wait for one partition.
-    pub(super) fn take_out(&mut self, partition: i64) -> Vec<(Ask, T)> {
-        let asks: Vec<Ask> = self.waiting.iter().filter(|ask| ask.partition == Some(partition)).collect();
-        asks.into_iter().filter_map(|ask| Some((ask, self.leave(ask)?))).collect()
+    pub(super) fn remove_partition(&mut self, partition: i64) -> Vec<(Ticket, T)> {
+        let tickets: Vec<Ticket> = self.waiting.iter().filter(|ticket| ticket.partition == Some(partition)).collect();
+        tickets.into_iter().filter_map(|ticket| Some((ticket, self.remove(ticket)?))).collect()
     }
 
-    /// Removes a call before its turn.
-    pub(super) fn leave(&mut self, ask: Ask) -> Option<T> {
-        self.waiting.remove(ask)
+    /// Removes a waiting call before its turn.
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<T> {
+        self.waiting.remove(ticket)
     }
 
-    /// Returns the units of a turn that was not used.
-    pub(super) fn give_back(&mut self, units: f64) {
+    /// Gives back the units of a turn that was not used.
+    pub(super) fn refund(&mut self, units: f64) {
         if let Some(rate) = &mut self.rate {
-            rate.give_back(units);
+            rate.refund(units);
         }
         if let Some(limit) = &mut self.limit {
-            limit.owe(-units);
+            limit.refund(units);
         }
     }
 
-    /// Charges what a request used beyond the units it was admitted with.
-    pub(super) fn owe(&mut self, units: f64) {
+    /// Charges what a request used beyond the units that it acquired.
+    pub(super) fn charge(&mut self, units: f64) {
         if let Some(rate) = &mut self.rate {
-            rate.owe(units);
+            rate.charge(units);
         }
         if let Some(limit) = &mut self.limit {
-            limit.owe(units);
+            limit.charge(units);
         }
     }
 
     /// Records an acknowledgement. Returns whether turns now come sooner.
-    pub(super) fn acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
-        self.answers.add(now.saturating_sub(sent), now);
+    pub(super) fn record_acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
+        self.latency.add(now.saturating_sub(sent), now);
         let Some(rate) = &mut self.rate else { return false };
-        let has_grown = rate.acknowledged(units, sent, now);
-        if self.waiting.is_empty() && rate.is_over(now) {
+        let has_grown = rate.record_acknowledged(units, sent, now);
+        if self.waiting.is_empty() && rate.is_expired(now) {
             self.rate = None;
         }
         has_grown
     }
 
-    /// Records a throttle. Returns whether turns now come later. `before` returns the units per second acknowledged until
-    /// then.
-    pub(super) fn throttled(
+    /// Records a throttle. Returns whether turns now come later. `acknowledged_rate` returns the units per second
+    /// acknowledged until then.
+    pub(super) fn record_throttled(
         &mut self,
         units: f64,
         sent: Duration,
         now: Duration,
-        before: impl FnOnce() -> f64,
+        acknowledged_rate: impl FnOnce() -> f64,
     ) -> bool {
-        self.answers.add(now.saturating_sub(sent), now);
+        self.latency.add(now.saturating_sub(sent), now);
         match &mut self.rate {
-            Some(rate) => rate.throttled(units, sent, now),
+            Some(rate) => rate.record_throttled(units, sent, now),
             None => {
-                self.rate = Some(TokenBucket::begin(before(), units, now));
+                self.rate = Some(TokenBucket::after_throttle(acknowledged_rate(), units, now));
                 false
             }
         }
     }
 
-    /// The time to allow for an answer, estimated from recent answers.
-    pub(super) fn expected_answer(&self, now: Duration) -> Duration {
-        self.answers.expected(now)
+    /// The latency to allow for, estimated from recent answers.
+    pub(super) fn expected_latency(&self, now: Duration) -> Duration {
+        self.latency.expected(now)
     }
 
-    pub(super) fn is_free(&self) -> bool {
+    pub(super) fn is_unlimited(&self) -> bool {
         self.rate.is_none() && self.limit.is_none()
     }
 
     /// Whether the queue is empty and its rate is no longer needed.
-    pub(super) fn is_over(&self, now: Duration) -> bool {
-        self.waiting.is_empty() && self.rate.as_ref().is_none_or(|rate| rate.is_over(now))
+    pub(super) fn is_expired(&self, now: Duration) -> bool {
+        self.waiting.is_empty() && self.rate.as_ref().is_none_or(|rate| rate.is_expired(now))
     }
 
     fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
@@ -210,7 +211,7 @@ impl<T> Queue<T> {
             rate.take(units);
         }
         if let Some(limit) = &mut self.limit {
-            limit.owe(units);
+            limit.charge(units);
         }
     }
 }

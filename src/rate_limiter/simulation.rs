@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use self::others::{Admit, Policy};
-use super::admission::Answered;
-use super::queue::{Ask, Reply};
+use super::admission::AnsweredAttempt;
+use super::queue::{AdmissionDecision, Ticket};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -50,7 +50,7 @@ impl Arrivals {
 /// A simulated call and its outcome.
 #[derive(Clone, Debug)]
 struct SimulatedCall {
-    came: Duration,
+    called_at: Duration,
     partition: i64,
     attempts: u32,
     ended: Option<(Duration, End)>,
@@ -71,21 +71,21 @@ struct Server {
     table: SimulatedTable,
     level: f64,
     partitions: Vec<(f64, f64)>,
-    filled: f64,
+    refilled_at: f64,
 }
 
 impl Server {
     fn takes(&mut self, units: f64, partition: i64, now: f64) -> bool {
         let capacity = at(&self.table.capacity, now);
         // Unused capacity is kept for up to 300 seconds (DG:throughput-bursting).
-        self.level = (self.level + (now - self.filled) * capacity).min(300.0 * capacity);
-        self.filled = now;
+        self.level = (self.level + (now - self.refilled_at) * capacity).min(300.0 * capacity);
+        self.refilled_at = now;
         if (self.table.outage.0..self.table.outage.1).contains(&now) {
             return false;
         }
         let most = self.table.of_partition;
-        let (level, filled) = self.partitions[partition as usize];
-        let level = (level + (now - filled) * most).min(most);
+        let (level, refilled_at) = self.partitions[partition as usize];
+        let level = (level + (now - refilled_at) * most).min(most);
         let takes = self.level >= units && level >= units;
         self.partitions[partition as usize] = (if takes { level - units } else { level }, now);
         if takes {
@@ -120,12 +120,23 @@ fn run_by(policy: Policy, table: &SimulatedTable, load: &Arrivals, seed: u64) ->
         let rate = at(&load.arrivals, time);
         time += -(1.0 - random.f64()).ln() / rate.max(0.001);
         let partition = if random.u64(0..100) < load.hot { 0 } else { random.i64(1..1_000) };
-        let came = Duration::from_secs_f64(time);
-        calls.push(SimulatedCall { came, partition, attempts: 0, ended: None, sent: Duration::ZERO, written: false });
+        let called_at = Duration::from_secs_f64(time);
+        calls.push(SimulatedCall {
+            called_at,
+            partition,
+            attempts: 0,
+            ended: None,
+            sent: Duration::ZERO,
+            written: false,
+        });
     }
     let first = at(&table.capacity, 0.0);
-    let server =
-        Server { level: first, partitions: vec![(table.of_partition, 0.0); 1_000], filled: 0.0, table: table.clone() };
+    let server = Server {
+        level: first,
+        partitions: vec![(table.of_partition, 0.0); 1_000],
+        refilled_at: 0.0,
+        table: table.clone(),
+    };
     let mut run = Simulation {
         admission: others::admission(policy, load.limit),
         server,
@@ -139,8 +150,8 @@ fn run_by(policy: Policy, table: &SimulatedTable, load: &Arrivals, seed: u64) ->
         random,
     };
     for call in 0..run.calls.len() {
-        run.at(run.calls[call].came, SimulationEvent::Arrival(call));
-        run.at(run.calls[call].came + load.deadline_of(call), SimulationEvent::Deadline(call));
+        run.at(run.calls[call].called_at, SimulationEvent::Arrival(call));
+        run.at(run.calls[call].called_at + load.deadline_of(call), SimulationEvent::Deadline(call));
     }
     while let Some(Reverse((now, happens))) = run.events.pop() {
         run.now = now;
@@ -169,19 +180,19 @@ impl Simulation {
         self.happens.push(Some(event));
     }
 
-    fn ask_of(&self, call: usize) -> Ask {
-        let came = self.calls[call].came;
-        Ask {
+    fn ticket(&self, call: usize) -> Ticket {
+        let called_at = self.calls[call].called_at;
+        Ticket {
             units: self.load.units,
-            place: (came, call as u64),
-            deadline: came + self.load.deadline_of(call),
+            place: (called_at, call as u64),
+            deadline: called_at + self.load.deadline_of(call),
             partition: Some(self.calls[call].partition),
         }
     }
 
     fn happen(&mut self, event: SimulationEvent) {
         match event {
-            SimulationEvent::Arrival(call) => self.ask(call),
+            SimulationEvent::Arrival(call) => self.try_acquire(call),
             SimulationEvent::Serve => {
                 if self.served_at == Some(self.now) {
                     self.served_at = None;
@@ -198,8 +209,8 @@ impl Simulation {
             SimulationEvent::Answer(call, taken) => self.answer(call, taken),
             SimulationEvent::Deadline(call) => {
                 if self.calls[call].ended.is_none() {
-                    let ask = self.ask_of(call);
-                    self.admission.leave(ask);
+                    let ticket = self.ticket(call);
+                    self.admission.remove(ticket);
                     let end = if self.calls[call].written { End::Unknown } else { End::Refused };
                     self.calls[call].ended = Some((self.now, end));
                 }
@@ -207,12 +218,16 @@ impl Simulation {
         }
     }
 
-    fn ask(&mut self, call: usize) {
-        let ask = self.ask_of(call);
-        match if self.admission.is_free() { Reply::Go } else { self.admission.ask(ask, self.now, call) } {
-            Reply::Go => self.send(call),
-            Reply::Wait => self.serve(),
-            Reply::TooLate(_) => self.calls[call].ended = Some((self.now, End::Refused)),
+    fn try_acquire(&mut self, call: usize) {
+        let ticket = self.ticket(call);
+        match if self.admission.is_unlimited() {
+            AdmissionDecision::Admitted
+        } else {
+            self.admission.try_acquire(ticket, self.now, call)
+        } {
+            AdmissionDecision::Admitted => self.send(call),
+            AdmissionDecision::Wait => self.serve(),
+            AdmissionDecision::TooLate(_) => self.calls[call].ended = Some((self.now, End::Refused)),
         }
     }
 
@@ -255,10 +270,10 @@ impl Simulation {
 
     fn answer(&mut self, call: usize, taken: bool) {
         let (units, partition, sent) = (self.load.units, self.calls[call].partition, self.calls[call].sent);
-        let answered = Answered { units, partition: Some(partition), sent, now: self.now };
+        let answered = AnsweredAttempt { units, partition: Some(partition), sent, now: self.now };
         if taken {
             self.acknowledged.push((self.now, units));
-            if !self.admission.is_free() && self.admission.acknowledged(answered) {
+            if !self.admission.is_unlimited() && self.admission.record_acknowledged(answered) {
                 self.serve();
             }
             self.calls[call].ended.get_or_insert((self.now, End::Acknowledged));
@@ -268,15 +283,15 @@ impl Simulation {
         let recent = before.iter().rev().take_while(|(at, _)| *at + Duration::from_secs(1) > now);
         let before: f64 = recent.map(|(_, units)| units).sum();
         let mut late = Vec::new();
-        let sooner = self.admission.throttled(answered, before, &mut |call| late.push(call));
+        let turns_come_sooner = self.admission.record_throttled(answered, before, &mut |call| late.push(call));
         for call in late {
             self.calls[call].ended.get_or_insert((self.now, End::Refused));
         }
-        if sooner {
+        if turns_come_sooner {
             self.serve();
         }
         if self.calls[call].ended.is_none() {
-            self.ask(call);
+            self.try_acquire(call);
         }
     }
 }
@@ -299,7 +314,7 @@ impl Figures {
         let times = |end: End| {
             let mut times: Vec<Duration> = calls
                 .iter()
-                .filter_map(|call| call.ended.filter(|(_, how)| *how == end).map(|(at, _)| at - call.came))
+                .filter_map(|call| call.ended.filter(|(_, how)| *how == end).map(|(at, _)| at - call.called_at))
                 .collect();
             times.sort_unstable();
             times

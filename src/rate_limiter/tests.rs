@@ -5,13 +5,13 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A need of `units` with a deadline that never matters.
-fn units(units: f64) -> Need {
+fn units(units: f64) -> UnitsRequest {
     within(units, HOUR)
 }
 
-fn within(units: f64, deadline: Duration) -> Need {
-    let came = Instant::now();
-    Need { units, partition: None, came, deadline: came + deadline }
+fn within(units: f64, deadline: Duration) -> UnitsRequest {
+    let called_at = Instant::now();
+    UnitsRequest { units, partition: None, called_at, deadline: called_at + deadline }
 }
 
 const CAPACITY: f64 = 500.0;
@@ -19,7 +19,7 @@ const CAPACITY: f64 = 500.0;
 /// A table with a capacity per second and no burst capacity.
 struct TestTable {
     units: f64,
-    filled: Instant,
+    refilled_at: Instant,
 }
 
 impl TestTable {
@@ -28,8 +28,8 @@ impl TestTable {
     }
 
     fn takes_of(&mut self, per_second: f64) -> bool {
-        self.units += self.filled.elapsed().as_secs_f64() * per_second;
-        self.filled = Instant::now();
+        self.units += self.refilled_at.elapsed().as_secs_f64() * per_second;
+        self.refilled_at = Instant::now();
         let takes = self.units >= 1.0;
         self.units -= f64::from(u8::from(takes));
         takes
@@ -39,22 +39,22 @@ impl TestTable {
 #[tokio::test(start_paused = true)]
 async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
     let began = Instant::now();
-    let pace = Arc::new(RateLimiter::default());
-    let table = Arc::new(Mutex::new(TestTable { units: 0.0, filled: began }));
+    let limiter = Arc::new(RateLimiter::default());
+    let table = Arc::new(Mutex::new(TestTable { units: 0.0, refilled_at: began }));
     let callers = (0..64).map(|_| {
-        let (pace, table) = (Arc::clone(&pace), Arc::clone(&table));
+        let (limiter, table) = (Arc::clone(&limiter), Arc::clone(&table));
         tokio::spawn(async move {
             let (mut acknowledged, mut throttled) = (0, 0);
             while began.elapsed() < Duration::from_secs(20) {
-                pace.turn(units(1.0), began).await.unwrap();
+                limiter.acquire(units(1.0), began).await.unwrap();
                 let sent = began.elapsed();
                 tokio::time::sleep(Duration::from_millis(3)).await;
                 if table.lock().unwrap().takes() {
                     acknowledged += 1;
-                    pace.acknowledged(1.0, None, sent, || began.elapsed());
+                    limiter.record_acknowledged(1.0, None, sent, || began.elapsed());
                 } else {
                     throttled += 1;
-                    pace.throttled(1.0, None, sent, began.elapsed());
+                    limiter.record_throttled(1.0, None, sent, began.elapsed());
                 }
             }
             (acknowledged, throttled)
@@ -72,24 +72,25 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
 
 /// Runs 1,024 callers against a table of 2,000 units per second with one second's units saved up. Returns the share of the
 /// capacity that they use from second 5 to 20, and the attempts per acknowledged request from the beginning.
-async fn shares(pace: Arc<RateLimiter>) -> (f64, f64) {
+#[cfg(feature = "bulk")]
+async fn shares(limiter: Arc<RateLimiter>) -> (f64, f64) {
     const CAPACITY: f64 = 2_000.0;
     let began = Instant::now();
-    let table = Arc::new(Mutex::new(TestTable { units: CAPACITY, filled: began }));
+    let table = Arc::new(Mutex::new(TestTable { units: CAPACITY, refilled_at: began }));
     let callers = (0..1_024).map(|_| {
-        let (pace, table) = (Arc::clone(&pace), Arc::clone(&table));
+        let (limiter, table) = (Arc::clone(&limiter), Arc::clone(&table));
         tokio::spawn(async move {
             let (mut early, mut late, mut throttled) = (0, 0, 0);
             while began.elapsed() < Duration::from_secs(20) {
-                pace.turn(units(1.0), began).await.unwrap();
+                limiter.acquire(units(1.0), began).await.unwrap();
                 let sent = began.elapsed();
                 tokio::time::sleep(Duration::from_millis(3)).await;
                 if !table.lock().unwrap().takes_of(CAPACITY) {
                     throttled += 1;
-                    pace.throttled(1.0, None, sent, began.elapsed());
+                    limiter.record_throttled(1.0, None, sent, began.elapsed());
                     continue;
                 }
-                pace.acknowledged(1.0, None, sent, || began.elapsed());
+                limiter.record_acknowledged(1.0, None, sent, || began.elapsed());
                 *(if sent < Duration::from_secs(5) { &mut early } else { &mut late }) += 1;
             }
             [early, late, throttled]
@@ -104,45 +105,46 @@ async fn shares(pace: Arc<RateLimiter>) -> (f64, f64) {
     (late / 15.0 / CAPACITY, 1.0 + throttled / (early + late))
 }
 
+#[cfg(feature = "bulk")]
 #[tokio::test(start_paused = true)]
 async fn a_table_whose_capacity_is_known_is_hardly_throttled_to_find_it_out() {
-    let pace = Arc::new(RateLimiter::default());
-    pace.expect(NonZeroU32::new(2_000).unwrap(), Duration::ZERO);
-    let (share, attempts) = shares(pace).await;
+    let limiter = Arc::new(RateLimiter::default());
+    limiter.set_known_rate(NonZeroU32::new(2_000).unwrap(), Duration::ZERO);
+    let (share, attempts) = shares(limiter).await;
     assert!(share >= 0.98 && attempts <= 1.05, "{share} of the capacity, {attempts} attempts");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_was_never_throttled_is_free_and_one_that_was_is_free_again_after_a_while() {
     let began = Instant::now();
-    let pace = Arc::new(RateLimiter::default());
-    assert!(pace.is_free() && pace.turn(units(1.0), began).now_or_never().is_some());
+    let limiter = Arc::new(RateLimiter::default());
+    assert!(limiter.is_unlimited() && limiter.acquire(units(1.0), began).now_or_never().is_some());
     for _ in 0..1_000 {
-        pace.acknowledged(1.0, None, Duration::ZERO, || Duration::ZERO);
+        limiter.record_acknowledged(1.0, None, Duration::ZERO, || Duration::ZERO);
     }
     tokio::time::advance(Duration::from_millis(500)).await;
-    pace.throttled(1.0, None, Duration::ZERO, began.elapsed());
-    assert!(!pace.is_free());
+    limiter.record_throttled(1.0, None, Duration::ZERO, began.elapsed());
+    assert!(!limiter.is_unlimited());
     tokio::time::advance(Duration::from_secs(4)).await;
-    pace.acknowledged(1.0, None, began.elapsed(), || began.elapsed());
-    assert!(!pace.is_free());
+    limiter.record_acknowledged(1.0, None, began.elapsed(), || began.elapsed());
+    assert!(!limiter.is_unlimited());
     tokio::time::advance(Duration::from_secs(2)).await;
-    pace.acknowledged(1.0, None, began.elapsed(), || began.elapsed());
-    assert!(pace.is_free());
+    limiter.record_acknowledged(1.0, None, began.elapsed(), || began.elapsed());
+    assert!(limiter.is_unlimited());
 }
 
 /// A limiter whose first request was throttled, so that it starts at ten units per second.
 fn throttled_at_once() -> Arc<RateLimiter> {
-    let pace = Arc::new(RateLimiter::default());
-    pace.throttled(1.0, None, Duration::ZERO, Duration::ZERO);
-    pace
+    let limiter = Arc::new(RateLimiter::default());
+    limiter.record_throttled(1.0, None, Duration::ZERO, Duration::ZERO);
+    limiter
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_cancelled_while_it_waits_delays_nobody() {
-    let (began, pace) = (Instant::now(), throttled_at_once());
-    let mut first = Box::pin(pace.turn(units(1.0), began));
-    let mut second = Box::pin(pace.turn(units(1.0), began));
+    let (began, limiter) = (Instant::now(), throttled_at_once());
+    let mut first = Box::pin(limiter.acquire(units(1.0), began));
+    let mut second = Box::pin(limiter.acquire(units(1.0), began));
     assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
     drop(first);
     second.await.unwrap();
@@ -151,21 +153,21 @@ async fn a_call_that_is_cancelled_while_it_waits_delays_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_is_given_to_a_call_cancelled_at_that_moment_goes_to_the_next() {
-    let (began, pace) = (Instant::now(), throttled_at_once());
-    let mut first = Box::pin(pace.turn(units(1.0), began));
+    let (began, limiter) = (Instant::now(), throttled_at_once());
+    let mut first = Box::pin(limiter.acquire(units(1.0), began));
     assert!(first.as_mut().now_or_never().is_none());
     tokio::time::sleep(Duration::from_millis(150)).await;
     drop(first);
-    pace.turn(units(1.0), began).await.unwrap();
+    limiter.acquire(units(1.0), began).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(160), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_nobody_polls_stands_in_front_of_nobody() {
-    let (began, pace) = (Instant::now(), throttled_at_once());
-    let mut held: Vec<_> = (0..5).map(|_| Box::pin(pace.turn(units(1.0), began))).collect();
+    let (began, limiter) = (Instant::now(), throttled_at_once());
+    let mut held: Vec<_> = (0..5).map(|_| Box::pin(limiter.acquire(units(1.0), began))).collect();
     assert!(held.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
-    let others = (0..10).map(|_| pace.turn(units(1.0), began));
+    let others = (0..10).map(|_| limiter.acquire(units(1.0), began));
     futures::future::try_join_all(others).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(1_600), "15 turns at ten a second: {:?}", began.elapsed());
     drop(held);
@@ -173,22 +175,22 @@ async fn a_call_that_nobody_polls_stands_in_front_of_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_turn_comes_too_late_is_told_at_once_when_it_would_come() {
-    let (began, pace) = (Instant::now(), throttled_at_once());
+    let (began, limiter) = (Instant::now(), throttled_at_once());
     let mut waiting: Vec<_> =
-        (0..20).map(|_| Box::pin(pace.turn(within(1.0, Duration::from_secs(3)), began))).collect();
+        (0..20).map(|_| Box::pin(limiter.acquire(within(1.0, Duration::from_secs(3)), began))).collect();
     assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
-    let late = pace.turn(within(1.0, Duration::from_secs(2)), began).now_or_never();
-    let Some(Err(Late(after))) = late else { panic!("{late:?}") };
+    let late = limiter.acquire(within(1.0, Duration::from_secs(2)), began).now_or_never();
+    let Some(Err(TurnTooLate(after))) = late else { panic!("{late:?}") };
     assert_eq!(after.as_millis(), 2_100);
-    assert!(pace.turn(within(1.0, Duration::from_secs(3)), began).now_or_never().is_none());
+    assert!(limiter.acquire(within(1.0, Duration::from_secs(3)), began).now_or_never().is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_slow_answer_does_not_keep_out_those_who_have_less_time_for_ever() {
-    let (began, pace) = (Instant::now(), throttled_at_once());
+    let (began, limiter) = (Instant::now(), throttled_at_once());
     tokio::time::sleep(Duration::from_secs(3)).await;
-    pace.acknowledged(1.0, None, Duration::ZERO, || began.elapsed());
-    let turn = || pace.turn(within(1.0, Duration::from_millis(250)), began);
+    limiter.record_acknowledged(1.0, None, Duration::ZERO, || began.elapsed());
+    let turn = || limiter.acquire(within(1.0, Duration::from_millis(250)), began);
     assert!(turn().await.is_err(), "the last answer took 3 s");
     // There is only one caller, and it calls again each time it is refused.
     while turn().await.is_err() {
@@ -196,19 +198,19 @@ async fn one_slow_answer_does_not_keep_out_those_who_have_less_time_for_ever() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let sent = began.elapsed();
-    pace.acknowledged(1.0, None, sent, || sent + Duration::from_millis(5));
+    limiter.record_acknowledged(1.0, None, sent, || sent + Duration::from_millis(5));
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(turn().await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_are_told_when_the_table_takes_nothing_any_more() {
-    let (began, pace) = (Instant::now(), throttled_at_once());
+    let (began, limiter) = (Instant::now(), throttled_at_once());
     let mut waiting: Vec<_> =
-        (0..20).map(|_| Box::pin(pace.turn(within(1.0, Duration::from_secs(3)), began))).collect();
+        (0..20).map(|_| Box::pin(limiter.acquire(within(1.0, Duration::from_secs(3)), began))).collect();
     assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
     for _ in 0..12 {
-        pace.throttled(1.0, None, began.elapsed(), began.elapsed());
+        limiter.record_throttled(1.0, None, began.elapsed(), began.elapsed());
     }
     tokio::time::sleep(Duration::from_millis(10)).await;
     let told = waiting.iter_mut().filter_map(|turn| turn.as_mut().now_or_never()).collect::<Vec<_>>();
@@ -219,13 +221,13 @@ async fn those_who_wait_are_told_when_the_table_takes_nothing_any_more() {
 fn a_turn_is_given_although_the_runtime_that_gave_turns_has_ended() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (one, other) = (runtime(), runtime());
-    let (began, pace) = other.block_on(async { (Instant::now(), throttled_at_once()) });
+    let (began, limiter) = other.block_on(async { (Instant::now(), throttled_at_once()) });
     one.block_on(async {
-        let mut waits = Box::pin(pace.turn(units(1.0), began));
+        let mut waits = Box::pin(limiter.acquire(units(1.0), began));
         assert!(waits.as_mut().now_or_never().is_none());
     });
     drop(one);
-    other.block_on(async { pace.turn(units(1.0), began).await.unwrap() });
+    other.block_on(async { limiter.acquire(units(1.0), began).await.unwrap() });
 }
 
 #[test]
@@ -233,16 +235,16 @@ fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
     let rate_limiters = RateLimiters::default();
     let of = |text: &str| {
         let info = StatementInfo::of_text(text);
-        rate_limiters.of(&info)
+        rate_limiters.for_statement(&info)
     };
     let read = of("SELECT a FROM ks.t WHERE a = ?");
     let write = of("INSERT INTO ks.t (a) VALUES (?)");
     assert!(Arc::ptr_eq(&read[0], &of("SELECT b FROM ks.t WHERE a = ?")[0]));
     assert!(!Arc::ptr_eq(&read[0], &write[0]));
     assert!(!Arc::ptr_eq(&write[0], &of("INSERT INTO ks.u (a) VALUES (?)")[0]));
-    assert!(rate_limiters.of(&StatementInfo::unparsed("FROB ks.t")).is_empty());
+    assert!(rate_limiters.for_statement(&StatementInfo::unparsed("FROB ks.t")).is_empty());
     let definition = StatementInfo::of_definition("ALTER TABLE ks.t ADD b int");
-    assert!(rate_limiters.of(&definition).is_empty(), "a definition waits for no statement");
+    assert!(rate_limiters.for_statement(&definition).is_empty(), "a definition waits for no statement");
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,19 +252,19 @@ async fn a_limited_table_is_used_for_so_many_units_a_second_and_what_is_owed_is_
     let began = Instant::now();
     let limit = TableLimit::none().write_units(NonZeroU32::new(100).unwrap());
     let rate_limiters = RateLimiters::new(HashMap::from([("ks.t".to_owned(), limit)]));
-    let write = Arc::clone(&rate_limiters.of(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"))[0]);
-    assert!(rate_limiters.of(&StatementInfo::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_free());
+    let write = Arc::clone(&rate_limiters.for_statement(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"))[0]);
+    assert!(rate_limiters.for_statement(&StatementInfo::of_text("SELECT a FROM ks.t WHERE a = ?"))[0].is_unlimited());
     // One second's units are available at once, and more are added as time passes.
     for _ in 0..150 {
-        write.turn(units(2.0), began).await.unwrap();
+        write.acquire(units(2.0), began).await.unwrap();
     }
     assert_eq!(began.elapsed().as_millis() / 10, 200);
-    write.owe(50.0);
-    write.turn(units(1.0), began).await.unwrap();
+    write.charge(50.0);
+    write.acquire(units(1.0), began).await.unwrap();
     assert_eq!(began.elapsed().as_millis() / 10, 251);
     // A request larger than one second's units waits for a full second's, and the next request for the rest.
-    write.turn(units(300.0), began).await.unwrap();
+    write.acquire(units(300.0), began).await.unwrap();
     let then = began.elapsed();
-    write.turn(units(1.0), began).await.unwrap();
+    write.acquire(units(1.0), began).await.unwrap();
     assert_eq!((began.elapsed() - then).as_millis() / 10, 201);
 }

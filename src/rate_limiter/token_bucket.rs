@@ -6,68 +6,68 @@
 
 use std::time::Duration;
 
-/// An epoch ends after this many answers, or after [`EPOCH_TIME`] with at least [`EPOCH_FEW`] answers, or after
-/// [`EPOCH_LONGEST`] unless it began with throttles that may be over.
+/// An epoch ends after this many answers, or after [`EPOCH_TIME`] with at least [`EPOCH_MIN_ANSWERS`] answers, or after
+/// [`EPOCH_MAX_TIME`] unless it began with throttles that may be over.
 const EPOCH_ANSWERS: u32 = 100;
 const EPOCH_TIME: Duration = Duration::from_secs(1);
-const EPOCH_FEW: u32 = 8;
-const EPOCH_LONGEST: Duration = Duration::from_secs(4);
+const EPOCH_MIN_ANSWERS: u32 = 8;
+const EPOCH_MAX_TIME: Duration = Duration::from_secs(4);
 
 /// The rate exceeds the acknowledged rate by this share, so that a growing capacity is noticed. The price is that two of a
 /// hundred attempts are throttled.
-const PROBE: f64 = 0.02;
+const PROBE_SHARE: f64 = 0.02;
 /// At low rates that share is too small to notice a change within seconds, so the excess is at least this many requests per
 /// second.
-const PROBE_REQUESTS: f64 = 0.2;
+const MIN_PROBE_REQUESTS: f64 = 0.2;
 /// The excess is at most this share: otherwise, at one request every few seconds, most attempts would be throttled.
-const PROBE_MOST: f64 = 0.1;
+const MAX_PROBE_SHARE: f64 = 0.1;
 /// The rate is lowered if more than this share of the units is throttled.
-const TOLERATED: f64 = 0.04;
-/// The most, as a share of the rate, by which [`PROBE_REQUESTS`] raises a low rate after an epoch without a throttle.
-const GROWTH_MOST: f64 = 0.2;
-/// The factors by which consecutive epochs without a throttle raise the rate; the last factor repeats.
-const GROWTH: [f64; 4] = [1.05, 1.2, 1.5, 2.0];
+const TOLERATED_SHARE: f64 = 0.04;
+/// The maximum, as a share of the rate, by which [`MIN_PROBE_REQUESTS`] raises a low rate after an epoch without a throttle.
+const MAX_SLOW_GROWTH_SHARE: f64 = 0.2;
+/// The factors by which consecutive epochs without a throttle raise the rate; the last factor applies to all later epochs.
+const GROWTH_FACTORS: [f64; 4] = [1.05, 1.2, 1.5, 2.0];
 
 /// This many attempts throttled in a row divide the rate by four at once.
-const RUN: u32 = 4;
+const THROTTLES_IN_A_ROW: u32 = 4;
 /// A search begins if that division lowers the rate by at least this factor.
-const SEARCHED: f64 = 1.5;
+const SEARCH_AFTER_DROP: f64 = 1.5;
 /// During a search, each acknowledged unit raises the rate by this many units per second.
 const SEARCH_GAIN: f64 = 5.0;
-/// The requests per second at which a rate starts at least, even if fewer were acknowledged.
-const FIRST: f64 = 10.0;
-/// Fewer acknowledged requests per second do not show the capacity, so a search begins.
-const TELLING: f64 = 50.0;
-/// The lowest rate while nothing is acknowledged, in requests per second.
-const LEAST: f64 = 1.0;
-/// The lowest rate computed from acknowledgements, in requests per second.
-const LEAST_ACKNOWLEDGED: f64 = 0.1;
+/// The minimum rate to start at, in requests per second, even if fewer were acknowledged.
+const MIN_START_REQUESTS: f64 = 10.0;
+/// Fewer acknowledged requests per second say nothing about the capacity, so a search begins.
+const MIN_CONCLUSIVE_REQUESTS: f64 = 50.0;
+/// The minimum rate while nothing is acknowledged, in requests per second.
+const MIN_REQUESTS: f64 = 1.0;
+/// The minimum rate computed from acknowledgements, in requests per second.
+const MIN_ACKNOWLEDGED_REQUESTS: f64 = 0.1;
 
 /// Burst allowance.
 const BURST: Duration = Duration::from_millis(20);
 
 /// A rate limit is dropped after this time without a throttle or a waiting call.
-const OVER_AFTER: Duration = Duration::from_secs(5);
+const EXPIRES_AFTER: Duration = Duration::from_secs(5);
 
 /// A token bucket of capacity units. All times are since the session began.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     per_second: f64,
     tokens: f64,
-    filled: Duration,
-    /// The tokens that the next request needs; the bucket may hold them even if they exceed the burst allowance.
-    wanted: f64,
+    refilled_at: Duration,
+    /// The tokens that the next request needs. The bucket may hold that many even if they exceed the burst allowance.
+    next_request: f64,
     epoch: Epoch,
     /// Whether the capacity is unknown, so that each acknowledgement raises the rate.
     is_searching: bool,
     /// Whether the rate is the table's known capacity. The table accepts more only from its saved-up burst capacity, which
     /// will run out, so the rate grows only slowly.
-    is_expected: bool,
-    clean_epochs: usize,
-    throttled: Duration,
-    waited: Duration,
+    is_known_rate: bool,
+    epochs_without_throttle: usize,
+    last_throttled: Duration,
+    last_waited: Duration,
     /// The moving average of the units per request.
-    request: f64,
+    units_per_request: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,38 +82,38 @@ struct Epoch {
 }
 
 impl TokenBucket {
-    /// Starts at the units per second that a table is expected to have, before any throttle.
-    pub(super) fn expected(per_second: f64, now: Duration) -> Self {
+    /// Starts at the units per second that a table is known to have, before any throttle.
+    pub(super) fn with_known_rate(per_second: f64, now: Duration) -> Self {
         Self {
             per_second,
             tokens: 0.0,
-            filled: now,
-            wanted: 0.0,
+            refilled_at: now,
+            next_request: 0.0,
             epoch: Epoch { began: now, ..Epoch::default() },
             is_searching: false,
-            is_expected: true,
-            clean_epochs: 0,
-            throttled: now,
-            waited: now,
-            request: 1.0,
+            is_known_rate: true,
+            epochs_without_throttle: 0,
+            last_throttled: now,
+            last_waited: now,
+            units_per_request: 1.0,
         }
     }
 
-    /// Starts at the throttle of a request of `units`, when `acknowledged` units per second were acknowledged.
-    pub(super) fn begin(acknowledged: f64, units: f64, now: Duration) -> Self {
+    /// Starts when a request of `units` is throttled, at the units per second `acknowledged` until then.
+    pub(super) fn after_throttle(acknowledged: f64, units: f64, now: Duration) -> Self {
         Self {
             epoch: Epoch { began: now, throttled_in_a_row: 1, ..Epoch::default() },
-            is_searching: acknowledged < TELLING * units,
-            is_expected: false,
-            request: units,
-            ..Self::expected(acknowledged.max(FIRST * units), now)
+            is_searching: acknowledged < MIN_CONCLUSIVE_REQUESTS * units,
+            is_known_rate: false,
+            units_per_request: units,
+            ..Self::with_known_rate(acknowledged.max(MIN_START_REQUESTS * units), now)
         }
     }
 
     /// How long until a request of `units` may be sent, after the `ahead` units before it.
     pub(super) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         if ahead == 0.0 {
-            self.wanted = self.wanted.max(self.needed(units));
+            self.next_request = self.next_request.max(self.needed(units));
         }
         self.fill(now);
         let missing = ahead + self.needed(units) - self.tokens;
@@ -121,138 +121,146 @@ impl TokenBucket {
         if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
     }
 
+    /// Takes the units of an admitted request.
     pub(super) fn take(&mut self, units: f64) {
         self.tokens -= units;
-        self.wanted = 0.0;
+        self.next_request = 0.0;
     }
 
-    /// Gives back units that were taken but not used.
-    pub(super) fn give_back(&mut self, units: f64) {
+    /// Gives back units that were taken and not used.
+    pub(super) fn refund(&mut self, units: f64) {
         self.tokens += units;
     }
 
     /// Records that a call waits.
-    pub(super) fn is_waited_for(&mut self, now: Duration) {
-        self.waited = now;
+    pub(super) fn record_wait(&mut self, now: Duration) {
+        self.last_waited = now;
         self.epoch.is_used_up = true;
     }
 
     /// Records an acknowledgement. Returns whether the rate has grown.
-    pub(super) fn acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
+    pub(super) fn record_acknowledged(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
         let before = self.per_second;
         if sent >= self.epoch.began {
             if self.is_searching && self.epoch.acknowledged == 0.0 {
-                // The answers before the first acknowledgement may come from an outage that has ended: see `may_be_over`.
+                // The answers before the first acknowledgement may come from an outage that has ended: see `outage_may_be_over`.
                 self.epoch.answers = 0;
             }
             self.epoch.acknowledged += units;
             self.epoch.throttled_in_a_row = 0;
             if self.is_searching && self.epoch.is_used_up {
-                self.change(self.per_second + (SEARCH_GAIN * units).min(self.per_second), now);
+                self.set_rate(self.per_second + (SEARCH_GAIN * units).min(self.per_second), now);
             }
-            self.answered(units, now);
+            self.count_answer(units, now);
         }
         self.per_second > before
     }
 
-    /// Charges what an acknowledged request used beyond the units it was admitted with.
-    pub(super) fn owe(&mut self, units: f64) {
+    /// Charges what an acknowledged request used beyond the units that it acquired.
+    pub(super) fn charge(&mut self, units: f64) {
         self.tokens -= units;
         self.epoch.acknowledged += units;
     }
 
     /// Records a throttle. Returns whether the rate has dropped.
-    pub(super) fn throttled(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
-        self.throttled = now;
+    pub(super) fn record_throttled(&mut self, units: f64, sent: Duration, now: Duration) -> bool {
+        self.last_throttled = now;
         if sent < self.epoch.began {
             return false;
         }
         let before = self.per_second;
-        self.is_expected = false;
+        self.is_known_rate = false;
         self.epoch.throttled += units;
         self.epoch.throttled_in_a_row += 1;
-        if self.epoch.throttled_in_a_row >= RUN {
-            let lowered = (self.per_second / 4.0).max((LEAST * self.request).min(self.per_second));
+        if self.epoch.throttled_in_a_row >= THROTTLES_IN_A_ROW {
+            let lowered = (self.per_second / 4.0).max((MIN_REQUESTS * self.units_per_request).min(self.per_second));
             // A rate only just above the lowest sees a run of throttles by chance; a search would find nothing.
-            self.is_searching |= self.per_second >= SEARCHED * lowered;
+            self.is_searching |= self.per_second >= SEARCH_AFTER_DROP * lowered;
             if self.per_second > lowered {
-                self.change(lowered, now);
+                self.set_rate(lowered, now);
                 self.begin_epoch(now);
             }
         } else {
             self.is_searching &= self.epoch.acknowledged == 0.0;
         }
-        self.answered(units, now);
+        self.count_answer(units, now);
         self.per_second < before
     }
 
     /// Whether the rate limit is no longer needed.
-    pub(super) fn is_over(&self, now: Duration) -> bool {
-        now.saturating_sub(self.throttled.max(self.waited)) > OVER_AFTER
+    pub(super) fn is_expired(&self, now: Duration) -> bool {
+        now.saturating_sub(self.last_throttled.max(self.last_waited)) > EXPIRES_AFTER
     }
 
-    fn answered(&mut self, units: f64, now: Duration) {
-        self.request += (units - self.request) / 16.0;
+    fn count_answer(&mut self, units: f64, now: Duration) {
+        self.units_per_request += (units - self.units_per_request) / 16.0;
         self.epoch.answers += 1;
         let elapsed = now.saturating_sub(self.epoch.began);
-        let is_told = self.epoch.answers >= EPOCH_ANSWERS && !self.is_expected
-            || elapsed >= EPOCH_TIME && self.epoch.answers >= EPOCH_FEW
-            || elapsed >= EPOCH_LONGEST && !self.may_be_over();
-        if is_told {
-            self.judge(elapsed, now);
+        let is_conclusive = self.epoch.answers >= EPOCH_ANSWERS && !self.is_known_rate
+            || elapsed >= EPOCH_TIME && self.epoch.answers >= EPOCH_MIN_ANSWERS
+            || elapsed >= EPOCH_MAX_TIME && !self.outage_may_be_over();
+        if is_conclusive {
+            self.adjust_rate(elapsed, now);
             self.begin_epoch(now);
         }
     }
 
     /// Whether all throttles of this epoch came before all its acknowledgements. Either an outage has ended, or the table
     /// accepts few requests; the next answers show which. A further throttle ends the search, and then all throttles count.
-    fn may_be_over(&self) -> bool {
+    fn outage_may_be_over(&self) -> bool {
         self.is_searching && self.epoch.acknowledged > 0.0 && self.epoch.throttled > 0.0
     }
 
-    fn judge(&mut self, elapsed: Duration, now: Duration) {
+    fn adjust_rate(&mut self, elapsed: Duration, now: Duration) {
         let Epoch { acknowledged, throttled, is_used_up, .. } = self.epoch;
-        let throttled = if self.may_be_over() { 0.0 } else { throttled };
+        let throttled = if self.outage_may_be_over() { 0.0 } else { throttled };
         let sent = acknowledged + throttled;
-        let share = throttled / sent;
-        let probe = |rate: f64, request: f64| (rate * PROBE).max((request * PROBE_REQUESTS).min(rate * PROBE_MOST));
+        let throttled_share = throttled / sent;
+        let probe = |rate: f64, request: f64| {
+            (rate * PROBE_SHARE).max((request * MIN_PROBE_REQUESTS).min(rate * MAX_PROBE_SHARE))
+        };
         if throttled == 0.0 {
             if is_used_up {
-                let factor = GROWTH[self.clean_epochs.min(GROWTH.len() - 1)];
-                self.clean_epochs += usize::from(!self.is_expected);
-                let least = (self.request * PROBE_REQUESTS).min(self.per_second * GROWTH_MOST);
-                let grown = (self.per_second * factor).max(self.per_second + least);
+                let factor = GROWTH_FACTORS[self.epochs_without_throttle.min(GROWTH_FACTORS.len() - 1)];
+                self.epochs_without_throttle += usize::from(!self.is_known_rate);
+                let minimum_growth =
+                    (self.units_per_request * MIN_PROBE_REQUESTS).min(self.per_second * MAX_SLOW_GROWTH_SHARE);
+                let grown = (self.per_second * factor).max(self.per_second + minimum_growth);
                 // At most twice what was sent, because the epoch has proved no more.
                 let proved = 2.0 * sent / elapsed.as_secs_f64().max(0.01);
                 let grown = grown.min(proved).max(self.per_second);
-                self.change(grown, now);
+                self.set_rate(grown, now);
             }
             return;
         }
-        self.clean_epochs = 0;
-        if acknowledged > 0.0 && share > TOLERATED {
+        self.epochs_without_throttle = 0;
+        if acknowledged > 0.0 && throttled_share > TOLERATED_SHARE {
             // If the rate was not used up, the units sent are the better measure.
             let tried = self.per_second.min(1.05 * sent / elapsed.as_secs_f64().max(0.01));
-            let found = tried * (1.0 - share);
-            let found = found + probe(found, self.request);
-            self.change(found.max(LEAST_ACKNOWLEDGED * self.request).min(self.per_second), now);
+            let found = tried * (1.0 - throttled_share);
+            let found = found + probe(found, self.units_per_request);
+            self.set_rate(found.max(MIN_ACKNOWLEDGED_REQUESTS * self.units_per_request).min(self.per_second), now);
         }
     }
 
     fn begin_epoch(&mut self, now: Duration) {
-        self.epoch = Epoch { began: now, throttled_in_a_row: self.epoch.throttled_in_a_row % RUN, ..Epoch::default() };
+        self.epoch = Epoch {
+            began: now,
+            throttled_in_a_row: self.epoch.throttled_in_a_row % THROTTLES_IN_A_ROW,
+            ..Epoch::default()
+        };
     }
 
-    fn change(&mut self, per_second: f64, now: Duration) {
+    fn set_rate(&mut self, per_second: f64, now: Duration) {
         self.fill(now);
         self.per_second = per_second;
     }
 
     fn fill(&mut self, now: Duration) {
-        let passed = now.saturating_sub(self.filled).as_secs_f64();
-        self.filled = self.filled.max(now);
-        let most = (self.per_second * BURST.as_secs_f64()).max(self.wanted).max(1.0);
-        self.tokens = (self.tokens + passed * self.per_second).min(most);
+        let passed = now.saturating_sub(self.refilled_at).as_secs_f64();
+        self.refilled_at = self.refilled_at.max(now);
+        let maximum = (self.per_second * BURST.as_secs_f64()).max(self.next_request).max(1.0);
+        self.tokens = (self.tokens + passed * self.per_second).min(maximum);
     }
 
     /// The tokens needed to send a request: all of its units, but at most one second's. For a larger request, the next one

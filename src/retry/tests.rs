@@ -2,13 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), max: Duration::from_secs(1) };
 
 #[test]
 fn the_bound_of_the_wait_doubles_from_the_first_to_the_longest() {
-    let bounds: Vec<u128> = (0..9).map(|repeats| BACKOFF.wait(repeats, 1.0).as_millis()).collect();
+    let bounds: Vec<u128> = (0..9).map(|retries| BACKOFF.wait(retries, 1.0).as_millis()).collect();
     assert_eq!(bounds, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-    let halves: Vec<u128> = (0..4).map(|repeats| BACKOFF.wait(repeats, 0.5).as_millis()).collect();
+    let halves: Vec<u128> = (0..4).map(|retries| BACKOFF.wait(retries, 0.5).as_millis()).collect();
     assert_eq!(halves, [5, 10, 20, 40]);
     assert_eq!(BACKOFF.wait(5, 0.0), Duration::ZERO);
     assert_eq!(BACKOFF.wait(u32::MAX, 1.0), Duration::from_secs(1));
@@ -17,49 +17,49 @@ fn the_bound_of_the_wait_doubles_from_the_first_to_the_longest() {
 #[test]
 fn the_same_seed_gives_the_same_waits() {
     let waits = |seed| {
-        let retry = Retry::new(BACKOFF, Budget::new(20, 10), Random::seeded(seed));
-        (0..20).map(|repeats| retry.wait(repeats)).collect::<Vec<_>>()
+        let retry = Retry::new(BACKOFF, RetryBudget::new(20, 10), Random::seeded(seed));
+        (0..20).map(|retries| retry.wait(retries)).collect::<Vec<_>>()
     };
     assert_eq!(waits(7), waits(7));
     assert_ne!(waits(7), waits(8));
 }
 
 #[test]
-fn a_fifth_of_the_requests_of_the_last_ten_seconds_may_be_repeated_and_ten_in_any_case() {
-    let budget = Budget::new(20, 10);
+fn a_fifth_of_the_requests_of_the_last_ten_seconds_may_be_retried_and_ten_in_any_case() {
+    let budget = RetryBudget::new(20, 10);
     let second = Duration::from_secs;
-    let repeats = |now| std::iter::repeat_with(|| budget.repeat(now)).take_while(|granted| *granted).count();
-    assert_eq!(repeats(second(0)), 10);
-    assert_eq!(repeats(second(9)), 0);
-    assert_eq!(repeats(second(10)), 10);
+    let retries = |now| std::iter::repeat_with(|| budget.try_retry(now)).take_while(|granted| *granted).count();
+    assert_eq!(retries(second(0)), 10);
+    assert_eq!(retries(second(9)), 0);
+    assert_eq!(retries(second(10)), 10);
     for _ in 0..100 {
-        budget.request(second(25));
+        budget.count_request(second(25));
     }
-    assert_eq!(repeats(second(25)), 20);
-    assert_eq!(repeats(second(34)), 0);
-    assert_eq!(repeats(second(35)), 10);
+    assert_eq!(retries(second(25)), 20);
+    assert_eq!(retries(second(34)), 0);
+    assert_eq!(retries(second(35)), 10);
 }
 
 proptest! {
     #[test]
-    fn no_more_is_repeated_than_the_budget_allows(
+    fn no_more_is_retried_than_the_budget_allows(
         steps in proptest::collection::vec((0_u64..3_000, any::<bool>()), 1..600),
     ) {
-        let budget = Budget::new(20, 10);
-        let (mut now, mut requests, mut repeats) = (0, Vec::new(), Vec::new());
+        let budget = RetryBudget::new(20, 10);
+        let (mut now, mut requests, mut retries) = (0, Vec::new(), Vec::new());
         for (passes, is_request) in steps {
             now += passes / 10;
             let at = Duration::from_millis(now);
             let in_window = |times: &[u64]| times.iter().filter(|time| *time + 10 > at.as_secs()).count();
             if is_request {
-                budget.request(at);
+                budget.count_request(at);
                 requests.push(at.as_secs());
             } else {
                 let allowed = (in_window(&requests) / 5).max(10);
-                let expected = in_window(&repeats) < allowed;
-                prop_assert_eq!(budget.repeat(at), expected);
+                let expected = in_window(&retries) < allowed;
+                prop_assert_eq!(budget.try_retry(at), expected);
                 if expected {
-                    repeats.push(at.as_secs());
+                    retries.push(at.as_secs());
                 }
             }
         }

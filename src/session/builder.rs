@@ -213,20 +213,20 @@ impl Builder {
     }
 
     /// Sets the wait before a statement is sent again: a random time up to a bound (full jitter). The bound is `first`
-    /// before the first repeat, doubles with each repeat, and is at most `longest`.
+    /// before the first retry, doubles with each retry, and is at most `max`.
     ///
     /// A statement is sent again only if that does no harm: it was certainly not sent, or it is a read, or it is a write
     /// that may be sent twice.
     ///
     /// Default: up to 10ms, doubling to 1s.
-    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.settings.backoff = Backoff { first, longest: longest.max(first).min(MAX_TIMEOUT) };
+    pub fn backoff(mut self, first: Duration, max: Duration) -> Self {
+        self.settings.backoff = Backoff { first, max: max.max(first).min(MAX_TIMEOUT) };
         self
     }
 
-    /// Sets how many repeats the session may make, in percent of its requests of the last 10 s, and at least 10. Once the
-    /// budget is spent, a call that fails is not sent again. Repeats of attempts that were certainly not sent do not count;
-    /// nor do repeats of throttled attempts, which wait for a turn under the table's rate limit.
+    /// Sets how many retries the session may make, in percent of its requests of the last 10 s, and at least 10. Once the
+    /// budget is used up, a call that fails is not retried. Retries of attempts that were certainly not sent do not count;
+    /// nor do retries of throttled attempts, which wait for a turn under the table's rate limit.
     ///
     /// Default: 20 %.
     pub fn retry_budget(mut self, percent: u8) -> Self {
@@ -282,7 +282,10 @@ impl Builder {
             table.keyspace.is_some().then(|| table.to_string())
         });
         let Some(named) = named else {
-            return Err(refused(format!("{table:?} is no table's name with its keyspace"), "Write keyspace.table"));
+            return Err(refused(
+                format!("{table:?} is not the name of a table with its keyspace"),
+                "Write keyspace.table",
+            ));
         };
         self.settings.table_limits.insert(named, limit);
         Ok(self)

@@ -17,10 +17,10 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const PROBE_AFTER: Duration = Duration::from_millis(250);
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
-/// The repeats allowed, as a percentage of the requests of the last ten seconds.
+pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), max: Duration::from_secs(1) };
+/// The retries allowed, as a percentage of the requests of the last ten seconds.
 pub(super) const RETRY_PERCENT: u8 = 20;
-pub(super) const REPEATS_AT_LEAST: u32 = 10;
+pub(super) const MIN_RETRIES: u32 = 10;
 /// The requests per second for each connection. The driver chooses among a peer's connections at random; with three, none
 /// gets more than the 3,000 that the service accepts (DG:quotas), except in one second of 10¹².
 pub(super) const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(2_699);
@@ -65,12 +65,12 @@ mod tests {
             ("a call, all attempts together", seconds(CALL_TIMEOUT), Some("call_timeout")),
             ("one attempt", seconds(ATTEMPT_TIMEOUT), Some("attempt_timeout")),
             (
-                "wait before a repeat",
-                format!("up to {:?}, doubling to {:?}", BACKOFF.first, BACKOFF.longest),
+                "wait before a retry",
+                format!("up to {:?}, doubling to {:?}", BACKOFF.first, BACKOFF.max),
                 Some("backoff"),
             ),
-            ("repeats", format!("{RETRY_PERCENT} %"), Some("retry_budget")),
-            ("repeats in any case", format!("{REPEATS_AT_LEAST} in 10 s"), None),
+            ("retries", format!("{RETRY_PERCENT} %"), Some("retry_budget")),
+            ("retries in any case", format!("{MIN_RETRIES} in 10 s"), None),
             ("requests a second and connection", REQUESTS_PER_SECOND.to_string(), None),
             ("in flight per connection", IN_FLIGHT.to_string(), None),
             ("when that many are in flight", format!("{:?}", WhenFull::default()), Some("when_full")),

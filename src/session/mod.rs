@@ -34,7 +34,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use self::connect::Connected;
-use self::defaults::{IN_FLIGHT, REPEATS_AT_LEAST, REQUESTS_PER_SECOND};
+use self::defaults::{IN_FLIGHT, MIN_RETRIES, REQUESTS_PER_SECOND};
 use self::gate::Gate;
 use self::settings::Settings;
 use self::watch::Watch;
@@ -43,7 +43,7 @@ use crate::lock::{read_locked, write_locked};
 use crate::observe::{Observers, StatementMetrics};
 use crate::peer_limiter::{PeerLimiter, PeerLimits, PeerState};
 use crate::rate_limiter::RateLimiters;
-use crate::retry::{Budget, Random, Retry};
+use crate::retry::{Random, Retry, RetryBudget};
 use crate::saturated::saturated;
 use crate::schema::MOST_UNDER_WAY;
 use crate::statement::Cache;
@@ -376,7 +376,7 @@ impl Session {
             in_flight: IN_FLIGHT,
             when_full: settings.when_full,
         };
-        let budget = Budget::new(settings.retry_percent, REPEATS_AT_LEAST);
+        let budget = RetryBudget::new(settings.retry_percent, MIN_RETRIES);
         let keyspace = settings.keyspace.clone();
         let inner = Inner {
             connected: RwLock::new(Some(Arc::new(connected))),

@@ -200,7 +200,7 @@ async fn attempts(session: &Session, in_flight: &InFlight, text: &str) -> Result
             Err(_) => PrepareFailure::Timeout(began.elapsed()),
         };
         let due = Instant::now() + session.retry().wait(repeats);
-        if !failure.is_transient() || due >= deadline || !session.retry().budget.repeat(session.age(due)) {
+        if !failure.is_transient() || due >= deadline || !session.retry().budget.try_retry(session.age(due)) {
             return Err(failure);
         }
         sleep_until(due).await;
@@ -220,7 +220,7 @@ impl PrepareFailure {
     fn told(self, attempted: &str) -> Error {
         let attempted = format!("preparing {attempted}");
         match self {
-            Self::Driver(error) => classify::prepare(&attempted, error),
+            Self::Driver(error) => classify::prepare_error(&attempted, error),
             Self::Timeout(elapsed) => {
                 Error::new(ErrorKind::Timeout, attempted, "it was not prepared in time").with_elapsed(elapsed)
             }

@@ -50,7 +50,7 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
     let mut key = Vec::new();
     question.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
     let mut request = read.untyped.bind(&SerializedView::new(&key, question.key.len()))?;
-    let (page, _) = execute::page(&read.untyped.call, &mut request, &DriverState::start()).await?;
+    let (page, _) = execute::read_page(&read.untyped.call, &mut request, &DriverState::start()).await?;
     let page = rows_of(&read.untyped.call, page)?;
     question.answer(&page, written).map_err(|problem| problem.into_error(&call.info.attempted))
 }

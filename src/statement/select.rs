@@ -221,7 +221,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         let call = &self.untyped.call;
         let mut state = DriverState::start();
         loop {
-            let (page, next) = execute::page(call, &mut request, &state).await?;
+            let (page, next) = execute::read_page(call, &mut request, &state).await?;
             let page = rows_of(call, page)?;
             for row in decoded(call, &page)? {
                 if enough(row?) {

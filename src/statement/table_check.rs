@@ -121,7 +121,7 @@ async fn read_ids(driver: &DriverSession, keyspace: &str) -> Option<Ids> {
     let mut ids = Ids::new();
     let mut state = PagingState::start();
     loop {
-        let (page, next) = execute::page_for_the_session(driver, &text, state)
+        let (page, next) = execute::read_session_page(driver, &text, state)
             .await
             .inspect_err(|error| debug!(%error, keyspace, "the ids of tables cannot be read, and will be read again"))
             .ok()?;

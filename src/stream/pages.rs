@@ -49,7 +49,7 @@ pub(crate) type Arrived = (QueryResult, PagingStateResponse);
 impl Read {
     /// Reads the first page, without a copy of the request.
     pub(super) async fn first_page(&mut self) -> Result<Arrived, Error> {
-        let page = execute::page(&self.call, &mut self.request, &DriverState::start()).await?;
+        let page = execute::read_page(&self.call, &mut self.request, &DriverState::start()).await?;
         // The pin would keep the connections of a removed peer open as long as the stream lives.
         self.request.unpin();
         Ok(page)
@@ -67,7 +67,7 @@ impl Read {
     }
 
     async fn page_of(&self, call: &Call, state: DriverState) -> Result<Arrived, Error> {
-        let page = execute::page(call, &mut self.request.clone(), &state).await;
+        let page = execute::read_page(call, &mut self.request.clone(), &state).await;
         page.map_err(|error| match state.as_bytes_slice() {
             Some(_) => error.with_paging_state(PagingState::seal(&self.fingerprint, &state)),
             None => error,

@@ -24,8 +24,8 @@ fn load(arrivals: f64) -> Arrivals {
     }
 }
 
-fn came(between: Range<f64>) -> impl Fn(&&SimulatedCall) -> bool {
-    move |call| between.contains(&call.came.as_secs_f64())
+fn called_at(between: Range<f64>) -> impl Fn(&&SimulatedCall) -> bool {
+    move |call| between.contains(&call.called_at.as_secs_f64())
 }
 
 /// The acknowledgements per second, by the time at which they arrived.
@@ -40,7 +40,7 @@ fn a_table_that_is_asked_for_more_than_it_takes_is_used_to_its_capacity() {
     for (capacity, factors) in [(20.0, [1.1, 5.0]), (200.0, [1.1, 2.0]), (200.0, [1.5, 5.0]), (1_000.0, [1.1, 5.0])] {
         for (seed, factor) in factors.into_iter().enumerate() {
             let calls = run(&table(capacity), &load(factor * capacity), seed as u64);
-            let figures = Figures::of(calls.iter().filter(came(5.0..60.0)), 55.0);
+            let figures = Figures::of(calls.iter().filter(called_at(5.0..60.0)), 55.0);
             let case = format!("{factor} times {capacity}: {figures:?}");
             assert!(acknowledged(&calls, 5.0..60.0) >= 0.95 * capacity, "{case}");
             assert!(figures.written_and_failed <= 0.01 && figures.attempts <= 1.1, "{case}");
@@ -81,7 +81,7 @@ fn after_an_outage_nothing_fails_later_than_five_seconds() {
     for (seed, arrivals) in (0..20).flat_map(|seed| light.map(|arrivals| (seed, arrivals))).chain([(0, 250.0)]) {
         let outage = SimulatedTable { outage: (20.0, 25.0), ..table(200.0) };
         let calls = run(&outage, &load(arrivals), seed);
-        let attempts: u32 = calls.iter().filter(came(20.0..25.0)).map(|call| call.attempts).sum();
+        let attempts: u32 = calls.iter().filter(called_at(20.0..25.0)).map(|call| call.attempts).sum();
         assert!(attempts <= 50, "{arrivals} a second, seed {seed}: {attempts} attempts in the 5 s of the outage");
         if arrivals <= 50.0 {
             let last = last_failure(&calls);
@@ -134,7 +134,7 @@ fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
         // 150 requests a second, of ten units each, to a partition with capacity for 100 of them.
         let calls = run(&table(4_000.0), &Arrivals { units: 10.0, hot: 75, ..load(200.0) }, seed);
         let of = |is_hot: bool| {
-            let of_kind = calls.iter().filter(came(5.0..60.0)).filter(|call| (call.partition == 0) == is_hot);
+            let of_kind = calls.iter().filter(called_at(5.0..60.0)).filter(|call| (call.partition == 0) == is_hot);
             Figures::of(of_kind, 55.0)
         };
         let (hot, cold) = (of(true), of(false));
@@ -147,9 +147,9 @@ fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
 fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
     // 1,500 units a second go to the hot partition, which accepts 1,000, and 1,500 to the others, for which 1,000 are left.
     let calls = run(&table(2_000.0), &Arrivals { units: 10.0, hot: 50, ..load(300.0) }, 1);
-    let figures = Figures::of(calls.iter().filter(came(5.0..60.0)), 55.0);
+    let figures = Figures::of(calls.iter().filter(called_at(5.0..60.0)), 55.0);
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0 && figures.attempts <= 1.2, "{figures:?}");
-    let cold = Figures::of(calls.iter().filter(came(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
+    let cold = Figures::of(calls.iter().filter(called_at(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
     assert!(cold.per_second >= 70.0, "{cold:?}");
 }
 
@@ -158,7 +158,7 @@ fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
 fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
     let figures = |policy| {
         let calls = run_by(policy, &table(200.0), &load(400.0), 1);
-        Figures::of(calls.iter().filter(came(5.0..56.0)), 51.0)
+        Figures::of(calls.iter().filter(called_at(5.0..56.0)), 51.0)
     };
     let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
     let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
@@ -202,7 +202,7 @@ fn a_little_more_than_the_capacity_for_minutes() {
 fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
     let calls = run(&SimulatedTable { outage: (20.0, 24.0), ..table(200.0) }, &load(5.0), 1);
     let failed = |between: Range<f64>| {
-        let of_time = calls.iter().filter(came(between)).filter_map(|call| call.ended);
+        let of_time = calls.iter().filter(called_at(between)).filter_map(|call| call.ended);
         of_time.filter(|(_, end)| *end != End::Acknowledged).count()
     };
     assert_eq!((failed(0.0..15.0), failed(25.0..60.0)), (0, 0));
@@ -212,7 +212,7 @@ fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
 fn callers_with_short_deadlines_get_their_share_beside_callers_with_long_ones() {
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(30));
     let calls = run(&table(200.0), &Arrivals { deadline: short, other_deadline: Some(long), ..load(600.0) }, 1);
-    let figures = |first: usize| Figures::of(calls.iter().skip(first).step_by(2).filter(came(5.0..30.0)), 25.0);
+    let figures = |first: usize| Figures::of(calls.iter().skip(first).step_by(2).filter(called_at(5.0..30.0)), 25.0);
     let (short, long) = (figures(0), figures(1));
     assert!(short.per_second >= 80.0 && long.per_second >= 80.0, "{short:?}, {long:?}");
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0, "{short:?}, {long:?}");

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::rate_limiter::admission::{Admission, Answered};
+use crate::rate_limiter::admission::{Admission, AnsweredAttempt};
 use crate::rate_limiter::allowance::Allowance;
-use crate::rate_limiter::queue::{Ask, Reply};
+use crate::rate_limiter::queue::{AdmissionDecision, Ticket};
 use crate::rate_limiter::token_bucket::TokenBucket;
 
 /// Which calls are served under overload, and which are refused.
@@ -24,12 +24,12 @@ pub(super) enum Policy {
 
 /// The interface of admission under each policy.
 pub(super) trait Admit {
-    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Reply;
+    fn try_acquire(&mut self, ticket: Ticket, now: Duration, call: usize) -> AdmissionDecision;
     fn serve(&mut self, now: Duration, give: &mut dyn FnMut(usize, bool)) -> Option<Duration>;
-    fn leave(&mut self, ask: Ask);
-    fn acknowledged(&mut self, answered: Answered) -> bool;
-    fn throttled(&mut self, answered: Answered, before: f64, refuse: &mut dyn FnMut(usize)) -> bool;
-    fn is_free(&self) -> bool;
+    fn remove(&mut self, ticket: Ticket);
+    fn record_acknowledged(&mut self, answered: AnsweredAttempt) -> bool;
+    fn record_throttled(&mut self, answered: AnsweredAttempt, before: f64, refuse: &mut dyn FnMut(usize)) -> bool;
+    fn is_unlimited(&self) -> bool;
 }
 
 /// Creates the admission for a policy. Only the chosen policy supports `limit`, the session's own limit.
@@ -41,28 +41,28 @@ pub(super) fn admission(policy: Policy, limit: Option<NonZeroU32>) -> Box<dyn Ad
 }
 
 impl Admit for Admission<usize> {
-    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Reply {
-        self.ask(ask, now, || call)
+    fn try_acquire(&mut self, ticket: Ticket, now: Duration, call: usize) -> AdmissionDecision {
+        self.try_acquire(ticket, now, || call)
     }
 
     fn serve(&mut self, now: Duration, give: &mut dyn FnMut(usize, bool)) -> Option<Duration> {
         self.serve(now, |call, turn| give(call, turn.is_ok()))
     }
 
-    fn leave(&mut self, ask: Ask) {
-        self.leave(ask);
+    fn remove(&mut self, ticket: Ticket) {
+        self.remove(ticket);
     }
 
-    fn acknowledged(&mut self, answered: Answered) -> bool {
-        self.acknowledged(answered)
+    fn record_acknowledged(&mut self, answered: AnsweredAttempt) -> bool {
+        self.record_acknowledged(answered)
     }
 
-    fn throttled(&mut self, answered: Answered, before: f64, refuse: &mut dyn FnMut(usize)) -> bool {
-        self.throttled(answered, || before, |call, _| refuse(call))
+    fn record_throttled(&mut self, answered: AnsweredAttempt, before: f64, refuse: &mut dyn FnMut(usize)) -> bool {
+        self.record_throttled(answered, || before, |call, _| refuse(call))
     }
 
-    fn is_free(&self) -> bool {
-        self.is_free()
+    fn is_unlimited(&self) -> bool {
+        self.is_unlimited()
     }
 }
 
@@ -70,67 +70,68 @@ struct Other {
     policy: Policy,
     rate: Option<TokenBucket>,
     /// In the order of arrival.
-    waiting: Vec<(Ask, usize)>,
+    waiting: Vec<(Ticket, usize)>,
     /// When the queue was last empty.
     empty: Duration,
 }
 
 impl Admit for Other {
-    fn ask(&mut self, ask: Ask, now: Duration, call: usize) -> Reply {
+    fn try_acquire(&mut self, ticket: Ticket, now: Duration, call: usize) -> AdmissionDecision {
         if let Some(rate) = &mut self.rate {
-            rate.is_waited_for(now);
+            rate.record_wait(now);
         }
-        let at = self.waiting.partition_point(|(other, _)| other.place < ask.place);
-        self.waiting.insert(at, (ask, call));
-        Reply::Wait
+        let at = self.waiting.partition_point(|(other, _)| other.place < ticket.place);
+        self.waiting.insert(at, (ticket, call));
+        AdmissionDecision::Wait
     }
 
     fn serve(&mut self, now: Duration, give: &mut dyn FnMut(usize, bool)) -> Option<Duration> {
         loop {
             let stands = now.saturating_sub(self.empty) > Duration::from_secs(1);
             let dropped = self.policy == Policy::CoDel && stands;
-            let is_dropped = |ask: &Ask| dropped && now.saturating_sub(ask.place.0) > Duration::from_millis(100);
+            let is_dropped =
+                |ticket: &Ticket| dropped && now.saturating_sub(ticket.place.0) > Duration::from_millis(100);
             let next = if self.policy == Policy::Lifo { self.waiting.len().checked_sub(1) } else { Some(0) };
-            let Some((ask, call)) = next.and_then(|next| self.waiting.get(next)).copied() else {
+            let Some((ticket, call)) = next.and_then(|next| self.waiting.get(next)).copied() else {
                 self.empty = now;
                 return None;
             };
-            let wait = self.rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait(0.0, ask.units, now));
-            let is_refused = self.waiting.len() > 1 && is_dropped(&ask);
+            let wait = self.rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait(0.0, ticket.units, now));
+            let is_refused = self.waiting.len() > 1 && is_dropped(&ticket);
             if !wait.is_zero() && !is_refused {
                 return Some(now + wait);
             }
-            self.leave(ask);
+            self.remove(ticket);
             if let Some(rate) = self.rate.as_mut().filter(|_| !is_refused) {
-                rate.take(ask.units);
+                rate.take(ticket.units);
             }
             give(call, !is_refused);
         }
     }
 
-    fn leave(&mut self, ask: Ask) {
-        self.waiting.retain(|(other, _)| other.place != ask.place);
+    fn remove(&mut self, ticket: Ticket) {
+        self.waiting.retain(|(other, _)| other.place != ticket.place);
     }
 
-    fn acknowledged(&mut self, Answered { units, sent, now, .. }: Answered) -> bool {
+    fn record_acknowledged(&mut self, AnsweredAttempt { units, sent, now, .. }: AnsweredAttempt) -> bool {
         let Some(rate) = &mut self.rate else { return false };
-        let has_grown = rate.acknowledged(units, sent, now);
-        if self.waiting.is_empty() && rate.is_over(now) {
+        let has_grown = rate.record_acknowledged(units, sent, now);
+        if self.waiting.is_empty() && rate.is_expired(now) {
             self.rate = None;
         }
         has_grown
     }
 
-    fn throttled(&mut self, answered: Answered, before: f64, _: &mut dyn FnMut(usize)) -> bool {
-        let Answered { units, sent, now, .. } = answered;
+    fn record_throttled(&mut self, answered: AnsweredAttempt, before: f64, _: &mut dyn FnMut(usize)) -> bool {
+        let AnsweredAttempt { units, sent, now, .. } = answered;
         match &mut self.rate {
-            Some(rate) => drop(rate.throttled(units, sent, now)),
-            None => self.rate = Some(TokenBucket::begin(before, units, now)),
+            Some(rate) => drop(rate.record_throttled(units, sent, now)),
+            None => self.rate = Some(TokenBucket::after_throttle(before, units, now)),
         }
         false
     }
 
-    fn is_free(&self) -> bool {
+    fn is_unlimited(&self) -> bool {
         self.rate.is_none()
     }
 }

@@ -122,6 +122,6 @@ fn a_limit_is_of_a_table_with_its_keyspace() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert_eq!(
         error.to_string(),
-        "setting up a session failed: \"names\" is no table's name with its keyspace. Write keyspace.table"
+        "setting up a session failed: \"names\" is not the name of a table with its keyspace. Write keyspace.table"
     );
 }

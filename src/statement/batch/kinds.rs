@@ -40,7 +40,7 @@ impl Kinds {
         let (info, metrics) = known.entry((kind, tag)).or_insert_with_key(|(kind, tag)| {
             let of = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
             let info = StatementInfo::of_several(of, kind.attempted(), kind.is_idempotent);
-            let metrics = StatementMetrics::of(&info, tag.as_deref());
+            let metrics = StatementMetrics::for_statement(&info, tag.as_deref());
             (Arc::new(info), metrics)
         });
         (Arc::clone(info), metrics.clone())

@@ -18,8 +18,8 @@ fn told(error: &keyspaces::Error) -> String {
     format!("{attempted} failed: {}", rest.split_once(": ").unwrap().1)
 }
 
-const UNKNOWN: &str = "no answer within 1ns; whether it was applied is not known, and it was not repeated because that could \
-                       apply it twice";
+const UNKNOWN: &str = "no answer within 1ns; it is not known whether it was applied, and it was not sent again because that \
+                       could apply it twice";
 
 #[tokio::test]
 async fn of_a_conditional_write_the_outcome_is_unknown() {
