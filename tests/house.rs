@@ -6,7 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sources of each crate.
-const CRATES: [&str; 4] = ["src", "cql/src", "local/src", "testing/src"];
+const CRATES: [&str; 6] = ["src", "cql/src", "local/src", "testing/src", "cli/src", "macros/src"];
+
+/// The types in it are quoted input of macros.
+const MACRO_INPUT: &str = "macros/src/tests.rs";
 
 /// Types with an inherent `impl` in another file as well: the type, the file and why.
 const METHODS_ELSEWHERE: [(&str, &str, &str); 1] =
@@ -58,7 +61,7 @@ fn a_type_name_means_one_thing_in_a_crate() {
     let (mut found, mut names) = (BTreeSet::new(), 0);
     for of in CRATES {
         let mut count = BTreeMap::<String, usize>::new();
-        for (_, text) in sources(of) {
+        for (_, text) in sources(of).into_iter().filter(|(path, _)| path != Path::new(MACRO_INPUT)) {
             for name in declarations(&text) {
                 *count.entry(name).or_default() += 1;
             }

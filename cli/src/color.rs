@@ -13,7 +13,7 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// Sets it for all that is written to standard output and standard error.
+    /// Applies the choice to standard output and standard error.
     pub(crate) fn set(self) {
         match self {
             Self::Auto => anstream::ColorChoice::Auto,

@@ -1,4 +1,4 @@
-//! A session, or the settings for one, at the place that [`Settings`] name.
+//! Sessions with the service that [`Settings`] name.
 
 use std::env;
 use std::path::Path;
@@ -9,71 +9,62 @@ use keyspaces_local::Ready;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
-impl Settings {
-    /// Connects.
-    pub(crate) async fn connect(self) -> Result<Session, Failure> {
-        Ok(self.builder().await?.connect().await?)
-    }
-
-    /// Connects to one peer, which is enough for a few requests.
-    pub(crate) async fn connect_to_one(self) -> Result<Session, Failure> {
-        Ok(self.builder().await?.ready_when(ReadyWhen::OnePeer).connect().await?)
-    }
-
-    /// The settings of a session, with everything but how it is to be used.
-    pub(crate) async fn builder(self) -> Result<Builder, Failure> {
-        let settings = self.complete()?;
-        let builder = Session::builder().application_name("keyspaces-cli");
-        if let Some(path) = &settings.local {
-            return local(builder, path);
-        }
-        if let Some(address) = &settings.cassandra {
-            let builder = builder.endpoint(Endpoint::cassandra(address)?);
-            return as_user(builder, settings.user.as_deref());
-        }
-        let mut builder = builder;
-        if let Some(profile) = &settings.profile {
-            builder = with_profile(builder, profile, settings.region.is_none()).await?;
-        }
-        if let Some(region) = &settings.region {
-            builder = builder.region(region);
-        }
-        if let Some(endpoint) = &settings.endpoint {
-            builder = builder.endpoint(explicit(endpoint, &settings)?);
-        }
-        if let Some(ca) = &settings.ca {
-            builder = builder.trust_pem(read(ca)?)?;
-        }
-        as_user(builder, settings.user.as_deref())
-    }
+/// Connects to all peers.
+pub(crate) async fn connect(settings: Settings) -> Result<Session, Failure> {
+    Ok(session_builder(settings).await?.connect().await?)
 }
 
-fn local(builder: Builder, path: &Path) -> Result<Builder, Failure> {
-    let ready = ready(path)?;
+/// Connects to one peer, which is enough for a few requests.
+pub(crate) async fn connect_to_one_peer(settings: Settings) -> Result<Session, Failure> {
+    Ok(session_builder(settings).await?.ready_when(ReadyWhen::OnePeer).connect().await?)
+}
+
+/// A builder with the endpoint, the trusted roots and the credentials.
+pub(crate) async fn session_builder(settings: Settings) -> Result<Builder, Failure> {
+    let settings = settings.resolve()?;
+    let builder = Session::builder().application_name("keyspaces-cli");
+    if let Some(path) = &settings.local {
+        return with_local(builder, path);
+    }
+    if let Some(address) = &settings.cassandra {
+        let builder = builder.endpoint(Endpoint::cassandra(address)?);
+        return with_user(builder, settings.user.as_deref());
+    }
+    let mut builder = builder;
+    if let Some(profile) = &settings.profile {
+        builder = with_profile(builder, profile, settings.region.is_none()).await?;
+    }
+    if let Some(region) = &settings.region {
+        builder = builder.region(region);
+    }
+    if let Some(endpoint) = &settings.endpoint {
+        builder = builder.endpoint(explicit_endpoint(endpoint, &settings)?);
+    }
+    if let Some(ca) = &settings.ca {
+        builder = builder.trust_pem(read_file(ca)?)?;
+    }
+    with_user(builder, settings.user.as_deref())
+}
+
+fn with_local(builder: Builder, path: &Path) -> Result<Builder, Failure> {
+    let ready = read_ready_file(path)?;
     let server_name = ready.names.get(1).unwrap_or(&ready.host);
     let key = &ready.credentials;
     Ok(builder
         .region(&ready.region)
         .endpoint(Endpoint::explicit(&ready.host, ready.port, server_name)?)
-        .trust_pem(read(&ready.ca)?)?
+        .trust_pem(read_file(&ready.ca)?)?
         .static_credentials(&key.access_key, &key.secret_key, key.session_token.as_deref()))
 }
 
-/// What a local Keyspaces wrote about itself.
-pub(crate) fn ready(path: &Path) -> Result<Ready, Failure> {
-    serde_json::from_slice(&read(path)?).map_err(|error| {
-        let advice = "Give the file that `keyspaces local --ready-file` wrote";
-        Failure::usage(format!("reading {} failed: it is no ready file: {error}. {advice}", path.display()))
-    })
-}
-
-fn as_user(builder: Builder, user: Option<&str>) -> Result<Builder, Failure> {
+fn with_user(builder: Builder, user: Option<&str>) -> Result<Builder, Failure> {
     let Some(user) = user else { return Ok(builder) };
     let password = env::var("KEYSPACES_PASSWORD")
         .map_err(|_| Failure::usage(format!("the password of {user} is not known. Set KEYSPACES_PASSWORD")))?;
     Ok(builder.password(user, password))
 }
 
+/// Takes the credentials of an AWS profile and, if `takes_region`, its Region.
 async fn with_profile(builder: Builder, profile: &str, takes_region: bool) -> Result<Builder, Failure> {
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).profile_name(profile).load().await;
     let mut builder = builder;
@@ -86,7 +77,7 @@ async fn with_profile(builder: Builder, profile: &str, takes_region: bool) -> Re
     }
 }
 
-fn explicit(endpoint: &str, settings: &Settings) -> Result<Endpoint, Failure> {
+fn explicit_endpoint(endpoint: &str, settings: &Settings) -> Result<Endpoint, Failure> {
     let (host, port) = match endpoint.rsplit_once(':') {
         // What follows the last colon of an IPv6 address is a port only behind a bracket.
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
@@ -98,12 +89,20 @@ fn explicit(endpoint: &str, settings: &Settings) -> Result<Endpoint, Failure> {
     if settings.server_name.is_none() && host.contains(".vpce.") {
         return Ok(Endpoint::vpc(host)?);
     }
-    let standard = settings.region.as_deref().map(Endpoint::region).transpose()?;
-    let of_region = standard.as_ref().and_then(Endpoint::server_name);
-    let server_name = settings.server_name.as_deref().or(of_region).unwrap_or(host);
+    let region_endpoint = settings.region.as_deref().map(Endpoint::region).transpose()?;
+    let region_name = region_endpoint.as_ref().and_then(Endpoint::server_name);
+    let server_name = settings.server_name.as_deref().or(region_name).unwrap_or(host);
     Ok(Endpoint::explicit(host, port, server_name)?)
 }
 
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// Reads the ready file of a local Keyspaces.
+pub(crate) fn read_ready_file(path: &Path) -> Result<Ready, Failure> {
+    serde_json::from_slice(&read_file(path)?).map_err(|error| {
+        let advice = "Give the file that `keyspaces local --ready-file` wrote";
+        Failure::usage(format!("reading {} failed: it is no ready file: {error}. {advice}", path.display()))
+    })
+}
+
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::usage(format!("reading {} failed: {error}", path.display())))
 }

@@ -1,4 +1,4 @@
-//! Why a verb failed, and the exit status for it.
+//! Why a command failed, and its exit status.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -8,19 +8,19 @@ use keyspaces::{Error, ErrorCategory, ErrorKind};
 /// The exit statuses: `keyspaces --help` and `cli/README.md` have the table.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Status {
-    Done = 0,
-    /// The verb ran, and its answer is no.
-    No = 1,
-    /// The command line, `keyspaces.toml` or a file is wrong. clap ends with the same status.
+    Success = 0,
+    /// The command ran, and its result is negative.
+    Negative = 1,
+    /// The command line, `keyspaces.toml` or a file is invalid. clap uses the same status.
     Usage = 2,
     Refused = 3,
     NotPermitted = 4,
-    NotNow = 5,
+    Unavailable = 5,
     Unknown = 6,
     Interrupted = 130,
 }
 
-/// Why a verb failed, in the library's words where the library failed.
+/// Why a command failed. Errors of the library keep their text.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: Status,
@@ -28,7 +28,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The command line, a setting or a file is wrong.
+    /// The command line, a setting or a file is invalid.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self { status: Status::Usage, text: text.into() }
     }
@@ -58,7 +58,7 @@ impl From<keyspaces_local::Error> for Failure {
     fn from(error: keyspaces_local::Error) -> Self {
         let status = match error.kind() {
             keyspaces_local::ErrorKind::Setting => Status::Usage,
-            _ => Status::NotNow,
+            _ => Status::Unavailable,
         };
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(&error);
@@ -78,7 +78,7 @@ impl From<ErrorKind> for Status {
                 Self::NotPermitted
             }
             (_, ErrorCategory::Caller | ErrorCategory::Program) => Self::Refused,
-            (_, ErrorCategory::NotNow) => Self::NotNow,
+            (_, ErrorCategory::NotNow) => Self::Unavailable,
             (_, ErrorCategory::Unknown) => Self::Unknown,
         }
     }
@@ -104,8 +104,8 @@ mod tests {
             (ErrorKind::AlreadyExists, Status::Refused),
             (ErrorKind::Tls, Status::NotPermitted),
             (ErrorKind::Unauthorized, Status::NotPermitted),
-            (ErrorKind::Throttled, Status::NotNow),
-            (ErrorKind::Connect, Status::NotNow),
+            (ErrorKind::Throttled, Status::Unavailable),
+            (ErrorKind::Connect, Status::Unavailable),
             (ErrorKind::Unknown, Status::Unknown),
         ] {
             assert_eq!(Status::from(kind), status, "{kind}");

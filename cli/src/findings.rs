@@ -1,4 +1,4 @@
-//! Findings about files of CQL, and the formats that they are written in.
+//! Findings in CQL files, and their output formats.
 
 mod github;
 mod human;
@@ -14,33 +14,33 @@ use keyspaces::lint::{Position, Span};
 
 use crate::input::Source;
 
-/// How findings are written.
+/// The output format of findings.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Format {
-    /// With the source line and a caret
+pub(crate) enum FindingsFormat {
+    /// Text with the source line and a caret
     Human,
-    /// One line each: path:line:column: level[id]: text
+    /// path:line:column: level[id]: text, one line each
     Short,
     /// One JSON array
     Json,
-    /// SARIF 2.1.0, for code scanning
+    /// SARIF 2.1.0 for code scanning
     Sarif,
-    /// Workflow commands of GitHub Actions, which annotate a pull request
+    /// Annotations of GitHub Actions
     Github,
 }
 
-/// One thing about a place in a text.
+/// A problem or a note at one place of a text.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) level: Level,
-    /// The name of the rule, which stays the same from version to version.
+    /// The name of the rule, which is the same in all versions.
     pub(crate) id: String,
     pub(crate) span: Span,
     pub(crate) position: Position,
     pub(crate) text: String,
     /// What to do, in whole sentences.
     pub(crate) help: Option<String>,
-    /// The page or issue that says so.
+    /// The page or issue it comes from.
     pub(crate) source: Option<&'static str>,
 }
 
@@ -76,13 +76,13 @@ impl<'a> Report<'a> {
         self.findings.iter().any(|(_, finding)| finding.level == Level::Error)
     }
 
-    pub(crate) fn write(&self, format: Format, to: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn write(&self, format: FindingsFormat, to: &mut impl Write) -> io::Result<()> {
         match format {
-            Format::Human => human::write(self, to),
-            Format::Short => short::write(self, to),
-            Format::Json => json::write(self, to),
-            Format::Sarif => sarif::write(self, to),
-            Format::Github => github::write(self, to),
+            FindingsFormat::Human => human::write(self, to),
+            FindingsFormat::Short => short::write(self, to),
+            FindingsFormat::Json => json::write(self, to),
+            FindingsFormat::Sarif => sarif::write(self, to),
+            FindingsFormat::Github => github::write(self, to),
         }
     }
 
@@ -93,7 +93,7 @@ impl<'a> Report<'a> {
 
 impl Finding {
     /// The text, the help and the source in one line.
-    fn whole_text(&self) -> String {
+    fn message(&self) -> String {
         let mut text = self.text.clone();
         if let Some(help) = &self.help {
             text += ". ";
@@ -105,7 +105,7 @@ impl Finding {
         text
     }
 
-    /// Line and column after its last character.
+    /// Line and column after the last character.
     fn end(&self, text: &str) -> Position {
         Span::new(self.span.end, self.span.end).position(text)
     }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     /// One error in the second line of two.
-    fn written(format: Format) -> String {
+    fn rendered(format: FindingsFormat) -> String {
         let text = "-- 100 %\nCREATE INDEX ON shop.sales (price);\n".to_owned();
         let source = Source { name: "a,b.cql".to_owned(), text };
         let span = Span::new(9, 43);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_person_sees_the_line_with_a_caret() {
-        let text = written(Format::Human);
+        let text = rendered(FindingsFormat::Human);
         let lines = [
             "error[index]: 100 % refused",
             "a,b.cql:2:1",
@@ -156,19 +156,19 @@ mod tests {
     #[test]
     fn an_editor_gets_one_line() {
         let expected = "a,b.cql:2:1: error[index]: 100 % refused. Write a table. (DG:cassandra-apis)\n";
-        assert_eq!(written(Format::Short), expected);
+        assert_eq!(rendered(FindingsFormat::Short), expected);
     }
 
     #[test]
     fn github_gets_a_command_with_what_would_end_it_escaped() {
         let expected = "::error file=a%2Cb.cql,line=2,endLine=2,col=1,endColumn=35,title=index::100 %25 refused. \
                         Write a table. (DG:cassandra-apis)\n";
-        assert_eq!(written(Format::Github), expected);
+        assert_eq!(rendered(FindingsFormat::Github), expected);
     }
 
     #[test]
     fn a_script_gets_json() {
-        let all: serde_json::Value = serde_json::from_str(&written(Format::Json)).unwrap();
+        let all: serde_json::Value = serde_json::from_str(&rendered(FindingsFormat::Json)).unwrap();
         let expected = serde_json::json!([{
             "file": "a,b.cql", "level": "error", "id": "index", "text": "100 % refused", "help": "Write a table.",
             "source": "DG:cassandra-apis", "line": 2, "column": 1, "end_line": 2, "end_column": 35
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn code_scanning_gets_sarif_with_the_rule_and_the_region() {
-        let log: serde_json::Value = serde_json::from_str(&written(Format::Sarif)).unwrap();
+        let log: serde_json::Value = serde_json::from_str(&rendered(FindingsFormat::Sarif)).unwrap();
         let run = &log["runs"][0];
         assert_eq!((&log["version"], &run["tool"]["driver"]["rules"][0]["id"]), (&"2.1.0".into(), &"index".into()));
         let result = &run["results"][0];
@@ -186,9 +186,9 @@ mod tests {
             (&result["ruleId"], &result["ruleIndex"], &result["level"]),
             (&"index".into(), &0.into(), &"error".into())
         );
-        let place = &result["locations"][0]["physicalLocation"];
-        assert_eq!(place["artifactLocation"]["uri"], "a,b.cql");
+        let location = &result["locations"][0]["physicalLocation"];
+        assert_eq!(location["artifactLocation"]["uri"], "a,b.cql");
         let region = serde_json::json!({"startLine": 2, "startColumn": 1, "endLine": 2, "endColumn": 35});
-        assert_eq!(place["region"], region);
+        assert_eq!(location["region"], region);
     }
 }

@@ -2,6 +2,7 @@
 
 mod cloudwatch;
 mod color;
+mod commands;
 mod connection;
 mod failure;
 mod findings;
@@ -9,34 +10,35 @@ mod input;
 mod output;
 mod progress;
 mod settings;
-mod verbs;
 
 use std::panic;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use tokio::runtime::Runtime;
 
 use crate::color::Color;
+use crate::commands::Command;
 use crate::failure::{Failure, Status};
-use crate::verbs::Verb;
+use crate::settings::Settings;
 
 const AFTER_HELP: &str = "\
 Exit status:
-  0    done
-  1    the answer is no: errors in a file, an unhealthy connection, rejected rows
-  2    the command line, keyspaces.toml or a file is wrong
+  0    success
+  1    negative result: errors in a file, an unhealthy connection, rejected rows
+  2    invalid command line, keyspaces.toml or input file
   3    refused by the service, or by this program because the service would
   4    not permitted: certificate, credentials or permissions
-  5    not now: the same command may succeed later
-  6    unknown: the statement may or may not have been applied
+  5    temporary failure: the same command may succeed later
+  6    unknown outcome: the statement may or may not have been applied
   130  interrupted by Ctrl-C
 
-The place to connect to comes from --region, --endpoint, --local or --cassandra,
-else from the environment, else from keyspaces.toml in this folder or above it.";
+The flags that say where to connect, such as --region and --local, are in the help of each command
+that connects. They may stand before the command too. Without them, the environment and then the
+file keyspaces.toml in this folder or above it decide.";
 
-/// Amazon Keyspaces from a shell: schemas, queries and data.
+/// Check, query and manage Amazon Keyspaces from a shell
 #[derive(Debug, Parser)]
 #[command(name = "keyspaces", version, after_help = AFTER_HELP, max_term_width = 110)]
 struct Arguments {
@@ -44,73 +46,102 @@ struct Arguments {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
-/// How long what still runs in the background may take to end.
-const LONGEST_END: Duration = Duration::from_secs(1);
+/// How long background tasks may take to end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let Arguments { color, verb } = Arguments::parse();
+    let matches = command_line().get_matches();
+    let Arguments { color, command } = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     color.set();
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return told(Err(Failure::new(Status::NotNow, format!("starting failed: {error}")))),
+        Err(error) => {
+            let problem = format!("starting the runtime failed: {error}");
+            return exit_code(Err(Failure::new(Status::Unavailable, problem)));
+        }
     };
-    let status = told(runtime.block_on(verb.run()));
-    end(runtime);
-    status
+    let code = exit_code(runtime.block_on(command.run()));
+    shut_down(runtime);
+    code
 }
 
-/// Tells a failure, and gives the status to end with.
-fn told(ended: Result<Status, Failure>) -> ExitCode {
-    match ended {
+/// The commands and flags. The flags of [`Settings`] are also accepted before the command, where the help does not repeat them.
+fn command_line() -> clap::Command {
+    let settings = Settings::augment_args(clap::Command::default());
+    let flags = settings.get_arguments().map(|flag| flag.clone().global(true).hide(true));
+    Arguments::command().args(flags)
+}
+
+/// Prints the failure, if any, and returns the exit code.
+fn exit_code(result: Result<Status, Failure>) -> ExitCode {
+    match result {
         Ok(status) => status.into(),
         Err(failure) => {
-            output::error(&failure);
+            output::print_error(&failure);
             failure.status().into()
         }
     }
 }
 
-/// Ends what still runs in the background. The driver has a task that panics if the work it waits for is cancelled before it
-/// has begun; everything has been told by now, and that is not worth a word.
-fn end(runtime: Runtime) {
+/// Ends background tasks. A task of the driver panics if its work is cancelled before it has begun. The result is printed by
+/// now, so that panic is not reported.
+fn shut_down(runtime: Runtime) {
     panic::set_hook(Box::new(|_| {}));
-    runtime.shutdown_timeout(LONGEST_END);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    /// The parsed command line, as text.
+    fn parsed(arguments: &[&str]) -> String {
+        let matches = command_line().try_get_matches_from(["keyspaces"].iter().chain(arguments)).unwrap();
+        format!("{:?}", Arguments::from_arg_matches(&matches).unwrap())
+    }
 
     #[test]
     fn the_definition_holds_together() {
-        Arguments::command().debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]
     fn the_help_fits_into_a_hundred_columns() {
-        let command = Arguments::command();
-        for verb in command.get_subcommands().chain([&command]) {
-            let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let command_line = command_line();
+        for command in command_line.get_subcommands().chain([&command_line]) {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let long = text.lines().find(|line| line.chars().count() > 100);
-            assert_eq!(long, None, "{}", verb.get_name());
+            assert_eq!(long, None, "{}", command.get_name());
         }
     }
 
     #[test]
-    fn every_verb_has_an_example_and_takes_no_secret() {
-        for verb in Arguments::command().get_subcommands() {
-            let example = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(example.starts_with("Example"), "{} has no example", verb.get_name());
-            for argument in verb.get_arguments() {
+    fn every_command_has_an_example_and_takes_no_secret() {
+        for command in command_line().get_subcommands() {
+            let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(example.starts_with("Example"), "{} has no example", command.get_name());
+            for argument in command.get_arguments() {
                 let name = argument.get_id().as_str();
-                assert!(argument.get_help().is_some(), "{name} of {} has no help", verb.get_name());
+                assert!(argument.get_help().is_some(), "{name} of {} has no help", command.get_name());
                 assert!(!["password", "secret", "token"].iter().any(|word| name.contains(word)), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn connection_flags_stand_before_or_after_the_command() {
+        let settings = Settings::augment_args(clap::Command::default());
+        let flags: Vec<_> = settings.get_arguments().filter_map(clap::Arg::get_long).collect();
+        assert!(flags.contains(&"local"), "{flags:?}");
+        for flag in flags.into_iter().map(|flag| format!("--{flag}")) {
+            let after = parsed(&["ping", &flag, "here"]);
+            assert!(after.contains("Some(\"here\")"), "{after}");
+            assert_eq!(parsed(&[&flag, "here", "ping"]), after);
+            assert_eq!(parsed(&[&flag, "there", "ping", &flag, "here"]), after);
+        }
+        assert_eq!(parsed(&["--region", "eu-west-1", "local"]), parsed(&["local", "--region", "eu-west-1"]));
     }
 }

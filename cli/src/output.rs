@@ -1,24 +1,35 @@
-//! The answer goes to standard output, all else to standard error.
+//! Results go to standard output, everything else to standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use clap::ValueEnum;
+
 use crate::failure::{Failure, Status};
 
-/// Writes a part of the answer. A reader that closes the pipe has read enough.
-pub(crate) fn answer(text: impl Display) -> Result<(), Failure> {
-    written(write!(anstream::stdout(), "{text}"))
+/// The format of a summary.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// Text
+    Human,
+    /// One JSON object on one line
+    Json,
 }
 
-/// Writes a part of a long answer; `false` if nobody reads it any more, as after `| head`.
-pub(crate) fn is_read(text: impl Display) -> Result<bool, Failure> {
+/// Prints a part of the result. A reader that closes the pipe has read enough, so that is no error.
+pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+    check_written(write!(anstream::stdout(), "{text}"))
+}
+
+/// Prints a part of a long result. Returns `false` if the reader has closed the pipe, as `head` does.
+pub(crate) fn print_if_open(text: impl Display) -> Result<bool, Failure> {
     let result = write!(anstream::stdout(), "{text}");
-    let is_read = !matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
-    written(result).map(|()| is_read)
+    let is_open = !matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    check_written(result).map(|()| is_open)
 }
 
-/// What writing the answer comes to.
-pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
+/// The result of a write to standard output. A closed pipe is no error.
+pub(crate) fn check_written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Status::Usage, format!("writing to standard output failed: {error}")))
@@ -32,11 +43,11 @@ pub(crate) fn counted<N: Copy + Display + From<u8> + PartialEq>(count: N, noun: 
     format!("{count} {noun}{}", if count == N::from(1) { "" } else { "s" })
 }
 
-/// A line for the person at the terminal; lost if standard error is closed.
+/// Prints a line to standard error. It is lost if standard error is closed.
 pub(crate) fn note(text: impl Display) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-pub(crate) fn error(failure: &Failure) {
+pub(crate) fn print_error(failure: &Failure) {
     note(format_args!("\x1b[1;31merror\x1b[0m: {failure}"));
 }

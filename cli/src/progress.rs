@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use crate::failure::Failure;
 
-/// Awaits a change and shows how far it is.
-pub(crate) async fn follow<P: Display, E: Into<Failure>>(
+/// Awaits changes and shows their progress.
+pub(crate) async fn show<P: Display, E: Into<Failure>>(
     changes: impl Stream<Item = Result<P, E>> + Unpin,
 ) -> Result<(), Failure> {
-    let line = line();
+    let line = spinner();
     let mut changes = changes.map(|progress| progress.map_err(Into::into));
     while let Some(progress) = changes.try_next().await? {
         line.set_message(progress.to_string());
@@ -20,8 +20,8 @@ pub(crate) async fn follow<P: Display, E: Into<Failure>>(
     Ok(())
 }
 
-/// One line that changes, and is cleared when the last clone of it is dropped. indicatif draws nothing where standard error is no terminal.
-pub(crate) fn line() -> ProgressBar {
+/// A line of progress. It is cleared when its last clone is dropped, and not drawn unless standard error is a terminal.
+pub(crate) fn spinner() -> ProgressBar {
     let style =
         ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let line = ProgressBar::new_spinner().with_style(style).with_finish(ProgressFinish::AndClear);

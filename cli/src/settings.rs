@@ -1,4 +1,4 @@
-//! Where to connect and as whom, from flags, the environment and `keyspaces.toml`.
+//! Where to connect, and with which credentials: from flags, the environment and `keyspaces.toml`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,69 +8,69 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 
-/// The settings of one source. Flags are named as the keys of `keyspaces.toml` are.
+/// The settings of one source. Flags have the names of the keys in `keyspaces.toml`.
 #[derive(Args, Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[command(next_help_heading = "Where to connect")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
-    /// AWS Region: at its standard endpoint unless --endpoint is given [env: KEYSPACES_REGION, AWS_REGION]
+    /// AWS Region to connect to, or to sign for with --endpoint [env: KEYSPACES_REGION, AWS_REGION]
     #[arg(long)]
     pub(crate) region: Option<String>,
-    /// Another endpoint, such as a VPC endpoint; without a port, 9142 [env: KEYSPACES_ENDPOINT]
+    /// Endpoint to use instead of the Region's, such as a VPC endpoint [default port: 9142] [env: KEYSPACES_ENDPOINT]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) endpoint: Option<String>,
-    /// Name that the endpoint's certificate carries [default: the Region's, else the host] [env: KEYSPACES_SERVER_NAME]
+    /// Name in the endpoint's certificate [default: the Region's, else the host] [env: KEYSPACES_SERVER_NAME]
     #[arg(long, value_name = "NAME")]
     pub(crate) server_name: Option<String>,
-    /// PEM file with roots to trust beside Amazon's [env: KEYSPACES_CA]
+    /// PEM file of root certificates to trust in addition to Amazon's [env: KEYSPACES_CA]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// Profile of the AWS configuration, for credentials and Region [env: AWS_PROFILE]
+    /// AWS profile with the credentials and the Region [env: AWS_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// User of service-specific credentials; the password is in KEYSPACES_PASSWORD [env: KEYSPACES_USER]
+    /// User name of service-specific credentials; the password comes from KEYSPACES_PASSWORD [env: KEYSPACES_USER]
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// Ready file of a local Keyspaces [env: KEYSPACES_LOCAL_READY]
+    /// Ready file of the local Keyspaces to connect to [env: KEYSPACES_LOCAL_READY]
     #[arg(long, value_name = "READY.JSON")]
     pub(crate) local: Option<PathBuf>,
-    /// A plain Cassandra; without a port, 9042 [env: KEYSPACES_PLAIN_CASSANDRA]
+    /// Plain Cassandra to connect to [default port: 9042] [env: KEYSPACES_PLAIN_CASSANDRA]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) cassandra: Option<String>,
 }
 
 impl Settings {
-    /// What flags leave open is taken from the environment, then from `keyspaces.toml`.
-    pub(crate) fn complete(self) -> Result<Self, Failure> {
+    /// Fills in what flags do not set from the environment, then from `keyspaces.toml`.
+    pub(crate) fn resolve(self) -> Result<Self, Failure> {
         let environment = Self::from_environment(|name| env::var(name).ok());
         let folder = env::current_dir()
-            .map_err(|error| Failure::usage(format!("finding the current folder failed: {error}")))?;
-        let file = Self::from_project(&folder)?;
-        Self::merge([("the command line", self), ("the environment", environment), (FILE, file)])
+            .map_err(|error| Failure::usage(format!("reading the current folder failed: {error}")))?;
+        let file = Self::from_project_file(&folder)?;
+        Self::merge([("the command line", self), ("the environment", environment), (FILE_NAME, file)])
     }
 
     fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let value = |name| variable(name).filter(|value| !value.is_empty());
         Self {
-            region: set("KEYSPACES_REGION"),
-            endpoint: set("KEYSPACES_ENDPOINT"),
-            server_name: set("KEYSPACES_SERVER_NAME"),
-            ca: set("KEYSPACES_CA").map(Into::into),
-            profile: set("AWS_PROFILE"),
-            user: set("KEYSPACES_USER"),
-            local: set("KEYSPACES_LOCAL_READY").map(Into::into),
-            cassandra: set("KEYSPACES_PLAIN_CASSANDRA"),
+            region: value("KEYSPACES_REGION"),
+            endpoint: value("KEYSPACES_ENDPOINT"),
+            server_name: value("KEYSPACES_SERVER_NAME"),
+            ca: value("KEYSPACES_CA").map(Into::into),
+            profile: value("AWS_PROFILE"),
+            user: value("KEYSPACES_USER"),
+            local: value("KEYSPACES_LOCAL_READY").map(Into::into),
+            cassandra: value("KEYSPACES_PLAIN_CASSANDRA"),
         }
     }
 
-    /// The `keyspaces.toml` of the folder or the nearest one above it.
-    fn from_project(folder: &Path) -> Result<Self, Failure> {
-        let Some(path) = folder.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()) else {
+    /// Reads `keyspaces.toml` in the folder, or in the nearest folder above that has one.
+    fn from_project_file(folder: &Path) -> Result<Self, Failure> {
+        let Some(path) = folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file()) else {
             return Ok(Self::default());
         };
-        let wrong = |problem: String| Failure::usage(format!("reading {} failed: {problem}", path.display()));
-        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        let mut settings: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let failure = |problem: String| Failure::usage(format!("reading {} failed: {problem}", path.display()));
+        let text = std::fs::read_to_string(&path).map_err(|error| failure(error.to_string()))?;
+        let mut settings: Self = toml::from_str(&text).map_err(|error| failure(error.to_string()))?;
         // A path in the file is relative to the file.
         for file in settings.ca.iter_mut().chain(&mut settings.local) {
             *file = path.with_file_name("").join(&*file);
@@ -78,25 +78,26 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The place is taken whole from the first source that names one, so that no endpoint of one source is combined with the
-    /// certificate of another. Only the Region to sign for may come from a later one.
+    /// Takes all settings of the target from the first source that names one, so that the endpoint of one source is never
+    /// combined with the certificate of another. Only the Region to sign for may come from a later source.
     fn merge(sources: [(&str, Self); 3]) -> Result<Self, Failure> {
         for (source, settings) in &sources {
-            settings.check(source)?;
+            settings.validate(source)?;
         }
-        let first = |of: fn(&Self) -> Option<&String>| sources.iter().find_map(|(_, it)| of(it)).cloned();
-        let (profile, user) = (first(|it| it.profile.as_ref()), first(|it| it.user.as_ref()));
-        let region = first(|it| it.region.as_ref());
-        let place = sources.iter().map(|(_, it)| it).find(|it| it.names_a_place()).cloned().unwrap_or_default();
-        let region = place.region.clone().or_else(|| region.filter(|_| place.endpoint.is_some()));
-        Ok(Self { region, profile, user, ..place })
+        let first = |field: fn(&Self) -> Option<&String>| sources.iter().find_map(|(_, source)| field(source)).cloned();
+        let (profile, user) = (first(|source| source.profile.as_ref()), first(|source| source.user.as_ref()));
+        let region = first(|source| source.region.as_ref());
+        let target =
+            sources.iter().map(|(_, source)| source).find(|source| source.names_target()).cloned().unwrap_or_default();
+        let region = target.region.clone().or_else(|| region.filter(|_| target.endpoint.is_some()));
+        Ok(Self { region, profile, user, ..target })
     }
 
-    fn names_a_place(&self) -> bool {
+    fn names_target(&self) -> bool {
         self.region.is_some() || self.endpoint.is_some() || self.local.is_some() || self.cassandra.is_some()
     }
 
-    fn check(&self, source: &str) -> Result<(), Failure> {
+    fn validate(&self, source: &str) -> Result<(), Failure> {
         let named = [
             ("endpoint", self.endpoint.is_some()),
             ("local", self.local.is_some()),
@@ -105,17 +106,20 @@ impl Settings {
         let named: Vec<&str> = named.into_iter().filter_map(|(name, is_set)| is_set.then_some(name)).collect();
         if named.len() > 1 {
             let named = named.join(" and ");
-            return Err(Failure::usage(format!("{source} names more than one place to connect to: {named}. Name one")));
+            return Err(Failure::usage(format!(
+                "{source} names more than one service to connect to: {named}. Keep one"
+            )));
         }
         if self.region.is_some() && (self.local.is_some() || self.cassandra.is_some()) {
-            let problem = format!("{source} gives a region beside {}, which has its own. Leave one out", named[0]);
+            let problem =
+                format!("{source} sets a region as well as {}, which has its own. Remove one of them", named[0]);
             return Err(Failure::usage(problem));
         }
         Ok(())
     }
 }
 
-const FILE: &str = "keyspaces.toml";
+const FILE_NAME: &str = "keyspaces.toml";
 
 #[cfg(test)]
 mod tests {
@@ -132,29 +136,29 @@ mod tests {
 
     #[test]
     fn the_first_source_that_names_a_place_gives_all_of_it() {
-        let place = merged("", "endpoint = 'a'\nserver-name = 'b'", "local = 'ready.json'\nca = 'c'");
-        assert_eq!(place, settings("endpoint = 'a'\nserver-name = 'b'"));
-        let place = merged("region = 'eu-west-1'", "endpoint = 'a'", "ca = 'c'");
-        assert_eq!(place, settings("region = 'eu-west-1'"));
+        let target = merged("", "endpoint = 'a'\nserver-name = 'b'", "local = 'ready.json'\nca = 'c'");
+        assert_eq!(target, settings("endpoint = 'a'\nserver-name = 'b'"));
+        let target = merged("region = 'eu-west-1'", "endpoint = 'a'", "ca = 'c'");
+        assert_eq!(target, settings("region = 'eu-west-1'"));
     }
 
     #[test]
     fn who_connects_and_the_region_of_an_endpoint_may_come_from_a_later_source() {
-        let place = merged("endpoint = 'a'", "user = 'u'", "region = 'eu-west-1'\nuser = 'v'\nprofile = 'p'");
-        assert_eq!(place, settings("endpoint = 'a'\nregion = 'eu-west-1'\nuser = 'u'\nprofile = 'p'"));
+        let target = merged("endpoint = 'a'", "user = 'u'", "region = 'eu-west-1'\nuser = 'v'\nprofile = 'p'");
+        assert_eq!(target, settings("endpoint = 'a'\nregion = 'eu-west-1'\nuser = 'u'\nprofile = 'p'"));
         assert_eq!(merged("local = 'r'", "", "region = 'eu-west-1'"), settings("local = 'r'"));
     }
 
     #[test]
     fn two_places_in_one_source_are_refused() {
-        let refused = |text| settings(text).check("keyspaces.toml").unwrap_err().to_string();
+        let error = |text| settings(text).validate("keyspaces.toml").unwrap_err().to_string();
         assert_eq!(
-            refused("endpoint = 'a'\nlocal = 'b'"),
-            "keyspaces.toml names more than one place to connect to: endpoint and local. Name one"
+            error("endpoint = 'a'\nlocal = 'b'"),
+            "keyspaces.toml names more than one service to connect to: endpoint and local. Keep one"
         );
         assert_eq!(
-            refused("region = 'a'\nlocal = 'b'"),
-            "keyspaces.toml gives a region beside local, which has its own. Leave one out"
+            error("region = 'a'\nlocal = 'b'"),
+            "keyspaces.toml sets a region as well as local, which has its own. Remove one of them"
         );
     }
 
@@ -164,10 +168,10 @@ mod tests {
         let inner = folder.path().join("a/b");
         std::fs::create_dir_all(&inner).unwrap();
         std::fs::write(folder.path().join("keyspaces.toml"), "local = 'ready.json'").unwrap();
-        let found = Settings::from_project(&inner).unwrap();
+        let found = Settings::from_project_file(&inner).unwrap();
         assert_eq!(found.local, Some(folder.path().join("ready.json")));
         std::fs::write(inner.join("keyspaces.toml"), "password = 'x'").unwrap();
-        let refused = Settings::from_project(&inner).unwrap_err().to_string();
+        let refused = Settings::from_project_file(&inner).unwrap_err().to_string();
         assert!(refused.contains("unknown field `password`, expected one of `region`, `endpoint`"), "{refused}");
     }
 }

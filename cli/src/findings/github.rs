@@ -13,8 +13,8 @@ pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> 
             Level::Note => "notice",
         };
         let (start, end) = (finding.position, finding.end(&source.text));
-        let (file, title) = (property(&source.name), property(&finding.id));
-        let text = data(&finding.whole_text());
+        let (file, title) = (escape_property(&source.name), escape_property(&finding.id));
+        let text = escape_data(&finding.message());
         // The columns count only where start and end are on one line.
         let columns = match start.line == end.line {
             true => format!(",col={},endColumn={}", start.column, end.column),
@@ -29,10 +29,10 @@ pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> 
     Ok(())
 }
 
-fn data(text: &str) -> String {
+fn escape_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,4 +1,4 @@
-//! For people: the source line with a caret, as rustc has it.
+//! Text with the source line and a caret, as rustc prints it.
 
 use std::io::{self, Write};
 
@@ -8,12 +8,12 @@ use super::{Finding, Level, Report};
 use crate::input::Source;
 use crate::output;
 
-/// A span that is longer is shown by its first lines.
-const MOST_LINES: usize = 6;
+/// Of a longer span only the first lines are printed.
+const MAX_LINES: usize = 6;
 
 pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> {
     for (source, finding) in report.iter() {
-        writeln!(to, "{}\n", one(source, finding))?;
+        writeln!(to, "{}\n", render(source, finding))?;
     }
     match summary(report) {
         Some(summary) => writeln!(to, "{summary}"),
@@ -21,7 +21,7 @@ pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> 
     }
 }
 
-fn one(source: &Source, finding: &Finding) -> String {
+fn render(source: &Source, finding: &Finding) -> String {
     let (lines, span) = window(&source.text, finding);
     let title = match finding.level {
         Level::Error => Title::ERROR,
@@ -42,13 +42,13 @@ fn one(source: &Source, finding: &Finding) -> String {
     Renderer::styled().render(&[group])
 }
 
-/// The lines of the span and where it is in them: drawing looks at the whole text that it is given.
+/// The lines of the span, and the span within them. The renderer searches the whole text that it gets, so it gets few lines.
 fn window<'t>(text: &'t str, finding: &Finding) -> (&'t str, std::ops::Range<usize>) {
     let begin = text[..finding.span.start].rfind('\n').map_or(0, |newline| newline + 1);
     let last = finding.span.end.max(finding.span.start);
     let end = text[last..].find('\n').map_or(text.len(), |newline| last + newline);
     let lines = &text[begin..end];
-    let length = lines.match_indices('\n').nth(MOST_LINES - 1).map_or(lines.len(), |(newline, _)| newline);
+    let length = lines.match_indices('\n').nth(MAX_LINES - 1).map_or(lines.len(), |(newline, _)| newline);
     let start = finding.span.start - begin;
     (&lines[..length], start..(last - begin).min(length).max(start))
 }

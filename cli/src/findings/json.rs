@@ -8,11 +8,11 @@ use super::{Finding, Report};
 use crate::input::Source;
 
 pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> {
-    let all: Vec<Value> = report.iter().map(|(source, finding)| one(source, finding)).collect();
+    let all: Vec<Value> = report.iter().map(|(source, finding)| to_json(source, finding)).collect();
     writeln!(to, "{:#}", Value::from(all))
 }
 
-fn one(source: &Source, finding: &Finding) -> Value {
+fn to_json(source: &Source, finding: &Finding) -> Value {
     let end = finding.end(&source.text);
     json!({
         "file": source.name,

@@ -36,7 +36,7 @@ fn result(source: &Source, finding: &Finding, rule: usize) -> Value {
         "ruleId": finding.id,
         "ruleIndex": rule,
         "level": finding.level.to_string(),
-        "message": {"text": finding.whole_text()},
+        "message": {"text": finding.message()},
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": {"uri": uri(&source.name)},

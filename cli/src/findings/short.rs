@@ -7,7 +7,7 @@ use super::Report;
 pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> {
     for (source, finding) in report.iter() {
         let (line, column) = (finding.position.line, finding.position.column);
-        let (name, text) = (&source.name, finding.whole_text());
+        let (name, text) = (&source.name, finding.message());
         writeln!(to, "{name}:{line}:{column}: {}[{}]: {text}", finding.level, finding.id)?;
     }
     Ok(())

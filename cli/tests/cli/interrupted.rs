@@ -30,7 +30,7 @@ async fn slow_load(folder: &Folder, table: &str) -> Child {
     running
 }
 
-async fn rest_of(folder: &Folder, table: &str) {
+async fn load_rest(folder: &Folder, table: &str) {
     let rest = folder.run(&["load", table, "rows.csv", "--checkpoint", "t.load"]).await;
     assert_eq!(rest.status, Some(0), "{rest:?}");
     assert!(rest.stdout.starts_with("complete: 600 rows, 0 rejected"), "{rest:?}");
@@ -39,25 +39,25 @@ async fn rest_of(folder: &Folder, table: &str) {
 }
 
 #[tokio::test]
-async fn ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on() {
+async fn ctrl_c_leaves_a_checkpoint_and_says_how_to_resume() {
     let folder = rows_to_load();
     let running = slow_load(&folder, "program.interrupted").await;
     interrupt(&running);
     let ended = Ended::from(running.wait_with_output().await.unwrap());
     assert_eq!(ended.status, Some(130), "{ended:?}");
-    let stopping = "stopping: waiting for the rows that were sent. Ctrl-C again ends it at once\n";
+    let stopping = "stopping: waiting for the rows that were sent. Press Ctrl-C again to stop at once\n";
     assert_eq!(ended.stderr, stopping, "{ended:?}");
     assert!(ended.stdout.starts_with("stopped: "), "{ended:?}");
     assert!(ended.stdout.ends_with("\nto go on: the same again, with the checkpoint t.load\n"), "{ended:?}");
-    rest_of(&folder, "program.interrupted").await;
+    load_rest(&folder, "program.interrupted").await;
 }
 
 #[tokio::test]
-async fn a_load_that_was_killed_goes_on() {
+async fn a_killed_load_resumes() {
     let folder = rows_to_load();
     let mut running = slow_load(&folder, "program.killed").await;
     running.kill().await.unwrap();
-    rest_of(&folder, "program.killed").await;
+    load_rest(&folder, "program.killed").await;
 }
 
 #[tokio::test]
@@ -73,5 +73,5 @@ async fn ctrl_c_without_a_checkpoint_says_what_is_missing() {
     interrupt(&running);
     let ended = Ended::from(running.wait_with_output().await.unwrap());
     assert_eq!(ended.status, Some(130), "{ended:?}");
-    assert!(ended.stderr.ends_with("it cannot go on later: that takes --checkpoint FILE\n"), "{ended:?}");
+    assert!(ended.stderr.ends_with("cannot be resumed: that needs --checkpoint FILE\n"), "{ended:?}");
 }

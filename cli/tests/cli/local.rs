@@ -9,15 +9,15 @@ CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};
 CREATE TABLE shop.products (id int PRIMARY KEY, name text);";
 
 #[tokio::test]
-async fn it_is_ready_with_schema_and_rows_and_ends_with_ctrl_c() {
+async fn local_starts_with_schema_and_rows_and_ends_with_ctrl_c() {
     let folder = Folder::new();
     folder.write("shop.cql", SCHEMA);
     folder.write("products.jsonl", "{\"id\": 1, \"name\": \"Tea\"}\n{\"id\": 2, \"name\": \"Coffee\"}\n");
     let page = include_str!("../../docs/local.md");
     let shown: Vec<&str> = page.split("```text\n$ keyspaces ").skip(1).collect();
     let [start, count] = shown[..] else { panic!("two transcripts") };
-    let (start, said) = start.split_once(" &\n").unwrap();
-    let said = said.split_once("```").unwrap().0;
+    let (start, expected_stderr) = start.split_once(" &\n").unwrap();
+    let expected_stderr = expected_stderr.split_once("```").unwrap().0;
 
     let mut command = folder.command(&start.split(' ').collect::<Vec<_>>()).await;
     // A namespace of its own in the Cassandra that the shared service runs over.
@@ -38,11 +38,11 @@ async fn it_is_ready_with_schema_and_rows_and_ends_with_ctrl_c() {
     assert!(!folder.path("ready.json").exists());
     let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
     let port = ready["port"].to_string();
-    assert_eq!(stderr.replace(&format!("localhost:{port}"), "localhost:[..]"), said);
+    assert_eq!(stderr.replace(&format!("localhost:{port}"), "localhost:[..]"), expected_stderr);
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_loaded_end_it() {
+async fn rows_that_cannot_be_loaded_end_local() {
     let folder = Folder::new();
     folder.write("shop.cql", SCHEMA);
     folder.write("products.csv", "id,name\nthree,Milk\n");

@@ -1,4 +1,4 @@
-//! Standard output has the answer and nothing else.
+//! Standard output has the result and nothing else.
 
 use std::fs;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::service::{Ended, Folder};
 
 #[tokio::test]
-async fn the_answer_is_all_that_standard_output_has() {
+async fn standard_output_has_only_the_result() {
     let folder = Folder::new();
     folder.write("rows.csv", "id,n,v\n1,1,\"a \"\"b\"\"\"\n1,2,\n");
     let load = folder.run(&["load", "program.answers", "rows.csv", "--format", "json"]).await;
@@ -39,7 +39,7 @@ async fn the_answer_is_all_that_standard_output_has() {
     }
 }
 
-/// After `| head` nothing more is read: the table has more pages than the pipe holds.
+/// As with `| head`. The table has more pages than the pipe holds.
 #[tokio::test]
 async fn a_query_whose_reader_has_gone_ends() {
     let folder = Folder::new();
@@ -72,9 +72,9 @@ async fn files_are_read_and_written_as_the_options_say() {
     assert_eq!(written, ["id\tn\tv\n7\t1\t-\n", "id\tn\tv\n7\t2\ta b\n"]);
 }
 
-/// What the driver does in the background ends with the program, and is silent. By chance it is in the middle of something.
+/// Background tasks of the driver end silently with the program. The test repeats, because they are busy only by chance.
 #[tokio::test]
-async fn a_program_that_has_ended_says_nothing_more() {
+async fn background_tasks_print_nothing_at_the_end() {
     let folder = Folder::new();
     for _ in 0..10 {
         let ping = folder.run(&["ping"]).await;

@@ -6,10 +6,10 @@ use tokio::process::Command;
 
 use crate::service::{Ended, Folder, PROGRAM, service};
 
-/// Nobody listens there.
-const NOBODY: &str = "127.0.0.1:1";
+/// An address where nobody listens.
+const UNREACHABLE: &str = "127.0.0.1:1";
 
-/// The program in a folder, with an environment that names no place.
+/// `keyspaces ping` in a folder, without connection settings in the environment.
 fn ping(folder: &Folder) -> Command {
     let mut command = Command::new(PROGRAM);
     command.arg("ping").current_dir(folder.path("")).kill_on_drop(true);
@@ -19,33 +19,33 @@ fn ping(folder: &Folder) -> Command {
     command
 }
 
-async fn ended(mut command: Command) -> Ended {
+async fn output(mut command: Command) -> Ended {
     command.output().await.unwrap().into()
 }
 
 #[tokio::test]
-async fn the_file_of_the_project_is_used_where_flags_and_environment_say_nothing() {
+async fn the_project_file_is_used_where_flags_and_environment_set_nothing() {
     let folder = Folder::new();
     folder.write("ready.json", service().await.ready().json());
     folder.write("keyspaces.toml", "local = \"ready.json\"\n");
     fs::create_dir(folder.path("inner")).unwrap();
     let mut from_file = ping(&folder);
     from_file.current_dir(folder.path("inner"));
-    let answered = ended(from_file).await;
+    let answered = output(from_file).await;
     assert_eq!(answered.status, Some(0), "{answered:?}");
 
     let mut from_environment = ping(&folder);
-    from_environment.env("KEYSPACES_PLAIN_CASSANDRA", NOBODY);
-    let refused = ended(from_environment).await;
-    assert!(refused.status == Some(5) && refused.stderr.contains(NOBODY), "{refused:?}");
+    from_environment.env("KEYSPACES_PLAIN_CASSANDRA", UNREACHABLE);
+    let refused = output(from_environment).await;
+    assert!(refused.status == Some(5) && refused.stderr.contains(UNREACHABLE), "{refused:?}");
 
     let mut from_flag = ping(&folder);
-    from_flag.env("KEYSPACES_PLAIN_CASSANDRA", NOBODY).args(["--local", "ready.json"]);
-    let answered = ended(from_flag).await;
+    from_flag.env("KEYSPACES_PLAIN_CASSANDRA", UNREACHABLE).args(["--local", "ready.json"]);
+    let answered = output(from_flag).await;
     assert_eq!(answered.status, Some(0), "{answered:?}");
 
     folder.write("keyspaces.toml", "local = \"ready.json\"\npassword = \"secret\"\n");
-    let refused = ended(ping(&folder)).await;
+    let refused = output(ping(&folder)).await;
     assert_eq!(refused.status, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("unknown field `password`"), "{refused:?}");
 }
@@ -63,10 +63,10 @@ async fn a_user_connects_with_the_password_of_the_environment() {
     };
     let mut command = with_user();
     command.env("KEYSPACES_PASSWORD", &ready.credentials.password);
-    let answered = ended(command).await;
+    let answered = output(command).await;
     assert_eq!(answered.status, Some(0), "{answered:?}");
 
-    let refused = ended(with_user()).await;
+    let refused = output(with_user()).await;
     assert_eq!(refused.status, Some(2));
     let user = &ready.credentials.user;
     assert_eq!(refused.stderr, format!("error: the password of {user} is not known. Set KEYSPACES_PASSWORD\n"));

@@ -12,14 +12,14 @@ use tokio::process::Command as Process;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_keyspaces");
 
-/// It has the tables of `schema.cql`. Every program connects to all peers anew, so there are few.
+/// It has the tables of `schema.cql`, and few peers, because each run of the program connects to all of them.
 pub(crate) async fn service() -> &'static Local {
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/schema.cql");
     let builder = Local::builder().ddl_delay(Duration::ZERO).peers(2).schema(schema);
     Local::shared_with(builder).await.expect("a local Keyspaces starts")
 }
 
-/// A folder of a test's own, which is the current folder of the programs that it runs.
+/// A temporary folder, in which a test runs the program.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {

@@ -34,6 +34,7 @@ async fn each_status_of_the_table_has_a_command_that_ends_with_it() {
         (&["query", "CREATE INDEX ON program.answers (v)"], 3),
         (&["describe", "statuses_nothing"], 3),
         (&["ping", "--local", "stranger.json"], 4),
+        (&["--local", "stranger.json", "ping"], 4),
         (
             &[
                 "query",

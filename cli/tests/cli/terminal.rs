@@ -1,4 +1,4 @@
-//! Progress on a terminal, which the program `script` of util-linux makes.
+//! Progress on a terminal, which the program `script` of util-linux provides.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::interrupted::rows_to_load;
 use crate::service::{Folder, PROGRAM, ready};
 
-/// A program on a terminal of its own, which it sees as its standard output and standard error.
+/// The program on a terminal, which is its standard output and standard error.
 struct OnTerminal {
     process: Child,
     keyboard: ChildStdin,
@@ -29,7 +29,7 @@ impl OnTerminal {
         Self { process, keyboard, screen, seen: String::new() }
     }
 
-    /// Reads the screen until it has shown `text`.
+    /// Reads the screen until it shows `text`.
     async fn shows(&mut self, text: &str) {
         while !self.seen.contains(text) {
             let mut bytes = [0; 4_096];
@@ -53,8 +53,8 @@ impl OnTerminal {
     }
 }
 
-/// What a terminal shows in the end: a line that is cleared is gone.
-fn left(seen: &str) -> String {
+/// The final contents of the screen, without cleared lines.
+fn final_screen(seen: &str) -> String {
     let lines = seen.lines().map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or_default().trim_end());
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -66,7 +66,7 @@ async fn progress_is_a_line_that_is_cleared_in_the_end() {
     load.shows(" units/s of 400").await;
     let (status, seen) = load.end().await;
     assert_eq!(status, Some(0), "{seen:?}");
-    let left = left(&seen);
+    let left = final_screen(&seen);
     assert!(left.starts_with("complete: 600 rows, 0 rejected, ") && left.lines().count() == 1, "{left:?} of {seen:?}");
 }
 
@@ -76,13 +76,13 @@ async fn progress_is_cleared_before_an_error_is_shown() {
     let load = OnTerminal::start(&folder, "load program.nowhere rows.csv").await;
     let (status, seen) = load.end().await;
     assert_eq!(status, Some(5), "{seen:?}");
-    let left = left(&seen);
+    let left = final_screen(&seen);
     assert!(left.contains("error") && left.contains(": loading program.nowhere failed: "), "{left:?} of {seen:?}");
     assert!(left.lines().count() == 1 && !left.contains("rows/s"), "{left:?} of {seen:?}");
 }
 
 #[tokio::test]
-async fn ctrl_c_on_a_terminal_leaves_a_checkpoint_and_says_how_to_go_on() {
+async fn ctrl_c_on_a_terminal_leaves_a_checkpoint_and_says_how_to_resume() {
     let folder = rows_to_load();
     let command = "load program.typed rows.csv --checkpoint t.load";
     let mut load = OnTerminal::start(&folder, &format!("{command} --rate 60")).await;
@@ -90,11 +90,11 @@ async fn ctrl_c_on_a_terminal_leaves_a_checkpoint_and_says_how_to_go_on() {
     load.press("\u{3}").await;
     let (status, seen) = load.end().await;
     assert_eq!(status, Some(130), "{seen:?}");
-    let left = left(&seen);
+    let left = final_screen(&seen);
     let lines: Vec<_> = left.lines().collect();
     let [stopping, stopped, advice] = lines[..] else { panic!("{left:?} of {seen:?}") };
     assert!(
-        stopping.ends_with("stopping: waiting for the rows that were sent. Ctrl-C again ends it at once"),
+        stopping.ends_with("stopping: waiting for the rows that were sent. Press Ctrl-C again to stop at once"),
         "{left}"
     );
     assert!(stopped.starts_with("stopped: "), "{left}");

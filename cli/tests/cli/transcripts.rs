@@ -1,4 +1,4 @@
-//! The transcripts in `docs/`. `TRYCMD=overwrite` writes them anew.
+//! Runs the transcripts in `docs/`. `TRYCMD=overwrite` rewrites them.
 
 use std::path::Path;
 use std::{fs, io};
@@ -18,17 +18,17 @@ async fn the_program_prints_what_the_documentation_shows() {
 }
 
 #[tokio::test]
-async fn every_verb_has_a_transcript() {
+async fn every_command_has_a_transcript() {
     let help = Folder::new().run(&["--help"]).await.stdout;
-    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let verbs: Vec<&str> = verbs.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).collect();
-    let verbs: Vec<&str> = verbs.iter().filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(verbs.len() > 15, "{help}");
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).collect();
+    let commands: Vec<&str> = commands.iter().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 15, "{help}");
     let pages: Result<Vec<_>, io::Error> = fs::read_dir("docs").unwrap().collect();
     let pages = pages.unwrap().into_iter().map(|page| page.path());
     let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let text: String = pages.map(|path| fs::read_to_string(path).unwrap()).collect();
-    for verb in verbs.into_iter().filter(|verb| *verb != "help") {
-        assert!(text.contains(&format!("\n$ keyspaces {verb}")), "{verb} has no transcript");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        assert!(text.contains(&format!("\n$ keyspaces {command}")), "{command} has no transcript");
     }
 }
