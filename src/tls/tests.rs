@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::*;
-use testkit::stub::{At, Ca, Does, Stub};
+use testkit::stub::{Ca, FaultPoint, Reaction, Stub};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 
@@ -30,7 +30,7 @@ async fn connect(to: SocketAddr, ca: &Ca) -> Result<(), io::Error> {
 }
 
 async fn refusal(server: Arc<rustls::ServerConfig>, ca: &Ca) -> Explanation {
-    let stub = Stub::at(1).tls(server).start().await;
+    let stub = Stub::with_addresses(1).tls(server).start().await;
     explain(&connect(stub.address(), ca).await.unwrap_err())
 }
 
@@ -53,11 +53,11 @@ fn the_five_roots_are_those_that_aws_names() {
 #[tokio::test]
 async fn the_right_name_is_accepted_at_any_address() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::at(2).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(2).tls(ca.server(&[NAME])).start().await;
     for address in stub.addresses() {
         connect(SocketAddr::new(*address, stub.port()), &ca).await.unwrap();
     }
-    let stub = Stub::at_ipv6().tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::on_ipv6().tls(ca.server(&[NAME])).start().await;
     connect(stub.address(), &ca).await.unwrap();
 }
 
@@ -65,7 +65,7 @@ async fn the_right_name_is_accepted_at_any_address() {
 async fn tls_1_2_and_1_3_are_both_spoken_and_nothing_older() {
     let ca = Ca::new("Test CA");
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();
-    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let ours = trust.client_config(NAME).unwrap();
         let provider = Arc::clone(ours.crypto_provider());
@@ -213,8 +213,8 @@ async fn a_self_signed_certificate_is_refused_as_such() {
 
 #[tokio::test]
 async fn what_does_not_speak_tls_is_said_to_be_on_the_wrong_port() {
-    for does in [Does::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Does::Bytes(vec![0x84; 16])] {
-        let stub = Stub::at(1).fault(At::Accept, does).start().await;
+    for does in [Reaction::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Reaction::Bytes(vec![0x84; 16])] {
+        let stub = Stub::with_addresses(1).fault(FaultPoint::Accept, does).start().await;
         let explanation = explain(&connect(stub.address(), &Ca::new("Test CA")).await.unwrap_err());
         assert_eq!(
             explanation,
@@ -227,7 +227,7 @@ async fn what_does_not_speak_tls_is_said_to_be_on_the_wrong_port() {
             }
         );
     }
-    let stub = Stub::at(1).fault(At::Accept, Does::Close).start().await;
+    let stub = Stub::with_addresses(1).fault(FaultPoint::Accept, Reaction::Close).start().await;
     let explanation = explain(&connect(stub.address(), &Ca::new("Test CA")).await.unwrap_err());
     assert_eq!(explanation.problem, "the connection was closed in the TLS handshake");
     assert_eq!(explanation.advice, WRONG_PORT);
@@ -256,7 +256,7 @@ fn a_pem_without_a_certificate_and_a_damaged_one_are_refused() {
 #[tokio::test]
 async fn the_root_of_a_chain_is_found_by_its_subject() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();
     let connector = TlsConnector::from(trust.client_config(NAME).unwrap());
     let stream = TcpStream::connect(stub.address()).await.unwrap();

@@ -60,13 +60,13 @@ async fn what_is_well_is_reported_step_by_step() {
     assert!(shown.starts_with(&format!("Amazon Keyspaces at 127.0.0.1:{}, verified as {NAME}\n\n", site.stub.port())));
     assert!(shown.contains("\n  ok     addresses       127.0.0.1\n"), "{shown}");
     assert!(shown.ends_with("\n\nEverything is as it should be."), "{shown}");
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
 async fn what_ends_it_is_the_last_finding_with_its_remedy() {
     let said = "Authentication failure: Invalid signature";
-    let site = Site::new(1, |stub| stub.fault(At::Answer, Does::Says(0x0100, said))).await;
+    let site = Site::new(1, |stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Error(0x0100, said))).await;
     let report = site.builder().diagnose().await;
     assert!(!report.is_healthy());
     let last = report.findings().last().unwrap();
@@ -81,7 +81,7 @@ async fn what_ends_it_is_the_last_finding_with_its_remedy() {
     assert_eq!(last.subject(), "TLS");
     assert_eq!(last.text(), "the certificate comes from an issuer that is not trusted: CN=Somebody Else");
 
-    let site = Site::new(1, |stub| stub.fault(At::Accept, Does::Nothing)).await;
+    let site = Site::new(1, |stub| stub.fault(FaultPoint::Accept, Reaction::Hang)).await;
     let report = site.builder().connect_timeout(Duration::from_millis(200)).diagnose().await;
     let last = report.findings().last().unwrap();
     assert_eq!(last.text(), "TCP connected, and the TLS handshake was not answered");
@@ -134,7 +134,7 @@ async fn one_peer_or_none_is_told_with_the_two_permissions() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_answer_is_told_and_the_session_counts_the_others() {
-    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Startup, Does::Close)).await;
+    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Startup, Reaction::Close)).await;
     let report = site.builder().diagnose().await;
     let finding = found(&report, "peer");
     assert_eq!(
@@ -146,8 +146,8 @@ async fn a_peer_that_does_not_answer_is_told_and_the_session_counts_the_others()
 
 #[tokio::test]
 async fn peers_that_are_far_are_not_reported_as_silent() {
-    let late = Does::Late(Duration::from_millis(1_100));
-    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
+    let late = Reaction::Delay(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(FaultPoint::Options, late)).await;
     let report = site.builder().diagnose().await;
     assert!(report.is_healthy(), "{report}");
 }
@@ -170,8 +170,8 @@ async fn the_pool_is_held_against_the_advice_and_the_peers_there_are() {
 
 #[tokio::test]
 async fn a_plain_cassandra_of_one_node_is_well() {
-    let stub = Stub::at(1)
-        .topology(|_| Topology { local: testkit::stub::Row::of(loopback(1)), peers: Vec::new() })
+    let stub = Stub::with_addresses(1)
+        .topology(|_| Topology { local: testkit::stub::Row::peer(loopback(1)), peers: Vec::new() })
         .start()
         .await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();

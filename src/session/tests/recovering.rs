@@ -50,7 +50,7 @@ async fn a_name_that_is_not_looked_up_until_the_deadline_is_an_error_with_the_re
 #[tokio::test]
 async fn when_every_address_is_gone_those_that_the_name_has_now_are_taken() {
     let before = Site::new(3, |stub| stub).await;
-    let after = Stub::at(2).tls(before.ca.server(&[NAME])).authenticator(SIGV4).start().await;
+    let after = Stub::with_addresses(2).tls(before.ca.server(&[NAME])).authenticator(SIGV4).start().await;
     let now = Arc::new(Mutex::new(before.stub.address()));
     let mut builder = before.builder();
     let answer = Arc::clone(&now);
@@ -72,18 +72,18 @@ async fn when_every_address_is_gone_those_that_the_name_has_now_are_taken() {
     run(&session, "SELECT a FROM shop.t").await;
     drop(held);
     drop(session);
-    after.until(|seen| seen.all_open() == 0).await;
+    after.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
 async fn a_peer_that_turns_silent_late_in_the_handshake_holds_up_nothing_and_comes_back() {
     let site = Site::new(3, |stub| stub).await;
     let session = site.builder().topology_interval(Duration::from_secs(1)).connect().await.unwrap();
-    site.stub.fails(loopback(2), At::AuthResponse, Does::Nothing);
+    site.stub.inject_fault(loopback(2), FaultPoint::AuthResponse, Reaction::Hang);
     // Waits until a passed probe no longer counts.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let read = session.health().topology().read();
-    site.stub.sever();
+    site.stub.close_connections();
     until(&session, 2, |health| health.peers().iter().filter(|peer| peer.is_connected()).count() == 2).await;
     until(&session, 12, |health| health.topology().read() > read && health.topology().trouble().is_none()).await;
     until(&session, 2, |health| health.peers().iter().any(|peer| peer.trouble().is_some())).await;
@@ -95,7 +95,7 @@ async fn a_peer_that_turns_silent_late_in_the_handshake_holds_up_nothing_and_com
     assert!(health.problems()[0].starts_with(&format!("{} has been not connected for ", silent.address())), "{health}");
     run(&session, "SELECT a FROM shop.t").await;
 
-    site.stub.heal();
+    site.stub.clear_faults();
     until(&session, 13, |health| !health.is_degraded()).await;
     assert_eq!(session.health().reconnected(), 0);
 }
@@ -105,14 +105,14 @@ async fn a_handshake_that_hangs_does_not_hold_up_the_topology_for_ever() {
     let site = Site::new(2, |stub| stub).await;
     let session = site.builder().topology_interval(Duration::from_secs(1)).connect().await.unwrap();
     for peer in [1, 2] {
-        site.stub.fails(loopback(peer), At::Accept, Does::Nothing);
+        site.stub.inject_fault(loopback(peer), FaultPoint::Accept, Reaction::Hang);
     }
     tokio::time::sleep(Duration::from_secs(6)).await;
-    site.stub.sever();
+    site.stub.close_connections();
     until(&session, 16, |health| health.alone_since().is_some()).await;
     // The driver's control connection now waits for ever for the handshake of a contact point.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    site.stub.heal();
+    site.stub.clear_faults();
     let healed = std::time::SystemTime::now();
     until(&session, 26, |health| health.topology().read() > healed && !health.is_degraded()).await;
     run(&session, "SELECT a FROM shop.t").await;
@@ -137,11 +137,11 @@ async fn health_is_there_at_once_and_says_that_all_is_well_or_closed() {
 async fn who_is_closed_while_connecting_anew_stays_closed() {
     let site = Site::new(1, |stub| stub).await;
     let session = site.builder().connect_timeout(Duration::from_secs(2)).connect().await.unwrap();
-    site.stub.fails(loopback(1), At::Options, Does::Close);
-    site.stub.sever();
+    site.stub.inject_fault(loopback(1), FaultPoint::Options, Reaction::Close);
+    site.stub.close_connections();
     until(&session, 16, |health| health.reconnecting().is_some()).await;
     session.close(Duration::from_secs(10)).await.unwrap();
-    site.stub.heal();
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.clear_faults();
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
     assert_eq!(session.health().problems(), ["the session is closed"]);
 }
