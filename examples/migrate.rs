@@ -18,7 +18,7 @@ use clap::Parser;
 use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use keyspaces::Session;
-use keyspaces::migrate::{Migrations, Progress};
+use keyspaces::migrate::{MigrationProgress, Migrations};
 use keyspaces::schema::Definitions;
 
 use self::place::Place;
@@ -112,7 +112,9 @@ async fn migrate(session: &Session, arguments: &Arguments, migrations: &Migratio
     let bar = spinner()?;
     while let Some(progress) = progress.try_next().await? {
         match progress {
-            Progress::Applied { .. } | Progress::Found { .. } | Progress::NotApplied { .. } => {
+            MigrationProgress::Applied { .. }
+            | MigrationProgress::Found { .. }
+            | MigrationProgress::NotApplied { .. } => {
                 bar.suspend(|| println!("{progress}"));
             }
             _ => bar.set_message(progress.to_string()),

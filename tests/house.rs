@@ -16,14 +16,9 @@ const METHODS_ELSEWHERE: [(&str, &str, &str); 1] =
     [("Session", "src/session/operations.rs", "what begins the work of other rooms; each method is one line")];
 
 /// Names that several types of a crate have, and why that misleads nobody.
-const SHARED_NAMES: [(&str, &str, &str); 4] = [
+const SHARED_NAMES: [(&str, &str, &str); 3] = [
     ("src", "Inner", "what the handles of one type share; private to the file of the handle"),
     ("src", "StatementMetrics", "with the feature `metrics` and without it"),
-    (
-        "src",
-        "Progress",
-        "how far the operation of its module is: `bulk::Progress`, `migrate::Progress`, `schema::Progress`",
-    ),
     ("src", "RunningCall", "with the feature `metrics` and without it"),
 ];
 

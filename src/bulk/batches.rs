@@ -6,9 +6,9 @@ use super::row::RowValues;
 use super::row_sender::RowOutcome;
 
 /// The service's limit for a batch (DG:quotas).
-const MOST_ROWS: usize = 30;
+const MAX_ROWS: usize = 30;
 /// Below 50 KiB, from which on a Cassandra with default settings refuses a batch.
-const MOST_BYTES: usize = 32 * 1024;
+const MAX_BYTES: usize = 32 * 1024;
 
 /// A row that waits for its batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) struct RowGroup {
 }
 
 /// The outcome of the rows of one request.
-pub(super) enum Sent {
+pub(super) enum GroupOutcome {
     Row(u64, u32, RowOutcome),
     Rows(Vec<(u64, u32, RowOutcome)>),
 }
@@ -74,8 +74,8 @@ impl Batches {
         let key = row.values.in_order(&self.key_columns);
         if let Some(group) = &mut self.group
             && key == self.key
-            && group.others.len() + 1 < MOST_ROWS
-            && group.bytes() + row.values.0.len() <= MOST_BYTES
+            && group.others.len() + 1 < MAX_ROWS
+            && group.bytes() + row.values.0.len() <= MAX_BYTES
         {
             group.others.push(row);
             return None;

@@ -1,5 +1,6 @@
 //! Checkpoints: the progress of an operation, in a file that is complete at every moment.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,8 +18,9 @@ use crate::{Error, ErrorKind};
 
 const VERSION: u32 = 1;
 
-/// No checkpoint is larger: it names some files, and the rows that were read and not acknowledged.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// A checkpoint lists the input files, and the rows that were read and are not acknowledged. It is neither written nor read
+/// if it is larger than this.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The identity of an operation. A checkpoint belongs to exactly one operation.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -63,13 +65,13 @@ impl AddAssign for Counts {
 
 /// The progress of an operation.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub(super) struct Done {
+pub(super) struct CheckpointState {
     #[serde(flatten)]
     pub(super) counts: Counts,
     /// The length of the file of rejected rows; `None` if the operation has not created one.
     pub(super) rejected_bytes: Option<u64>,
     pub(super) is_complete: bool,
-    pub(super) resume: Option<Resume>,
+    pub(super) resume: Option<ResumePoint>,
     /// Whether all rows of a table were read.
     #[serde(default)]
     pub(super) is_read: bool,
@@ -81,8 +83,8 @@ pub(super) struct Done {
 
 /// The position at which reading resumes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(from = "StoredResume", into = "StoredResume")]
-pub(super) struct Resume {
+#[serde(from = "StoredResumePoint", into = "StoredResumePoint")]
+pub(super) struct ResumePoint {
     /// All rows before this one are acknowledged or rejected.
     pub(super) ordinal: u64,
     pub(super) position: RowPosition,
@@ -93,7 +95,7 @@ pub(super) struct Resume {
 }
 
 #[derive(Clone, Deserialize, Serialize)]
-struct StoredResume {
+struct StoredResumePoint {
     row: u64,
     file: u32,
     offset: u64,
@@ -104,9 +106,9 @@ struct StoredResume {
     unsent: Vec<u64>,
 }
 
-impl From<StoredResume> for Resume {
-    fn from(stored: StoredResume) -> Self {
-        let StoredResume { row, file, offset, line, crc32: crc, read_to, unsent } = stored;
+impl From<StoredResumePoint> for ResumePoint {
+    fn from(stored: StoredResumePoint) -> Self {
+        let StoredResumePoint { row, file, offset, line, crc32: crc, read_to, unsent } = stored;
         let mut last = row;
         let unsent = unsent.into_iter().map(|distance| {
             last = last.saturating_add(distance);
@@ -117,9 +119,9 @@ impl From<StoredResume> for Resume {
     }
 }
 
-impl From<Resume> for StoredResume {
-    fn from(resume: Resume) -> Self {
-        let Resume { ordinal, position: RowPosition { file, at, .. }, read_to, unsent } = resume;
+impl From<ResumePoint> for StoredResumePoint {
+    fn from(resume: ResumePoint) -> Self {
+        let ResumePoint { ordinal, position: RowPosition { file, at, .. }, read_to, unsent } = resume;
         let mut last = ordinal;
         let unsent = unsent.into_iter().map(|row| row - std::mem::replace(&mut last, row));
         let Position { offset, line, crc } = at;
@@ -128,10 +130,10 @@ impl From<Resume> for StoredResume {
 }
 
 #[derive(Deserialize, Serialize)]
-struct Stored {
+struct Stored<'c> {
     version: u32,
-    operation: Operation,
-    done: Done,
+    operation: Cow<'c, Operation>,
+    done: Cow<'c, CheckpointState>,
 }
 
 /// The checkpoint file of an operation.
@@ -141,37 +143,49 @@ pub(super) struct Checkpoint {
     /// Held while the operation runs, so that no other process runs the same operation.
     lock: Arc<File>,
     operation: Operation,
-    saved: Done,
+    saved: CheckpointState,
+    max_bytes: u64,
 }
 
 impl Checkpoint {
     /// Opens the checkpoint of an operation: an earlier run's, or a new one.
     pub(super) fn open(path: &Path, operation: Operation) -> Result<Self, Error> {
+        Self::open_bounded(path, operation, MAX_BYTES)
+    }
+
+    fn open_bounded(path: &Path, operation: Operation, max_bytes: u64) -> Result<Self, Error> {
         let lock = Arc::new(lock(path)?);
-        let text = match read(path) {
+        let text = match read(path, max_bytes) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { path: path.to_owned(), lock, operation, saved: Done::default() });
+                let saved = CheckpointState::default();
+                let checkpoint = Self { path: path.to_owned(), lock, operation, saved, max_bytes };
+                // A list of files that is too long is refused before anything is sent.
+                checkpoint.encode(&checkpoint.saved)?;
+                return Ok(checkpoint);
             }
             Err(error) => return Err(failed("reading", path, &error)),
         };
         let refused = |problem: String| {
             Error::new(ErrorKind::Cursor, format!("reading the checkpoint {}", path.display()), problem)
-                .with_advice("Give the options and files that it came from, or name another file to begin anew")
+                .with_advice("Use the options and files of the first run, or name another checkpoint to start again")
         };
-        let stored: Stored = serde_json::from_str(&text)
-            .map_err(|error| refused(format!("it is no checkpoint: {error}")).with_source(error))?;
+        let stored: Stored<'_> = serde_json::from_str(&text)
+            .map_err(|error| refused(format!("the file is not a checkpoint: {error}")).with_source(error))?;
         if stored.version != VERSION {
-            return Err(refused(format!("it is of version {}, this is version {VERSION}", stored.version)));
+            return Err(refused(format!(
+                "its version is {}, and this program reads version {VERSION}",
+                stored.version
+            )));
         }
         if let Some(difference) = stored.operation.difference(&operation) {
             return Err(refused(difference));
         }
-        Ok(Self { path: path.to_owned(), lock, operation, saved: stored.done })
+        Ok(Self { path: path.to_owned(), lock, operation, saved: stored.done.into_owned(), max_bytes })
     }
 
     /// The progress of earlier runs and of this one, as of the last save.
-    pub(super) fn done(&self) -> &Done {
+    pub(super) fn state(&self) -> &CheckpointState {
         &self.saved
     }
 
@@ -185,71 +199,96 @@ impl Checkpoint {
     }
 
     /// Adds to an error how to resume the operation.
-    pub(super) fn how_to_go_on(&self, error: Error) -> Error {
+    pub(super) fn with_resume_advice(&self, error: Error) -> Error {
         let done = self.saved.counts.rows;
         let are = if done == 1 { "is" } else { "are" };
         let done = Counted(done, "row");
-        let further = format!("{done} {are} done: the same again goes on from the checkpoint {}", self.path.display());
-        let advice = error.advice().map_or_else(|| further.clone(), |advice| format!("{advice}. {further}"));
+        let path = self.path.display();
+        let how = format!("{done} {are} done. Run the same operation again to resume from the checkpoint {path}");
+        let advice = error.advice().map_or_else(|| how.clone(), |advice| format!("{advice}. {how}"));
         error.with_advice(advice)
     }
 
-    /// Replaces the checkpoint by one with this progress. After a crash at any moment, the file is either the old or the
-    /// new one.
-    pub(super) fn save(&mut self, done: Done) -> Result<(), Error> {
-        if self.saved == done && self.path.exists() {
+    /// Replaces the checkpoint by one with this state. After a crash at any moment, the file is either the old or the new
+    /// one.
+    pub(super) fn save(&mut self, state: CheckpointState) -> Result<(), Error> {
+        if self.saved == state && self.path.exists() {
             return Ok(());
         }
-        let stored = Stored { version: VERSION, operation: self.operation.clone(), done };
+        let text = self.encode(&state)?;
+        write_atomically(&self.path, text.as_bytes()).map_err(|error| failed("writing", &self.path, &error))?;
+        self.saved = state;
+        Ok(())
+    }
+
+    /// The text of the file. Refuses a text that would be too long to be read again.
+    fn encode(&self, state: &CheckpointState) -> Result<String, Error> {
+        let stored = Stored { version: VERSION, operation: Cow::Borrowed(&self.operation), done: Cow::Borrowed(state) };
         let text =
             serde_json::to_string(&stored).map_err(|error| failed("writing", &self.path, &io::Error::other(error)))?;
-        write_atomically(&self.path, text.as_bytes()).map_err(|error| failed("writing", &self.path, &error))?;
-        self.saved = stored.done;
-        Ok(())
+        if text.len() as u64 > self.max_bytes {
+            let (bytes, max) = (Counted(text.len(), "byte"), self.max_bytes);
+            let problem = format!("it would have {bytes}, and at most {max} are read again");
+            return Err(Error::new(
+                ErrorKind::File,
+                format!("writing the checkpoint {}", self.path.display()),
+                problem,
+            )
+            .with_advice("Load fewer files at once, or shuffle fewer rows"));
+        }
+        Ok(text)
     }
 }
 
 impl Operation {
     /// Describes the first difference between the operation of the checkpoint and the requested one.
-    fn difference(&self, asked: &Self) -> Option<String> {
-        if self.attempted != asked.attempted {
-            return Some(format!("it is of {}, not of {}", self.attempted, asked.attempted));
+    fn difference(&self, requested: &Self) -> Option<String> {
+        if self.attempted != requested.attempted {
+            return Some(format!("it belongs to {}, not to {}", self.attempted, requested.attempted));
         }
         let names = |files: &[FileSignature]| files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
-        if !self.files.iter().map(|file| &file.name).eq(asked.files.iter().map(|file| &file.name)) {
-            return Some(format!("it is of the input {}, not of {}", names(&self.files), names(&asked.files)));
+        if !self.files.iter().map(|file| &file.name).eq(requested.files.iter().map(|file| &file.name)) {
+            return Some(format!("its input is {}, not {}", names(&self.files), names(&requested.files)));
         }
-        let resized = self.files.iter().zip(&asked.files).find(|(was, is)| was.bytes != is.bytes);
+        let resized = self.files.iter().zip(&requested.files).find(|(was, is)| was.bytes != is.bytes);
         if let Some((was, is)) = resized {
-            let bytes = |of: &FileSignature| of.bytes.map_or_else(|| "no".to_owned(), |bytes| bytes.to_string());
-            return Some(format!("{} had {} bytes, and has {}", was.name, bytes(was), bytes(is)));
+            let bytes = |file: &FileSignature| file.bytes.map_or_else(|| "no".to_owned(), |bytes| bytes.to_string());
+            let (name, before, now) = (&was.name, bytes(was), bytes(is));
+            return Some(format!("{name} had {before} bytes when the checkpoint was written, and has {now} now"));
         }
-        let mut keys = self.options.keys().chain(asked.options.keys());
-        let changed = keys.find(|key| self.options.get(*key) != asked.options.get(*key))?;
-        let told =
+        let mut keys = self.options.keys().chain(requested.options.keys());
+        let changed = keys.find(|key| self.options.get(*key) != requested.options.get(*key))?;
+        let setting =
             |options: &BTreeMap<String, String>| options.get(changed).map_or("not set", String::as_str).to_owned();
-        Some(format!("{changed} was {}, and is {}", told(&self.options), told(&asked.options)))
+        Some(format!(
+            "the setting \"{changed}\" was {}, and is {}",
+            setting(&self.options),
+            setting(&requested.options)
+        ))
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+fn read(path: &Path, max_bytes: u64) -> io::Result<String> {
     use io::Read;
     let mut text = String::new();
-    File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    File::open(path)?.take(max_bytes + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > max_bytes {
+        return Err(io::Error::other(format!("the file has more than {max_bytes} bytes, so it is not a checkpoint")));
+    }
     Ok(text)
 }
 
 /// The lock is a separate file, because saving replaces the checkpoint file.
 fn lock(path: &Path) -> Result<File, Error> {
-    let lock_path = beside(path, ".lock");
+    let lock_path = with_suffix(path, ".lock");
     let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
     let lock = lock.map_err(|error| failed("locking", path, &error))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(fs::TryLockError::WouldBlock) => {
-            let problem = "another program has it";
+            let problem = "another program uses it";
             Err(Error::new(ErrorKind::File, format!("locking the checkpoint {}", path.display()), problem)
-                .with_advice("Wait until it has ended, or name another checkpoint"))
+                .with_advice("Wait until that program has ended, or name another checkpoint"))
         }
         Err(fs::TryLockError::Error(error)) => Err(failed("locking", path, &error)),
     }
@@ -262,7 +301,7 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
 }
 
 /// The path with a suffix.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -270,7 +309,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Writes a file under a temporary name, and renames it once it is on the disk.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = beside(path, ".new");
+    let new = with_suffix(path, ".new");
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -302,62 +341,107 @@ mod tests {
         folder
     }
 
-    fn done() -> Done {
+    fn state() -> CheckpointState {
         let position = RowPosition { file: 1, at: Position { offset: 77, line: 4, crc: 9 }, bytes: 0 };
-        let resume = Resume { ordinal: 3, position, read_to: 9, unsent: vec![3, 5, 8] };
+        let resume = ResumePoint { ordinal: 3, position, read_to: 9, unsent: vec![3, 5, 8] };
         let counts = Counts { rows: 6, rejected: 1, units: 7.5, ..Counts::default() };
-        Done { counts, rejected_bytes: Some(0), resume: Some(resume), ..Done::default() }
+        CheckpointState { counts, rejected_bytes: Some(0), resume: Some(resume), ..CheckpointState::default() }
     }
 
     #[test]
-    fn what_was_done_is_there_again() {
+    fn what_was_saved_is_read_again() {
         let folder = folder();
         let path = folder.join("checkpoint");
         let mut checkpoint = Checkpoint::open(&path, operation()).unwrap();
-        assert_eq!(checkpoint.done(), &Done::default());
-        checkpoint.save(done()).unwrap();
+        assert_eq!(checkpoint.state(), &CheckpointState::default());
+        checkpoint.save(state()).unwrap();
         let error = Checkpoint::open(&path, operation()).unwrap_err();
-        let told = format!(
-            "locking the checkpoint {} failed: another program has it. Wait until it has ended, or name another checkpoint",
+        let expected = format!(
+            "locking the checkpoint {} failed: another program uses it. Wait until that program has ended, or name another \
+             checkpoint",
             path.display()
         );
-        assert_eq!(error.to_string(), told);
+        assert_eq!(error.to_string(), expected);
         drop(checkpoint);
-        assert_eq!(Checkpoint::open(&path, operation()).unwrap().done(), &done());
+        assert_eq!(Checkpoint::open(&path, operation()).unwrap().state(), &state());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Every checkpoint that is written can be read; a larger one is refused when it is opened, and when it is saved.
+    #[test]
+    fn a_checkpoint_that_could_not_be_read_again_is_not_written() {
+        const MAX: u64 = 1_000;
+        let folder = folder();
+        let path = folder.join("checkpoint");
+        let with_name = |bytes: u64| {
+            let name = "x".repeat(usize::try_from(bytes).unwrap());
+            Operation { files: vec![FileSignature { name, bytes: None }], ..operation() }
+        };
+        let refused = |bytes: u64| {
+            format!(
+                "writing the checkpoint {} failed: it would have {bytes} bytes, and at most 1000 are read again. Load \
+                 fewer files at once, or shuffle fewer rows",
+                path.display()
+            )
+        };
+        let without_name =
+            Checkpoint::open_bounded(&path, with_name(0), MAX).unwrap().encode(&CheckpointState::default()).unwrap();
+        let room = MAX - without_name.len() as u64;
+        let error = Checkpoint::open_bounded(&path, with_name(room + 1), MAX).unwrap_err();
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::File, refused(MAX + 1)));
+
+        let mut checkpoint = Checkpoint::open_bounded(&path, with_name(room), MAX).unwrap();
+        checkpoint.save(CheckpointState::default()).unwrap();
+        let grown = CheckpointState { is_read: true, scan: Some("12".to_owned()), ..CheckpointState::default() };
+        let bytes = MAX + "\"12\"".len() as u64 - "null".len() as u64 + "true".len() as u64 - "false".len() as u64;
+        assert!(bytes < MAX, "shorter by one");
+        checkpoint.save(grown.clone()).unwrap();
+        let error = checkpoint.save(CheckpointState { is_read: false, scan: Some("123".to_owned()), ..grown.clone() });
+        assert_eq!(error.unwrap_err().to_string(), refused(MAX + 1));
+        drop(checkpoint);
+        assert_eq!(Checkpoint::open_bounded(&path, with_name(room), MAX).unwrap().state(), &grown);
+
+        fs::write(&path, " ".repeat(usize::try_from(MAX + 1).unwrap())).unwrap();
+        let error = Checkpoint::open_bounded(&path, operation(), MAX).unwrap_err();
+        let expected = format!(
+            "reading the checkpoint {} failed: the file has more than 1000 bytes, so it is not a checkpoint",
+            path.display()
+        );
+        assert_eq!(error.to_string(), expected);
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn a_checkpoint_of_something_else_is_refused() {
+    fn a_checkpoint_of_another_operation_is_refused() {
         let folder = folder();
         let path = folder.join("checkpoint");
-        Checkpoint::open(&path, operation()).unwrap().save(done()).unwrap();
+        Checkpoint::open(&path, operation()).unwrap().save(state()).unwrap();
         let table = Operation { attempted: "loading shop.names".to_owned(), ..operation() };
         let file = |name: &str, bytes| vec![FileSignature { name: name.to_owned(), bytes: Some(bytes) }];
         let other_file = Operation { files: file("names.csv", 10), ..operation() };
-        let larger = Operation { files: file("sales.csv", 11), ..operation() };
+        let resized = Operation { files: file("sales.csv", 11), ..operation() };
         let mut columns = operation();
         columns.options.insert("columns".to_owned(), "id".to_owned());
         let mut more = operation();
         more.options.insert("null".to_owned(), "written".to_owned());
-        for (asked, problem) in [
-            (table, "it is of loading shop.sales, not of loading shop.names"),
-            (other_file, "it is of the input sales.csv, not of names.csv"),
-            (larger, "sales.csv had 10 bytes, and has 11"),
-            (columns, "columns was id, price, and is id"),
-            (more, "null was not set, and is written"),
+        for (requested, problem) in [
+            (table, "it belongs to loading shop.sales, not to loading shop.names"),
+            (other_file, "its input is sales.csv, not names.csv"),
+            (resized, "sales.csv had 10 bytes when the checkpoint was written, and has 11 now"),
+            (columns, "the setting \"columns\" was id, price, and is id"),
+            (more, "the setting \"null\" was not set, and is written"),
         ] {
-            let error = Checkpoint::open(&path, asked).unwrap_err();
-            let told = format!(
-                "reading the checkpoint {} failed: {problem}. Give the options and files that it came from, or name another \
-                 file to begin anew",
+            let error = Checkpoint::open(&path, requested).unwrap_err();
+            let expected = format!(
+                "reading the checkpoint {} failed: {problem}. Use the options and files of the first run, or name another \
+                 checkpoint to start again",
                 path.display()
             );
-            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Cursor, told));
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Cursor, expected));
         }
         fs::write(&path, "{").unwrap();
         let error = Checkpoint::open(&path, operation()).unwrap_err();
-        assert!(error.to_string().contains("failed: it is no checkpoint: EOF"), "{error}");
+        assert!(error.to_string().contains("failed: the file is not a checkpoint: EOF"), "{error}");
         fs::remove_dir_all(folder).unwrap();
     }
 }

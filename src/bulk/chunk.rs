@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tokio::sync::mpsc;
 
-use super::checkpoint::Resume;
+use super::checkpoint::ResumePoint;
 use super::format::{Position, Reason};
 use super::rejected::RejectedRow;
 use super::row::RowValues;
@@ -40,7 +40,7 @@ pub(super) enum ReadRow {
     },
     Rejected(Reason, RejectedRow),
     /// An earlier run, which this one resumes, had the row acknowledged.
-    Done,
+    AlreadyAcknowledged,
 }
 
 /// The position of a row in the input.
@@ -67,7 +67,7 @@ pub(super) struct Chunks<'c> {
 }
 
 impl<'c> Chunks<'c> {
-    pub(super) fn new(to: &'c mpsc::Sender<Result<Chunk, Error>>, resume: Option<&Resume>) -> Self {
+    pub(super) fn new(to: &'c mpsc::Sender<Result<Chunk, Error>>, resume: Option<&ResumePoint>) -> Self {
         Self {
             to,
             chunk: Chunk::default(),

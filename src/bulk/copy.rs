@@ -9,15 +9,15 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
-use super::PATIENCE;
+use super::DEFAULT_STALL_TIMEOUT;
 use super::checkpoint::Operation;
 use super::chunk::Chunk;
 use super::format::JsonLines;
-use super::load::{MOST_REJECTED, default_in_flight};
+use super::load::{DEFAULT_MAX_REJECTED, default_in_flight};
 use super::progress::{Progress, Summary, throttles};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
-use super::rejected::Rejected;
+use super::rejected::RejectedRows;
 use super::row_files::RowUnit;
 use super::row_statement::prepare_insert;
 use super::send::Sending;
@@ -47,9 +47,9 @@ pub struct Copy {
     consistency: Option<ReadConsistency>,
     read_rate: Rate,
     rate: Rate,
-    patience: Duration,
+    stall_timeout: Duration,
     checkpoint: Option<PathBuf>,
-    rejected_to: Option<PathBuf>,
+    rejected_file: Option<PathBuf>,
     progress: watch::Sender<Progress>,
     until: Option<BoxFuture<'static, ()>>,
 }
@@ -67,9 +67,9 @@ impl Copy {
             consistency: None,
             read_rate: Rate::Adaptive,
             rate: Rate::Adaptive,
-            patience: PATIENCE,
+            stall_timeout: DEFAULT_STALL_TIMEOUT,
             checkpoint: None,
-            rejected_to: None,
+            rejected_file: None,
             progress: watch::Sender::new(Progress::default()),
             until: None,
         }
@@ -101,8 +101,8 @@ impl Copy {
     }
 
     /// How long reading or writing may make no progress before the copy ends with an error. Default: 15 minutes.
-    pub fn patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub fn stall_timeout(self, stall_timeout: Duration) -> Self {
+        Self { stall_timeout, ..self }
     }
 
     /// The checkpoint file; see [`Load::checkpoint`](super::Load::checkpoint).
@@ -111,9 +111,9 @@ impl Copy {
     }
 
     /// The file for rows that the second table refuses, as [`JsonLines`]; see
-    /// [`Load::rejected_to`](super::Load::rejected_to).
-    pub fn rejected_to(self, path: impl Into<PathBuf>) -> Self {
-        Self { rejected_to: Some(path.into()), ..self }
+    /// [`Load::rejected_file`](super::Load::rejected_file).
+    pub fn rejected_file(self, path: impl Into<PathBuf>) -> Self {
+        Self { rejected_file: Some(path.into()), ..self }
     }
 
     /// Reports the progress, several times a second.
@@ -140,10 +140,12 @@ impl Copy {
         let names: Vec<String> = self.columns.clone().unwrap_or_else(all);
         let read = from.select(&names, &attempted)?;
         let written: Arc<[Column]> = to.select(&names, &attempted)?.into();
-        if let Some((read, written)) = read.iter().zip(&*written).find(|(read, written)| read.of != written.of) {
+        if let Some((read, written)) =
+            read.iter().zip(&*written).find(|(read, written)| read.value_type != written.value_type)
+        {
             let Column { name, type_name, .. } = read;
             return Err(refused(format!(
-                "the column {name} is {type_name} in {}, {} in {}",
+                "the column {name} is {type_name} in {}, and {} in {}",
                 from.name, written.type_name, to.name
             )));
         }
@@ -155,28 +157,28 @@ impl Copy {
         }
         let read_limit = self.read_rate.limit(from_session, &from, true, &attempted)?;
         let limit = self.rate.limit(session, &to, false, &attempted)?;
-        let statement = prepare_insert(session, &to, &written, self.patience).await?;
+        let statement = prepare_insert(session, &to, &written, self.stall_timeout).await?;
         let mut options = BTreeMap::from([("columns".to_owned(), names.join(", "))]);
         options.extend(self.filter.as_ref().map(|filter| ("filter".to_owned(), filter.clone())));
-        options.insert("rejected rows".to_owned(), format!("{:?}", self.rejected_to));
+        options.insert("rejected rows".to_owned(), format!("{:?}", self.rejected_file));
         let operation = Operation { attempted: attempted.clone(), options, files: Vec::new() };
         let format = JsonLines::new().into();
         let columns = Arc::clone(&written);
         let (checkpoint, rejected) =
-            open_state(&attempted, self.checkpoint, operation, self.rejected_to.clone(), format, columns).await?;
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
-            return Ok(Summary::of_complete(checkpoint, self.rejected_to));
+            open_state(&attempted, self.checkpoint, operation, self.rejected_file.clone(), format, columns).await?;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.state().is_complete) {
+            return Ok(Summary::of_complete_checkpoint(checkpoint, self.rejected_file));
         }
-        let (filter, consistency, patience) = (self.filter, self.consistency, self.patience);
-        let reading = Reading { filter, consistency, limit: read_limit, patience };
-        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().scan.clone());
+        let (filter, consistency, stall_timeout) = (self.filter, self.consistency, self.stall_timeout);
+        let reading = Reading { filter, consistency, limit: read_limit, stall_timeout };
+        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state().scan.clone());
         let reader = TableReader::open(from_session, &from, &read, reading, position.as_deref()).await?;
-        let rejected = Rejected {
+        let rejected = RejectedRows {
             attempted: attempted.clone(),
             file_names: vec![from.name.to_string()],
-            counted_in: RowUnit::Row,
+            position_unit: RowUnit::Row,
             columns: Arc::clone(&written),
-            most: if rejected.is_some() { MOST_REJECTED } else { 0 },
+            max: if rejected.is_some() { DEFAULT_MAX_REJECTED } else { 0 },
             file: rejected,
             first: None,
         };
@@ -190,7 +192,7 @@ impl Copy {
             in_flight: default_in_flight(session),
             // A scan returns its pages in no order of partitions, but a page has them in order, so rows are shuffled.
             shuffle: 10_000,
-            patience,
+            stall_timeout,
             rejected,
             checkpoint,
             progress: self.progress,

@@ -12,17 +12,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::checkpoint::{Checkpoint, Counts, Done, Operation};
+use super::checkpoint::{Checkpoint, CheckpointState, Counts, Operation};
 use super::format::Format;
 use super::output::Output;
 use super::partitions::Partitions;
-use super::progress::{Distance, Progress, Reporter, Summary, throttles};
+use super::progress::{Completion, Progress, Reporter, Summary, throttles};
 use super::rate::Rate;
 use super::read::{Reading, TableReader};
 use super::row::RowValues;
 use super::row_writer::{OnDisk, RowWriter};
 use super::table::{Column, DescribedTable};
-use super::{PATIENCE, task_failed};
+use super::{DEFAULT_STALL_TIMEOUT, task_failed};
 use crate::{Error, ErrorKind, ReadConsistency, Session};
 
 const TICK: Duration = Duration::from_millis(250);
@@ -64,7 +64,7 @@ pub struct Export {
     filter: Option<String>,
     consistency: Option<ReadConsistency>,
     rate: Rate,
-    patience: Duration,
+    stall_timeout: Duration,
     checkpoint: Option<PathBuf>,
     progress: watch::Sender<Progress>,
     until: Option<BoxFuture<'static, ()>>,
@@ -83,7 +83,7 @@ impl Export {
             filter: None,
             consistency: None,
             rate: Rate::Adaptive,
-            patience: PATIENCE,
+            stall_timeout: DEFAULT_STALL_TIMEOUT,
             checkpoint: None,
             progress: watch::Sender::new(Progress::default()),
             until: None,
@@ -121,10 +121,10 @@ impl Export {
         Self { rate, ..self }
     }
 
-    /// How long the service may return no page before the export ends with an error. The export waits out throttling, lost
-    /// connections and expired credentials. Default: 15 minutes.
-    pub fn patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    /// How long the service may return no page before the export ends with an error. Until then, the export retries after
+    /// throttling, lost connections and expired credentials. Default: 15 minutes.
+    pub fn stall_timeout(self, stall_timeout: Duration) -> Self {
+        Self { stall_timeout, ..self }
     }
 
     /// The checkpoint file, written every five seconds, with Parquet every 30. If it exists, the export resumes from it,
@@ -144,23 +144,22 @@ impl Export {
     }
 
     async fn run(self) -> Result<Summary, Error> {
-        let (doing, name) = match &self.output {
+        let (action, attempted) = match &self.output {
             Some(_) if self.partitions.is_none() => {
                 ("exporting", format!("exporting {}.{}", self.keyspace, self.table))
             }
             _ => ("counting", format!("counting {}.{}", self.keyspace, self.table)),
         };
-        let attempted = name;
         let is_file = self.output.as_ref().is_none_or(|(output, _)| output.is_file());
         if self.checkpoint.is_some() && !is_file {
-            let problem = "what was written to a writer cannot be gone on with";
+            let problem = "an export to a writer cannot be resumed from a checkpoint";
             return Err(Error::new(ErrorKind::Configuration, attempted, problem)
-                .with_advice("Write to a file, or name no checkpoint"));
+                .with_advice("Write to a file, or leave out the checkpoint"));
         }
         if let Some((problem, advice)) = self.refusal() {
             return Err(Error::new(ErrorKind::Configuration, attempted, problem).with_advice(advice));
         }
-        let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, doing).await?;
+        let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, action).await?;
         let columns = match (&self.columns, self.output.as_ref().filter(|_| self.partitions.is_none())) {
             (Some(names), _) => table.select(names, &attempted)?,
             (None, Some(_)) => table.columns.clone(),
@@ -177,33 +176,34 @@ impl Export {
         options.extend(self.output.as_ref().map(|output| ("output".to_owned(), format!("{output:?}"))));
         let operation = Operation { attempted: attempted.clone(), options, files: Vec::new() };
         let counts = self.partitions.iter().map(|_| Column::count());
-        let of_columns = columns.iter().cloned().chain(counts).collect();
+        let written_columns = columns.iter().cloned().chain(counts).collect();
         let (path, output) = (self.checkpoint, self.output);
         let opened = spawn_blocking(move || {
             let checkpoint = path.map(|path| Checkpoint::open(&path, operation)).transpose()?;
-            let done = checkpoint.as_ref().map(Checkpoint::done);
+            let state = checkpoint.as_ref().map(Checkpoint::state);
             let writer = output
-                .filter(|_| done.is_none_or(|done| !done.is_complete))
-                .map(|(output, format)| RowWriter::open(output, format, of_columns, done));
+                .filter(|_| state.is_none_or(|state| !state.is_complete))
+                .map(|(output, format)| RowWriter::open(output, format, written_columns, state));
             let lock = checkpoint.as_ref().map(Checkpoint::lock);
             let writer = writer.transpose()?.map(|writer| writer.holding(lock));
             Ok::<_, Error>((checkpoint, writer))
         });
         let (checkpoint, writer) = opened.await.map_err(|error| task_failed(&attempted, error))??;
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
-            return Ok(Summary::of_complete(checkpoint, None));
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.state().is_complete) {
+            return Ok(Summary::of_complete_checkpoint(checkpoint, None));
         }
-        let done = checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default();
-        let reading = Reading { filter: self.filter, consistency: self.consistency, limit, patience: self.patience };
-        let reader = TableReader::open(&self.session, &table, &columns, reading, done.scan.as_deref()).await?;
+        let state = checkpoint.as_ref().map(|checkpoint| checkpoint.state().clone()).unwrap_or_default();
+        let reading =
+            Reading { filter: self.filter, consistency: self.consistency, limit, stall_timeout: self.stall_timeout };
+        let reader = TableReader::open(&self.session, &table, &columns, reading, state.scan.as_deref()).await?;
         let run = RunningExport {
             reporter: Reporter::new(throttles(&self.session, table.name.to_string(), true), limit, self.progress),
             attempted,
-            before: done.counts,
-            done,
+            counts_before: state.counts,
+            state,
             reader,
             partitions: match (self.partitions, self.largest) {
-                (Some(partitions), Some(most)) => Some(partitions.largest(most)),
+                (Some(partitions), Some(max)) => Some(partitions.largest(max)),
                 (partitions, _) => partitions,
             },
             checkpoint,
@@ -215,14 +215,15 @@ impl Export {
     /// The conflict between settings, if there is one, and what to do about it.
     fn refusal(&self) -> Option<(&'static str, &'static str)> {
         match self.partitions {
-            Some(_) if self.checkpoint.is_some() => {
-                Some(("a count by partition has no checkpoint", "Name none; it begins anew each time"))
-            }
+            Some(_) if self.checkpoint.is_some() => Some((
+                "a count by partition has no checkpoint",
+                "Leave out the checkpoint; a count starts again each time",
+            )),
             Some(_) if self.columns.is_some() => {
-                Some(("a count by partition has the columns of the partition key", "Name no columns"))
+                Some(("a count by partition has the columns of the partition key", "Leave out the columns"))
             }
             None if self.largest.is_some() => {
-                Some(("only a count by partition has largest partitions", "Use count_by_partition"))
+                Some(("only a count by partition can be limited to the largest partitions", "Use count_by_partition()"))
             }
             _ => None,
         }
@@ -265,7 +266,7 @@ fn write(mut writer: RowWriter, mut messages: mpsc::Receiver<Message>) -> Result
             Message::Rows(rows) => writer.write(&rows)?,
             // A failed answer means that the asker has ended.
             Message::Sync(answer) => drop(answer.send(writer.sync()?)),
-            Message::Saved => writer.name_finished()?,
+            Message::Saved => writer.rename_finished()?,
         }
     }
     Ok(Some(writer))
@@ -273,8 +274,8 @@ fn write(mut writer: RowWriter, mut messages: mpsc::Receiver<Message>) -> Result
 
 struct RunningExport {
     attempted: String,
-    before: Counts,
-    done: Done,
+    counts_before: Counts,
+    state: CheckpointState,
     reader: TableReader,
     partitions: Option<Partitions>,
     checkpoint: Option<Checkpoint>,
@@ -285,45 +286,45 @@ struct RunningExport {
 impl RunningExport {
     async fn run(mut self, writer: Option<RowWriter>, until: Option<BoxFuture<'static, ()>>) -> Result<Summary, Error> {
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
-        let to_writer = writer.is_some().then_some(sender);
+        let messages = writer.is_some().then_some(sender);
         let writing = spawn_blocking(move || writer.map_or(Ok(None), |writer| write(writer, receiver)));
-        let read = if self.done.is_read { Ok(true) } else { self.read(to_writer.as_ref(), until).await };
-        if let (Ok(true), Some(partitions), Some(to_writer)) = (&read, self.partitions.take(), &to_writer) {
+        let read = if self.state.is_read { Ok(true) } else { self.read(messages.as_ref(), until).await };
+        if let (Ok(true), Some(partitions), Some(messages)) = (&read, self.partitions.take(), &messages) {
             // If the writer is gone, its own error is reported below.
-            let _ = to_writer.send(Message::Rows(partitions.finish())).await;
+            let _ = messages.send(Message::Rows(partitions.finish())).await;
         }
-        let was_read = std::mem::replace(&mut self.done.is_read, matches!(read, Ok(true)));
+        let was_read = std::mem::replace(&mut self.state.is_read, matches!(read, Ok(true)));
         let synced = match read {
             // The earlier run brought everything to the disk, and may have renamed the last file.
             Ok(_) if was_read => Ok(()),
-            Ok(_) | Err(Some(_)) => self.save(to_writer.as_ref()).await,
+            Ok(_) | Err(Some(_)) => self.save(messages.as_ref()).await,
             Err(None) => Ok(()),
         };
-        drop(to_writer);
+        drop(messages);
         let written = writing.await.map_err(|error| task_failed(&self.attempted, error))?;
         self.report();
         // The error of the writer is the cause of the reader's error.
-        let writer = written.map_err(|error| self.how_to_go_on(error))?;
-        self.done.is_complete = match read {
+        let writer = written.map_err(|error| self.with_resume_advice(error))?;
+        self.state.is_complete = match read {
             Ok(is_complete) => is_complete,
-            Err(error) => return Err(self.how_to_go_on(error.unwrap_or_else(|| self.writer_gone()))),
+            Err(error) => return Err(self.with_resume_advice(error.unwrap_or_else(|| self.writer_gone()))),
         };
-        synced.map_err(|error| self.how_to_go_on(error.unwrap_or_else(|| self.writer_gone())))?;
-        if self.done.is_complete {
+        synced.map_err(|error| self.with_resume_advice(error.unwrap_or_else(|| self.writer_gone())))?;
+        if self.state.is_complete {
             if let Some(writer) = writer {
                 let finished = spawn_blocking(move || writer.finish()).await;
                 let finished = finished.map_err(|error| task_failed(&self.attempted, error))?;
-                finished.map_err(|error| self.how_to_go_on(error))?;
+                finished.map_err(|error| self.with_resume_advice(error))?;
             }
             self.store().await?;
         }
-        Ok(self.reporter.summary(&self.done, self.checkpoint.as_ref()))
+        Ok(self.reporter.summary(&self.state, self.checkpoint.as_ref()))
     }
 
     /// Reads all pages. Returns whether the last page was reached, or `Err(None)` if the writer is gone.
     async fn read(
         &mut self,
-        to_writer: Option<&mpsc::Sender<Message>>,
+        messages: Option<&mpsc::Sender<Message>>,
         until: Option<BoxFuture<'static, ()>>,
     ) -> Result<bool, Option<Error>> {
         let mut until = until.unwrap_or_else(|| Box::pin(std::future::pending()));
@@ -334,21 +335,21 @@ impl RunningExport {
             tokio::select! {
                 page = self.reader.next() => {
                     let Some(rows) = page? else { return Ok(true) };
-                    self.done.counts.rows += rows.len() as u64;
+                    self.state.counts.rows += rows.len() as u64;
                     let rows = match &mut self.partitions {
                         Some(partitions) => partitions.count(self.reader.range(), &rows),
                         None => rows,
                     };
-                    if let Some(to_writer) = to_writer {
-                        to_writer.send(Message::Rows(rows)).await.map_err(|_| None)?;
+                    if let Some(messages) = messages {
+                        messages.send(Message::Rows(rows)).await.map_err(|_| None)?;
                     }
-                    self.done.counts.bytes = self.before.bytes + self.reader.bytes;
-                    self.done.counts.units = self.before.units + self.reader.units;
+                    self.state.counts.bytes = self.counts_before.bytes + self.reader.bytes;
+                    self.state.counts.units = self.counts_before.units + self.reader.units;
                 }
                 _ = ticks.tick() => {
                     self.report();
                     if saved.elapsed() >= self.checkpoint_every {
-                        self.save(to_writer).await?;
+                        self.save(messages).await?;
                         saved = Instant::now();
                     }
                 }
@@ -358,28 +359,28 @@ impl RunningExport {
     }
 
     /// Syncs everything that was read, and saves the checkpoint. Returns `Err(None)` if the writer is gone.
-    async fn save(&mut self, to_writer: Option<&mpsc::Sender<Message>>) -> Result<(), Option<Error>> {
+    async fn save(&mut self, messages: Option<&mpsc::Sender<Message>>) -> Result<(), Option<Error>> {
         if self.checkpoint.is_none() {
             return Ok(());
         }
-        self.done.scan = self.reader.position();
-        if let Some(to_writer) = to_writer {
+        self.state.scan = self.reader.position();
+        if let Some(messages) = messages {
             let (answer, on_disk) = oneshot::channel();
-            to_writer.send(Message::Sync(answer)).await.map_err(|_| None)?;
-            self.done.output = Some(on_disk.await.map_err(|_| None)?);
+            messages.send(Message::Sync(answer)).await.map_err(|_| None)?;
+            self.state.output = Some(on_disk.await.map_err(|_| None)?);
         }
         self.store().await.map_err(Some)?;
-        match to_writer {
-            Some(to_writer) => to_writer.send(Message::Saved).await.map_err(|_| None),
+        match messages {
+            Some(messages) => messages.send(Message::Saved).await.map_err(|_| None),
             None => Ok(()),
         }
     }
 
     async fn store(&mut self) -> Result<(), Error> {
         let Some(mut checkpoint) = self.checkpoint.take() else { return Ok(()) };
-        let done = self.done.clone();
+        let state = self.state.clone();
         let stored = spawn_blocking(move || {
-            let result = checkpoint.save(done);
+            let result = checkpoint.save(state);
             (checkpoint, result)
         });
         let (checkpoint, result) = stored.await.map_err(|error| task_failed(&self.attempted, error))?;
@@ -388,18 +389,18 @@ impl RunningExport {
     }
 
     fn writer_gone(&self) -> Error {
-        Error::new(ErrorKind::File, self.attempted.clone(), "the thread that writes has ended")
+        Error::new(ErrorKind::File, self.attempted.clone(), "the writing thread has ended")
     }
 
     fn report(&mut self) {
-        let distance =
-            Distance { bytes: self.done.counts.bytes, fraction: self.reader.fraction(), ..Distance::default() };
-        self.reporter.report(&self.done, distance);
+        let completion =
+            Completion { bytes: self.state.counts.bytes, fraction: self.reader.fraction(), ..Completion::default() };
+        self.reporter.report(&self.state, completion);
     }
 
-    fn how_to_go_on(&self, error: Error) -> Error {
+    fn with_resume_advice(&self, error: Error) -> Error {
         match &self.checkpoint {
-            Some(checkpoint) => checkpoint.how_to_go_on(error),
+            Some(checkpoint) => checkpoint.with_resume_advice(error),
             None => error,
         }
     }

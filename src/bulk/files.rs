@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicU64;
 use tokio::sync::mpsc;
 
 use super::Nulls;
-use super::checkpoint::Resume;
+use super::checkpoint::ResumePoint;
 use super::chunk::{Chunk, Chunks, ReadRow, RowPosition};
 use super::format::{RecordReader, Records, RowCells, TextFormat};
-use super::input::{FileIdentity, FileWatch, Input, InputFile, cannot, changed};
+use super::input::{FileIdentity, FileWatch, Input, InputFile, changed_file_error, read_error};
 use super::rejected::RejectedRow;
 use super::row::{self, RowValues};
 use super::table::{Column, DescribedTable};
@@ -58,13 +58,13 @@ impl Files {
         let (watch, input) = file.open(&self.read)?;
         let mut records = self.format.records(input);
         if self.format.has_header() {
-            let record = records.next().map_err(|error| cannot(&name, &error))?;
+            let record = records.next().map_err(|error| read_error(&name, &error))?;
             let Some(record) = record else {
-                let problem = "it is empty, where a first line that names the columns is expected";
+                let problem = "the file is empty; a first line with the names of the columns is expected";
                 return Err(Error::new(ErrorKind::File, format!("reading {name}"), problem));
             };
             let header = self.format.header(&record).map_err(|reason| {
-                Error::new(ErrorKind::Value, format!("reading {name}"), format!("its first line {}", reason.problem))
+                Error::new(ErrorKind::Value, format!("reading {name}"), format!("the first line {}", reason.problem))
             })?;
             match &self.header {
                 None => self.header = Some(header),
@@ -72,7 +72,7 @@ impl Files {
                 Some(first) => {
                     let first_name = self.identities.first().map_or("", |file| file.name.as_str());
                     let problem = format!(
-                        "its first line names the columns {}, that of {first_name} {}",
+                        "its first line names the columns {}, and that of {first_name} names {}",
                         header.join(", "),
                         first.join(", ")
                     );
@@ -93,12 +93,12 @@ impl Files {
             }
         }
         let name = self.name();
-        let Some((_, records)) = &mut self.current else { return Err(changed(&name)) };
+        let Some((_, records)) = &mut self.current else { return Err(changed_file_error(&name)) };
         // The header is skipped and checked by the checksum like the rows.
         match records.skip_to(position.at) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(changed(&name)),
-            Err(error) => Err(cannot(&name, &error)),
+            Ok(false) => Err(changed_file_error(&name)),
+            Err(error) => Err(read_error(&name, &error)),
         }
     }
 
@@ -112,7 +112,7 @@ impl Files {
         table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
-        resume: Option<&Resume>,
+        resume: Option<&ResumePoint>,
         to: &mpsc::Sender<Result<Chunk, Error>>,
     ) -> Result<(), Error> {
         if let Some(resume) = resume {
@@ -124,7 +124,7 @@ impl Files {
         while let Some((watch, records)) = &mut self.current {
             let record = records.next().map_err(|error| {
                 let name = self.identities.get(self.number as usize).map_or("", |file| file.name.as_str());
-                cannot(name, &error)
+                read_error(name, &error)
             })?;
             let Some(record) = record else {
                 watch.check()?;
@@ -133,13 +133,13 @@ impl Files {
                 }
                 continue;
             };
-            if self.format.is_no_row(record.bytes, columns.len()) {
+            if self.format.is_skipped(record.bytes, columns.len()) {
                 continue;
             }
             let bytes = saturated::<u32>(record.bytes.len());
             let at = RowPosition { file: self.number, at: record.position, bytes };
             let row = if chunks.is_acknowledged() {
-                ReadRow::Done
+                ReadRow::AlreadyAcknowledged
             } else {
                 let mut values = Vec::with_capacity(last_length);
                 let read = reader.read(&record, columns, &mut values);
@@ -149,7 +149,7 @@ impl Files {
                     Ok(units) => ReadRow::Row { values: RowValues(values), units },
                     Err(mut reason) => {
                         if record.is_last && reason.column.is_none() {
-                            reason.problem.push_str("; the file ends there without the end of a line");
+                            reason.problem.push_str("; the file ends there without a line end");
                         }
                         ReadRow::Rejected(reason, RejectedRow::Record(record.bytes.to_vec()))
                     }

@@ -19,7 +19,7 @@ use crate::{Error, ErrorKind};
 /// let one = Input::file("sales.csv.gz");
 /// let several = Input::files(["2025.csv", "2026.csv"]);
 /// let error = Input::glob("no-such-folder/*.csv").unwrap_err();
-/// assert_eq!(error.to_string(), "reading no-such-folder/*.csv failed: no file has such a name");
+/// assert_eq!(error.to_string(), "reading no-such-folder/*.csv failed: no file matches this pattern");
 /// # drop((one, several));
 /// # Ok(()) }
 /// ```
@@ -48,7 +48,7 @@ pub enum Compression {
 
 impl Compression {
     /// The compression for the end of a file name: `.gz`, `.zst`, or none.
-    pub fn of_path(path: impl AsRef<Path>) -> Self {
+    pub fn from_path(path: impl AsRef<Path>) -> Self {
         let extension = path.as_ref().extension().map(|extension| extension.to_ascii_lowercase());
         match extension.as_ref().and_then(|extension| extension.to_str()) {
             Some("gz") => Self::Gzip,
@@ -92,7 +92,7 @@ impl Input {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Error::new(ErrorKind::File, attempted(), error.to_string()).with_source(error))?;
         if paths.is_empty() {
-            return Err(Error::new(ErrorKind::File, attempted(), "no file has such a name"));
+            return Err(Error::new(ErrorKind::File, attempted(), "no file matches this pattern"));
         }
         Ok(Self::files(paths))
     }
@@ -116,16 +116,16 @@ impl Input {
     /// The sources in order, each with its identity.
     pub(super) fn into_files(self, attempted: &str) -> Result<Vec<InputFile>, Error> {
         if self.sources.is_empty() {
-            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), "no file is named"));
+            return Err(Error::new(ErrorKind::Value, attempted.to_owned(), "the input names no file"));
         }
         let compression = self.compression;
         let file = |source: InputSource| {
-            let (by_name, identity) = match &source {
-                InputSource::File(path) => (Compression::of_path(path), FileIdentity::of(path)?),
+            let (compression_of_name, identity) = match &source {
+                InputSource::File(path) => (Compression::from_path(path), FileIdentity::of(path)?),
                 InputSource::Stdin => (Compression::None, FileIdentity::named("standard input")),
                 InputSource::Reader(name, _) => (Compression::None, FileIdentity::named(name)),
             };
-            Ok(InputFile { source, compression: compression.unwrap_or(by_name), identity })
+            Ok(InputFile { source, compression: compression.unwrap_or(compression_of_name), identity })
         };
         self.sources.into_iter().map(file).collect()
     }
@@ -172,10 +172,10 @@ impl FileIdentity {
 
     fn of(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let metadata = path.metadata().map_err(|error| cannot(&name, &error))?;
+        let metadata = path.metadata().map_err(|error| read_error(&name, &error))?;
         if metadata.is_dir() {
             return Err(Error::new(ErrorKind::File, format!("reading {name}"), "it is a folder")
-                .with_advice("Name the files in it, with a pattern for instance"));
+                .with_advice("Name the files in it, for instance with a pattern"));
         }
         let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let modified = modified.and_then(|since| u64::try_from(since.as_nanos()).ok());
@@ -191,37 +191,37 @@ impl InputFile {
         let name = self.identity.name.clone();
         let (path, input): (_, Box<dyn Read + Send>) = match self.source {
             InputSource::File(path) => {
-                let file = File::open(&path).map_err(|error| cannot(&name, &error))?;
+                let file = File::open(&path).map_err(|error| read_error(&name, &error))?;
                 (Some(path), Box::new(file))
             }
             InputSource::Stdin => (None, Box::new(io::stdin())),
             InputSource::Reader(_, reader) => (None, reader),
         };
-        let counting = Box::new(Counting { input, read: Arc::clone(read) });
-        let opened = self.compression.decompress(counting).map_err(|error| cannot(&name, &error))?;
+        let counting = Box::new(CountingReader { input, read: Arc::clone(read) });
+        let opened = self.compression.decompress(counting).map_err(|error| read_error(&name, &error))?;
         Ok((FileWatch { path, identity: self.identity }, opened))
     }
 
     /// Opens a file for random access, for formats that are read from the end.
     #[cfg(feature = "parquet")]
-    pub(super) fn open_at_random(self) -> Result<(FileWatch, File), Error> {
+    pub(super) fn open_seekable(self) -> Result<(FileWatch, File), Error> {
         let name = &self.identity.name;
         let refused = |problem: &'static str, advice: &'static str| {
             Err(Error::new(ErrorKind::Configuration, format!("reading {name}"), problem).with_advice(advice))
         };
         let InputSource::File(path) = self.source else {
-            return refused("Parquet is read from its end, which a stream has only when it is over", WRITE_FIRST);
+            return refused("a Parquet file is read from its end, so it cannot be read from a stream", WRITE_FIRST);
         };
         if self.identity.bytes.is_none() {
-            return refused("Parquet is read from its end, and it is no file on a disk", WRITE_FIRST);
+            return refused("a Parquet file is read from its end, and this is not a file on a disk", WRITE_FIRST);
         }
         if self.compression != Compression::None {
             return refused(
-                "a Parquet file is compressed inside, and is not read through another compression",
+                "a Parquet file compresses its pages itself and is not read through another compression",
                 "Decompress it first",
             );
         }
-        let file = File::open(&path).map_err(|error| cannot(name, &error))?;
+        let file = File::open(&path).map_err(|error| read_error(name, &error))?;
         Ok((FileWatch { path: Some(path), identity: self.identity }, file))
     }
 }
@@ -242,29 +242,31 @@ impl FileWatch {
             return Ok(());
         }
         let problem = "the file was changed while it was read";
-        Err(Error::new(ErrorKind::File, format!("reading {}", self.identity.name), problem)
-            .with_advice("Some of its rows may be old, some new: load it again without the checkpoint"))
+        Err(Error::new(ErrorKind::File, format!("reading {}", self.identity.name), problem).with_advice(
+            "Some loaded rows may be of the old file and some of the new one: load it again without the checkpoint",
+        ))
     }
 }
 
-pub(super) fn cannot(name: &str, error: &io::Error) -> Error {
+pub(super) fn read_error(name: &str, error: &io::Error) -> Error {
     let source = io::Error::new(error.kind(), error.to_string());
     Error::new(ErrorKind::File, format!("reading {name}"), error.to_string()).with_source(source)
 }
 
 /// The error for a file that differs from the one that an earlier run read.
-pub(super) fn changed(name: &str) -> Error {
-    let problem = "what was loaded of it before is not the same any more";
+pub(super) fn changed_file_error(name: &str) -> Error {
+    let problem = "the part that an earlier run has loaded is no longer the same";
     Error::new(ErrorKind::Cursor, format!("reading {name}"), problem)
-        .with_advice("Put the file back as it was, or load it from its beginning with another checkpoint")
+        .with_advice("Restore the file as it was, or load it from the beginning with another checkpoint")
 }
 
-struct Counting {
+/// Counts the bytes that are read.
+struct CountingReader {
     input: Box<dyn Read + Send>,
     read: Arc<AtomicU64>,
 }
 
-impl Read for Counting {
+impl Read for CountingReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(into)?;
         self.read.fetch_add(read as u64, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use super::format::{Format, JsonLines};
 use super::input::Input;
 use super::progress::{Progress, Summary, throttles};
 use super::rate::Rate;
-use super::rejected::Rejected;
+use super::rejected::RejectedRows;
 use super::row_columns::ColumnSettings;
 use super::row_files::{RowFiles, RowUnit};
 use super::row_statement::{RowStatement, prepare_insert};
@@ -27,25 +27,25 @@ use super::state::open_state;
 use super::statement_text::{delete, insert};
 use super::stream::{RowStream, send_rows};
 use super::table::{Column, DescribedTable, Role};
-use super::{Nulls, PATIENCE, task_failed};
+use super::{DEFAULT_STALL_TIMEOUT, Nulls, task_failed};
 use crate::{Error, ErrorKind, Session};
 
 /// The chunks that are read ahead of the sender.
 const CHUNKS_AHEAD: usize = 4;
 
 /// The maximum number of rejected rows if there is a file for them and no other number is set.
-pub(super) const MOST_REJECTED: u64 = 100;
+pub(super) const DEFAULT_MAX_REJECTED: u64 = 100;
 
 /// The maximum number of rows in flight: for each connection, and in total.
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
-const MOST_IN_FLIGHT: usize = 1_024;
+const MAX_IN_FLIGHT: usize = 1_024;
 
 /// A load of rows into a table, from files, standard input, a reader or a stream; a future. Created by
 /// [`Bulk::load`](super::Bulk::load) and [`Bulk::load_rows`](super::Bulk::load_rows).
 ///
 /// Rows are shuffled in a bounded buffer and sent as fast as the [`rate`](Self::rate) allows. Rows that the service does
 /// not accept in time are sent again until they are acknowledged. Rows that can never be loaded are rejected: the first
-/// such row ends the load, unless [`rejected_to`](Self::rejected_to) names a file for them. Memory is bounded whatever the
+/// such row ends the load, unless [`rejected_file`](Self::rejected_file) names a file for them. Memory is bounded whatever the
 /// size of the input.
 ///
 /// With a [`checkpoint`](Self::checkpoint), the same call resumes after any interruption, including SIGKILL at any moment.
@@ -75,10 +75,10 @@ pub struct Load {
     rate: Rate,
     shuffle: usize,
     in_flight: Option<NonZeroUsize>,
-    patience: Duration,
+    stall_timeout: Duration,
     checkpoint: Option<PathBuf>,
-    rejected_to: Option<PathBuf>,
-    most_rejected: Option<u64>,
+    rejected_file: Option<PathBuf>,
+    max_rejected: Option<u64>,
     allow_counters: bool,
     batches: bool,
     dry_run: bool,
@@ -115,10 +115,10 @@ impl Load {
             rate: Rate::Adaptive,
             shuffle: 10_000,
             in_flight: None,
-            patience: PATIENCE,
+            stall_timeout: DEFAULT_STALL_TIMEOUT,
             checkpoint: None,
-            rejected_to: None,
-            most_rejected: None,
+            rejected_file: None,
+            max_rejected: None,
             allow_counters: false,
             batches: false,
             dry_run: false,
@@ -168,10 +168,10 @@ impl Load {
         Self { in_flight: Some(rows), ..self }
     }
 
-    /// How long the service may accept no row before the load ends with an error. The load waits out throttling, lost
-    /// connections and expired credentials. Default: 15 minutes.
-    pub fn patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    /// How long the service may accept no row before the load ends with an error. Until then, the load retries after
+    /// throttling, lost connections and expired credentials. Default: 15 minutes.
+    pub fn stall_timeout(self, stall_timeout: Duration) -> Self {
+        Self { stall_timeout, ..self }
     }
 
     /// The checkpoint file, written every second. If it exists, the load resumes from it, provided that its table, options
@@ -183,14 +183,14 @@ impl Load {
     /// The file for rows that can never be loaded: each in its original form, after a line with file, line, column, type
     /// and reason. The file can be corrected and loaded like the input. Default: none, and the first such row ends the
     /// load.
-    pub fn rejected_to(self, path: impl Into<PathBuf>) -> Self {
-        Self { rejected_to: Some(path.into()), ..self }
+    pub fn rejected_file(self, path: impl Into<PathBuf>) -> Self {
+        Self { rejected_file: Some(path.into()), ..self }
     }
 
     /// The maximum number of rejected rows with which the load continues; one more ends it, and is not written to the file.
     /// Default: 100 with a file for them, otherwise none.
-    pub fn most_rejected(self, rows: u64) -> Self {
-        Self { most_rejected: Some(rows), ..self }
+    pub fn max_rejected(self, rows: u64) -> Self {
+        Self { max_rejected: Some(rows), ..self }
     }
 
     /// Loads a table of counters: the values of each row are added to its counters. Default: refused, because a row that is
@@ -245,9 +245,9 @@ impl Load {
     }
 
     async fn run(self) -> Result<Summary, Error> {
-        let doing = if self.verb == Verb::Load { "loading" } else { "deleting from" };
-        let attempted = format!("{doing} {}.{}", self.keyspace, self.table);
-        let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, doing).await?;
+        let action = if self.verb == Verb::Load { "loading" } else { "deleting from" };
+        let attempted = format!("{action} {}.{}", self.keyspace, self.table);
+        let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, action).await?;
         self.refuse_counters(&table, &attempted)?;
         if self.batches && table.has_counters() {
             let problem = format!("{} has counters, which are not written in batches", table.name);
@@ -256,35 +256,35 @@ impl Load {
         let format = match &self.source {
             RowSource::Files(_, format) => format.clone(),
             RowSource::Rows(_) if self.checkpoint.is_some() => {
-                let problem = "a stream of rows has no place to go on from";
+                let problem = "a stream of rows cannot be resumed from a checkpoint";
                 return Err(Error::new(ErrorKind::Configuration, attempted, problem)
-                    .with_advice("Name no checkpoint, or load files"));
+                    .with_advice("Leave out the checkpoint, or load files"));
             }
             RowSource::Rows(_) => JsonLines::new().into(),
         };
         let (files, rows) = match self.source {
             RowSource::Files(input, format) => {
-                let (doing, chosen) = (attempted.clone(), self.columns.clone());
-                let files = spawn_blocking(move || RowFiles::open(input, format, &doing, chosen.as_deref())).await;
+                let (reading, columns) = (attempted.clone(), self.columns.clone());
+                let files = spawn_blocking(move || RowFiles::open(input, format, &reading, columns.as_deref())).await;
                 (Some(files.map_err(|error| task_failed(&attempted, error))??), None)
             }
             RowSource::Rows(rows) => (None, Some(rows)),
         };
-        let given = ColumnSettings {
+        let settings = ColumnSettings {
             columns: self.columns.as_deref(),
             ttl: self.ttl_column.as_deref(),
             write_time: self.write_time_column.as_deref(),
             verb: self.verb,
         };
-        let columns = given.columns(&table, files.as_ref().and_then(RowFiles::header), &attempted)?;
+        let columns = settings.columns(&table, files.as_ref().and_then(RowFiles::header), &attempted)?;
         let columns: Arc<[Column]> = match (&files, self.verb) {
             (None, Verb::Load) => insert(&table, &columns).in_order(columns).into(),
             _ => columns.into(),
         };
         let statement = match self.verb {
-            Verb::Load => prepare_insert(&self.session, &table, &columns, self.patience).await?,
+            Verb::Load => prepare_insert(&self.session, &table, &columns, self.stall_timeout).await?,
             Verb::Delete => {
-                RowStatement::prepare(&self.session, delete(&table, &columns), false, self.patience).await?
+                RowStatement::prepare(&self.session, delete(&table, &columns), false, self.stall_timeout).await?
             }
         };
         let limit = self.rate.limit(&self.session, &table, false, &attempted)?;
@@ -297,30 +297,37 @@ impl Load {
                 ),
                 ("format".to_owned(), format!("{format:?}")),
                 ("nulls".to_owned(), format!("{:?}", self.nulls)),
-                ("rejected rows".to_owned(), format!("{:?}", self.rejected_to)),
+                ("rejected rows".to_owned(), format!("{:?}", self.rejected_file)),
             ]),
             files: files.iter().flat_map(RowFiles::identities).map(Into::into).collect(),
         };
-        let (checkpoint_path, rejected_to) = match self.dry_run {
+        let (checkpoint_path, rejected_file) = match self.dry_run {
             true => (None, None),
-            false => (self.checkpoint, self.rejected_to.clone()),
+            false => (self.checkpoint, self.rejected_file.clone()),
         };
-        let (checkpoint, rejected) =
-            open_state(&attempted, checkpoint_path, operation, rejected_to, format.of_rejected(), Arc::clone(&columns))
-                .await?;
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.done().is_complete) {
-            return Ok(Summary::of_complete(checkpoint, self.rejected_to));
+        let (checkpoint, rejected) = open_state(
+            &attempted,
+            checkpoint_path,
+            operation,
+            rejected_file,
+            format.rejected_format(),
+            Arc::clone(&columns),
+        )
+        .await?;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.state().is_complete) {
+            return Ok(Summary::of_complete_checkpoint(checkpoint, self.rejected_file));
         }
-        let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().resume.clone());
+        let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state().resume.clone());
         let in_flight = default_in_flight(&self.session);
-        let sizes = files.as_ref().map(|files| files.identities().iter().map(|file| file.bytes).sum::<Option<u64>>());
-        let has_file = self.rejected_to.is_some();
-        let rejected = Rejected {
+        let file_sizes =
+            files.as_ref().map(|files| files.identities().iter().map(|file| file.bytes).sum::<Option<u64>>());
+        let has_file = self.rejected_file.is_some();
+        let rejected = RejectedRows {
             attempted: attempted.clone(),
             file_names: files.as_ref().map_or_else(|| vec!["the stream".to_owned()], RowFiles::names),
-            counted_in: files.as_ref().map_or(RowUnit::Row, RowFiles::counted_in),
+            position_unit: files.as_ref().map_or(RowUnit::Row, RowFiles::position_unit),
             columns: Arc::clone(&columns),
-            most: self.most_rejected.unwrap_or(if has_file || self.dry_run { MOST_REJECTED } else { 0 }),
+            max: self.max_rejected.unwrap_or(if has_file || self.dry_run { DEFAULT_MAX_REJECTED } else { 0 }),
             file: rejected,
             first: None,
         };
@@ -331,12 +338,12 @@ impl Load {
             attempted,
             throttles: throttles(&self.session, table.name.to_string(), false),
             statement: statement.clone(),
-            total_bytes: sizes.flatten(),
+            total_bytes: file_sizes.flatten(),
             bytes_read: files.as_ref().map(RowFiles::bytes_read).unwrap_or_default(),
             limit,
             in_flight: self.in_flight.map_or(in_flight, NonZeroUsize::get),
             shuffle: self.shuffle,
-            patience: self.patience,
+            stall_timeout: self.stall_timeout,
             rejected,
             checkpoint,
             progress: self.progress,
@@ -362,7 +369,7 @@ impl Load {
         }
         let problem = format!("{} has counters: a row that is sent twice is counted twice", table.name);
         Err(Error::new(ErrorKind::Refused, attempted.to_owned(), problem)
-            .with_advice("Allow counters if a count that is too high after an interruption can be borne"))
+            .with_advice("Call allow_counters() if counts may be too high after an interruption"))
     }
 }
 
@@ -388,7 +395,7 @@ impl std::fmt::Debug for Load {
 
 pub(super) fn default_in_flight(session: &Session) -> usize {
     let connections = session.peers().len().max(1) * session.connections_per_host().get();
-    (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT)
+    (connections * IN_FLIGHT_PER_CONNECTION).min(MAX_IN_FLIGHT)
 }
 
 impl std::fmt::Debug for RowSource {

@@ -5,7 +5,7 @@
 //! use keyspaces::bulk::{Csv, Input};
 //!
 //! let load = session.bulk().load("shop", "sales", Input::glob("sales/*.csv.gz")?, Csv::new());
-//! let summary = load.checkpoint("sales.load").rejected_to("sales.rejected.csv").await?;
+//! let summary = load.checkpoint("sales.load").rejected_file("sales.rejected.csv").await?;
 //! println!("{summary}");
 //! # Ok(()) }
 //! ```
@@ -28,11 +28,11 @@ mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod partitions;
-mod patience;
 mod progress;
 mod rate;
 mod read;
 mod rejected;
+mod retry;
 mod row;
 mod row_columns;
 mod row_file;
@@ -69,8 +69,8 @@ pub use self::rate::Rate;
 pub use self::value::{BlobForm, TimestampForm};
 use crate::{Error, ErrorKind, SerializeRow, Session};
 
-/// The default patience: how long an operation continues while the service accepts or returns nothing.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// How long an operation continues while the service accepts or returns nothing, unless the caller sets another time.
+const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// The bulk operations on tables; created by [`Session::bulk`].
 #[derive(Clone, Copy, Debug)]

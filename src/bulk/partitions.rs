@@ -17,15 +17,15 @@ pub(super) struct Partitions {
 /// The partitions with the most rows so far.
 #[derive(Debug)]
 struct Largest {
-    most: usize,
+    max: usize,
     /// A heap with the smallest partition on top, which is the next to drop.
     found: BinaryHeap<Reverse<(u64, Vec<u8>)>>,
 }
 
 impl Partitions {
     /// Keeps only the `most` partitions with the most rows.
-    pub(super) fn largest(self, most: NonZeroUsize) -> Self {
-        Self { largest: Some(Largest { most: most.get(), found: BinaryHeap::new() }), ..self }
+    pub(super) fn largest(self, max: NonZeroUsize) -> Self {
+        Self { largest: Some(Largest { max: max.get(), found: BinaryHeap::new() }), ..self }
     }
 
     /// Counts the rows of a page, each of which is a partition key. Returns the partitions that are complete.
@@ -45,9 +45,9 @@ impl Partitions {
 
     /// The complete partition as a row; `None` if only the largest partitions are asked for.
     fn whole(&mut self, key: Vec<u8>, rows: u64) -> Option<RowValues> {
-        let Some(Largest { most, found }) = &mut self.largest else { return Some(row(key, rows)) };
+        let Some(Largest { max, found }) = &mut self.largest else { return Some(row(key, rows)) };
         found.push(Reverse((rows, key)));
-        if found.len() > *most {
+        if found.len() > *max {
             found.pop();
         }
         None
@@ -85,7 +85,7 @@ mod tests {
             sizes in proptest::collection::vec(proptest::collection::vec(1..9_u64, 0..6), 1..5),
             page in 1..5_usize,
             picks in proptest::collection::vec(any::<proptest::sample::Index>(), 256),
-            most in 1..8_usize,
+            max in 1..8_usize,
         ) {
             let key = |range: usize, partition: usize| vec![u8::try_from(range).unwrap(), u8::try_from(partition).unwrap()];
             let mut ranges: Vec<Vec<RowValues>> = sizes.iter().enumerate().map(|(range, sizes)| {
@@ -97,7 +97,7 @@ mod tests {
             }).collect();
             expected.sort();
             let mut all = Partitions::default();
-            let mut largest = Partitions::default().largest(NonZeroUsize::new(most).unwrap());
+            let mut largest = Partitions::default().largest(NonZeroUsize::new(max).unwrap());
             let mut counted = Vec::new();
             for pick in picks {
                 let range = pick.index(ranges.len());
@@ -112,7 +112,7 @@ mod tests {
             let mut rows: Vec<_> = expected.iter().cloned().map(|(size, key)| row(key, size)).collect();
             rows.sort_by(|RowValues(one), RowValues(other)| one.cmp(other));
             prop_assert_eq!(counted, rows);
-            let rows: Vec<_> = expected.into_iter().rev().take(most).map(|(size, key)| row(key, size)).collect();
+            let rows: Vec<_> = expected.into_iter().rev().take(max).map(|(size, key)| row(key, size)).collect();
             prop_assert_eq!(largest.finish(), rows);
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::checkpoint::{Checkpoint, Counts, Done};
+use super::checkpoint::{Checkpoint, CheckpointState, Counts};
 use crate::Session;
 use crate::counted::Counted;
 
@@ -71,18 +71,18 @@ pub struct Summary {
 
 impl Summary {
     /// The summary of an operation that was complete before this run.
-    pub(super) fn of_complete(checkpoint: &Checkpoint, rejected_to: Option<PathBuf>) -> Self {
-        let summary = Self::of(checkpoint.done());
+    pub(super) fn of_complete_checkpoint(checkpoint: &Checkpoint, rejected_file: Option<PathBuf>) -> Self {
+        let summary = Self::of_state(checkpoint.state());
         Self {
-            rejected_file: rejected_to.filter(|_| summary.rejected > 0),
+            rejected_file: rejected_file.filter(|_| summary.rejected > 0),
             checkpoint: Some(checkpoint.path().to_owned()),
             ..summary
         }
     }
 
-    fn of(done: &Done) -> Self {
-        let Counts { rows, rejected, bytes, units } = done.counts;
-        Self { rows, rejected, bytes, units, is_complete: done.is_complete, ..Self::default() }
+    fn of_state(state: &CheckpointState) -> Self {
+        let Counts { rows, rejected, bytes, units } = state.counts;
+        Self { rows, rejected, bytes, units, is_complete: state.is_complete, ..Self::default() }
     }
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for Summary {
         }
         match &self.checkpoint {
             Some(path) if !self.is_complete => {
-                write!(f, "\nto go on: the same again, with the checkpoint {}", path.display())
+                write!(f, "\nto resume: run the same operation again with the checkpoint {}", path.display())
             }
             _ => Ok(()),
         }
@@ -123,14 +123,14 @@ pub(super) struct Reporter {
     throttled: Throttles,
     throttles_before: u64,
     began: Instant,
-    speed: Speed,
+    throughput: Throughput,
     limit: Option<NonZeroU32>,
     progress: watch::Sender<Progress>,
 }
 
-/// The amounts of a file or a table that are done.
+/// How much of the files or the table is done.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Distance {
+pub(super) struct Completion {
     pub(super) bytes: u64,
     pub(super) total_bytes: Option<u64>,
     pub(super) fraction: Option<f64>,
@@ -143,7 +143,7 @@ impl Reporter {
             throttles_before: throttled(),
             throttled,
             began: Instant::now(),
-            speed: Speed::default(),
+            throughput: Throughput::default(),
             limit,
             progress,
         }
@@ -153,12 +153,12 @@ impl Reporter {
         (self.throttled)() - self.throttles_before
     }
 
-    pub(super) fn report(&mut self, done: &Done, distance: Distance) {
+    pub(super) fn report(&mut self, state: &CheckpointState, completion: Completion) {
         let elapsed = self.began.elapsed();
-        let Distance { bytes, total_bytes, fraction } = distance;
-        let Counts { rows, rejected, units, .. } = done.counts;
-        let speed = self.speed.tick(elapsed, [rows as f64, units, fraction.unwrap_or_default()]);
-        let [rows_per_second, units_per_second, fraction_per_second] = speed;
+        let Completion { bytes, total_bytes, fraction } = completion;
+        let Counts { rows, rejected, units, .. } = state.counts;
+        let throughput = self.throughput.record(elapsed, [rows as f64, units, fraction.unwrap_or_default()]);
+        let [rows_per_second, units_per_second, fraction_per_second] = throughput;
         self.progress.send_replace(Progress {
             rows,
             rejected,
@@ -175,45 +175,45 @@ impl Reporter {
         });
     }
 
-    pub(super) fn summary(&self, done: &Done, checkpoint: Option<&Checkpoint>) -> Summary {
+    pub(super) fn summary(&self, state: &CheckpointState, checkpoint: Option<&Checkpoint>) -> Summary {
         Summary {
             throttles: self.throttles(),
             elapsed: self.began.elapsed(),
             checkpoint: checkpoint.map(|checkpoint| checkpoint.path().to_owned()),
-            ..Summary::of(done)
+            ..Summary::of_state(state)
         }
     }
 }
 
 /// Rates over the last seconds.
 #[derive(Debug, Default)]
-struct Speed {
-    /// The last ticks, the oldest first: the time of each, and the three amounts at that time.
-    ticks: VecDeque<(Duration, [f64; 3])>,
+struct Throughput {
+    /// The last samples, the oldest first: the time of each, and the three amounts at that time.
+    samples: VecDeque<(Duration, [f64; 3])>,
 }
 
-impl Speed {
-    const TICKS: usize = 20;
+impl Throughput {
+    const MAX_SAMPLES: usize = 20;
 
     /// Records three amounts at a time, and returns the rate of each per second.
-    fn tick(&mut self, now: Duration, amounts: [f64; 3]) -> [f64; 3] {
-        self.ticks.push_back((now, amounts));
-        if self.ticks.len() > Self::TICKS {
-            self.ticks.pop_front();
+    fn record(&mut self, now: Duration, amounts: [f64; 3]) -> [f64; 3] {
+        self.samples.push_back((now, amounts));
+        if self.samples.len() > Self::MAX_SAMPLES {
+            self.samples.pop_front();
         }
-        let Some((then, before)) = self.ticks.front() else { return [0.0; 3] };
+        let Some((then, before)) = self.samples.front() else { return [0.0; 3] };
         let seconds = (now - *then).as_secs_f64().max(0.001);
-        let mut speed = [0.0; 3];
-        for ((speed, amount), before) in speed.iter_mut().zip(amounts).zip(before) {
-            *speed = (amount - before) / seconds;
+        let mut throughput = [0.0; 3];
+        for ((throughput, amount), before) in throughput.iter_mut().zip(amounts).zip(before) {
+            *throughput = (amount - before) / seconds;
         }
-        speed
+        throughput
     }
 }
 
-/// The time for the missing amount at this rate.
-fn time_left(missing: f64, per_second: f64) -> Option<Duration> {
-    (per_second > 0.0 && missing >= 0.0).then(|| Duration::try_from_secs_f64(missing / per_second).ok())?
+/// The time that the remaining amount takes at this rate.
+fn time_left(remaining: f64, per_second: f64) -> Option<Duration> {
+    (per_second > 0.0 && remaining >= 0.0).then(|| Duration::try_from_secs_f64(remaining / per_second).ok())?
 }
 
 #[cfg(test)]
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_says_what_was_done_and_how_to_go_on() {
+    fn a_summary_says_what_was_done_and_how_to_resume() {
         let summary = Summary {
             rows: 9,
             rejected: 1,
@@ -238,19 +238,19 @@ mod tests {
             "stopped: 9 rows, 1 rejected, 100 bytes, 12 units, 0 throttled, 1.2 s\n\
              first rejected: a.csv, line 3: the row has 1 field, 2 columns are expected\n\
              rejected rows: bad\n\
-             to go on: the same again, with the checkpoint state"
+             to resume: run the same operation again with the checkpoint state"
         );
     }
 
     #[test]
-    fn the_speed_is_that_of_the_last_ticks() {
-        let mut speed = Speed::default();
+    fn the_throughput_is_that_of_the_last_samples() {
+        let mut throughput = Throughput::default();
         for tick in 0..100_u32 {
             let now = Duration::from_millis(250) * tick;
             let per_second = if tick < 50 { 1.0 } else { 8.0 };
-            let told = speed.tick(now, [f64::from(tick) * per_second, 0.0, 0.0]);
+            let rates = throughput.record(now, [f64::from(tick) * per_second, 0.0, 0.0]);
             if tick == 99 {
-                assert_eq!(told, [32.0, 0.0, 0.0]);
+                assert_eq!(rates, [32.0, 0.0, 0.0]);
             }
         }
         assert_eq!(time_left(50.0, 25.0), Some(Duration::from_secs(2)));

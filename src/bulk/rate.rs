@@ -54,9 +54,9 @@ impl Rate {
             Self::PercentOfProvisioned(percent) => u32::from(percent.get()),
         };
         let provisioned = provisioned.ok_or_else(|| {
-            let problem = format!("{percent} % of the provisioned capacity was asked for, {} is on demand", table.name);
-            Error::new(ErrorKind::Value, attempted.to_owned(), problem)
-                .with_advice("Say how many units a second it may use")
+            let problem =
+                format!("the rate is {percent} % of the provisioned capacity, and {} is on demand", table.name);
+            Error::new(ErrorKind::Value, attempted.to_owned(), problem).with_advice("Give the rate in units a second")
         })?;
         let units = u64::from(provisioned.get()) * u64::from(percent) / 100;
         Ok(NonZeroU32::new(saturated::<u32>(units).max(1)))

@@ -6,8 +6,8 @@ use std::time::Duration;
 use keyspaces_cql::units::ReadCost;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::patience::{Pauses, is_waited_for};
 use super::rate::Pacer;
+use super::retry::{RetryDelays, is_retried};
 use super::row::RowValues;
 use super::table::{Column, DescribedTable};
 use crate::{Error, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Select, Session};
@@ -22,7 +22,7 @@ pub(super) struct Reading {
     pub(super) filter: Option<String>,
     pub(super) consistency: Option<ReadConsistency>,
     pub(super) limit: Option<NonZeroU32>,
-    pub(super) patience: Duration,
+    pub(super) stall_timeout: Duration,
 }
 
 /// The rows of a table.
@@ -31,11 +31,11 @@ pub(super) struct TableReader {
     cost: ReadCost,
     pacer: Pacer,
     began: Instant,
-    patience: Duration,
+    stall_timeout: Duration,
     last_page: Instant,
     /// The time of the next try after an error.
     paused_until: Option<Instant>,
-    pauses: Pauses,
+    delays: RetryDelays,
     pub(super) units: f64,
     pub(super) bytes: u64,
 }
@@ -92,10 +92,10 @@ impl TableReader {
             cost: if is_quorum { ReadCost::Quorum } else { ReadCost::One },
             pacer: Pacer::new(reading.limit),
             began: now,
-            patience: reading.patience,
+            stall_timeout: reading.stall_timeout,
             last_page: now,
             paused_until: None,
-            pauses: Pauses::default(),
+            delays: RetryDelays::default(),
             units: 0.0,
             bytes: 0,
         })
@@ -121,17 +121,17 @@ impl TableReader {
                     self.units += units;
                     self.bytes += bytes as u64;
                     self.last_page = Instant::now();
-                    self.pauses = Pauses::default();
+                    self.delays = RetryDelays::default();
                     return Ok(Some(rows));
                 }
                 Ok(None) => return Ok(None),
-                Err(error) if is_waited_for(error.kind()) => {
-                    if self.last_page.elapsed() > self.patience {
+                Err(error) if is_retried(error.kind()) => {
+                    if self.last_page.elapsed() > self.stall_timeout {
                         return Err(error);
                     }
                     // Restarts before the pause, in which this future may be dropped: a failed stream returns nothing more.
-                    self.begin_again()?;
-                    self.paused_until = Some(Instant::now() + self.pauses.next());
+                    self.restart()?;
+                    self.paused_until = Some(Instant::now() + self.delays.next());
                 }
                 Err(error) => return Err(error),
             }
@@ -156,7 +156,7 @@ impl TableReader {
     }
 
     /// Starts a new stream at the position of the failed one, since a stream ends with an error.
-    fn begin_again(&mut self) -> Result<(), Error> {
+    fn restart(&mut self) -> Result<(), Error> {
         match &mut self.source {
             PageSource::Scan(select, scan) => **scan = select.scan_from(scan.progress())?,
             PageSource::Pages(select, pages, next, _) => {

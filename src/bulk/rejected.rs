@@ -45,8 +45,8 @@ impl<'r> Rejection<'r> {
         }
     }
 
-    /// The reason as one line, for an error.
-    fn told(&self) -> String {
+    /// The reason in one line, for an error.
+    fn message(&self) -> String {
         let Self { file, line, row, column, type_name, reason } = self;
         let (unit, number) = if line.is_some() { ("line", line) } else { ("row", row) };
         let number = number.unwrap_or_default();
@@ -68,21 +68,21 @@ pub(super) enum RejectedRow {
 }
 
 /// The rejected rows of a run: a limited number, in a file if the caller named one.
-pub(super) struct Rejected {
+pub(super) struct RejectedRows {
     pub(super) attempted: String,
     pub(super) file_names: Vec<String>,
-    pub(super) counted_in: RowUnit,
+    pub(super) position_unit: RowUnit,
     pub(super) columns: Arc<[Column]>,
     /// The maximum number of rejected rows with which the operation continues.
-    pub(super) most: u64,
+    pub(super) max: u64,
     pub(super) file: Option<RejectedFile>,
     /// The reason why the first row of this run was rejected.
     pub(super) first: Option<String>,
 }
 
-impl Rejected {
+impl RejectedRows {
     /// Rejects a row, after `before` others. Fails without writing it if it exceeds the limit.
-    pub(super) async fn take(
+    pub(super) async fn reject(
         &mut self,
         before: u64,
         at: RowPosition,
@@ -90,18 +90,20 @@ impl Rejected {
         row: RejectedRow,
     ) -> Result<(), Error> {
         let name = self.file_names.get(at.file as usize).cloned().unwrap_or_default();
-        let place = (self.counted_in, at.at.line);
-        let told = Rejection::new(&name, place, &self.columns, &reason).told();
-        let first = self.first.get_or_insert(told);
-        if before >= self.most {
-            let problem = match self.most {
+        let place = (self.position_unit, at.at.line);
+        let message = Rejection::new(&name, place, &self.columns, &reason).message();
+        let first = self.first.get_or_insert(message);
+        if before >= self.max {
+            let problem = match self.max {
                 0 => format!("a row was rejected: {first}"),
                 1 => format!("more than 1 row was rejected; the first: {first}"),
-                most => format!("more than {most} rows were rejected; the first: {first}"),
+                max => format!("more than {max} rows were rejected; the first: {first}"),
             };
             let advice = match &self.file {
-                Some(file) => format!("Mend the rows in {} and load them, or allow more", file.path.display()),
-                None => "Mend it, or name a file for rejected rows".to_owned(),
+                Some(file) => {
+                    format!("Correct the rows in {} and load that file, or raise max_rejected()", file.path.display())
+                }
+                None => "Correct the row, or name a file for rejected rows".to_owned(),
             };
             return Err(Error::new(ErrorKind::Value, self.attempted.clone(), problem).with_advice(advice));
         }
@@ -141,8 +143,10 @@ impl RejectedFile {
         let read = File::open(path).and_then(|file| file.take(header.len() as u64 + 1).read_to_end(&mut found));
         match read {
             Ok(_) if header.starts_with(&found) => Ok(()),
-            Ok(_) => Err(Error::new(ErrorKind::File, attempted(path), "there is such a file, with other rows in it")
-                .with_advice("Load what is in it or move it away")),
+            Ok(_) => {
+                Err(Error::new(ErrorKind::File, attempted(path), "the file exists and has rows of another operation")
+                    .with_advice("Load its rows, or move it away"))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(path, error)),
         }
@@ -162,9 +166,9 @@ impl RejectedFile {
         let length = file.metadata().map_err(failed)?.len();
         if length < known {
             let problem =
-                format!("it has {}, and had {known} when the checkpoint was written", Counted(length, "byte"));
+                format!("the file has {}, and had {known} when the checkpoint was written", Counted(length, "byte"));
             return Err(Error::new(ErrorKind::File, attempted(path), problem)
-                .with_advice("Put the file back, or begin anew with another checkpoint"));
+                .with_advice("Put the file back, or start again with another checkpoint"));
         }
         file.set_len(known).map_err(failed)?;
         file.seek(SeekFrom::End(0)).map_err(failed)?;
@@ -176,8 +180,8 @@ impl RejectedFile {
     }
 
     fn write(&mut self, rejection: &Rejection<'_>, row: &RejectedRow, columns: &[Column]) -> Result<(), Error> {
-        let told = serde_json::to_string(rejection).map_err(|error| failed(&self.path, io::Error::other(error)))?;
-        let mut bytes = [COMMENT, told.as_bytes(), b"\n"].concat();
+        let message = serde_json::to_string(rejection).map_err(|error| failed(&self.path, io::Error::other(error)))?;
+        let mut bytes = [COMMENT, message.as_bytes(), b"\n"].concat();
         match row {
             RejectedRow::Record(record) => bytes.extend_from_slice(record),
             RejectedRow::Values(values) => {

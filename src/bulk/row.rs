@@ -138,12 +138,13 @@ pub(super) fn write_units(cells: &RowCells<'_>, table: &units::Table) -> Result<
         return Err(Reason::of_column(index, "is null, and in the primary key"));
     }
     if key > MAX_PARTITION_KEY_BYTES {
-        let problem = format!("the partition key is {key} bytes, Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}");
+        let problem =
+            format!("makes a partition key of {key} bytes, and Keyspaces takes at most {MAX_PARTITION_KEY_BYTES}");
         return Err(Reason::of_column(last_key, problem));
     }
     let bytes = row.storage_bytes().max(row.static_bytes());
     if bytes > MAX_ROW_BYTES {
-        return Err(Reason::of_record(format!("the row is {bytes} bytes, Keyspaces takes at most {MAX_ROW_BYTES}")));
+        return Err(Reason::of_record(format!("has {bytes} bytes, and Keyspaces takes at most {MAX_ROW_BYTES}")));
     }
     Ok(saturated::<u32>(row.write_units()))
 }

@@ -5,10 +5,10 @@ use super::table::{Column, DescribedTable, Role};
 use crate::{Error, ErrorKind};
 
 /// The caller's settings for the columns.
-pub(super) struct ColumnSettings<'g> {
-    pub(super) columns: Option<&'g [String]>,
-    pub(super) ttl: Option<&'g str>,
-    pub(super) write_time: Option<&'g str>,
+pub(super) struct ColumnSettings<'s> {
+    pub(super) columns: Option<&'s [String]>,
+    pub(super) ttl: Option<&'s str>,
+    pub(super) write_time: Option<&'s str>,
     pub(super) verb: Verb,
 }
 
@@ -26,16 +26,16 @@ impl ColumnSettings<'_> {
         let using: Vec<_> = using.into_iter().filter_map(|(name, role)| Some((name?, role))).collect();
         let mut names: Vec<String> = header.or(self.columns).map_or_else(all, <[_]>::to_vec);
         if header.is_none() {
-            let further = using.iter().map(|(name, _)| *name).filter(|name| !names.iter().any(|known| known == name));
-            let further: Vec<_> = further.map(str::to_owned).collect();
-            names.extend(further);
+            let missing = using.iter().map(|(name, _)| *name).filter(|name| !names.iter().any(|known| known == name));
+            let missing: Vec<_> = missing.map(str::to_owned).collect();
+            names.extend(missing);
         }
-        if let Some((name, _)) = using.iter().find(|(name, _)| !names.iter().any(|given| given == name)) {
+        if let Some((name, _)) = using.iter().find(|(name, _)| !names.iter().any(|known| known == name)) {
             let problem = format!("the input has no column {name:?}; its columns are {}", names.join(", "));
             return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem));
         }
-        let of_using = |name: &String| using.iter().find(|(using, _)| using == name);
-        let stored: Vec<_> = names.iter().filter(|name| of_using(name).is_none()).cloned().collect();
+        let using_column = |name: &String| using.iter().find(|(using, _)| using == name);
+        let stored: Vec<_> = names.iter().filter(|name| using_column(name).is_none()).cloned().collect();
         let mut stored = table.select(&stored, attempted)?;
         if let Some(key) = table.columns.iter().find(|key| key.is_key() && !stored.iter().any(|it| it.name == key.name))
         {
@@ -46,10 +46,10 @@ impl ColumnSettings<'_> {
         if let Some(other) = stored.iter().find(|column| !is_key(column)) {
             let problem = format!("the column {:?} is not in the primary key", other.name);
             return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem)
-                .with_advice("Give the keys of the rows that are to be deleted, and nothing else"));
+                .with_advice("Give only the keys of the rows to delete"));
         }
         let mut stored = stored.drain(..);
-        let column = |name: &String| match of_using(name) {
+        let column = |name: &String| match using_column(name) {
             Some((name, role)) => Some(Column::using(name, *role)),
             None => stored.next(),
         };

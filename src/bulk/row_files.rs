@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::Nulls;
 #[cfg(feature = "parquet")]
 use super::ParquetFiles;
-use super::checkpoint::Resume;
+use super::checkpoint::ResumePoint;
 use super::chunk::Chunk;
 use super::files::Files;
 use super::format::Format;
@@ -73,7 +73,7 @@ impl RowFiles {
     }
 
     /// The unit of a row's position.
-    pub(super) fn counted_in(&self) -> RowUnit {
+    pub(super) fn position_unit(&self) -> RowUnit {
         match self {
             Self::Text(_) => RowUnit::Line,
             #[cfg(feature = "parquet")]
@@ -87,7 +87,7 @@ impl RowFiles {
         table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
-        resume: Option<&Resume>,
+        resume: Option<&ResumePoint>,
         to: &mpsc::Sender<Result<Chunk, Error>>,
     ) {
         let sent = match self {

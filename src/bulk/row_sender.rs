@@ -7,16 +7,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::batches::{RowGroup, Sent, WaitingRow};
+use super::batches::{GroupOutcome, RowGroup, WaitingRow};
 use super::format::Reason;
-use super::patience::{Pauses, is_waited_for};
+use super::retry::{RetryDelays, is_retried};
 use super::row::RowValues;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
 /// The outcome of a row.
 pub(super) enum RowOutcome {
-    Done,
+    Acknowledged,
     /// The service would refuse the row again.
     Rejected(Reason, RowValues),
     /// The operation was stopped before it was acknowledged.
@@ -31,13 +31,13 @@ pub(super) trait SendRow: Clone + Send + Sync + 'static {
     fn execute(&self, values: &RowValues) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Writes rows of one partition in one request, once.
-    fn execute_together(&self, rows: &RowGroup) -> impl Future<Output = Result<(), Error>> + Send;
+    fn execute_batch(&self, rows: &RowGroup) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// Sends a row until it is acknowledged or can never be.
 pub(super) struct RowSender<S> {
     pub(super) statement: S,
-    pub(super) patience: Duration,
+    pub(super) stall_timeout: Duration,
     pub(super) began: Instant,
     pub(super) acknowledged: Arc<AtomicU64>,
     pub(super) stop: watch::Receiver<bool>,
@@ -45,25 +45,25 @@ pub(super) struct RowSender<S> {
 
 impl<S: SendRow> RowSender<S> {
     /// Sends one row, or several in one request.
-    pub(super) async fn send_group(mut self, group: RowGroup) -> Sent {
+    pub(super) async fn send_group(mut self, group: RowGroup) -> GroupOutcome {
         if group.others.is_empty() {
             let WaitingRow { ordinal, values, units } = group.first;
-            return Sent::Row(ordinal, units, self.send(values).await);
+            return GroupOutcome::Row(ordinal, units, self.send(values).await);
         }
-        let mut pauses = Pauses::default();
+        let mut delays = RetryDelays::default();
         loop {
-            let Err(error) = self.statement.execute_together(&group).await else {
+            let Err(error) = self.statement.execute_batch(&group).await else {
                 self.acknowledge();
-                let done = group.rows().map(|row| (row.ordinal, row.units, RowOutcome::Done));
-                return Sent::Rows(done.collect());
+                let done = group.rows().map(|row| (row.ordinal, row.units, RowOutcome::Acknowledged));
+                return GroupOutcome::Rows(done.collect());
             };
-            if !is_waited_for(error.kind()) {
+            if !is_retried(error.kind()) {
                 break;
             }
-            if let Some(outcome) = self.wait(error, &mut pauses).await {
+            if let Some(outcome) = self.wait(error, &mut delays).await {
                 let others = group.others.iter().map(|row| (row.ordinal, row.units, RowOutcome::Unsent));
                 let first = (group.first.ordinal, group.first.units, outcome);
-                return Sent::Rows(std::iter::once(first).chain(others).collect());
+                return GroupOutcome::Rows(std::iter::once(first).chain(others).collect());
             }
         }
         // Sending one by one shows which of the rows is refused.
@@ -71,7 +71,7 @@ impl<S: SendRow> RowSender<S> {
         for WaitingRow { ordinal, values, units } in group.into_rows() {
             sent.push((ordinal, units, self.send(values).await));
         }
-        Sent::Rows(sent)
+        GroupOutcome::Rows(sent)
     }
 
     fn acknowledge(&self) {
@@ -80,24 +80,24 @@ impl<S: SendRow> RowSender<S> {
     }
 
     /// Pauses before the next try; returns the outcome if there is no further try.
-    async fn wait(&mut self, error: Error, pauses: &mut Pauses) -> Option<RowOutcome> {
+    async fn wait(&mut self, error: Error, delays: &mut RetryDelays) -> Option<RowOutcome> {
         let last = Duration::from_millis(self.acknowledged.load(Ordering::Relaxed));
-        if self.began.elapsed().saturating_sub(last) > self.patience {
+        if self.began.elapsed().saturating_sub(last) > self.stall_timeout {
             return Some(RowOutcome::Failed(error));
         }
         tokio::select! {
-            () = sleep(pauses.next()) => {}
+            () = sleep(delays.next()) => {}
             _ = self.stop.wait_for(|stopped| *stopped) => return Some(RowOutcome::Unsent),
         }
         if *self.stop.borrow() { Some(RowOutcome::Unsent) } else { None }
     }
 
     async fn send(&mut self, values: RowValues) -> RowOutcome {
-        let mut pauses = Pauses::default();
+        let mut delays = RetryDelays::default();
         loop {
             let Err(error) = self.statement.execute(&values).await else {
                 self.acknowledge();
-                return RowOutcome::Done;
+                return RowOutcome::Acknowledged;
             };
             match error.kind() {
                 ErrorKind::Value | ErrorKind::TooLarge | ErrorKind::Refused => {
@@ -108,10 +108,10 @@ impl<S: SendRow> RowSender<S> {
                     let problem = format!("may have been applied, or not: {error}");
                     return RowOutcome::Rejected(Reason::of_record(problem), values);
                 }
-                kind if is_waited_for(kind) => {}
+                kind if is_retried(kind) => {}
                 _ => return RowOutcome::Failed(error),
             }
-            if let Some(outcome) = self.wait(error, &mut pauses).await {
+            if let Some(outcome) = self.wait(error, &mut delays).await {
                 return outcome;
             }
         }

@@ -14,8 +14,8 @@ use crate::{Error, Increment, Session, UnloggedBatch, Write};
 
 /// The deadline of one call, which includes the wait for its turn at a throttled table. It is at most the patience, so that
 /// an error comes in time, but at least a second.
-const CALL_DEADLINE: Duration = Duration::from_secs(60);
-const SHORTEST_CALL: Duration = Duration::from_secs(1);
+const MAX_CALL_DEADLINE: Duration = Duration::from_secs(60);
+const MIN_CALL_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A prepared statement to which each row is bound.
 #[derive(Clone, Debug)]
@@ -48,22 +48,22 @@ impl RowStatement {
     /// Prepares a statement that writes, or one that adds to counters.
     pub(super) async fn prepare(
         session: &Session,
-        of: StatementText,
+        statement: StatementText,
         adds: bool,
-        patience: Duration,
+        stall_timeout: Duration,
     ) -> Result<Self, Error> {
-        let deadline = patience.clamp(SHORTEST_CALL, CALL_DEADLINE);
+        let deadline = stall_timeout.clamp(MIN_CALL_DEADLINE, MAX_CALL_DEADLINE);
         let effect = match adds {
             true => {
-                let increment = session.prepare::<Increment<_>>(&of.text).await?;
+                let increment = session.prepare::<Increment<_>>(&statement.text).await?;
                 Effect::Increment(increment.retry_when_throttled().with_deadline(deadline))
             }
-            false => Effect::Write(session.prepare::<Write<_>>(&of.text).await?.with_deadline(deadline)),
+            false => Effect::Write(session.prepare::<Write<_>>(&statement.text).await?.with_deadline(deadline)),
         };
-        let is_as_given = of.order.is_sorted();
+        let is_as_given = statement.order.is_sorted();
         Ok(Self {
             effect,
-            order: (!is_as_given).then(|| of.order.into()),
+            order: (!is_as_given).then(|| statement.order.into()),
             statics: None,
             session: session.clone(),
             deadline,
@@ -74,14 +74,14 @@ impl RowStatement {
     pub(super) async fn with_statics(
         self,
         session: &Session,
-        of: StatementText,
+        statement: StatementText,
         clustering: usize,
-        patience: Duration,
+        stall_timeout: Duration,
     ) -> Result<Self, Error> {
-        let deadline = patience.clamp(SHORTEST_CALL, CALL_DEADLINE);
-        let write = session.prepare::<Write<_>>(&of.text).await?.with_deadline(deadline);
+        let deadline = stall_timeout.clamp(MIN_CALL_DEADLINE, MAX_CALL_DEADLINE);
+        let write = session.prepare::<Write<_>>(&statement.text).await?.with_deadline(deadline);
         let effect = Effect::Write(write);
-        Ok(Self { statics: Some(Statics { effect, order: of.order.into(), clustering }), ..self })
+        Ok(Self { statics: Some(Statics { effect, order: statement.order.into(), clustering }), ..self })
     }
 
     /// Serialises a row of the caller's type, in the order of the bind markers.
@@ -114,7 +114,7 @@ impl SendRow for RowStatement {
         }
     }
 
-    async fn execute_together(&self, rows: &RowGroup) -> Result<(), Error> {
+    async fn execute_batch(&self, rows: &RowGroup) -> Result<(), Error> {
         let mut batch = UnloggedBatch::new(&self.session).with_deadline(self.deadline);
         for row in rows.rows() {
             let (effect, ordered) = self.of_row(&row.values);
@@ -134,11 +134,11 @@ pub(super) async fn prepare_insert(
     session: &Session,
     table: &DescribedTable,
     columns: &[Column],
-    patience: Duration,
+    stall_timeout: Duration,
 ) -> Result<RowStatement, Error> {
-    let statement = RowStatement::prepare(session, insert(table, columns), table.has_counters(), patience).await?;
+    let statement = RowStatement::prepare(session, insert(table, columns), table.has_counters(), stall_timeout).await?;
     match insert_statics(table, columns) {
-        Some((text, clustering)) => statement.with_statics(session, text, clustering, patience).await,
+        Some((text, clustering)) => statement.with_statics(session, text, clustering, stall_timeout).await,
         None => Ok(statement),
     }
 }

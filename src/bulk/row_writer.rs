@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "parquet")]
 use super::ParquetFile;
-use super::checkpoint::{Done, beside, rename};
+use super::checkpoint::{CheckpointState, rename, with_suffix};
 use super::encoder::Sink;
 use super::format::{Format, RowCells, TextFormat};
 use super::input::Compression;
@@ -52,13 +52,13 @@ impl RowWriter {
         output: Output,
         format: Format,
         columns: Vec<Column>,
-        checkpoint: Option<&Done>,
+        checkpoint: Option<&CheckpointState>,
     ) -> Result<Self, Error> {
         format.check()?;
         if let Some(refusal) = refusal(&output, &format) {
             return Err(refusal);
         }
-        let known = checkpoint.and_then(|done| done.output);
+        let known = checkpoint.and_then(|state| state.output);
         let (number, length, rows) = known.unwrap_or((1, 0, 0));
         let mut writer = Self {
             output,
@@ -72,13 +72,13 @@ impl RowWriter {
             rows,
         };
         if known.is_some() {
-            writer.name_those_before()?;
+            writer.rename_earlier_files()?;
         }
-        let is_whole = checkpoint.is_some_and(|done| done.is_read) && writer.has_its_name();
+        let is_whole = checkpoint.is_some_and(|state| state.is_read) && writer.is_renamed();
         match length {
             _ if is_whole => writer.path().iter().for_each(|path| remove_groups(path)),
-            0 => writer.begin()?,
-            length => writer.go_on(length)?,
+            0 => writer.start_file()?,
+            length => writer.resume_file(length)?,
         }
         Ok(writer)
     }
@@ -89,24 +89,24 @@ impl RowWriter {
     }
 
     /// Renames the files before the current one, as the interrupted run was about to do.
-    fn name_those_before(&mut self) -> Result<(), Error> {
+    fn rename_earlier_files(&mut self) -> Result<(), Error> {
         let number = self.number;
         for before in (1..number).rev() {
             self.number = before;
             let Some(path) = self.path() else { break };
-            if !beside(&path, PARTIAL).exists() {
+            if !with_suffix(&path, PARTIAL).exists() {
                 remove_groups(&path);
                 break;
             }
-            give_name(&path).map_err(|error| self.failed(error))?;
+            rename_partial(&path).map_err(|error| self.failed(error))?;
         }
         self.number = number;
         Ok(())
     }
 
     /// Whether the interrupted run finished and renamed the current file.
-    fn has_its_name(&self) -> bool {
-        self.path().is_some_and(|path| path.exists() && !beside(&path, PARTIAL).exists())
+    fn is_renamed(&self) -> bool {
+        self.path().is_some_and(|path| path.exists() && !with_suffix(&path, PARTIAL).exists())
     }
 
     fn path(&self) -> Option<PathBuf> {
@@ -121,13 +121,13 @@ impl RowWriter {
     }
 
     fn compression(&self) -> Compression {
-        self.output.compression.unwrap_or_else(|| self.path().map_or(Compression::None, Compression::of_path))
+        self.output.compression.unwrap_or_else(|| self.path().map_or(Compression::None, Compression::from_path))
     }
 
     /// The file that lists the written row groups, if the output can be resumed.
     #[cfg(feature = "parquet")]
     fn groups(&self) -> Option<PathBuf> {
-        self.path().filter(|_| self.has_checkpoint).map(|path| beside(&path, GROUPS))
+        self.path().filter(|_| self.has_checkpoint).map(|path| with_suffix(&path, GROUPS))
     }
 
     fn failed(&self, error: io::Error) -> Error {
@@ -135,7 +135,7 @@ impl RowWriter {
         Error::new(ErrorKind::File, format!("writing {name}"), error.to_string()).with_source(error)
     }
 
-    fn begin(&mut self) -> Result<(), Error> {
+    fn start_file(&mut self) -> Result<(), Error> {
         let compression = self.compression();
         let sink: Sink = match (&mut self.output.target, self.output.overwrite) {
             (Target::Writer(_, writer), _) => Sink::Writer(std::mem::replace(writer, Box::new(io::sink()))),
@@ -145,11 +145,11 @@ impl RowWriter {
                     return Err(Error::new(
                         ErrorKind::File,
                         format!("writing {}", path.display()),
-                        "there is such a file",
+                        "the file exists already",
                     )
-                    .with_advice("Move it away, or allow it to be overwritten"));
+                    .with_advice("Move it away, or call overwrite()"));
                 }
-                Sink::File(File::create(beside(&path, PARTIAL)).map_err(|error| self.failed(error))?)
+                Sink::File(File::create(with_suffix(&path, PARTIAL)).map_err(|error| self.failed(error))?)
             }
         };
         let names = self.columns.iter().map(|column| column.name.as_str());
@@ -168,15 +168,15 @@ impl RowWriter {
     }
 
     /// Cuts the file to the length on the disk, and continues after it.
-    fn go_on(&mut self, length: u64) -> Result<(), Error> {
+    fn resume_file(&mut self, length: u64) -> Result<(), Error> {
         let path = self.path().unwrap_or_default();
-        let partial = beside(&path, PARTIAL);
+        let partial = with_suffix(&path, PARTIAL);
         let open = || {
             let mut file = File::options().read(true).write(true).open(&partial)?;
             let found = file.metadata()?.len();
             if found < length {
                 return Err(io::Error::other(format!(
-                    "it has {}, the checkpoint says {length}",
+                    "the file has {}, and the checkpoint says {length}",
                     Counted(found, "byte")
                 )));
             }
@@ -194,11 +194,11 @@ impl RowWriter {
                 Format::JsonLines(lines) => text(lines.clone().into(), file),
                 #[cfg(feature = "parquet")]
                 Format::Parquet(_) => {
-                    let groups = beside(&path, GROUPS);
+                    let groups = with_suffix(&path, GROUPS);
                     let written = File::open(&partial)?;
                     let compression = self.output.compression;
                     let sink = Sink::File(file);
-                    let file = ParquetFile::go_on(&self.columns, compression, (&written, sink), groups, length)?;
+                    let file = ParquetFile::resume(&self.columns, compression, (&written, sink), groups, length)?;
                     Ok(Box::new(file) as Box<dyn RowFile>)
                 }
             }
@@ -210,11 +210,11 @@ impl RowWriter {
     /// Writes the rows to the current file.
     pub(super) fn write(&mut self, rows: &[RowValues]) -> Result<(), Error> {
         for row in rows {
-            if self.output.rows_per_file.is_some_and(|most| self.rows >= most) && self.output.is_file() {
+            if self.output.rows_per_file.is_some_and(|max| self.rows >= max) && self.output.is_file() {
                 self.finish_file()?;
                 self.number += 1;
                 self.rows = 0;
-                self.begin()?;
+                self.start_file()?;
             }
             let cells = RowCells { columns: &self.columns, bytes: &row.0 };
             let Some(file) = &mut self.current else { continue };
@@ -240,13 +240,13 @@ impl RowWriter {
         let Some(file) = self.current.take() else { return Ok(()) };
         file.finish().map_err(|error| self.failed(error))?;
         self.finished.extend(self.path());
-        if self.has_checkpoint { Ok(()) } else { self.name_finished() }
+        if self.has_checkpoint { Ok(()) } else { self.rename_finished() }
     }
 
     /// Renames the complete files.
-    pub(super) fn name_finished(&mut self) -> Result<(), Error> {
+    pub(super) fn rename_finished(&mut self) -> Result<(), Error> {
         for path in std::mem::take(&mut self.finished) {
-            give_name(&path).map_err(|error| self.failed(error))?;
+            rename_partial(&path).map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
@@ -254,27 +254,26 @@ impl RowWriter {
     /// Finishes the last file.
     pub(super) fn finish(mut self) -> Result<(), Error> {
         self.finish_file()?;
-        self.name_finished()
+        self.rename_finished()
     }
 }
 
 /// The reason why this output cannot hold this format, if there is one.
 fn refusal(output: &Output, format: &Format) -> Option<Error> {
     let Target::File(path) = &output.target else { return None };
-    if format.is_text() || Compression::of_path(path) == Compression::None {
+    if format.is_text() || Compression::from_path(path) == Compression::None {
         return None;
     }
-    let problem = "a Parquet file is compressed inside";
+    let problem = "a Parquet file compresses its pages itself";
     let error = Error::new(ErrorKind::Configuration, format!("writing {}", path.display()), problem);
-    Some(
-        error
-            .with_advice("Let its name end with .parquet, and say with the output's compression what its pages are in"),
-    )
+    Some(error.with_advice(
+        "Give it a name that ends in .parquet, and set the compression of its pages with Output::compression()",
+    ))
 }
 
 /// Renames a complete file.
-fn give_name(path: &Path) -> io::Result<()> {
-    rename(&beside(path, PARTIAL), path)?;
+fn rename_partial(path: &Path) -> io::Result<()> {
+    rename(&with_suffix(path, PARTIAL), path)?;
     remove_groups(path);
     Ok(())
 }
@@ -282,7 +281,7 @@ fn give_name(path: &Path) -> io::Result<()> {
 /// Removes the list of row groups, which only an incomplete file needs.
 fn remove_groups(path: &Path) {
     // Usually there is no such file, and a leftover one does no harm.
-    let _ = std::fs::remove_file(beside(path, GROUPS));
+    let _ = std::fs::remove_file(with_suffix(path, GROUPS));
 }
 
 impl fmt::Debug for RowWriter {
@@ -309,25 +308,28 @@ mod tests {
 
     /// Output after the checkpoint is cut off, for every compression.
     #[test]
-    fn a_file_goes_on_from_what_was_on_the_disk() {
+    fn a_file_is_resumed_from_what_was_on_the_disk() {
         for name in ["rows.csv", "rows.csv.gz", "rows.csv.zst"] {
             let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
             std::fs::create_dir(&folder).unwrap();
             let path = folder.join(name);
-            let open = |done| RowWriter::open(Output::file(&path), Csv::new().into(), columns(), Some(&done)).unwrap();
-            let mut writer = open(Done::default());
+            let open =
+                |state| RowWriter::open(Output::file(&path), Csv::new().into(), columns(), Some(&state)).unwrap();
+            let mut writer = open(CheckpointState::default());
             writer.write(&[row("a")]).unwrap();
             let on_disk = writer.sync().unwrap();
             writer.write(&[row("lost")]).unwrap();
             writer.sync().unwrap();
             drop(writer);
-            let mut writer = open(Done { output: Some(on_disk), ..Done::default() });
+            let mut writer = open(CheckpointState { output: Some(on_disk), ..CheckpointState::default() });
             writer.write(&[row("b")]).unwrap();
             let on_disk = writer.sync().unwrap();
-            assert!(beside(&path, PARTIAL).exists() && !path.exists());
+            assert!(with_suffix(&path, PARTIAL).exists() && !path.exists());
             writer.finish().unwrap();
             // The run ended before the checkpoint says that it is complete.
-            open(Done { output: Some(on_disk), is_read: true, ..Done::default() }).finish().unwrap();
+            open(CheckpointState { output: Some(on_disk), is_read: true, ..CheckpointState::default() })
+                .finish()
+                .unwrap();
             let mut text = String::new();
             let file = super::super::Input::file(&path).into_files("reading").unwrap().pop().unwrap();
             let (_, mut reader) = file.open(&Arc::default()).unwrap();
@@ -337,7 +339,7 @@ mod tests {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "writing {} failed: there is such a file. Move it away, or allow it to be overwritten",
+                    "writing {} failed: the file exists already. Move it away, or call overwrite()",
                     path.display()
                 )
             );
@@ -353,27 +355,27 @@ mod tests {
             let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
             std::fs::create_dir(&folder).unwrap();
             let output = || Output::file(folder.join("rows.csv")).rows_per_file(std::num::NonZeroU64::new(2).unwrap());
-            let mut done = Done::default();
-            for most in [steps, usize::MAX] {
-                let mut left = most;
-                let mut may_go_on = || {
+            let mut state = CheckpointState::default();
+            for max in [steps, usize::MAX] {
+                let mut left = max;
+                let mut may_continue = || {
                     left = left.saturating_sub(1);
                     left > 0
                 };
                 let mut run = || {
-                    let mut writer = RowWriter::open(output(), Csv::new().into(), columns(), Some(&done)).unwrap();
-                    let written = usize::try_from(done.counts.rows).unwrap();
+                    let mut writer = RowWriter::open(output(), Csv::new().into(), columns(), Some(&state)).unwrap();
+                    let written = usize::try_from(state.counts.rows).unwrap();
                     for (index, row) in rows.iter().enumerate().skip(written) {
                         writer.write(std::slice::from_ref(row)).unwrap();
-                        may_go_on().then_some(())?;
+                        may_continue().then_some(())?;
                         if index % 3 == 2 || index + 1 == rows.len() {
                             let output = Some(writer.sync().unwrap());
-                            may_go_on().then_some(())?;
-                            done.counts.rows = index as u64 + 1;
-                            (done.output, done.is_read) = (output, index + 1 == rows.len());
-                            may_go_on().then_some(())?;
-                            writer.name_finished().unwrap();
-                            may_go_on().then_some(())?;
+                            may_continue().then_some(())?;
+                            state.counts.rows = index as u64 + 1;
+                            (state.output, state.is_read) = (output, index + 1 == rows.len());
+                            may_continue().then_some(())?;
+                            writer.rename_finished().unwrap();
+                            may_continue().then_some(())?;
                         }
                     }
                     writer.finish().unwrap();
@@ -391,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_has_so_many_rows_and_a_full_disk_is_told() {
+    fn each_file_has_the_set_number_of_rows_and_a_full_disk_is_an_error() {
         let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();
         let output = Output::file(folder.join("rows.csv")).rows_per_file(std::num::NonZeroU64::new(2).unwrap());

@@ -10,14 +10,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use super::batches::{Batches, RowGroup, Sent, WaitingRow};
-use super::checkpoint::{Checkpoint, Counts, Done};
+use super::batches::{Batches, GroupOutcome, RowGroup, WaitingRow};
+use super::checkpoint::{Checkpoint, CheckpointState, Counts};
 use super::chunk::{Chunk, InputRow, ReadRow};
 use super::format::Reason;
 use super::pages::UnfinishedPages;
-use super::progress::{Distance, Progress, Reporter, Summary, Throttles};
+use super::progress::{Completion, Progress, Reporter, Summary, Throttles};
 use super::rate::Pacer;
-use super::rejected::{Rejected, RejectedFile, RejectedRow};
+use super::rejected::{RejectedFile, RejectedRow, RejectedRows};
 use super::row_sender::{RowOutcome, RowSender, SendRow};
 use super::shuffle::Shuffle;
 use super::task_failed;
@@ -45,8 +45,8 @@ pub(super) struct Sending<S> {
     pub(super) in_flight: usize,
     pub(super) shuffle: usize,
     /// How long the service may accept no row before the operation ends with an error.
-    pub(super) patience: Duration,
-    pub(super) rejected: Rejected,
+    pub(super) stall_timeout: Duration,
+    pub(super) rejected: RejectedRows,
     pub(super) checkpoint: Option<Checkpoint>,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) until: Option<BoxFuture<'static, ()>>,
@@ -75,27 +75,27 @@ impl<S: SendRow> Sending<S> {
         }
         let saved = run.save().await;
         run.report();
-        result.and(saved).map(|()| run.summary()).map_err(|error| run.how_to_go_on(error))
+        result.and(saved).map(|()| run.summary()).map_err(|error| run.with_resume_advice(error))
     }
 }
 
 /// A running operation.
 struct RunningOperation<S> {
     statement: S,
-    patience: Duration,
+    stall_timeout: Duration,
     in_flight: usize,
     dry_run: bool,
     attempted: String,
     total_bytes: Option<u64>,
     bytes_read: Arc<AtomicU64>,
-    rejected: Rejected,
+    rejected: RejectedRows,
     checkpoint: Option<Checkpoint>,
     began: Instant,
-    done: Done,
+    state: CheckpointState,
     tracker: Tracker,
     batches: Option<Batches>,
     shuffle: Shuffle<RowGroup>,
-    sent: JoinSet<Sent>,
+    sent: JoinSet<GroupOutcome>,
     pacer: Pacer,
     reporter: Reporter,
     /// The time of the last acknowledgement, in milliseconds since the run began.
@@ -112,7 +112,7 @@ impl<S: SendRow> RunningOperation<S> {
         let began = Instant::now();
         Self {
             began,
-            done: with.checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default(),
+            state: with.checkpoint.as_ref().map(|checkpoint| checkpoint.state().clone()).unwrap_or_default(),
             tracker: Tracker::new(with.shuffle),
             batches: with.batches,
             shuffle: Shuffle::new(with.shuffle),
@@ -125,7 +125,7 @@ impl<S: SendRow> RunningOperation<S> {
             has_ended: false,
             pages: with.is_copy.then(UnfinishedPages::default),
             statement: with.statement,
-            patience: with.patience,
+            stall_timeout: with.stall_timeout,
             in_flight: with.in_flight,
             dry_run: with.dry_run,
             attempted: with.attempted,
@@ -147,9 +147,9 @@ impl<S: SendRow> RunningOperation<S> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut saved = Instant::now();
         loop {
-            let wake = self.send_what_may_be_sent();
+            let wake = self.send_ready_rows();
             if self.has_ended && self.shuffle.is_empty() && self.sent.is_empty() {
-                self.done.is_complete = true;
+                self.state.is_complete = true;
                 return Ok(());
             }
             let takes_more = !self.has_ended && !self.shuffle.is_full() && !self.tracker.is_full();
@@ -164,8 +164,8 @@ impl<S: SendRow> RunningOperation<S> {
                 },
                 Some(sent) = self.sent.join_next(), if !self.sent.is_empty() => {
                     match sent.map_err(|error| task_failed(&self.attempted, error))? {
-                        Sent::Row(ordinal, units, outcome) => self.settle(ordinal, units, outcome).await?,
-                        Sent::Rows(rows) => self.settle_all(rows).await?,
+                        GroupOutcome::Row(ordinal, units, outcome) => self.settle(ordinal, units, outcome).await?,
+                        GroupOutcome::Rows(rows) => self.settle_all(rows).await?,
                     }
                 }
                 () = sleep_until(wake.unwrap_or(saved)), if wake.is_some() => {}
@@ -183,7 +183,7 @@ impl<S: SendRow> RunningOperation<S> {
 
     /// Sends rows while the rate and the limit of rows in flight allow it. Returns the time at which the next row may be
     /// sent.
-    fn send_what_may_be_sent(&mut self) -> Option<Instant> {
+    fn send_ready_rows(&mut self) -> Option<Instant> {
         while !self.shuffle.is_empty() && self.sent.len() < self.in_flight {
             let may_leave = self.has_ended || self.shuffle.is_full();
             if !may_leave && self.last_chunk.elapsed() < SHUFFLE_WAIT {
@@ -202,7 +202,7 @@ impl<S: SendRow> RunningOperation<S> {
     fn spawn(&mut self, group: RowGroup) {
         let sender = RowSender {
             statement: self.statement.clone(),
-            patience: self.patience,
+            stall_timeout: self.stall_timeout,
             began: self.began,
             acknowledged: Arc::clone(&self.acknowledged),
             stop: self.stop.subscribe(),
@@ -218,10 +218,10 @@ impl<S: SendRow> RunningOperation<S> {
         }
         let mut rejected = Vec::new();
         for InputRow { ordinal, at, row } in chunk.rows {
-            self.tracker.read(ordinal, at);
+            self.tracker.push(ordinal, at);
             match row {
-                ReadRow::Done => {
-                    self.tracker.done(ordinal);
+                ReadRow::AlreadyAcknowledged => {
+                    self.tracker.mark_done(ordinal);
                 }
                 ReadRow::Rejected(reason, row) => rejected.push((ordinal, reason, row)),
                 ReadRow::Row { units, .. } if self.dry_run => self.acknowledge(ordinal, units),
@@ -263,7 +263,7 @@ impl<S: SendRow> RunningOperation<S> {
 
     async fn settle(&mut self, ordinal: u64, units: u32, outcome: RowOutcome) -> Result<(), Error> {
         match outcome {
-            RowOutcome::Done => {
+            RowOutcome::Acknowledged => {
                 self.acknowledge(ordinal, units);
                 Ok(())
             }
@@ -274,19 +274,19 @@ impl<S: SendRow> RunningOperation<S> {
     }
 
     fn acknowledge(&mut self, ordinal: u64, units: u32) {
-        let bytes = self.tracker.done(ordinal).into();
+        let bytes = self.tracker.mark_done(ordinal).into();
         self.count(ordinal, Counts { rows: 1, rejected: 0, bytes, units: units.into() });
     }
 
     async fn reject(&mut self, ordinal: u64, reason: Reason, row: RejectedRow) -> Result<(), Error> {
-        self.rejected.take(self.done.counts.rejected, self.tracker.position(ordinal), reason, row).await?;
-        self.tracker.done(ordinal);
+        self.rejected.reject(self.state.counts.rejected, self.tracker.position(ordinal), reason, row).await?;
+        self.tracker.mark_done(ordinal);
         self.count(ordinal, Counts { rejected: 1, ..Counts::default() });
         Ok(())
     }
 
     fn count(&mut self, ordinal: u64, counts: Counts) {
-        self.done.counts += counts;
+        self.state.counts += counts;
         if let Some(pages) = &mut self.pages {
             pages.count(ordinal, counts);
         }
@@ -300,11 +300,11 @@ impl<S: SendRow> RunningOperation<S> {
         loop {
             tokio::select! {
                 sent = self.sent.join_next() => match sent {
-                    Some(Ok(Sent::Row(ordinal, units, outcome @ (RowOutcome::Done | RowOutcome::Rejected(..))))) => {
+                    Some(Ok(GroupOutcome::Row(ordinal, units, outcome @ (RowOutcome::Acknowledged | RowOutcome::Rejected(..))))) => {
                         self.settle(ordinal, units, outcome).await?;
                     }
-                    Some(Ok(Sent::Rows(mut rows))) => {
-                        rows.retain(|(.., outcome)| matches!(outcome, RowOutcome::Done | RowOutcome::Rejected(..)));
+                    Some(Ok(GroupOutcome::Rows(mut rows))) => {
+                        rows.retain(|(.., outcome)| matches!(outcome, RowOutcome::Acknowledged | RowOutcome::Rejected(..)));
                         self.settle_all(rows).await?;
                     }
                     Some(_) => {}
@@ -316,20 +316,20 @@ impl<S: SendRow> RunningOperation<S> {
     }
 
     /// The progress for the next checkpoint; `None` if the saved one is to stay.
-    fn resumable(&mut self, saved: &Done) -> Option<Done> {
-        let Some(pages) = self.pages.as_mut().filter(|_| !self.done.is_complete) else {
+    fn resumable(&mut self, saved: &CheckpointState) -> Option<CheckpointState> {
+        let Some(pages) = self.pages.as_mut().filter(|_| !self.state.is_complete) else {
             let resume = self.tracker.resume().or_else(|| saved.resume.clone());
-            return Some(Done { resume, ..self.done.clone() });
+            return Some(CheckpointState { resume, ..self.state.clone() });
         };
         let page = pages.take_done(self.tracker.all_done_before())?;
-        let mut done = Done { scan: Some(page.scan), ..saved.clone() };
-        done.counts += page.counts;
-        Some(done)
+        let mut state = CheckpointState { scan: Some(page.scan), ..saved.clone() };
+        state.counts += page.counts;
+        Some(state)
     }
 
     async fn save(&mut self) -> Result<(), Error> {
         let Some(mut checkpoint) = self.checkpoint.take() else { return Ok(()) };
-        let Some(mut done) = self.resumable(checkpoint.done()) else {
+        let Some(mut state) = self.resumable(checkpoint.state()) else {
             self.checkpoint = Some(checkpoint);
             return Ok(());
         };
@@ -337,8 +337,8 @@ impl<S: SendRow> RunningOperation<S> {
         let saved = spawn_blocking(move || {
             let synced = file.as_ref().map(RejectedFile::sync).transpose();
             let result = synced.and_then(|bytes| {
-                done.rejected_bytes = bytes;
-                checkpoint.save(done)
+                state.rejected_bytes = bytes;
+                checkpoint.save(state)
             });
             (checkpoint, file, result)
         });
@@ -352,14 +352,14 @@ impl<S: SendRow> RunningOperation<S> {
         let read = self.total_bytes.map(|total| (bytes as f64 / total.max(1) as f64).min(1.0));
         // Small files are read long before their rows are done, so the fraction of bytes is multiplied by the fraction of
         // rows done.
-        let Counts { rows, rejected, .. } = self.done.counts;
-        let done = ((rows + rejected) as f64 / self.tracker.end().max(1) as f64).min(1.0);
-        let fraction = read.map(|read| read * done);
-        self.reporter.report(&self.done, Distance { bytes, total_bytes: self.total_bytes, fraction });
+        let Counts { rows, rejected, .. } = self.state.counts;
+        let fraction_done = ((rows + rejected) as f64 / self.tracker.end().max(1) as f64).min(1.0);
+        let fraction = read.map(|read| read * fraction_done);
+        self.reporter.report(&self.state, Completion { bytes, total_bytes: self.total_bytes, fraction });
     }
 
     fn summary(&self) -> Summary {
-        let summary = self.reporter.summary(&self.done, self.checkpoint.as_ref());
+        let summary = self.reporter.summary(&self.state, self.checkpoint.as_ref());
         Summary {
             first_rejection: self.rejected.first.clone(),
             rejected_file: self.rejected.path().filter(|_| summary.rejected > 0),
@@ -367,9 +367,9 @@ impl<S: SendRow> RunningOperation<S> {
         }
     }
 
-    fn how_to_go_on(&self, error: Error) -> Error {
+    fn with_resume_advice(&self, error: Error) -> Error {
         match &self.checkpoint {
-            Some(checkpoint) => checkpoint.how_to_go_on(error),
+            Some(checkpoint) => checkpoint.with_resume_advice(error),
             None => error,
         }
     }

@@ -5,19 +5,19 @@
 pub(super) struct Shuffle<T> {
     items: Vec<(T, usize)>,
     bytes: usize,
-    most_items: usize,
+    max_items: usize,
 }
 
 /// Rows of 1 MB would fill the memory before they fill the buffer.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 impl<T> Shuffle<T> {
-    pub(super) fn new(most_items: usize) -> Self {
-        Self { items: Vec::new(), bytes: 0, most_items }
+    pub(super) fn new(max_items: usize) -> Self {
+        Self { items: Vec::new(), bytes: 0, max_items }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.items.len() >= self.most_items || self.bytes >= MOST_BYTES
+        self.items.len() >= self.max_items || self.bytes >= MAX_BYTES
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::checkpoint::{Checkpoint, Done, Operation};
+use super::checkpoint::{Checkpoint, CheckpointState, Operation};
 use super::format::TextFormat;
 use super::rejected::RejectedFile;
 use super::table::Column;
@@ -17,23 +17,23 @@ pub(super) async fn open_state(
     attempted: &str,
     checkpoint: Option<PathBuf>,
     operation: Operation,
-    rejected_to: Option<PathBuf>,
+    rejected_file: Option<PathBuf>,
     format: TextFormat,
     columns: Arc<[Column]>,
 ) -> Result<(Option<Checkpoint>, Option<RejectedFile>), Error> {
     let opened = spawn_blocking(move || {
         let mut checkpoint = checkpoint.map(|path| Checkpoint::open(&path, operation)).transpose()?;
-        let done = checkpoint.as_ref().map(|checkpoint| checkpoint.done().clone()).unwrap_or_default();
-        let Some(path) = rejected_to.filter(|_| !done.is_complete) else { return Ok((checkpoint, None)) };
-        if done.rejected_bytes.is_none() {
+        let state = checkpoint.as_ref().map(|checkpoint| checkpoint.state().clone()).unwrap_or_default();
+        let Some(path) = rejected_file.filter(|_| !state.is_complete) else { return Ok((checkpoint, None)) };
+        if state.rejected_bytes.is_none() {
             RejectedFile::check_unused(&path, &format, &columns)?;
             // The checkpoint is saved before the file is created: a file that the checkpoint does not know counts as
             // another operation's.
             if let Some(checkpoint) = &mut checkpoint {
-                checkpoint.save(Done { rejected_bytes: Some(0), ..done.clone() })?;
+                checkpoint.save(CheckpointState { rejected_bytes: Some(0), ..state.clone() })?;
             }
         }
-        let known = done.rejected_bytes.unwrap_or_default();
+        let known = state.rejected_bytes.unwrap_or_default();
         let lock = checkpoint.as_ref().map(Checkpoint::lock);
         let file = RejectedFile::open(&path, &format, &columns, known, lock)?;
         Ok::<_, Error>((checkpoint, Some(file)))
@@ -80,13 +80,13 @@ mod tests {
             // Without a checkpoint, a file without rows may be reused.
             open(None).await.unwrap();
             fs::write(&path, format!("{header}row\n")).unwrap();
-            let told = format!(
-                "writing rejected rows to {} failed: there is such a file, with other rows in it. Load what is in it or move \
-                 it away",
+            let expected = format!(
+                "writing rejected rows to {} failed: the file exists and has rows of another operation. Load its rows, or \
+                 move it away",
                 path.display()
             );
-            for unknowing in [None, Some(folder.join("new"))] {
-                assert_eq!(open(unknowing).await.unwrap_err().to_string(), told);
+            for checkpoint in [None, Some(folder.join("new"))] {
+                assert_eq!(open(checkpoint).await.unwrap_err().to_string(), expected);
             }
             fs::remove_dir_all(folder).unwrap();
         }

@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Session};
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: String,
-    pub(super) of: ValueType,
+    pub(super) value_type: ValueType,
     /// The type, in the form in which units are computed.
     pub(super) cql: CqlTypeKind,
     /// The type as CQL writes it.
@@ -59,7 +59,7 @@ impl Column {
         let native = if role == Role::TimeToLive { NativeType::Int } else { NativeType::Bigint };
         Self {
             name: name.to_owned(),
-            of: ValueType::Native(native),
+            value_type: ValueType::Native(native),
             cql: CqlTypeKind::Native(native),
             type_name: native.name().to_owned(),
             role,
@@ -78,30 +78,30 @@ pub(super) struct DescribedTable {
 
 impl DescribedTable {
     /// Reads the definition of a table.
-    pub(super) async fn describe(session: &Session, keyspace: &str, table: &str, doing: &str) -> Result<Self, Error> {
+    pub(super) async fn describe(session: &Session, keyspace: &str, table: &str, action: &str) -> Result<Self, Error> {
         let name = QualifiedName::new(keyspace, table);
         let described = session.schema().describe_untagged(keyspace, table).await?.ok_or_else(|| {
-            Error::new(ErrorKind::NotReady, format!("{doing} {name}"), "there is no such table")
+            Error::new(ErrorKind::NotReady, format!("{action} {name}"), "the table does not exist")
                 .with_advice("Check the names of the keyspace and the table, and the Region")
         })?;
         let definition = described.definition;
         let has_user_types = definition.columns.iter().any(|column| !column.column_type.user_types().is_empty());
         let types = if has_user_types { session.schema().types(keyspace).await? } else { Vec::new() };
         let clustering = &definition.clustering_columns;
-        let by_name = |name: &str| definition.columns.iter().find(|column| column.name.text == name);
+        let column_named = |name: &str| definition.columns.iter().find(|column| column.name.text == name);
         // The key columns come first, in the order of the key.
         let keys = definition.partition_key.iter().chain(clustering.iter().map(|by| &by.column));
-        let keys = keys.filter_map(|key| by_name(&key.text));
+        let keys = keys.filter_map(|key| column_named(&key.text));
         let others =
             definition.columns.iter().filter(|column| matches!(column.kind, ColumnKind::Static | ColumnKind::Regular));
         let resolve = |column: &keyspaces_cql::Column| {
-            let of = ValueType::resolve(&column.column_type, &types).map_err(|problem| {
-                let attempted = format!("{doing} {name}");
-                Error::new(ErrorKind::Refused, attempted, format!("its column {}: {problem}", column.name))
+            let value_type = ValueType::resolve(&column.column_type, &types).map_err(|problem| {
+                let attempted = format!("{action} {name}");
+                Error::new(ErrorKind::Refused, attempted, format!("the column {}: {problem}", column.name))
             })?;
             Ok(Column {
                 name: column.name.text.clone(),
-                of,
+                value_type,
                 cql: column.column_type.kind.clone(),
                 type_name: column.column_type.to_string(),
                 role: match column.kind {
@@ -129,9 +129,9 @@ impl DescribedTable {
         }
         let column = |name: &String| {
             self.columns.iter().find(|column| column.name == *name).cloned().ok_or_else(|| {
-                let known = self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+                let names = self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
                 Error::new(ErrorKind::Value, attempted.to_owned(), format!("{} has no column {name:?}", self.name))
-                    .with_advice(format!("Its columns are {known}"))
+                    .with_advice(format!("Its columns are {names}"))
             })
         };
         names.iter().map(column).collect()
@@ -143,7 +143,7 @@ impl DescribedTable {
 
     /// Whether the table has counters.
     pub(super) fn has_counters(&self) -> bool {
-        self.columns.iter().any(|column| column.of == ValueType::Native(NativeType::Counter))
+        self.columns.iter().any(|column| column.value_type == ValueType::Native(NativeType::Counter))
     }
 
     /// The provisioned units a second: for reads, and for writes.
@@ -160,8 +160,8 @@ pub(super) mod tests {
     use super::*;
 
     /// A column outside the key.
-    pub(crate) fn column(name: &str, of: ValueType) -> Column {
+    pub(crate) fn column(name: &str, value_type: ValueType) -> Column {
         let cql = CqlTypeKind::Native(NativeType::Text);
-        Column { name: name.to_owned(), of, cql, type_name: String::new(), role: Role::Regular }
+        Column { name: name.to_owned(), value_type, cql, type_name: String::new(), role: Role::Regular }
     }
 }

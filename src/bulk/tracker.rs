@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::checkpoint::Resume;
+use super::checkpoint::ResumePoint;
 use super::chunk::RowPosition;
 use crate::saturated::saturated;
 
@@ -13,27 +13,27 @@ pub(super) struct Tracker {
     first: u64,
     /// Never empty once a row was read: reading resumes at the position of the last row.
     window: VecDeque<(RowPosition, bool)>,
-    most: usize,
+    max_rows: usize,
 }
 
 /// The maximum number of rows in the window, of 40 bytes each, so that one row that stays unacknowledged does not fill the
 /// memory.
-const MOST_ROWS: usize = 1_000_000;
+const MAX_ROWS: usize = 1_000_000;
 
 impl Tracker {
     /// A tracker for rows that are taken at random from a buffer of `shuffled` rows. The window is at least 32 times as
     /// large as the buffer: one row in 10¹³ stays in the buffer longer than that.
     pub(super) fn new(shuffled: usize) -> Self {
-        Self { first: 0, window: VecDeque::new(), most: MOST_ROWS.max(32 * shuffled) }
+        Self { first: 0, window: VecDeque::new(), max_rows: MAX_ROWS.max(32 * shuffled) }
     }
 
     /// Whether reading has to pause until the first row is done.
     pub(super) fn is_full(&self) -> bool {
-        self.window.len() >= self.most
+        self.window.len() >= self.max_rows
     }
 
     /// Records a row that was read; rows come in order.
-    pub(super) fn read(&mut self, ordinal: u64, at: RowPosition) {
+    pub(super) fn push(&mut self, ordinal: u64, at: RowPosition) {
         if self.window.is_empty() {
             self.first = ordinal;
         }
@@ -43,7 +43,7 @@ impl Tracker {
     }
 
     /// Records that a row is done, and returns its size.
-    pub(super) fn done(&mut self, ordinal: u64) -> u32 {
+    pub(super) fn mark_done(&mut self, ordinal: u64) -> u32 {
         let index = saturated::<usize>(ordinal.saturating_sub(self.first));
         let Some((at, is_done)) = self.window.get_mut(index) else { return 0 };
         *is_done = true;
@@ -76,11 +76,11 @@ impl Tracker {
     }
 
     /// The position at which to resume, once a row was read.
-    pub(super) fn resume(&self) -> Option<Resume> {
+    pub(super) fn resume(&self) -> Option<ResumePoint> {
         let (position, _) = *self.window.front()?;
         let rows = self.first..;
         let unsent = rows.zip(&self.window).filter(|(_, (_, is_done))| !is_done).map(|(ordinal, _)| ordinal);
-        Some(Resume { ordinal: self.first, position, read_to: self.end(), unsent: unsent.collect() })
+        Some(ResumePoint { ordinal: self.first, position, read_to: self.end(), unsent: unsent.collect() })
     }
 }
 
@@ -97,11 +97,11 @@ mod tests {
     fn going_on_begins_at_the_first_row_that_is_not_done() {
         let mut tracker = Tracker::new(1);
         assert_eq!(tracker.resume(), None);
-        (0..6).for_each(|ordinal| tracker.read(ordinal, at(ordinal)));
+        (0..6).for_each(|ordinal| tracker.push(ordinal, at(ordinal)));
         for ordinal in [1, 4, 0] {
-            assert_eq!(tracker.done(ordinal), 10);
+            assert_eq!(tracker.mark_done(ordinal), 10);
         }
-        let expected = Resume { ordinal: 2, position: at(2), read_to: 6, unsent: vec![2, 3, 5] };
+        let expected = ResumePoint { ordinal: 2, position: at(2), read_to: 6, unsent: vec![2, 3, 5] };
         assert_eq!(tracker.resume(), Some(expected));
         assert_eq!((tracker.all_done_before(), tracker.position(3)), (2, at(3)));
     }
@@ -109,14 +109,14 @@ mod tests {
     #[test]
     fn after_the_last_row_reading_goes_on_at_it_and_does_not_send_it_again() {
         let mut tracker = Tracker::new(1);
-        (7..9).for_each(|ordinal| tracker.read(ordinal, at(ordinal)));
+        (7..9).for_each(|ordinal| tracker.push(ordinal, at(ordinal)));
         (7..9).for_each(|ordinal| {
-            tracker.done(ordinal);
+            tracker.mark_done(ordinal);
         });
-        assert_eq!(tracker.resume(), Some(Resume { ordinal: 8, position: at(8), read_to: 9, unsent: vec![] }));
+        assert_eq!(tracker.resume(), Some(ResumePoint { ordinal: 8, position: at(8), read_to: 9, unsent: vec![] }));
         assert_eq!((tracker.all_done_before(), tracker.end()), (9, 9));
-        tracker.read(9, at(9));
-        assert_eq!(tracker.resume(), Some(Resume { ordinal: 9, position: at(9), read_to: 10, unsent: vec![9] }));
+        tracker.push(9, at(9));
+        assert_eq!(tracker.resume(), Some(ResumePoint { ordinal: 9, position: at(9), read_to: 10, unsent: vec![9] }));
     }
 
     #[test]
@@ -125,13 +125,13 @@ mod tests {
         let mut ordinals = 0..;
         while !tracker.is_full() {
             let ordinal = ordinals.next().unwrap();
-            tracker.read(ordinal, at(ordinal));
+            tracker.push(ordinal, at(ordinal));
             if ordinal > 0 {
-                tracker.done(ordinal);
+                tracker.mark_done(ordinal);
             }
         }
         assert_eq!(tracker.end(), 3_200_000);
-        tracker.done(0);
+        tracker.mark_done(0);
         assert!(!tracker.is_full());
         assert_eq!(tracker.all_done_before(), 3_200_000);
     }

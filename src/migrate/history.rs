@@ -5,7 +5,7 @@ use keyspaces_cql::Name;
 
 use super::lock::{FileProgress, LockState, execute_again};
 use super::migration::{Migration, Migrations};
-use super::progress::at;
+use super::progress::time_text;
 use crate::saturated::saturated;
 use crate::schema::{KeyspaceDefinition, NativeType, TableDefinition};
 use crate::{Conditional, DeserializeRow, Error, ErrorKind, Outcome, ReadConsistency, Select, Session};
@@ -38,7 +38,7 @@ pub(super) fn definition(keyspace: &str) -> Result<TableDefinition, Error> {
 
 /// An applied file.
 #[derive(Clone, Debug)]
-pub(super) struct Applied {
+pub(super) struct AppliedFile {
     pub(super) version: u64,
     pub(super) file: String,
     pub(super) checksum: String,
@@ -55,17 +55,17 @@ struct HistoryRow {
 }
 
 /// Creates the keyspace, in the Region of the session, and the table, if they do not exist.
-pub(super) async fn create(session: &Session, keyspace: &str, leave_out: bool) -> Result<(), Error> {
+pub(super) async fn create(session: &Session, keyspace: &str, skip_keyspaces_options: bool) -> Result<(), Error> {
     let schema = session.schema();
     if schema.describe_untagged_keyspace(keyspace).await?.is_none() {
         schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new(keyspace)).await?;
     }
     let table = schema.create_table_if_not_exists(&definition(keyspace)?);
-    if leave_out { table.without_keyspaces_options_on_cassandra() } else { table }.await
+    if skip_keyspaces_options { table.without_keyspaces_options_on_cassandra() } else { table }.await
 }
 
 /// Reads the applied files, ordered by number.
-pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<Applied>, Error> {
+pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<AppliedFile>, Error> {
     let all = format!("SELECT version, file, checksum, applied_at FROM {}", table(keyspace));
     let all: Select<(), HistoryRow> = session.prepare(&all).await?;
     // Not the session's read consistency, because another program's writes must be seen.
@@ -75,7 +75,7 @@ pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<App
         if let (Ok(version @ 1..), Some(file), Some(checksum), Some(at)) =
             (u64::try_from(row.version), row.file, row.checksum, row.applied_at)
         {
-            applied.push(Applied { version, file, checksum, at });
+            applied.push(AppliedFile { version, file, checksum, at });
         }
     }
     applied.sort_by_key(|applied| applied.version);
@@ -109,45 +109,48 @@ pub(super) async fn record(
 /// Returns the files not applied yet, after checking that the applied files have not changed.
 pub(super) fn pending<'m>(
     migrations: &'m Migrations,
-    applied: &[Applied],
+    applied: &[AppliedFile],
     state: &LockState,
 ) -> Result<Vec<&'m Migration>, Error> {
     let refused = |problem: String, advice: &'static str| {
         Err(Error::new(ErrorKind::Refused, "migrating", problem).with_advice(advice))
     };
-    for was in applied {
-        let Some(is) = migrations.find(was.version) else {
-            let problem = format!("{}, which was applied at {}, is not among the files", was.file, at(was.at));
-            return refused(problem, "Put it back as it was");
+    for applied_file in applied {
+        let Some(file) = migrations.find(applied_file.version) else {
+            let problem =
+                format!("{}, which was applied at {}, is missing", applied_file.file, time_text(applied_file.at));
+            return refused(problem, "Restore the file as it was");
         };
-        if is.checksum() != was.checksum {
-            let (file, was, is) = (is.file(), &was.checksum, is.checksum());
-            let problem = format!("{file} has changed since it was applied: its checksum was {was} and is {is}");
-            return refused(problem, "Put it back as it was, and make the change in a new file");
+        if file.checksum() != applied_file.checksum {
+            let (name, before, now) = (file.file(), &applied_file.checksum, file.checksum());
+            let problem = format!("{name} has changed since it was applied: its checksum was {before} and is {now}");
+            return refused(problem, "Restore the file as it was, and make the change in a new file");
         }
     }
-    let is_applied = |migration: &&Migration| applied.iter().any(|was| was.version == migration.version());
+    let is_applied =
+        |migration: &&Migration| applied.iter().any(|applied_file| applied_file.version == migration.version());
     let pending: Vec<_> = migrations.iter().filter(|migration| !is_applied(migration)).collect();
     if let (Some(first), Some(last)) = (pending.first(), applied.last())
         && first.version() < last.version
     {
         let problem = format!("{} has a lower number than {}, which was applied before", first.file(), last.file);
-        return refused(problem, "Give it a number after all that were applied");
+        return refused(problem, "Give it a higher number than all applied files");
     }
-    let under_way = state
-        .under_way()
-        .filter(|version| state.place_in(*version) != FileProgress::default())
-        .filter(|version| applied.iter().all(|was| was.version != *version));
-    if let Some(version) = under_way {
-        let Some(is) = pending.first().filter(|first| first.version() == version) else {
-            let problem = format!("file {version} is half applied, and is not the first of the files that are left");
-            return refused(problem, "Put it back as it was");
+    let in_progress = state
+        .file_in_progress()
+        .filter(|version| state.progress_of(*version) != FileProgress::default())
+        .filter(|version| applied.iter().all(|applied_file| applied_file.version != *version));
+    if let Some(version) = in_progress {
+        let Some(file) = pending.first().filter(|first| first.version() == version) else {
+            let problem = format!("file {version} is partly applied, and is not the first of the remaining files");
+            return refused(problem, "Restore the file as it was");
         };
-        let FileProgress { done, sent } = state.place_in(version);
+        let FileProgress { done, sent } = state.progress_of(version);
         let begun = done + usize::from(sent);
-        if is.steps().len() < begun || is.checksum_of_first(begun) != state.checksum {
-            let problem = format!("{} is half applied, and its first {begun} statements have changed since", is.file());
-            return refused(problem, "Put them back as they were; what comes after them may be changed");
+        if file.steps().len() < begun || file.checksum_of_first(begun) != state.checksum {
+            let problem =
+                format!("{} is partly applied, and its first {begun} statements have changed since", file.file());
+            return refused(problem, "Restore these statements; only the ones after them may change");
         }
     }
     Ok(pending)

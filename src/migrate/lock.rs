@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::history::table;
 use super::migration::Migration;
-use super::progress::at;
-use super::{Migrate, Progress};
+use super::progress::time_text;
+use super::{Migrate, MigrationProgress};
 use crate::auth::Clock;
 use crate::lock::locked;
 use crate::saturated::saturated;
@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// How often a conditional write is sent while its outcome is unknown.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
-/// The pause between two reads of a lock that another program holds.
-const LOOK: Duration = Duration::from_secs(1);
+/// The average pause between two reads of a lock that another program holds.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The lock's row: its holder, and the progress of the file begun last.
 #[derive(Clone, Debug, DeserializeRow)]
@@ -63,13 +63,13 @@ impl LockState {
     }
 
     /// The number of the file that was begun last.
-    pub(super) fn under_way(&self) -> Option<u64> {
+    pub(super) fn file_in_progress(&self) -> Option<u64> {
         u64::try_from(self.under_way).ok().filter(|version| *version > 0)
     }
 
     /// The progress of the file with this number.
-    pub(super) fn place_in(&self, version: u64) -> FileProgress {
-        if self.under_way() != Some(version) {
+    pub(super) fn progress_of(&self, version: u64) -> FileProgress {
+        if self.file_in_progress() != Some(version) {
             return FileProgress::default();
         }
         FileProgress { done: usize::try_from(self.statement).unwrap_or_default(), sent: self.sent }
@@ -89,40 +89,40 @@ struct Holder {
 }
 
 type Renew = (DateTime<Utc>, Uuid, DateTime<Utc>);
-type Note = (DateTime<Utc>, i64, &'static str, i32, bool, Uuid);
+type RecordProgress = (DateTime<Utc>, i64, &'static str, i32, bool, Uuid);
 type Take = (Uuid, &'static str, DateTime<Utc>, Uuid, DateTime<Utc>);
 
 /// The lock, as used by one holder.
 pub(super) struct Lock<'a> {
-    of: &'a Migrate<'a>,
-    me: Uuid,
+    migrate: &'a Migrate<'a>,
+    holder: Uuid,
     read: Select<(), LockState>,
     take: Conditional<Take, Holder>,
     renew: Conditional<Renew, Holder>,
-    note: Conditional<Note, Holder>,
+    record_progress: Conditional<RecordProgress, Holder>,
     release: Conditional<(Uuid, DateTime<Utc>, Uuid), Holder>,
     /// When the lease ends, by the monotonic clock.
-    until: Mutex<Instant>,
+    held_until: Mutex<Instant>,
 }
 
 impl<'a> Lock<'a> {
-    pub(super) async fn new(of: &'a Migrate<'a>) -> Result<Self, Error> {
-        let (session, table) = (of.session, table(of.keyspace));
+    pub(super) async fn new(migrate: &'a Migrate<'a>) -> Result<Self, Error> {
+        let (session, table) = (migrate.session, table(migrate.keyspace));
         let prepare = |set: &str, condition: &str| format!("UPDATE {table} SET {set} WHERE version = 0 IF {condition}");
         let lock = Self {
-            of,
-            me: of.holder,
-            read: read(session, of.keyspace).await?,
+            migrate,
+            holder: migrate.holder,
+            read: read(session, migrate.keyspace).await?,
             take: session
                 .prepare(&prepare("holder = ?, held_by = ?, expires_at = ?", "holder = ? AND expires_at = ?"))
                 .await?,
-            // The condition keeps a later end of the lease, which a note may have set meanwhile.
+            // The condition keeps a later end of the lease, which `record_progress` may have set meanwhile.
             renew: session.prepare(&prepare("expires_at = ?", "holder = ? AND expires_at < ?")).await?,
-            note: session
+            record_progress: session
                 .prepare(&prepare("expires_at = ?, under_way = ?, checksum = ?, statement = ?, sent = ?", "holder = ?"))
                 .await?,
             release: session.prepare(&prepare("holder = ?, held_by = '', expires_at = ?", "holder = ?")).await?,
-            until: Mutex::new(Instant::now()),
+            held_until: Mutex::new(Instant::now()),
         };
         if lock.read.one(()).await?.is_none() {
             let row = format!(
@@ -130,41 +130,41 @@ impl<'a> Lock<'a> {
                  VALUES (0, ?, '', ?, 0, '', 0, false) IF NOT EXISTS"
             );
             let row: Conditional<(Uuid, DateTime<Utc>), Holder> = session.prepare(&row).await?;
-            lock.settled(&row, || (Uuid::nil(), DateTime::UNIX_EPOCH)).await?;
+            lock.is_applied(&row, || (Uuid::nil(), DateTime::UNIX_EPOCH)).await?;
         }
         Ok(lock)
     }
 
     /// Waits until the lock is free and takes it. State read before this may be outdated, because another program may have
     /// held the lock meanwhile.
-    pub(super) async fn acquire(&self, tell: &UnboundedSender<Progress>) -> Result<(), Error> {
-        let deadline = Instant::now() + self.of.wait;
-        let mut told = None;
+    pub(super) async fn acquire(&self, progress: &UnboundedSender<MigrationProgress>) -> Result<(), Error> {
+        let deadline = Instant::now() + self.migrate.wait;
+        let mut reported_holder = None;
         loop {
             let state = self.state().await?;
-            if !state.is_held(now(&self.of.clock), self.of.skew) {
-                let asked = Instant::now();
-                let expires_at = now(&self.of.clock) + self.of.lease;
-                let values = || (self.me, self.of.name.as_str(), expires_at, state.holder, state.expires_at);
-                if self.settled(&self.take, values).await? {
-                    self.hold_until(asked + self.of.lease);
+            if !state.is_held(now(&self.migrate.clock), self.migrate.skew) {
+                let requested_at = Instant::now();
+                let expires_at = now(&self.migrate.clock) + self.migrate.lease;
+                let values = || (self.holder, self.migrate.name.as_str(), expires_at, state.holder, state.expires_at);
+                if self.is_applied(&self.take, values).await? {
+                    self.extend_lease(requested_at + self.migrate.lease);
                     return Ok(());
                 }
                 continue;
             }
             if Instant::now() >= deadline {
-                let (by, until) = (&state.held_by, at(state.expires_at));
+                let (by, until) = (&state.held_by, time_text(state.expires_at));
                 let problem = format!("{by} holds the lock, with a lease until {until}");
-                return Err(Error::new(ErrorKind::Timeout, self.of.attempted(), problem).with_advice(
-                    "Wait for it; if it has died, the lock is taken over when the lease and the margin for clocks have passed",
+                return Err(Error::new(ErrorKind::Timeout, self.migrate.attempted(), problem).with_advice(
+                    "Wait for it. If it has died, the lock can be taken once the lease and the margin for clock skew have passed",
                 ));
             }
-            if told != Some(state.holder) {
-                told = Some(state.holder);
-                let _ = tell.send(Progress::Waiting { held_by: state.held_by, until: state.expires_at });
+            if reported_holder != Some(state.holder) {
+                reported_holder = Some(state.holder);
+                let _ = progress.send(MigrationProgress::Waiting { held_by: state.held_by, until: state.expires_at });
             }
             // Jitter, so that waiting programs do not all read at the same time.
-            sleep(LOOK.mul_f64(0.5 + self.of.random.next()).min(deadline - Instant::now())).await;
+            sleep(POLL_INTERVAL.mul_f64(0.5 + self.migrate.random.next()).min(deadline - Instant::now())).await;
         }
     }
 
@@ -174,37 +174,39 @@ impl<'a> Lock<'a> {
     }
 
     /// Records the progress of a file, and renews the lease. Fails if another program holds the lock.
-    pub(super) async fn note(&self, migration: &Migration, place: FileProgress) -> Result<(), Error> {
-        let asked = Instant::now();
+    pub(super) async fn record_progress(&self, migration: &Migration, progress: FileProgress) -> Result<(), Error> {
+        let requested_at = Instant::now();
         let version = saturated::<i64>(migration.version());
-        let checksum = migration.checksum_of_first(place.done + usize::from(place.sent));
-        let done = saturated::<i32>(place.done);
-        let expires_at = || now(&self.of.clock) + self.of.lease;
-        let values = || (expires_at(), version, checksum.as_str(), done, place.sent, self.me);
-        if !self.settled(&self.note, values).await? || Instant::now() >= self.hold_until(asked + self.of.lease) {
-            return Err(self.lost());
+        let checksum = migration.checksum_of_first(progress.done + usize::from(progress.sent));
+        let done = saturated::<i32>(progress.done);
+        let expires_at = || now(&self.migrate.clock) + self.migrate.lease;
+        let values = || (expires_at(), version, checksum.as_str(), done, progress.sent, self.holder);
+        if !self.is_applied(&self.record_progress, values).await?
+            || Instant::now() >= self.extend_lease(requested_at + self.migrate.lease)
+        {
+            return Err(self.lease_lost_error());
         }
         Ok(())
     }
 
     /// Renews the lease repeatedly; ends when the lease is lost.
-    pub(super) async fn keep(&self) -> Error {
+    pub(super) async fn keep_renewing(&self) -> Error {
         loop {
-            sleep(self.of.lease / 3).await;
-            let asked = Instant::now();
+            sleep(self.migrate.lease / 3).await;
+            let requested_at = Instant::now();
             let values = || {
-                let expires_at = now(&self.of.clock) + self.of.lease;
-                (expires_at, self.me, expires_at)
+                let expires_at = now(&self.migrate.clock) + self.migrate.lease;
+                (expires_at, self.holder, expires_at)
             };
-            match timeout_at(self.held_until(), self.settled(&self.renew, values)).await {
+            match timeout_at(self.held_until(), self.is_applied(&self.renew, values)).await {
                 Ok(Ok(true)) => {
-                    self.hold_until(asked + self.of.lease);
+                    self.extend_lease(requested_at + self.migrate.lease);
                 }
-                Ok(Ok(false)) => return self.lost(),
-                // A note may have renewed the lease meanwhile.
-                _ if Instant::now() >= self.held_until() => return self.lost(),
+                Ok(Ok(false)) => return self.lease_lost_error(),
+                // `record_progress` may have renewed the lease meanwhile.
+                _ if Instant::now() >= self.held_until() => return self.lease_lost_error(),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "the lease on the lock of migrations was not renewed, and will be tried again");
+                    tracing::warn!(%error, "renewing the lease of the migration lock failed, and will be tried again");
                 }
                 Err(_) => {}
             }
@@ -213,56 +215,56 @@ impl<'a> Lock<'a> {
 
     /// Releases the lock. If that fails, other programs have to wait until the lease expires.
     pub(super) async fn release(&self) {
-        let values = || (Uuid::nil(), DateTime::UNIX_EPOCH, self.me);
-        if let Err(error) = self.settled(&self.release, values).await {
-            tracing::warn!(%error, "the lock of migrations was not released");
+        let values = || (Uuid::nil(), DateTime::UNIX_EPOCH, self.holder);
+        if let Err(error) = self.is_applied(&self.release, values).await {
+            tracing::warn!(%error, "releasing the migration lock failed");
         }
     }
 
-    fn hold_until(&self, until: Instant) -> Instant {
-        let mut held = locked(&self.until);
+    fn extend_lease(&self, until: Instant) -> Instant {
+        let mut held = locked(&self.held_until);
         *held = until.max(*held);
         *held
     }
 
     fn held_until(&self) -> Instant {
-        *locked(&self.until)
+        *locked(&self.held_until)
     }
 
-    fn lost(&self) -> Error {
-        let problem = "the lease on the lock was lost: another program may go on from here";
-        Error::new(ErrorKind::Timeout, self.of.attempted(), problem)
-            .with_advice("Migrate again: what was applied is written down")
+    fn lease_lost_error(&self) -> Error {
+        let problem = "the lease of the lock was lost, so another program may have taken over";
+        Error::new(ErrorKind::Timeout, self.migrate.attempted(), problem)
+            .with_advice("Migrate again: the statements that were applied are recorded")
     }
 
     /// Whether a conditional write was applied. It is sent again if its outcome is unknown: if the first was applied, the
     /// repeat finds this holder in the row.
-    async fn settled<V: SerializeRow>(
+    async fn is_applied<V: SerializeRow>(
         &self,
         statement: &Conditional<V, Holder>,
         values: impl Fn() -> V,
     ) -> Result<bool, Error> {
-        match execute_again(self.of.session, statement, values).await? {
+        match execute_again(self.migrate.session, statement, values).await? {
             Outcome::Applied => Ok(true),
-            Outcome::NotApplied(there) => Ok(there.is_some_and(|there| there.holder == self.me)),
+            Outcome::NotApplied(row) => Ok(row.is_some_and(|row| row.holder == self.holder)),
             Outcome::Unknown(why) => Err(why),
         }
     }
 }
 
-/// Executes a conditional write, and sends it again while its outcome is unknown, at most [`TRIES`] times.
+/// Executes a conditional write, and sends it again while its outcome is unknown, at most [`MAX_ATTEMPTS`] times.
 pub(super) async fn execute_again<V: SerializeRow, R: OwnedRow>(
     session: &Session,
     statement: &Conditional<V, R>,
     values: impl Fn() -> V,
 ) -> Result<Outcome<Option<R>>, Error> {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
         match statement.execute(&values()).await? {
-            Outcome::Unknown(_) if tries < TRIES => sleep(session.retry().wait(tries)).await,
+            Outcome::Unknown(_) if attempts < MAX_ATTEMPTS => sleep(session.retry().wait(attempts)).await,
             outcome => return Ok(outcome),
         }
-        tries += 1;
+        attempts += 1;
     }
 }
 
@@ -293,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_until_its_lease_and_the_margin_for_clocks_have_passed() {
+    fn a_lock_is_held_until_its_lease_and_the_margin_for_clock_skew_have_passed() {
         let expires_at = DateTime::from_timestamp_millis(1_000_000).expect("a time");
         let held = LockState { holder: Uuid::from_u128(7), expires_at, ..LockState::none() };
         let skew = Duration::from_secs(10);
@@ -306,10 +308,10 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_that_of_the_file_under_way_only() {
+    fn only_the_file_in_progress_has_progress() {
         let state = LockState { under_way: 3, statement: 2, sent: true, ..LockState::none() };
-        assert_eq!(state.place_in(3), FileProgress { done: 2, sent: true });
-        assert_eq!(state.place_in(4), FileProgress::default());
-        assert_eq!(LockState::none().under_way(), None);
+        assert_eq!(state.progress_of(3), FileProgress { done: 2, sent: true });
+        assert_eq!(state.progress_of(4), FileProgress::default());
+        assert_eq!(LockState::none().file_in_progress(), None);
     }
 }

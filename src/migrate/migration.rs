@@ -12,13 +12,13 @@ use crate::saturated::saturated;
 use crate::statement::summary;
 use crate::{Error, ErrorKind};
 
-/// Numbered files of CQL, in the order of their numbers: read whole, parsed and judged before anything is sent.
+/// Numbered CQL files, in the order of their numbers. All files are read, parsed and checked before anything is sent.
 ///
-/// A file is named for its number and what it does: `0001_users.cql`, `0002_add_prices.cql`. Numbers begin at 1 and may have
-/// gaps; two files with the same number are refused. A file has any definitions and writes that Keyspaces takes, divided by
-/// `;`, without bind markers. Reads and USE have no place in it.
+/// A file name has a number and words that say what the file does: `0001_users.cql`, `0002_add_prices.cql`. Numbers begin at 1
+/// and may have gaps; two files with the same number are refused. A file contains definitions and writes that Keyspaces
+/// accepts, separated by `;`, without bind markers. Reads and USE are refused.
 ///
-/// A table or a type that is named without a keyspace is one of the keyspace that is given to
+/// A table or type without a keyspace in its name belongs to the keyspace that is passed to
 /// [`Session::migrate`](crate::Session::migrate), so the same files serve every stage and every test.
 #[derive(Clone, Debug)]
 pub struct Migrations(Vec<Migration>);
@@ -50,13 +50,13 @@ impl fmt::Debug for MigrationStep {
 }
 
 impl Migrations {
-    /// Reads the files of a folder whose names end in `.cql`; others are passed over. Blocks while it reads.
+    /// Reads the files of a folder whose names end in `.cql`, and ignores other files. Blocks while it reads.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if the folder or a file cannot be read, a name has no number, or two have the
-    /// same; [`Refused`](ErrorKind::Refused) if a file is no CQL, or has something that Keyspaces refuses: file, line and
-    /// column are told.
+    /// [`Configuration`](ErrorKind::Configuration) if the folder or a file cannot be read, if a name has no number, or if two
+    /// files have the same number; [`Refused`](ErrorKind::Refused), with file, line and column, if a file is not CQL or has a
+    /// statement that Keyspaces refuses.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = folder.as_ref();
         let unreadable = |path: &Path, error: std::io::Error| {
@@ -71,10 +71,10 @@ impl Migrations {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let file = fs::File::open(&path).map_err(|error| unreadable(&path, error))?;
             let mut bytes = Vec::new();
-            let most = saturated::<u64>(MAX_TEXT_BYTES);
-            file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(&path, error))?;
+            let limit = saturated::<u64>(MAX_TEXT_BYTES);
+            file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(&path, error))?;
             if bytes.len() > MAX_TEXT_BYTES {
-                return Err(refused(&name, format!("which is longer than {MAX_TEXT_BYTES} bytes")));
+                return Err(refused(&name, format!("the file is longer than {MAX_TEXT_BYTES} bytes")));
             }
             let text = String::from_utf8(bytes)
                 .map_err(|error| unreadable(&path, std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
@@ -83,13 +83,13 @@ impl Migrations {
         Self::new(files)
     }
 
-    /// Files that the program has in it, as pairs of name and text:
+    /// Parses files that are compiled into the program, as pairs of name and text:
     ///
     /// ```
     /// # fn main() -> Result<(), keyspaces::Error> {
     /// use keyspaces::migrate::Migrations;
     ///
-    /// // With include_str!("migrations/0001_names.cql") in the place of the text.
+    /// // In a program, the text is include_str!("migrations/0001_names.cql").
     /// let migrations = Migrations::new([("0001_names.cql", "CREATE TABLE shop.names (id int PRIMARY KEY);")])?;
     /// assert_eq!(migrations.iter().count(), 1);
     /// # Ok(()) }
@@ -97,14 +97,14 @@ impl Migrations {
     ///
     /// # Errors
     ///
-    /// As [`from_folder`](Self::from_folder).
+    /// The errors of [`from_folder`](Self::from_folder).
     pub fn new<N: Into<String>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Result<Self, Error> {
         let files = files.into_iter().map(|(name, text)| Migration::read(name.into(), text.as_ref()));
         let mut files = files.collect::<Result<Vec<_>, _>>()?;
         files.sort_by(|one, other| (one.version, &one.file).cmp(&(other.version, &other.file)));
         if let Some([one, other]) = files.array_windows().find(|[one, other]| one.version == other.version) {
             return Err(configuration(format!("{} and {} have the same number", one.file, other.file))
-                .with_advice("Give one of them the next number that is free"));
+                .with_advice("Give one of them the next free number"));
         }
         Ok(Self(files))
     }
@@ -114,11 +114,11 @@ impl Migrations {
         self.0.iter()
     }
 
-    /// The same files, with `keyspace` for names that have none. Checksums stay those of the files.
+    /// The same files, with `keyspace` in names that have none. The checksums stay those of the original files.
     pub(super) fn in_keyspace(&self, keyspace: &str) -> Self {
         let mut migrations = self.clone();
         for step in migrations.0.iter_mut().flat_map(|migration| &mut migration.steps) {
-            // The spans of the tree are those of the file; those of a step's own text come with parsing it.
+            // The spans of the tree refer to the file. Parsing the step's own text gives spans within that text.
             let complete = keyspaces_cql::parse(&step.text)
                 .ok()
                 .and_then(|tree| tree.qualify_names(&step.text, keyspace))
@@ -146,7 +146,7 @@ impl Migration {
         &self.file
     }
 
-    /// The SHA-256 of its bytes, in hexadecimal, with `\n` for each `\r\n`, so that it is the same on every system.
+    /// The SHA-256 of the file in hexadecimal, with each `\r\n` replaced by `\n`, so that it is the same on every system.
     pub fn checksum(&self) -> &str {
         &self.checksum
     }
@@ -156,7 +156,7 @@ impl Migration {
         self.steps.iter().map(|step| step.text.as_str())
     }
 
-    /// The checksum of so many statements from the first on; of fewer than there are, whatever follows.
+    /// The checksum of the first statements, whatever follows them; of all statements if the file has fewer.
     pub(super) fn checksum_of_first(&self, statements: usize) -> String {
         let last = statements.min(self.steps.len()).checked_sub(1).map(|last| &self.steps[last]);
         last.map_or_else(|| hex::encode(Sha256::digest("")), |last| last.checksum.clone())
@@ -168,10 +168,8 @@ impl Migration {
 
     fn read(file: String, text: &str) -> Result<Self, Error> {
         let Some(version) = number(&file) else {
-            return Err(configuration(format!(
-                "the name {file} is not one of a number from 1, an underscore and words"
-            ))
-            .with_advice("Name it 0001_words.cql"));
+            return Err(configuration(format!("the name {file} is not a number from 1, an underscore and words"))
+                .with_advice("Name it 0001_words.cql"));
         };
         let (mut steps, mut digest) = (Vec::new(), Sha256::new());
         for statement in parse_script(text) {
@@ -191,10 +189,10 @@ impl Migration {
 /// Checks a statement of a file. The error is the problem and its place.
 fn check(tree: &Statement) -> Result<(), (Span, String)> {
     match tree.effect() {
-        Effect::Read => return Err((tree.span(), "a read has no place in a migration".to_owned())),
+        Effect::Read => return Err((tree.span(), "a migration cannot contain a read".to_owned())),
         Effect::Use => {
-            let problem = "USE has no place in a migration: a name without a keyspace is one of the keyspace that is \
-                           given to migrate()";
+            let problem = "a migration cannot contain USE: a name without a keyspace belongs to the keyspace that is \
+                           passed to migrate()";
             return Err((tree.span(), problem.to_owned()));
         }
         _ => {}
@@ -214,7 +212,7 @@ fn number(file: &str) -> Option<u64> {
     if words.is_empty() || !number.chars().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
-    // It is kept as a bigint, and 0 is the lock's row.
+    // The column is a bigint, and row 0 is the lock.
     number.parse().ok().filter(|number| (1..=i64::MAX.unsigned_abs()).contains(number))
 }
 
@@ -253,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_keyspace_get_that_of_the_migration_and_checksums_stay() {
+    fn names_without_a_keyspace_get_that_of_the_migration_and_checksums_do_not_change() {
         let text =
             "-- of the shop\nCREATE TABLE names (id int PRIMARY KEY);\nDROP TABLE other.names;\nDROP TYPE address;";
         let files = read(&[("1_a.cql", text)]).expect("it can be read");
@@ -274,29 +272,29 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_migrated_is_refused_with_its_place() {
-        let in_file = |text, told: &str| (vec![("1_a.cql", text)], format!("1_a.cql, {told}"));
+    fn an_unsuitable_file_is_refused_with_line_and_column() {
+        let in_file = |text, problem: &str| (vec![("1_a.cql", text)], format!("1_a.cql, {problem}"));
         let no_name = |name: &str| {
-            format!("the name {name} is not one of a number from 1, an underscore and words. Name it 0001_words.cql")
+            format!("the name {name} is not a number from 1, an underscore and words. Name it 0001_words.cql")
         };
-        for (files, told) in [
+        for (files, problem) in [
             (vec![("users.cql", "")], no_name("users.cql")),
             (vec![("0000_users.cql", "")], no_name("0000_users.cql")),
             (vec![("+1_users.cql", "")], no_name("+1_users.cql")),
             (vec![("9223372036854775808_users.cql", "")], no_name("9223372036854775808_users.cql")),
             (
                 vec![("01_a.cql", ""), ("1_b.cql", ""), ("3_c.cql", "")],
-                "01_a.cql and 1_b.cql have the same number. Give one of them the next number that is free".to_owned(),
+                "01_a.cql and 1_b.cql have the same number. Give one of them the next free number".to_owned(),
             ),
             in_file(
                 "CREATE TABLE a.b (id int PRIMARY KEY);\n\nDROP TABLE a.b;\n  CREATE TABLE a.c (id);",
                 "line 4, column 23: expected a type, found ')'",
             ),
-            in_file("SELECT * FROM a.b", "line 1, column 1: a read has no place in a migration"),
+            in_file("SELECT * FROM a.b", "line 1, column 1: a migration cannot contain a read"),
             in_file(
                 "USE a",
-                "line 1, column 1: USE has no place in a migration: a name without a keyspace is one of the keyspace that \
-                 is given to migrate()",
+                "line 1, column 1: a migration cannot contain USE: a name without a keyspace belongs to the keyspace \
+                 that is passed to migrate()",
             ),
             in_file("INSERT INTO a.b (id) VALUES (?)", "line 1, column 30: a migration has no values for bind markers"),
             in_file(
@@ -305,7 +303,7 @@ mod tests {
                  (not in the grammar of DG:cql.ddl.table)",
             ),
         ] {
-            assert_eq!(read(&files).unwrap_err(), format!("reading migrations failed: {told}"));
+            assert_eq!(read(&files).unwrap_err(), format!("reading migrations failed: {problem}"));
         }
     }
 }

@@ -28,7 +28,7 @@
 //! clock skew (10 seconds unless [set](Migrate::clock_skew)), has passed by their clocks. A program that ends, with an
 //! error or with success, releases the lock at once; a program that is killed, or whose future is dropped, does not.
 //!
-//! # Interrupted
+//! # Interruptions
 //!
 //! Migrate again after an interruption. Statements known to be carried out are not sent again. The outcome of the statement
 //! that was about to be sent is unknown: a definition is compared with the current schema, an idempotent write is sent
@@ -53,7 +53,7 @@ use uuid::Uuid;
 
 use self::lock::LockState;
 pub use self::migration::{Migration, Migrations};
-pub use self::progress::Progress;
+pub use self::progress::MigrationProgress;
 #[cfg(doc)]
 use crate::ErrorKind;
 use crate::auth::Clock;
@@ -65,7 +65,7 @@ use crate::{Error, Session};
 ///
 /// If it is dropped, it sends nothing more. A statement already sent is still carried out, and the lock is free when its
 /// lease expires.
-#[must_use = "files are applied when it is awaited, or its progress is looked at"]
+#[must_use = "files are applied when it is awaited, or its progress is polled"]
 pub struct Migrate<'a> {
     session: &'a Session,
     keyspace: &'a str,
@@ -76,7 +76,7 @@ pub struct Migrate<'a> {
     wait: Duration,
     /// The deadline of a definition, if it is not the default.
     deadline: Option<Duration>,
-    leave_out: bool,
+    skip_keyspaces_options: bool,
     decision: Option<Decision>,
     clock: Clock,
     holder: Uuid,
@@ -104,7 +104,7 @@ impl<'a> Migrate<'a> {
             skew: Duration::from_secs(10),
             wait: Duration::from_secs(300),
             deadline: None,
-            leave_out: false,
+            skip_keyspaces_options: false,
             decision: None,
             clock: Clock::system(),
             holder: Uuid::new_v4(),
@@ -148,7 +148,7 @@ impl<'a> Migrate<'a> {
     /// On a plain Cassandra, leaves out the options that only Keyspaces has, which are refused otherwise. On Keyspaces this
     /// has no effect.
     pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
-        self.leave_out = true;
+        self.skip_keyspaces_options = true;
         self
     }
 
@@ -167,8 +167,8 @@ impl<'a> Migrate<'a> {
     ///
     /// The errors of [`Session::migrate`] for files that do not fit those applied.
     pub async fn dry_run(&self) -> Result<DryRun, Error> {
-        let there = self.session.schema().describe_untagged(self.keyspace, history::TABLE).await?;
-        let (applied, state) = match there {
+        let history = self.session.schema().describe_untagged(self.keyspace, history::TABLE).await?;
+        let (applied, state) = match history {
             None => (Vec::new(), LockState::none()),
             Some(_) => {
                 (history::applied(self.session, self.keyspace).await?, lock::state(self.session, self.keyspace).await?)
@@ -176,13 +176,13 @@ impl<'a> Migrate<'a> {
         };
         let pending = history::pending(&self.migrations, &applied, &state)?;
         let pending = pending.into_iter().map(|migration| {
-            let place = state.place_in(migration.version());
+            let progress = state.progress_of(migration.version());
             Pending {
                 version: migration.version(),
                 file: migration.file().to_owned(),
                 statements: migration.statements().map(str::to_owned).collect(),
-                done: place.done,
-                unknown: place.sent,
+                done: progress.done,
+                unknown: progress.sent,
             }
         });
         let held_by = state.is_held(lock::now(&self.clock), self.skew).then(|| state.held_by.clone());
@@ -193,18 +193,18 @@ impl<'a> Migrate<'a> {
     /// that stopped it. If the stream is dropped, nothing more is sent; statements already sent continue in the service,
     /// and the lock is free when its lease expires.
     #[inline] // compiled by the programs that use it, with all that it awaits
-    pub fn progress(self) -> BoxStream<'a, Result<Progress, Error>> {
-        let (tell, told) = mpsc::unbounded_channel();
-        let run: BoxFuture<'a, _> = Box::pin(async move { run::run(&self, tell).await.map(drop) });
-        stream::try_unfold((Some(run), told, Ok(())), |(mut run, mut told, mut ended)| async move {
+    pub fn progress(self) -> BoxStream<'a, Result<MigrationProgress, Error>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let run: BoxFuture<'a, _> = Box::pin(async move { run::run(&self, sender).await.map(drop) });
+        stream::try_unfold((Some(run), receiver, Ok(())), |(mut run, mut receiver, mut ended)| async move {
             loop {
-                if let Ok(progress) = told.try_recv() {
-                    return Ok(Some((progress, (run, told, ended))));
+                if let Ok(progress) = receiver.try_recv() {
+                    return Ok(Some((progress, (run, receiver, ended))));
                 }
                 let Some(running) = &mut run else { return ended.map(|()| None) };
                 tokio::select! {
                     biased;
-                    Some(progress) = told.recv() => return Ok(Some((progress, (run, told, ended)))),
+                    Some(progress) = receiver.recv() => return Ok(Some((progress, (run, receiver, ended)))),
                     result = running => (run, ended) = (None, result),
                 }
             }
@@ -213,7 +213,7 @@ impl<'a> Migrate<'a> {
     }
 
     fn attempted(&self) -> String {
-        format!("migrating by {}", history::table(self.keyspace))
+        format!("migrating with {}", history::table(self.keyspace))
     }
 }
 
@@ -225,8 +225,8 @@ impl<'a> IntoFuture for Migrate<'a> {
     #[inline] // compiled by the programs that use it, with all that it awaits
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (tell, _) = mpsc::unbounded_channel();
-            run::run(&self, tell).await
+            let (sender, _) = mpsc::unbounded_channel();
+            run::run(&self, sender).await
         })
     }
 }
@@ -275,14 +275,14 @@ impl fmt::Display for DryRun {
         if self.pending.is_empty() {
             return f.write_str("nothing to do");
         }
-        for (place, file) in self.pending.iter().enumerate() {
-            let line = if place == 0 { "" } else { "\n" };
+        for (index, file) in self.pending.iter().enumerate() {
+            let line = if index == 0 { "" } else { "\n" };
             write!(f, "{line}{}", file.file)?;
             if file.done > 0 {
-                write!(f, ", of which {} of {} statements are carried out", file.done, file.statements.len())?;
+                write!(f, ", with {} of {} statements already carried out", file.done, file.statements.len())?;
             }
             for (number, statement) in file.statements.iter().enumerate().skip(file.done) {
-                let unknown = if number == file.done && file.unknown { " (carried out perhaps)" } else { "" };
+                let unknown = if number == file.done && file.unknown { " (outcome unknown)" } else { "" };
                 write!(f, "\n{:3}. {statement}{unknown}", number + 1)?;
             }
         }

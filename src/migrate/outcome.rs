@@ -9,101 +9,101 @@ use keyspaces_cql::{
 };
 
 use super::migration::MigrationStep;
-use crate::schema::{DEFAULT_DEADLINE_OF_A_RESTORE, Schema, TableStatus, keyspace_of};
+use crate::schema::{DEFAULT_RESTORE_DEADLINE, Schema, TableStatus, keyspace_of};
 use crate::{Error, Session};
 
-/// What is known about the outcome.
+/// What is known about the outcome of a statement.
 #[derive(Debug, PartialEq)]
-pub(super) enum Known {
+pub(super) enum StepOutcome {
     /// The statement was carried out, or another with the same effect.
     Applied,
     /// The statement was not carried out, or may safely be sent again, as this text.
     Send(String),
-    /// Nothing is known, for this reason.
-    Nothing(String),
+    /// The outcome is unknown, for this reason.
+    Unknown(String),
 }
 
-impl Known {
+impl StepOutcome {
     /// Determines the outcome: for a definition from the current schema, for a write from what a second execution would do.
-    pub(super) async fn of(step: &MigrationStep, session: &Session) -> Result<Self, Error> {
+    pub(super) async fn determine(step: &MigrationStep, session: &Session) -> Result<Self, Error> {
         let schema = session.schema();
         match &step.tree {
             Statement::CreateKeyspace(it) => {
-                let Some(there) = schema.describe_untagged_keyspace(&it.keyspace.text).await? else {
+                let Some(current) = schema.describe_untagged_keyspace(&it.keyspace.text).await? else {
                     let mut again = it.clone();
                     again.if_not_exists = Some(it.span);
-                    return Ok(Self::again(&Statement::CreateKeyspace(again)));
+                    return Ok(Self::resend(&Statement::CreateKeyspace(again)));
                 };
-                // How a plain Cassandra replicates is its own business.
-                let is_it = it.if_not_exists.is_some()
+                // The replication of a plain Cassandra may differ.
+                let matches = it.if_not_exists.is_some()
                     || session.is_plain_cassandra()
-                    || it.definition().is_ok_and(|made| made.replication == there.replication);
-                Ok(if is_it { Self::Applied } else { Self::another("keyspace", &it.keyspace) })
+                    || it.definition().is_ok_and(|made| made.replication == current.replication);
+                Ok(if matches { Self::Applied } else { Self::conflict("keyspace", &it.keyspace) })
             }
             Statement::AlterKeyspace(it) => {
-                let Some(there) = schema.describe_keyspace(&it.keyspace.text).await? else {
-                    return Ok(Self::as_is(step));
+                let Some(current) = schema.describe_keyspace(&it.keyspace.text).await? else {
+                    return Ok(Self::send_unchanged(step));
                 };
                 let tags = |term| keyspaces_cql::read_tags(term).unwrap_or_default();
                 let is_applied = match &it.change {
                     AlterKeyspaceChange::With(options) => {
                         let replication = options.iter().find(|option| option.name.text == "replication");
                         let wanted = replication.and_then(|option| Replication::read(&option.value).ok());
-                        wanted.is_some_and(|wanted| wanted == there.replication)
+                        wanted.is_some_and(|wanted| wanted == current.replication)
                     }
                     AlterKeyspaceChange::AddTags(term) => {
-                        tags(term).iter().all(|(key, value)| there.tags.get(key) == Some(value))
+                        tags(term).iter().all(|(key, value)| current.tags.get(key) == Some(value))
                     }
-                    AlterKeyspaceChange::DropTags(term) => tags(term).keys().all(|key| !there.tags.contains_key(key)),
+                    AlterKeyspaceChange::DropTags(term) => tags(term).keys().all(|key| !current.tags.contains_key(key)),
                 };
-                Ok(if is_applied { Self::Applied } else { Self::as_is(step) })
+                Ok(if is_applied { Self::Applied } else { Self::send_unchanged(step) })
             }
             Statement::DropKeyspace(it) => {
-                let there = schema.describe_untagged_keyspace(&it.keyspace.text).await?;
+                let current = schema.describe_untagged_keyspace(&it.keyspace.text).await?;
                 let mut again = it.clone();
                 again.if_exists = Some(it.span);
-                Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropKeyspace(again)) })
+                Ok(if current.is_none() { Self::Applied } else { Self::resend(&Statement::DropKeyspace(again)) })
             }
-            Statement::CreateTable(it) => Self::of_create_table(step, it, session).await,
-            Statement::AlterTable(it) => Self::of_alter_table(step, it, session).await,
+            Statement::CreateTable(it) => Self::for_create_table(step, it, session).await,
+            Statement::AlterTable(it) => Self::for_alter_table(step, it, session).await,
             Statement::DropTable(it) => {
-                let there = schema.describe_untagged(keyspace_of(&it.table), &it.table.name.text).await?;
+                let current = schema.describe_untagged(keyspace_of(&it.table), &it.table.name.text).await?;
                 let mut again = it.clone();
                 again.if_exists = Some(it.span);
-                Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropTable(again)) })
+                Ok(if current.is_none() { Self::Applied } else { Self::resend(&Statement::DropTable(again)) })
             }
             // A restored table does not show what it was restored from.
             Statement::RestoreTable(it) => {
-                let there = settled_description(schema, &it.table).await?;
-                Ok(if there.is_some() { Self::Applied } else { Self::as_is(step) })
+                let current = settled_description(schema, &it.table).await?;
+                Ok(if current.is_some() { Self::Applied } else { Self::send_unchanged(step) })
             }
             Statement::CreateType(it) => {
                 // A type that exists may still be in creation; sending the statement again waits for it.
                 let mut again = it.clone();
                 again.if_not_exists = Some(it.span);
-                let is_it = match user_type(schema, &it.name).await? {
-                    Some(there) if it.if_not_exists.is_none() => {
-                        let (there, made) = (Definitions::new().user_type(there), it.definition());
-                        there.difference(&Definitions::new().user_type(made), "").impossible.is_empty()
+                let matches = match user_type(schema, &it.name).await? {
+                    Some(current) if it.if_not_exists.is_none() => {
+                        let (current, made) = (Definitions::new().user_type(current), it.definition());
+                        current.difference(&Definitions::new().user_type(made), "").impossible.is_empty()
                     }
                     _ => true,
                 };
-                let again = || Self::again(&Statement::CreateType(again));
-                Ok(if is_it { again() } else { Self::another("type", &it.name) })
+                let again = || Self::resend(&Statement::CreateType(again));
+                Ok(if matches { again() } else { Self::conflict("type", &it.name) })
             }
             Statement::DropType(it) => {
                 let mut again = it.clone();
                 again.if_exists = Some(it.span);
-                let there = user_type(schema, &it.name).await?;
-                Ok(if there.is_none() { Self::Applied } else { Self::again(&Statement::DropType(again)) })
+                let current = user_type(schema, &it.name).await?;
+                Ok(if current.is_none() { Self::Applied } else { Self::resend(&Statement::DropType(again)) })
             }
-            _ => Ok(Self::of_write(step)),
+            _ => Ok(Self::for_write(step)),
         }
     }
 
-    fn of_write(step: &MigrationStep) -> Self {
+    fn for_write(step: &MigrationStep) -> Self {
         let idempotence = match (&step.tree, step.tree.effect()) {
-            // The second time it finds what the first has written.
+            // A second execution finds the row that the first has written.
             (Statement::Insert(insert), Effect::ConditionalWrite) => {
                 let mut unconditional = insert.clone();
                 unconditional.if_not_exists = None;
@@ -112,78 +112,78 @@ impl Known {
             _ => step.tree.idempotence(),
         };
         match idempotence {
-            Idempotence::Idempotent => Self::as_is(step),
+            Idempotence::Idempotent => Self::send_unchanged(step),
             Idempotence::NotIdempotent(NotIdempotent::Condition, _) => {
-                Self::Nothing("it has a condition, which may no longer hold because of it".to_owned())
+                Self::Unknown("its condition may no longer hold because it was applied".to_owned())
             }
-            Idempotence::NotIdempotent(why, _) => Self::Nothing(format!("it is not idempotent: {why}")),
+            Idempotence::NotIdempotent(why, _) => Self::Unknown(format!("it is not idempotent: {why}")),
         }
     }
 
-    async fn of_create_table(step: &MigrationStep, create: &CreateTable, session: &Session) -> Result<Self, Error> {
+    async fn for_create_table(step: &MigrationStep, create: &CreateTable, session: &Session) -> Result<Self, Error> {
         let schema = session.schema();
-        let Some(there) = settled_description(schema, &create.table).await? else {
+        let Some(current) = settled_description(schema, &create.table).await? else {
             let mut again = create.clone();
             again.if_not_exists = Some(create.span);
-            return Ok(Self::again(&Statement::CreateTable(again)));
+            return Ok(Self::resend(&Statement::CreateTable(again)));
         };
         if create.if_not_exists.is_some() {
             return Ok(Self::Applied);
         }
-        let Ok(made) = create.definition() else { return Ok(Self::as_is(step)) };
-        let difference = there.difference(&in_place(made, session));
-        let is_it = difference.changes.is_empty() && difference.impossible.is_empty();
-        Ok(if is_it { Self::Applied } else { Self::another("table", &create.table) })
+        let Ok(made) = create.definition() else { return Ok(Self::send_unchanged(step)) };
+        let difference = current.difference(&as_stored(made, session));
+        let matches = difference.changes.is_empty() && difference.impossible.is_empty();
+        Ok(if matches { Self::Applied } else { Self::conflict("table", &create.table) })
     }
 
-    async fn of_alter_table(step: &MigrationStep, alter: &AlterTable, session: &Session) -> Result<Self, Error> {
-        let Some(there) = settled_description(session.schema(), &alter.table).await? else {
-            return Ok(Self::as_is(step));
+    async fn for_alter_table(step: &MigrationStep, alter: &AlterTable, session: &Session) -> Result<Self, Error> {
+        let Some(current) = settled_description(session.schema(), &alter.table).await? else {
+            return Ok(Self::send_unchanged(step));
         };
-        let Ok(changes) = TableChange::read(alter) else { return Ok(Self::as_is(step)) };
+        let Ok(changes) = TableChange::read(alter) else { return Ok(Self::send_unchanged(step)) };
         for change in &changes {
             let after = match change {
                 TableChange::AddColumns(columns) => {
-                    let mut after = there.clone();
+                    let mut after = current.clone();
                     after
                         .columns
                         .retain(|column| columns.as_slice().iter().all(|new| new.name.text != column.name.text));
                     after.changed(change)
                 }
-                _ => there.changed(change),
+                _ => current.changed(change),
             };
-            let Ok(after) = after else { return Ok(Self::as_is(step)) };
-            let difference = there.difference(&in_place(after, session));
+            let Ok(after) = after else { return Ok(Self::send_unchanged(step)) };
+            let difference = current.difference(&as_stored(after, session));
             if !difference.impossible.is_empty() {
-                return Ok(Self::another("table", &alter.table));
+                return Ok(Self::conflict("table", &alter.table));
             }
             if !difference.changes.is_empty() {
-                return Ok(Self::as_is(step));
+                return Ok(Self::send_unchanged(step));
             }
         }
         Ok(Self::Applied)
     }
 
-    fn as_is(step: &MigrationStep) -> Self {
+    fn send_unchanged(step: &MigrationStep) -> Self {
         Self::Send(step.text.clone())
     }
 
-    fn again(statement: &Statement) -> Self {
+    fn resend(statement: &Statement) -> Self {
         Self::Send(statement.to_string())
     }
 
-    fn another(kind: &str, name: &impl fmt::Display) -> Self {
-        Self::Nothing(format!("the {kind} {name} is there, and is not what it would have made"))
+    fn conflict(kind: &str, name: &impl fmt::Display) -> Self {
+        Self::Unknown(format!("the {kind} {name} exists, but differs from its definition"))
     }
 }
 
-/// The table as a plain Cassandra stores it.
-fn in_place(table: TableDefinition, session: &Session) -> TableDefinition {
+/// The table as it is stored: on a plain Cassandra, without the options that only Keyspaces has.
+fn as_stored(table: TableDefinition, session: &Session) -> TableDefinition {
     if !session.is_plain_cassandra() {
         return table;
     }
-    let part = Definitions::new().table(table.clone()).portable();
-    part.tables.into_iter().next().unwrap_or(table)
+    let portable = Definitions::new().table(table.clone()).portable();
+    portable.tables.into_iter().next().unwrap_or(table)
 }
 
 /// Waits until no change of the table is in progress, and returns its definition.
@@ -194,7 +194,7 @@ async fn settled_description(schema: Schema<'_>, name: &QualifiedName) -> Result
         Some(status) => {
             let settled = schema.wait_for_tables([(keyspace_of(name), name.name.text.as_str())]);
             let is_restored = status == TableStatus::Restoring;
-            if is_restored { settled.with_deadline(DEFAULT_DEADLINE_OF_A_RESTORE) } else { settled }.await?;
+            if is_restored { settled.with_deadline(DEFAULT_RESTORE_DEADLINE) } else { settled }.await?;
             Ok(description(schema, name).await?.map(|(definition, _)| definition))
         }
     }
@@ -204,11 +204,11 @@ async fn description(
     schema: Schema<'_>,
     name: &QualifiedName,
 ) -> Result<Option<(TableDefinition, Option<TableStatus>)>, Error> {
-    let there = schema.describe_table(keyspace_of(name), &name.name.text).await?;
-    Ok(there.map(|there| (there.definition, there.status)))
+    let current = schema.describe_table(keyspace_of(name), &name.name.text).await?;
+    Ok(current.map(|current| (current.definition, current.status)))
 }
 
 async fn user_type(schema: Schema<'_>, name: &QualifiedName) -> Result<Option<TypeDefinition>, Error> {
     let types = schema.types(keyspace_of(name)).await?;
-    Ok(types.into_iter().find(|there| there.name.name.text == name.name.text))
+    Ok(types.into_iter().find(|current| current.name.name.text == name.name.text))
 }

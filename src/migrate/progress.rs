@@ -10,7 +10,7 @@ use crate::schema;
 /// The progress of a [`Migrate`](super::Migrate).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Progress {
+pub enum MigrationProgress {
     /// Another program holds the lock.
     Waiting {
         /// The name of that program.
@@ -24,8 +24,8 @@ pub enum Progress {
         file: String,
         /// Which statement it is, from 1.
         statement: usize,
-        /// How many the file has.
-        of: usize,
+        /// How many statements the file has.
+        total: usize,
         /// The statement.
         text: String,
     },
@@ -41,7 +41,7 @@ pub enum Progress {
         /// The name of the file.
         file: String,
         /// How far it is.
-        progress: schema::Progress,
+        progress: schema::ChangeProgress,
     },
     /// The condition of a conditional write did not hold. Nothing was written, which is not a failure.
     NotApplied {
@@ -59,13 +59,13 @@ pub enum Progress {
     },
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for MigrationProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting { held_by, until } => {
-                write!(f, "waiting: {held_by} holds the lock, with a lease until {}", at(*until))
+                write!(f, "waiting: {held_by} holds the lock, with a lease until {}", time_text(*until))
             }
-            Self::Statement { file, statement, of, text } => write!(f, "{file}, {statement} of {of}: {text}"),
+            Self::Statement { file, statement, total, text } => write!(f, "{file}, {statement} of {total}: {text}"),
             Self::Found { file, statement } => write!(f, "{file}: statement {statement} was carried out before"),
             Self::Definition { file, progress } => write!(f, "{file}: {progress}"),
             Self::NotApplied { file, statement } => {
@@ -76,7 +76,7 @@ impl fmt::Display for Progress {
     }
 }
 
-/// `2026-01-01T12:00:00Z`
-pub(super) fn at(time: DateTime<Utc>) -> impl fmt::Display {
+/// Formats a time: `2026-01-01T12:00:00Z`.
+pub(super) fn time_text(time: DateTime<Utc>) -> impl fmt::Display {
     time.format("%Y-%m-%dT%H:%M:%SZ")
 }

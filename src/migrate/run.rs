@@ -9,8 +9,8 @@ use tracing::info;
 use super::history;
 use super::lock::{FileProgress, Lock, LockState, now};
 use super::migration::{Migration, MigrationStep};
-use super::outcome::Known;
-use super::{Migrate, Progress};
+use super::outcome::StepOutcome;
+use super::{Migrate, MigrationProgress};
 use crate::statement::summary;
 use crate::{Conditional, Error, ErrorKind, Increment, Outcome, Row};
 
@@ -23,21 +23,24 @@ struct Stopped {
 
 /// A migration in progress.
 pub(super) struct RunningMigration<'a> {
-    of: &'a Migrate<'a>,
+    migrate: &'a Migrate<'a>,
     lock: &'a Lock<'a>,
-    tell: UnboundedSender<Progress>,
+    progress: UnboundedSender<MigrationProgress>,
 }
 
 /// Takes the lock, applies the files not applied yet, and returns their names.
-pub(super) async fn run(of: &Migrate<'_>, tell: UnboundedSender<Progress>) -> Result<Vec<String>, Error> {
-    history::create(of.session, of.keyspace, of.leave_out).await?;
-    let lock = Lock::new(of).await?;
-    lock.acquire(&tell).await?;
-    let run = RunningMigration { of, lock: &lock, tell };
+pub(super) async fn run(
+    migrate: &Migrate<'_>,
+    progress: UnboundedSender<MigrationProgress>,
+) -> Result<Vec<String>, Error> {
+    history::create(migrate.session, migrate.keyspace, migrate.skip_keyspaces_options).await?;
+    let lock = Lock::new(migrate).await?;
+    lock.acquire(&progress).await?;
+    let run = RunningMigration { migrate, lock: &lock, progress };
     let result = tokio::select! {
         biased;
         result = run.files() => result,
-        lost = lock.keep() => Err(lost),
+        lost = lock.keep_renewing() => Err(lost),
     };
     lock.release().await;
     result
@@ -46,36 +49,36 @@ pub(super) async fn run(of: &Migrate<'_>, tell: UnboundedSender<Progress>) -> Re
 impl RunningMigration<'_> {
     async fn files(&self) -> Result<Vec<String>, Error> {
         let state = &self.lock.state().await?;
-        let applied = history::applied(self.of.session, self.of.keyspace).await?;
-        let pending = history::pending(&self.of.migrations, &applied, state)?;
-        self.decision_is_wanted(state, &pending)?;
+        let applied = history::applied(self.migrate.session, self.migrate.keyspace).await?;
+        let pending = history::pending(&self.migrate.migrations, &applied, state)?;
+        self.check_decision(state, &pending)?;
         let mut files = Vec::new();
         for migration in pending {
             let begun = Instant::now();
-            self.file(migration, state.place_in(migration.version())).await?;
-            self.tell(Progress::Applied { file: migration.file().to_owned(), elapsed: begun.elapsed() });
+            self.file(migration, state.progress_of(migration.version())).await?;
+            self.report(MigrationProgress::Applied { file: migration.file().to_owned(), elapsed: begun.elapsed() });
             files.push(migration.file().to_owned());
         }
         Ok(files)
     }
 
-    /// What was decided of a statement must be about the one of which nothing is known.
-    fn decision_is_wanted(&self, state: &LockState, pending: &[&Migration]) -> Result<(), Error> {
-        let Some(decision) = &self.of.decision else { return Ok(()) };
-        let first = pending.first().map(|first| (first.version(), state.place_in(first.version())));
+    /// Refuses a decision about any statement other than the one whose outcome is unknown.
+    fn check_decision(&self, state: &LockState, pending: &[&Migration]) -> Result<(), Error> {
+        let Some(decision) = &self.migrate.decision else { return Ok(()) };
+        let first = pending.first().map(|first| (first.version(), state.progress_of(first.version())));
         match first {
-            Some((version, place))
-                if place.sent && (version, place.done + 1) == (decision.version, decision.statement) =>
+            Some((version, progress))
+                if progress.sent && (version, progress.done + 1) == (decision.version, decision.statement) =>
             {
                 Ok(())
             }
             _ => {
                 let (version, statement) = (decision.version, decision.statement);
                 let problem = format!(
-                    "was_applied({version}, {statement}, {}) was said, and nothing is unknown of that statement",
+                    "was_applied({version}, {statement}, {}) was called, but the outcome of that statement is not unknown",
                     decision.applied
                 );
-                Err(Error::new(ErrorKind::Configuration, self.of.attempted(), problem))
+                Err(Error::new(ErrorKind::Configuration, self.migrate.attempted(), problem))
             }
         }
     }
@@ -84,55 +87,55 @@ impl RunningMigration<'_> {
         for (index, step) in migration.steps().iter().enumerate().skip(begun.done) {
             let file = || migration.file().to_owned();
             let number = index + 1;
-            let known = if index == begun.done && begun.sent {
-                self.unknown(migration, number, step)
+            let outcome = if index == begun.done && begun.sent {
+                self.resolve(migration, number, step)
                     .await
-                    .map_err(|error| error.with_context(&place(migration, number)))?
+                    .map_err(|error| error.with_context(&statement_context(migration, number)))?
             } else {
-                Known::Send(step.text.clone())
+                StepOutcome::Send(step.text.clone())
             };
-            let text = match known {
-                Known::Send(text) => text,
+            let text = match outcome {
+                StepOutcome::Send(text) => text,
                 _ => {
-                    self.tell(Progress::Found { file: file(), statement: number });
+                    self.report(MigrationProgress::Found { file: file(), statement: number });
                     continue;
                 }
             };
-            self.lock.note(migration, FileProgress { done: index, sent: true }).await?;
-            let of = migration.steps().len();
-            self.tell(Progress::Statement { file: file(), statement: number, of, text: text.clone() });
+            self.lock.record_progress(migration, FileProgress { done: index, sent: true }).await?;
+            let total = migration.steps().len();
+            self.report(MigrationProgress::Statement { file: file(), statement: number, total, text: text.clone() });
             if let Err(Stopped { error, accepted }) = self.send(migration, number, step, &text).await
                 && !self.is_found(step, &error).await
             {
-                // What was sent before may have been applied, whatever is said of this time.
-                let was_sent = index == begun.done && begun.sent && self.of.decision.is_none();
+                // The earlier send may have been applied, whatever the error of this one.
+                let was_sent = index == begun.done && begun.sent && self.migrate.decision.is_none();
                 if !was_sent && !accepted && is_surely_not_applied(step, &error) {
-                    // Where this fails, whoever migrates next has to find out what became of it.
-                    let _ = self.lock.note(migration, FileProgress { done: index, sent: false }).await;
+                    // If this fails, the next migration has to determine the outcome of the statement.
+                    let _ = self.lock.record_progress(migration, FileProgress { done: index, sent: false }).await;
                 }
-                return Err(error.with_context(&place(migration, number)));
+                return Err(error.with_context(&statement_context(migration, number)));
             }
         }
-        let (session, keyspace) = (self.of.session, self.of.keyspace);
-        history::record(session, keyspace, migration, now(&self.of.clock), &self.of.name).await
+        let (session, keyspace) = (self.migrate.session, self.migrate.keyspace);
+        history::record(session, keyspace, migration, now(&self.migrate.clock), &self.migrate.name).await
     }
 
     /// Decides what to do about a statement that an earlier program was about to send.
-    async fn unknown(&self, migration: &Migration, number: usize, step: &MigrationStep) -> Result<Known, Error> {
-        if let Some(decision) = &self.of.decision {
-            return Ok(if decision.applied { Known::Applied } else { Known::Send(step.text.clone()) });
+    async fn resolve(&self, migration: &Migration, number: usize, step: &MigrationStep) -> Result<StepOutcome, Error> {
+        if let Some(decision) = &self.migrate.decision {
+            return Ok(if decision.applied { StepOutcome::Applied } else { StepOutcome::Send(step.text.clone()) });
         }
-        match Known::of(step, self.of.session).await? {
-            Known::Nothing(why) => {
+        match StepOutcome::determine(step, self.migrate.session).await? {
+            StepOutcome::Unknown(why) => {
                 let problem = format!(
-                    "it is not known whether this was applied by the program that was about to send it, and {why}"
+                    "an interrupted program was about to send this statement, and its outcome is unknown: {why}"
                 );
                 let version = migration.version();
                 Err(Error::new(ErrorKind::Unknown, summary(&step.tree), problem).with_advice(format!(
-                    "Look whether it was, and migrate again with was_applied({version}, {number}, true), or with false"
+                    "Find out whether it was applied, and migrate again with was_applied({version}, {number}, true) or false"
                 )))
             }
-            known => Ok(known),
+            outcome => Ok(outcome),
         }
     }
 
@@ -140,7 +143,7 @@ impl RunningMigration<'_> {
     async fn is_found(&self, step: &MigrationStep, error: &Error) -> bool {
         step.tree.effect() == Effect::Definition
             && error.kind() == ErrorKind::Unknown
-            && matches!(Known::of(step, self.of.session).await, Ok(Known::Applied))
+            && matches!(StepOutcome::determine(step, self.migrate.session).await, Ok(StepOutcome::Applied))
     }
 
     async fn send(
@@ -154,27 +157,31 @@ impl RunningMigration<'_> {
             let written = self.write(migration, number, step, text).await;
             return written.map_err(|error| Stopped { error, accepted: false });
         }
-        let change = self.of.session.define(text);
-        let change = if let Some(deadline) = self.of.deadline { change.with_deadline(deadline) } else { change };
-        let change = if self.of.leave_out { change.without_keyspaces_options_on_cassandra() } else { change };
-        let (mut told, mut accepted) = (change.progress(), false);
-        while let Some(progress) = told.try_next().await.map_err(|error| Stopped { error, accepted })? {
-            // It is told of first when the service has taken it.
+        let change = self.migrate.session.define(text);
+        let change = if let Some(deadline) = self.migrate.deadline { change.with_deadline(deadline) } else { change };
+        let change =
+            if self.migrate.skip_keyspaces_options { change.without_keyspaces_options_on_cassandra() } else { change };
+        let (mut changes, mut accepted) = (change.progress(), false);
+        while let Some(progress) = changes.try_next().await.map_err(|error| Stopped { error, accepted })? {
+            // The first report comes once the service has accepted the definition.
             accepted = true;
-            self.tell(Progress::Definition { file: migration.file().to_owned(), progress });
+            self.report(MigrationProgress::Definition { file: migration.file().to_owned(), progress });
         }
         Ok(())
     }
 
     async fn write(&self, migration: &Migration, number: usize, step: &MigrationStep, text: &str) -> Result<(), Error> {
-        let session = self.of.session;
+        let session = self.migrate.session;
         match step.tree.effect() {
             Effect::ConditionalWrite => {
                 let write: Conditional<(), Row> = session.prepare(text).await?;
                 match write.execute(()).await? {
                     Outcome::Applied => Ok(()),
                     Outcome::NotApplied(_) => {
-                        self.tell(Progress::NotApplied { file: migration.file().to_owned(), statement: number });
+                        self.report(MigrationProgress::NotApplied {
+                            file: migration.file().to_owned(),
+                            statement: number,
+                        });
                         Ok(())
                     }
                     Outcome::Unknown(why) => Err(why),
@@ -188,22 +195,25 @@ impl RunningMigration<'_> {
         }
     }
 
-    fn tell(&self, progress: Progress) {
+    fn report(&self, progress: MigrationProgress) {
         match &progress {
-            // Its literals are data.
-            Progress::Statement { file, statement, of, .. } => info!(file, statement, of, "a statement of a migration"),
-            progress => info!(keyspace = self.of.keyspace, "migrating: {progress}"),
+            // The text is not logged, because its literals are data.
+            MigrationProgress::Statement { file, statement, total, .. } => {
+                info!(file, statement, total, "sending a statement of a migration");
+            }
+            progress => info!(keyspace = self.migrate.keyspace, "migrating: {progress}"),
         }
-        // Nobody looks on where it is only awaited.
-        let _ = self.tell.send(progress);
+        // A migration that is only awaited has no receiver.
+        let _ = self.progress.send(progress);
     }
 }
 
-fn place(migration: &Migration, number: usize) -> String {
+fn statement_context(migration: &Migration, number: usize) -> String {
     format!("migrating: {}, statement {number}", migration.file())
 }
 
-/// For a definition only a refusal says so: any other error may come from reading what became of it.
+/// Whether the error proves that the statement was not applied. For a definition only a refusal does: any other error may
+/// come from reading its status.
 fn is_surely_not_applied(step: &MigrationStep, error: &Error) -> bool {
     match step.tree.effect() {
         Effect::Definition => error.is_refused(),

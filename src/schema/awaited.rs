@@ -1,4 +1,4 @@
-//! What the system tables show once a definition has been carried out.
+//! Awaits keyspaces, tables and types: reads from the system tables whether a definition has been carried out.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,12 +15,12 @@ pub(super) struct Awaited {
     keyspace: String,
     name: String,
     /// Whether it should exist or be gone.
-    there: bool,
+    should_exist: bool,
     /// The changes that its description should show.
     changes: Vec<TableChange>,
     /// The Regions in which a keyspace should be ACTIVE.
     regions: BTreeSet<String>,
-    seen: Option<TableStatus>,
+    last_status: Option<TableStatus>,
     /// Whether it was ever seen in a status other than the one for an inaccessible encryption key.
     had_key: bool,
 }
@@ -53,10 +53,11 @@ struct SchemaObject {
 }
 
 impl Awaited {
-    pub(super) fn of(statement: &Statement) -> Option<Self> {
-        let keyspace = |name: &str, there| Some(Self::new(ObjectKind::Keyspace, name, "", there));
-        let within = |kind, name: &QualifiedName, there| {
-            Some(Self::new(kind, &name.keyspace.as_ref()?.text, &name.name.text, there))
+    /// The object that a definition creates, changes or drops.
+    pub(super) fn by(statement: &Statement) -> Option<Self> {
+        let keyspace = |name: &str, should_exist| Some(Self::new(ObjectKind::Keyspace, name, "", should_exist));
+        let within = |kind, name: &QualifiedName, should_exist| {
+            Some(Self::new(kind, &name.keyspace.as_ref()?.text, &name.name.text, should_exist))
         };
         match statement {
             Statement::CreateKeyspace(it) => keyspace(&it.keyspace.text, true),
@@ -79,15 +80,15 @@ impl Awaited {
         Self::new(ObjectKind::Table, keyspace, table, true)
     }
 
-    fn new(kind: ObjectKind, keyspace: &str, name: &str, there: bool) -> Self {
+    fn new(kind: ObjectKind, keyspace: &str, name: &str, should_exist: bool) -> Self {
         Self {
             kind,
             keyspace: keyspace.to_owned(),
             name: name.to_owned(),
-            there,
+            should_exist,
             changes: Vec::new(),
             regions: BTreeSet::new(),
-            seen: None,
+            last_status: None,
             had_key: false,
         }
     }
@@ -97,22 +98,22 @@ impl Awaited {
     }
 
     /// Whether its status says that the change is done, but its description does not show it.
-    pub(super) fn is_said_only(&self) -> bool {
-        self.is_table() && self.there && self.seen == Some(TableStatus::Active)
+    pub(super) fn is_active_but_unchanged(&self) -> bool {
+        self.is_table() && self.should_exist && self.last_status == Some(TableStatus::Active)
     }
 
     /// Updates the progress from what was seen now and before.
-    pub(super) fn look(&mut self, seen: &SchemaStatus) -> AwaitedStatus {
+    pub(super) fn update(&mut self, current: &SchemaStatus) -> AwaitedStatus {
         let key = (self.kind, self.keyspace.clone(), self.name.clone());
-        let thing = seen.0.get(&key);
-        let now = thing.map(|thing| thing.status.clone());
-        let before = std::mem::replace(&mut self.seen, now.clone());
-        self.had_key |= now.as_ref().is_some_and(|now| *now != TableStatus::InaccessibleEncryptionCredentials);
-        let definition = thing.and_then(|thing| thing.definition.as_ref());
-        match (self.there, now) {
+        let object = current.0.get(&key);
+        let status = object.map(|object| object.status.clone());
+        let before = std::mem::replace(&mut self.last_status, status.clone());
+        self.had_key |= status.as_ref().is_some_and(|status| *status != TableStatus::InaccessibleEncryptionCredentials);
+        let definition = object.and_then(|object| object.definition.as_ref());
+        match (self.should_exist, status) {
             (false, None) => AwaitedStatus::Done,
             // The service may take a while to report that it has started.
-            (true, Some(TableStatus::Active)) if !thing.is_some_and(|it| self.regions.is_subset(&it.active_in)) => {
+            (true, Some(TableStatus::Active)) if !object.is_some_and(|it| self.regions.is_subset(&it.active_in)) => {
                 AwaitedStatus::NotYet(None)
             }
             (true, Some(TableStatus::InaccessibleEncryptionCredentials))
@@ -129,17 +130,19 @@ impl Awaited {
                 }
             }
             (true, Some(TableStatus::InaccessibleEncryptionCredentials)) => AwaitedStatus::Failed(
-                "the service may not use its key",
+                "the service has no access to its encryption key",
                 Some(TableStatus::InaccessibleEncryptionCredentials),
             ),
-            (true, None) if before.is_some() => AwaitedStatus::Failed("it was being made, and is gone", None),
+            (true, None) if before.is_some() => {
+                AwaitedStatus::Failed("it was being created, and no longer exists", None)
+            }
             (true, Some(TableStatus::Deleting)) => {
                 AwaitedStatus::Failed("it is being deleted", Some(TableStatus::Deleting))
             }
             (false, Some(TableStatus::Active)) if before == Some(TableStatus::Deleting) => {
-                AwaitedStatus::Failed("it was being deleted, and is there again", Some(TableStatus::Active))
+                AwaitedStatus::Failed("it was being deleted, and exists again", Some(TableStatus::Active))
             }
-            (_, now) => AwaitedStatus::NotYet(now),
+            (_, status) => AwaitedStatus::NotYet(status),
         }
     }
 
@@ -147,7 +150,7 @@ impl Awaited {
     fn lacks_its_key(&self, definition: Option<&TableDefinition>) -> bool {
         let shown = definition.and_then(|definition| definition.options.encryption.as_ref());
         self.changes.iter().any(|change| match change {
-            TableChange::Set(TableProperty::Encryption(asked)) => shown != Some(asked),
+            TableChange::Set(TableProperty::Encryption(requested)) => shown != Some(requested),
             _ => false,
         })
     }
@@ -164,35 +167,37 @@ fn regions(alter: &AlterKeyspace) -> BTreeSet<String> {
 
 impl SchemaStatus {
     /// Reads the status of all awaited objects, with one query for each kind and keyspace.
-    pub(super) async fn ask(session: &Session, awaited: &[&Awaited]) -> Result<Self, Error> {
-        let mut questions: Vec<(ObjectKind, &str)> = awaited.iter().map(|of| (of.kind, of.keyspace.as_str())).collect();
-        questions.sort_unstable_by_key(|(kind, keyspace)| (*kind as u8, *keyspace));
-        questions.dedup();
-        let mut seen = Self::default();
-        for (kind, keyspace) in questions {
+    pub(super) async fn read(session: &Session, awaited: &[&Awaited]) -> Result<Self, Error> {
+        let mut queries: Vec<(ObjectKind, &str)> =
+            awaited.iter().map(|awaited| (awaited.kind, awaited.keyspace.as_str())).collect();
+        queries.sort_unstable_by_key(|(kind, keyspace)| (*kind as u8, *keyspace));
+        queries.dedup();
+        let mut status = Self::default();
+        for (kind, keyspace) in queries {
             match kind {
                 // A keyspace in one Region has no status: it is ready when it has a row (DG:keyspaces-create).
                 ObjectKind::Keyspace => {
-                    const THERE: &str = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = ?";
+                    const KEYSPACE: &str =
+                        "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = ?";
                     const REGIONS: &str =
                         "SELECT region, status FROM system_multiregion_info.keyspaces WHERE keyspace_name = ?";
-                    let there: Select<(&str,), (String,)> = session.prepare(THERE).await?;
-                    if there.one((keyspace,)).await?.is_none() {
+                    let row: Select<(&str,), (String,)> = session.prepare(KEYSPACE).await?;
+                    if row.one((keyspace,)).await?.is_none() {
                         continue;
                     }
                     let regions: Select<(&str,), (String, Option<String>)> = session.prepare(REGIONS).await?;
                     let regions: Vec<_> = regions.rows((keyspace,)).try_collect().await?;
                     let regions =
-                        regions.into_iter().filter_map(|(region, status)| Some((region, TableStatus::of(&status?))));
+                        regions.into_iter().filter_map(|(region, status)| Some((region, TableStatus::parse(&status?))));
                     let (active, others): (Vec<_>, Vec<_>) =
                         regions.partition(|(_, status)| *status == TableStatus::Active);
                     let first = others.into_iter().map(|(_, status)| status).min();
-                    let thing = SchemaObject {
+                    let object = SchemaObject {
                         status: first.unwrap_or(TableStatus::Active),
                         definition: None,
                         active_in: active.into_iter().map(|(region, _)| region).collect(),
                     };
-                    seen.0.insert((kind, keyspace.to_owned(), String::new()), thing);
+                    status.0.insert((kind, keyspace.to_owned(), String::new()), object);
                 }
                 ObjectKind::Table | ObjectKind::Type => {
                     const TABLES: &str =
@@ -201,23 +206,24 @@ impl SchemaStatus {
                     let text = if kind == ObjectKind::Table { TABLES } else { TYPES };
                     let all: Select<(&str,), (String, Option<String>)> = session.prepare(text).await?;
                     let mut rows = all.rows((keyspace,));
-                    while let Some((name, status)) = rows.try_next().await? {
-                        let status = TableStatus::of(&status.unwrap_or_default());
-                        let thing = SchemaObject { status, definition: None, active_in: BTreeSet::new() };
-                        seen.0.insert((kind, keyspace.to_owned(), name), thing);
+                    while let Some((name, object_status)) = rows.try_next().await? {
+                        let object_status = TableStatus::parse(&object_status.unwrap_or_default());
+                        let object =
+                            SchemaObject { status: object_status, definition: None, active_in: BTreeSet::new() };
+                        status.0.insert((kind, keyspace.to_owned(), name), object);
                     }
                 }
             }
         }
         for Awaited { kind, keyspace, name, .. } in awaited.iter().filter(|awaited| !awaited.changes.is_empty()) {
-            if let Some(thing) = seen.0.get_mut(&(*kind, keyspace.clone(), name.clone()))
-                && matches!(thing.status, TableStatus::Active | TableStatus::InaccessibleEncryptionCredentials)
+            if let Some(object) = status.0.get_mut(&(*kind, keyspace.clone(), name.clone()))
+                && matches!(object.status, TableStatus::Active | TableStatus::InaccessibleEncryptionCredentials)
             {
                 let described = session.schema().describe_untagged(keyspace, name).await?;
-                thing.definition = described.map(|described| described.definition);
+                object.definition = described.map(|described| described.definition);
             }
         }
-        Ok(seen)
+        Ok(status)
     }
 }
 
@@ -226,8 +232,8 @@ impl SchemaStatus {
 fn shows(table: &TableDefinition, change: &TableChange) -> bool {
     match change {
         TableChange::AddColumns(columns) => {
-            let is_there = |name: &str| table.columns.iter().any(|column| column.name.text == name);
-            columns.as_slice().iter().all(|column| is_there(&column.name.text))
+            let has_column = |name: &str| table.columns.iter().any(|column| column.name.text == name);
+            columns.as_slice().iter().all(|column| has_column(&column.name.text))
         }
         TableChange::Set(property) => property.is_satisfied_by(&table.options),
         // How the service shows tags is not known.
@@ -252,11 +258,11 @@ mod tests {
         TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int)
     }
 
-    fn told(look: AwaitedStatus) -> &'static str {
-        match look {
+    fn text(status: AwaitedStatus) -> &'static str {
+        match status {
             AwaitedStatus::Done => "done",
             AwaitedStatus::NotYet(_) => "not yet",
-            AwaitedStatus::Failed(why, _) => why,
+            AwaitedStatus::Failed(problem, _) => problem,
         }
     }
 
@@ -270,72 +276,76 @@ mod tests {
     }
 
     #[test]
-    fn an_altered_table_is_awaited_until_it_shows_what_was_asked_for() {
+    fn an_altered_table_is_awaited_until_it_shows_the_change() {
         let statement = keyspaces_cql::parse("ALTER TABLE ks.t ADD b int").unwrap();
-        let mut awaited = Awaited::of(&statement).unwrap();
-        let mut look = |status, builder: TableBuilder| {
-            let thing = SchemaObject { status, definition: Some(builder.build().unwrap()), active_in: BTreeSet::new() };
-            let seen = SchemaStatus(HashMap::from([((ObjectKind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
-            match awaited.look(&seen) {
+        let mut awaited = Awaited::by(&statement).unwrap();
+        let mut update = |status, builder: TableBuilder| {
+            let object =
+                SchemaObject { status, definition: Some(builder.build().unwrap()), active_in: BTreeSet::new() };
+            let seen = SchemaStatus(HashMap::from([((ObjectKind::Table, "ks".to_owned(), "t".to_owned()), object)]));
+            match awaited.update(&seen) {
                 AwaitedStatus::Done => "done",
-                AwaitedStatus::NotYet(_) if awaited.is_said_only() => "not shown",
+                AwaitedStatus::NotYet(_) if awaited.is_active_but_unchanged() => "not shown",
                 AwaitedStatus::NotYet(_) => "not yet",
                 AwaitedStatus::Failed(why, _) => why,
             }
         };
-        assert_eq!(look(TableStatus::Active, table()), "not shown");
-        assert_eq!(look(TableStatus::Updating, table()), "not yet");
-        assert_eq!(look(TableStatus::Active, table().column("c", NativeType::Int)), "not shown");
-        assert_eq!(look(TableStatus::Active, table().column("b", NativeType::Varint)), "done");
+        assert_eq!(update(TableStatus::Active, table()), "not shown");
+        assert_eq!(update(TableStatus::Updating, table()), "not yet");
+        assert_eq!(update(TableStatus::Active, table().column("c", NativeType::Int)), "not shown");
+        assert_eq!(update(TableStatus::Active, table().column("b", NativeType::Varint)), "done");
     }
 
     #[test]
-    fn a_table_whose_key_may_not_be_used_is_awaited_until_the_other_key_is_seen_to_be_tried() {
+    fn a_table_with_an_inaccessible_key_is_awaited_until_the_service_tries_the_new_key() {
         const INACCESSIBLE: TableStatus = TableStatus::InaccessibleEncryptionCredentials;
         let key = |name: &str| Encryption::CustomerManagedKey(format!("arn:aws:kms:us-east-1:1:{name}"));
-        let looks = |asked: &str, seen: &[(TableStatus, &str)]| {
-            let change = TableChange::Set(key(asked).into());
+        let updates = |requested: &str, seen: &[(TableStatus, &str)]| {
+            let change = TableChange::Set(key(requested).into());
             let statement = Statement::AlterTable(change.of(&QualifiedName::new("ks", "t")));
-            let mut awaited = Awaited::of(&statement).unwrap();
-            let looks = seen.iter().map(|(status, there)| {
+            let mut awaited = Awaited::by(&statement).unwrap();
+            let updates = seen.iter().map(|(status, there)| {
                 let definition = Some(table().with(key(there)).build().unwrap());
-                let thing = SchemaObject { status: status.clone(), definition, active_in: BTreeSet::new() };
-                told(awaited.look(&SchemaStatus(HashMap::from([(
+                let object = SchemaObject { status: status.clone(), definition, active_in: BTreeSet::new() };
+                text(awaited.update(&SchemaStatus(HashMap::from([(
                     (ObjectKind::Table, "ks".to_owned(), "t".to_owned()),
-                    thing,
+                    object,
                 )]))))
             });
-            looks.collect::<Vec<_>>()
+            updates.collect::<Vec<_>>()
         };
-        let failed = "the service may not use its key";
+        let failed = "the service has no access to its encryption key";
         let old = (INACCESSIBLE, "key/1");
         let updating = (TableStatus::Updating, "key/1");
         let active = (TableStatus::Active, "key/2");
-        for asked in ["key/2", "alias/a"] {
+        for requested in ["key/2", "alias/a"] {
             let seen = [old.clone(), old.clone(), updating.clone(), active.clone()];
-            assert_eq!(looks(asked, &seen), ["not yet", "not yet", "not yet", "done"], "{asked}");
-            assert_eq!(looks(asked, &[old.clone(), updating.clone(), old.clone()]), ["not yet", "not yet", failed]);
+            assert_eq!(updates(requested, &seen), ["not yet", "not yet", "not yet", "done"], "{requested}");
+            assert_eq!(
+                updates(requested, &[old.clone(), updating.clone(), old.clone()]),
+                ["not yet", "not yet", failed]
+            );
         }
-        assert_eq!(looks("key/2", &[old, (INACCESSIBLE, "key/2")]), ["not yet", failed]);
+        assert_eq!(updates("key/2", &[old, (INACCESSIBLE, "key/2")]), ["not yet", failed]);
         let created = keyspaces_cql::parse("CREATE TABLE ks.t (a int PRIMARY KEY)").unwrap();
-        let thing = SchemaObject { status: INACCESSIBLE, definition: None, active_in: BTreeSet::new() };
-        let seen = SchemaStatus(HashMap::from([((ObjectKind::Table, "ks".to_owned(), "t".to_owned()), thing)]));
-        assert_eq!(told(Awaited::of(&created).unwrap().look(&seen)), failed);
+        let object = SchemaObject { status: INACCESSIBLE, definition: None, active_in: BTreeSet::new() };
+        let seen = SchemaStatus(HashMap::from([((ObjectKind::Table, "ks".to_owned(), "t".to_owned()), object)]));
+        assert_eq!(text(Awaited::by(&created).unwrap().update(&seen)), failed);
     }
 
     #[test]
     fn a_keyspace_that_gets_a_region_is_awaited_until_it_is_active_in_all() {
-        let looks = |statement: &str, seen: &[(TableStatus, &[&str])]| {
-            let mut awaited = Awaited::of(&keyspaces_cql::parse(statement).unwrap()).unwrap();
-            let looks = seen.iter().map(|(status, regions)| {
+        let updates = |statement: &str, seen: &[(TableStatus, &[&str])]| {
+            let mut awaited = Awaited::by(&keyspaces_cql::parse(statement).unwrap()).unwrap();
+            let updates = seen.iter().map(|(status, regions)| {
                 let active_in = regions.iter().map(|region| (*region).to_owned()).collect();
-                let thing = SchemaObject { status: status.clone(), definition: None, active_in };
-                told(awaited.look(&SchemaStatus(HashMap::from([(
+                let object = SchemaObject { status: status.clone(), definition: None, active_in };
+                text(awaited.update(&SchemaStatus(HashMap::from([(
                     (ObjectKind::Keyspace, "ks".to_owned(), String::new()),
-                    thing,
+                    object,
                 )]))))
             });
-            looks.collect::<Vec<_>>()
+            updates.collect::<Vec<_>>()
         };
         let seen: &[(_, &[_])] = &[
             (TableStatus::Active, &[]),
@@ -345,14 +355,14 @@ mod tests {
         ];
         let add = "ALTER KEYSPACE ks WITH replication = {'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': \
                    '3'} AND client_side_timestamps = {'status': 'ENABLED'}";
-        assert_eq!(looks(add, seen), ["not yet", "not yet", "not yet", "done"]);
-        assert_eq!(looks("ALTER KEYSPACE ks ADD TAGS {'a': 'b'}", &seen[..1]), ["done"]);
+        assert_eq!(updates(add, seen), ["not yet", "not yet", "not yet", "done"]);
+        assert_eq!(updates("ALTER KEYSPACE ks ADD TAGS {'a': 'b'}", &seen[..1]), ["done"]);
         let single = "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'}";
-        assert_eq!(looks(single, &seen[..1]), ["done"]);
+        assert_eq!(updates(single, &seen[..1]), ["done"]);
     }
 
     #[test]
-    fn what_is_shown_otherwise_for_a_reason_or_not_at_all_is_taken_for_shown() {
+    fn a_change_that_the_service_shows_differently_or_not_at_all_counts_as_shown() {
         let provisioned = |read| CapacityMode::Provisioned { read, write: 1 };
         let writes = |write| CapacityMode::Provisioned { read: 1, write };
         let key = |arn: &str| Encryption::CustomerManagedKey(arn.to_owned());

@@ -27,32 +27,32 @@ pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
 /// The default deadline of a restore, which takes up to 20 minutes for an empty table and hours for a large one
 /// (DG:PointInTimeRecovery_HowItWorks).
-pub(crate) const DEFAULT_DEADLINE_OF_A_RESTORE: Duration = Duration::from_secs(3 * 60 * 60);
+pub(crate) const DEFAULT_RESTORE_DEADLINE: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// The pauses between two reads of the system tables: each is half as long again as the one before, from the first to the
 /// last.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LAST_LOOK: Duration = Duration::from_secs(5);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How many definitions an account may have in progress in a Region (DG:quotas).
-pub(crate) const MOST_UNDER_WAY: usize = 50;
+pub(crate) const MAX_CONCURRENT_DEFINITIONS: usize = 50;
 
 /// A change of the schema that has not been sent yet: `.await` it, or follow its [`progress`](Self::progress).
 ///
 /// Each definition is sent when the one before has been carried out, because Keyspaces accepts one change of a table at a
 /// time (`DG:cql.ddl.table`). If the change is dropped before it completes, it sends no more definitions; those already
 /// sent continue in the service.
-#[must_use = "a change is made when it is awaited, or its progress is looked at"]
+#[must_use = "a change is made when it is awaited, or its progress is polled"]
 pub struct SchemaChange<'a> {
     session: &'a Session,
     stages: Result<VecDeque<Vec<Definition>>, Error>,
     deadline: Duration,
-    leave_out: bool,
-    first: First<'a>,
+    skip_keyspaces_options: bool,
+    initial_check: InitialCheck<'a>,
 }
 
 /// The check to make before anything is sent.
-enum First<'a> {
+enum InitialCheck<'a> {
     /// Check that the current tables allow the change.
     Precheck,
     /// A more specific check.
@@ -62,14 +62,14 @@ enum First<'a> {
 /// The progress of a [`SchemaChange`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct ChangeProgress {
     /// The definition in progress, in a few words: `CREATE TABLE shop.names`. If several are in progress, the first of
     /// them.
     pub definition: String,
     /// How many definitions have been carried out.
     pub done: usize,
     /// How many definitions there are in all.
-    pub of: usize,
+    pub total: usize,
     /// The status that the service reports for the object, if it reports one yet.
     pub status: Option<TableStatus>,
     /// The time since the change began.
@@ -87,20 +87,20 @@ pub(super) struct Definition {
 }
 
 impl Definition {
-    pub(super) fn of_text(text: &str, session: &Session) -> Result<Self, Error> {
+    pub(super) fn from_text(text: &str, session: &Session) -> Result<Self, Error> {
         let (info, text) = StatementInfo::check(text, session, &[Effect::Definition])?;
-        let awaited = info.tree().and_then(Awaited::of);
+        let awaited = info.tree().and_then(Awaited::by);
         Ok(Self { info, text: Some(text.into_owned()), awaited })
     }
 
     /// Waits for a table whose definition was sent before.
-    pub(super) fn of_table(keyspace: &str, table: &str) -> Self {
+    pub(super) fn wait_for_table(keyspace: &str, table: &str) -> Self {
         let info = StatementInfo::unparsed(&format!("waiting for the table {keyspace}.{table}"));
         Self { info, text: None, awaited: Some(Awaited::table(keyspace, table)) }
     }
 
-    pub(super) fn of(statement: &Statement, session: &Session) -> Result<Self, Error> {
-        Self::of_text(&statement.to_string(), session)
+    pub(super) fn new(statement: &Statement, session: &Session) -> Result<Self, Error> {
+        Self::from_text(&statement.to_string(), session)
     }
 
     /// The parsed statement; `None` if it was sent before, or cannot be parsed.
@@ -115,13 +115,19 @@ impl<'a> SchemaChange<'a> {
     pub(super) fn new(session: &'a Session, stages: Result<Vec<Vec<Definition>>, Error>) -> Self {
         let is_restore = |definition: &Definition| matches!(definition.statement(), Some(Statement::RestoreTable(_)));
         let restores = stages.iter().flatten().flatten().any(is_restore);
-        let deadline = if restores { DEFAULT_DEADLINE_OF_A_RESTORE } else { DEFAULT_DEADLINE };
-        Self { session, stages: stages.map(VecDeque::from), deadline, leave_out: false, first: First::Precheck }
+        let deadline = if restores { DEFAULT_RESTORE_DEADLINE } else { DEFAULT_DEADLINE };
+        Self {
+            session,
+            stages: stages.map(VecDeque::from),
+            deadline,
+            skip_keyspaces_options: false,
+            initial_check: InitialCheck::Precheck,
+        }
     }
 
     /// Returns the same change with a check that has to pass before it begins.
-    pub(super) fn after(self, check: BoxFuture<'a, Result<(), Error>>) -> Self {
-        Self { first: First::Check(check), ..self }
+    pub(super) fn with_initial_check(self, check: BoxFuture<'a, Result<(), Error>>) -> Self {
+        Self { initial_check: InitialCheck::Check(check), ..self }
     }
 
     /// Sets how long to wait until the whole change is carried out, at most a year. Default: 5 minutes; 3 hours if a table
@@ -134,7 +140,7 @@ impl<'a> SchemaChange<'a> {
     /// On a plain Cassandra, leaves out the options that only Keyspaces has (capacity, recovery, encryption, tags …), which
     /// are refused otherwise. On Keyspaces this has no effect.
     pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
-        self.leave_out = true;
+        self.skip_keyspaces_options = true;
         self
     }
 
@@ -153,8 +159,8 @@ impl<'a> SchemaChange<'a> {
     /// # Ok(()) }
     /// ```
     #[inline] // compiled by the programs that use it, with all that it awaits
-    pub fn progress(self) -> BoxStream<'a, Result<Progress, Error>> {
-        let (session, deadline, leave_out) = (self.session, self.deadline, self.leave_out);
+    pub fn progress(self) -> BoxStream<'a, Result<ChangeProgress, Error>> {
+        let (session, deadline, skip_keyspaces_options) = (self.session, self.deadline, self.skip_keyspaces_options);
         let stages = match self.stages {
             Ok(stages) => stages,
             Err(error) => return stream::once(async { Err(error) }).boxed(),
@@ -162,16 +168,16 @@ impl<'a> SchemaChange<'a> {
         let begun = Instant::now();
         let run = RunningChange {
             session,
-            of: stages.iter().map(Vec::len).sum(),
+            total: stages.iter().map(Vec::len).sum(),
             stages,
-            under_way: Vec::new(),
-            share: None,
+            in_progress: Vec::new(),
+            permits: None,
             done: 0,
             pause: None,
             begun,
             deadline: begun + deadline,
-            leave_out,
-            first: Some(self.first),
+            skip_keyspaces_options,
+            initial_check: Some(self.initial_check),
         };
         stream::try_unfold(Some(run), |run| async move {
             let Some(mut run) = run else { return Ok(None) };
@@ -184,8 +190,8 @@ impl<'a> SchemaChange<'a> {
             match next {
                 Ok(Ok(Some(progress))) => Ok(Some((progress, Some(run)))),
                 Ok(Ok(None)) => Ok(None),
-                Ok(Err(error)) => Err(run.stopped(error)),
-                Err(_) => Err(run.late()),
+                Ok(Err(error)) => Err(run.with_definition_counts(error)),
+                Err(_) => Err(run.timed_out()),
             }
         })
         .boxed()
@@ -211,10 +217,10 @@ impl fmt::Debug for SchemaChange<'_> {
     }
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for ChangeProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { definition, done, of, status, elapsed } = self;
-        write!(f, "{done} of {of}: {definition}")?;
+        let Self { definition, done, total, status, elapsed } = self;
+        write!(f, "{done} of {total}: {definition}")?;
         if let Some(status) = status {
             write!(f, " is {status}")?;
         }
@@ -226,18 +232,18 @@ impl fmt::Display for Progress {
 pub(super) fn in_stages(mut definitions: Vec<Definition>) -> Vec<Vec<Definition>> {
     let mut stages = Vec::new();
     while !definitions.is_empty() {
-        let rest = definitions.split_off(MOST_UNDER_WAY.min(definitions.len()));
+        let rest = definitions.split_off(MAX_CONCURRENT_DEFINITIONS.min(definitions.len()));
         stages.push(std::mem::replace(&mut definitions, rest));
     }
     stages
 }
 
 /// The error for options that a plain Cassandra does not have.
-pub(super) fn only_on_keyspaces(attempted: impl Into<Cow<'static, str>>) -> Error {
-    let only = "the options custom_properties, autoscaling_settings, cdc and tags, and changes of Regions, are Keyspaces' \
-                own, and this is a plain Cassandra";
-    let advice = "Leave them out, or have them left out by without_keyspaces_options_on_cassandra()";
-    Error::new(ErrorKind::Refused, attempted, only).with_advice(advice)
+pub(super) fn unsupported_options(attempted: impl Into<Cow<'static, str>>) -> Error {
+    let problem = "only Keyspaces has the options custom_properties, autoscaling_settings, cdc and tags, and changes of \
+                   Regions, and this is a plain Cassandra";
+    let advice = "Leave them out, or call without_keyspaces_options_on_cassandra()";
+    Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice)
 }
 
 fn failure(attempted: String, why: &'static str, status: Option<TableStatus>) -> Error {
@@ -245,7 +251,7 @@ fn failure(attempted: String, why: &'static str, status: Option<TableStatus>) ->
     match status {
         Some(status @ TableStatus::InaccessibleEncryptionCredentials) => error
             .with_server_message(status.to_string())
-            .with_advice("Give the service access to the KMS key, or choose another (DG:EncryptionAtRest)"),
+            .with_advice("Give the service access to the KMS key, or choose another key (DG:EncryptionAtRest)"),
         Some(status) => error.with_server_message(status.to_string()),
         None => error,
     }
@@ -255,21 +261,21 @@ fn failure(attempted: String, why: &'static str, status: Option<TableStatus>) ->
 struct RunningChange<'a> {
     session: &'a Session,
     stages: VecDeque<Vec<Definition>>,
-    under_way: Vec<UnderWay>,
+    in_progress: Vec<SentDefinition>,
     /// The permits for the definitions in progress.
-    share: Option<SemaphorePermit<'a>>,
+    permits: Option<SemaphorePermit<'a>>,
     done: usize,
-    of: usize,
+    total: usize,
     /// The pause before the next read of the system tables; `None` before anything was sent.
     pause: Option<Duration>,
     begun: Instant,
     deadline: Instant,
-    leave_out: bool,
-    first: Option<First<'a>>,
+    skip_keyspaces_options: bool,
+    initial_check: Option<InitialCheck<'a>>,
 }
 
 /// A definition that has been sent.
-struct UnderWay {
+struct SentDefinition {
     attempted: String,
     /// The object to wait for; `None` if the text could not be parsed.
     awaited: Option<Awaited>,
@@ -277,30 +283,30 @@ struct UnderWay {
 
 impl RunningChange<'_> {
     /// Continues until there is progress to report; `None` when the change is done.
-    async fn step(&mut self) -> Result<Option<Progress>, Error> {
-        match self.first.take() {
-            Some(First::Precheck) => precheck::check(self.session, self.stages.iter().flatten()).await?,
-            Some(First::Check(check)) => check.await?,
+    async fn step(&mut self) -> Result<Option<ChangeProgress>, Error> {
+        match self.initial_check.take() {
+            Some(InitialCheck::Precheck) => precheck::check(self.session, self.stages.iter().flatten()).await?,
+            Some(InitialCheck::Check(check)) => check.await?,
             None => {}
         }
-        if self.under_way.is_empty() {
+        if self.in_progress.is_empty() {
             let Some(stage) = self.stages.pop_front() else { return Ok(None) };
             return self.send(stage).await.map(Some);
         }
         if self.session.is_plain_cassandra() {
-            let info = StatementInfo::unparsed(&self.under_way[0].attempted);
+            let info = StatementInfo::unparsed(&self.in_progress[0].attempted);
             execute::agree_on_schema(&Call::new(self.session, info, CallOptions::default())).await?;
             return Ok(Some(self.all_done()));
         }
         let pause = self.pause.unwrap_or_default();
         sleep(pause).await;
-        self.pause = Some(LAST_LOOK.min(FIRST_LOOK.max(pause * 3 / 2)));
-        let awaited: Vec<_> = self.under_way.iter().filter_map(|of| of.awaited.as_ref()).collect();
-        let seen = SchemaStatus::ask(self.session, &awaited).await?;
+        self.pause = Some(MAX_POLL_INTERVAL.min(MIN_POLL_INTERVAL.max(pause * 3 / 2)));
+        let awaited: Vec<_> = self.in_progress.iter().filter_map(|sent| sent.awaited.as_ref()).collect();
+        let status = SchemaStatus::read(self.session, &awaited).await?;
         let (mut left, mut first_status) = (Vec::new(), None);
         let (mut last_done, mut failed) = (None, None);
-        for mut definition in std::mem::take(&mut self.under_way) {
-            match definition.awaited.as_mut().map_or(AwaitedStatus::Done, |awaited| awaited.look(&seen)) {
+        for mut definition in std::mem::take(&mut self.in_progress) {
+            match definition.awaited.as_mut().map_or(AwaitedStatus::Done, |awaited| awaited.update(&status)) {
                 AwaitedStatus::Done => {
                     self.done += 1;
                     last_done = Some(definition.attempted);
@@ -316,32 +322,32 @@ impl RunningChange<'_> {
                 }
             }
         }
-        self.under_way = left;
+        self.in_progress = left;
         if let Some(error) = failed {
             return Err(error);
         }
-        let told = self.under_way.first().map(|definition| definition.attempted.clone()).or(last_done);
-        Ok(Some(self.told(told.unwrap_or_default(), first_status)))
+        let definition = self.in_progress.first().map(|definition| definition.attempted.clone()).or(last_done);
+        Ok(Some(self.report(definition.unwrap_or_default(), first_status)))
     }
 
-    async fn send(&mut self, stage: Vec<Definition>) -> Result<Progress, Error> {
+    async fn send(&mut self, stage: Vec<Definition>) -> Result<ChangeProgress, Error> {
         self.pause = None;
-        self.share = None;
+        self.permits = None;
         // All permits are taken at once, because two changes that each hold some and wait for more would wait for ever. The
         // semaphore is never closed.
-        let places = saturated::<u32>(stage.len());
-        self.share = self.session.definitions().acquire_many(places).await.ok();
+        let permits = saturated::<u32>(stage.len());
+        self.permits = self.session.definitions().acquire_many(permits).await.ok();
         for Definition { info, text, awaited } in stage {
             let attempted = info.attempted.clone();
             let text = match text {
                 Some(text) if self.session.is_plain_cassandra() => self.for_cassandra(&info, text)?,
                 text => text,
             };
-            self.under_way.push(UnderWay { attempted, awaited });
+            self.in_progress.push(SentDefinition { attempted, awaited });
             if let Some(text) = text {
                 let call = Call::new(self.session, info, CallOptions::default());
                 if let Err(error) = execute::define(&call, &text).await {
-                    self.under_way.pop();
+                    self.in_progress.pop();
                     return Err(match call.info.tree() {
                         Some(statement) => precheck::explain(self.session, statement, error).await,
                         None => error,
@@ -349,8 +355,8 @@ impl RunningChange<'_> {
                 }
             }
         }
-        let first = self.under_way.first().map(|definition| definition.attempted.clone());
-        Ok(self.told(first.unwrap_or_default(), None))
+        let first = self.in_progress.first().map(|definition| definition.attempted.clone());
+        Ok(self.report(first.unwrap_or_default(), None))
     }
 
     /// The part of a definition that does not need Keyspaces, to be sent to a Cassandra of one data center; `None` if
@@ -358,12 +364,12 @@ impl RunningChange<'_> {
     fn for_cassandra(&self, info: &StatementInfo, text: String) -> Result<Option<String>, Error> {
         let Some(statement) = info.tree() else { return Ok(Some(text)) };
         if let Statement::RestoreTable(_) = statement {
-            let only = "a plain Cassandra has no point-in-time recovery to restore from";
-            return Err(Error::new(ErrorKind::Refused, info.attempted.clone(), only));
+            let problem = "a plain Cassandra has no point-in-time recovery to restore from";
+            return Err(Error::new(ErrorKind::Refused, info.attempted.clone(), problem));
         }
         let portable = statement.portable();
-        if portable != Portable::All && !self.leave_out {
-            return Err(only_on_keyspaces(info.attempted.clone()));
+        if portable != Portable::All && !self.skip_keyspaces_options {
+            return Err(unsupported_options(info.attempted.clone()));
         }
         let (statement, text) = match portable {
             Portable::All => (statement.clone(), text),
@@ -390,46 +396,47 @@ impl RunningChange<'_> {
         format!("{}{nodes}{}", &text[..span.start], &text[span.end..])
     }
 
-    fn all_done(&mut self) -> Progress {
-        self.done += self.under_way.len();
-        let last = self.under_way.drain(..).next_back().map(|definition| definition.attempted);
-        self.told(last.unwrap_or_default(), None)
+    fn all_done(&mut self) -> ChangeProgress {
+        self.done += self.in_progress.len();
+        let last = self.in_progress.drain(..).next_back().map(|definition| definition.attempted);
+        self.report(last.unwrap_or_default(), None)
     }
 
-    fn told(&self, definition: String, status: Option<TableStatus>) -> Progress {
-        Progress { definition, done: self.done, of: self.of, status, elapsed: self.begun.elapsed() }
+    fn report(&self, definition: String, status: Option<TableStatus>) -> ChangeProgress {
+        ChangeProgress { definition, done: self.done, total: self.total, status, elapsed: self.begun.elapsed() }
     }
 
     /// Adds to the error how many definitions were carried out, and how many continue.
-    fn stopped(&self, error: Error) -> Error {
-        if self.of < 2 {
+    fn with_definition_counts(&self, error: Error) -> Error {
+        if self.total < 2 {
             return error;
         }
-        let (done, of, sent) = (self.done, self.of, self.under_way.len());
-        let left = of - done - sent;
+        let (done, total, sent) = (self.done, self.total, self.in_progress.len());
+        let left = total - done - sent;
         let advice = error.advice().map(|advice| format!("{}. ", advice.trim_end_matches('.'))).unwrap_or_default();
-        let going_on = match sent {
+        let continuing = match sent {
             0 => String::new(),
-            1 => "; 1 more had been sent, and goes on in the service".to_owned(),
-            several => format!("; {several} more had been sent, and go on in the service"),
+            1 => "; 1 more was sent and continues in the service".to_owned(),
+            several => format!("; {several} more were sent and continue in the service"),
         };
-        error.with_advice(format!("{advice}{done} of {of} definitions had been carried out{going_on}; {left} are left"))
+        let left = if left == 1 { "1 is left".to_owned() } else { format!("{left} are left") };
+        error.with_advice(format!("{advice}{done} of {total} definitions were carried out{continuing}; {left}"))
     }
 
-    fn late(&self) -> Error {
-        let attempted = self.under_way.first().map(|definition| definition.attempted.clone());
-        let within = self.deadline - self.begun;
-        let is_table = self.under_way.first().and_then(|of| of.awaited.as_ref()).is_some_and(Awaited::is_table);
-        let how = if is_table { "wait on with wait_for_tables()" } else { "define it again" };
-        let advice = format!("The service goes on with it: look at its status in system_schema_mcs, or {how}");
-        let said_only = |of: &UnderWay| of.awaited.as_ref().is_some_and(Awaited::is_said_only);
-        let problem = if self.under_way.first().is_some_and(said_only) {
-            format!("the table is ACTIVE, and what was asked for is not to be seen within {within:?}")
+    fn timed_out(&self) -> Error {
+        let attempted = self.in_progress.first().map(|definition| definition.attempted.clone());
+        let waited = self.deadline - self.begun;
+        let is_table = self.in_progress.first().and_then(|sent| sent.awaited.as_ref()).is_some_and(Awaited::is_table);
+        let how = if is_table { "call wait_for_tables() to wait longer" } else { "send the definition again" };
+        let advice = format!("The service continues with it: read its status in system_schema_mcs, or {how}");
+        let is_unchanged = |sent: &SentDefinition| sent.awaited.as_ref().is_some_and(Awaited::is_active_but_unchanged);
+        let problem = if self.in_progress.first().is_some_and(is_unchanged) {
+            format!("the table is ACTIVE, but does not show the change after {waited:?}")
         } else {
-            format!("not carried out within {within:?}")
+            format!("it was not carried out within {waited:?}")
         };
         let attempted = attempted.unwrap_or_else(|| "a change of the schema".to_owned());
         let error = Error::new(ErrorKind::Timeout, attempted, problem);
-        self.stopped(error.with_advice(advice))
+        self.with_definition_counts(error.with_advice(advice))
     }
 }

@@ -85,7 +85,7 @@ pub(crate) async fn describe_untagged(
             replicas: Vec::new(),
         }));
     }
-    let custom_properties = row("custom_properties").map(shown).unwrap_or_default();
+    let custom_properties = row("custom_properties").map(nested_entries).unwrap_or_default();
     let earliest = PointInTimeRecovery::earliest_restorable(&custom_properties);
     let mut options = TableOptions::from_custom_properties(&custom_properties);
     if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
@@ -101,10 +101,10 @@ pub(crate) async fn describe_untagged(
         "SELECT region, status FROM system_multiregion_info.tables WHERE keyspace_name = ? AND table_name = ?";
     let replicas = read_rows(schema, replicas, keyspace, table).await?;
     let replicas = replicas.iter().filter_map(|row| {
-        Some(Replica { region: text(row, "region")?, status: TableStatus::of(&text(row, "status")?) })
+        Some(Replica { region: text(row, "region")?, status: TableStatus::parse(&text(row, "status")?) })
     });
     Ok(Some(TableDescription {
-        status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::of(word)),
+        status: row("status").and_then(CqlValue::as_text).map(|word| TableStatus::parse(word)),
         created: row("creation_time").and_then(CqlValue::as_cql_timestamp).and_then(|at| at.try_into().ok()),
         stream_arn: row("latest_stream_arn").and_then(CqlValue::as_text).cloned(),
         earliest_restorable: earliest.and_then(|at| DateTime::from_timestamp_millis(at.unix_millis())),
@@ -129,9 +129,9 @@ pub(crate) async fn describe_untagged_keyspace(
     schema: &Schema<'_>,
     keyspace: &str,
 ) -> Result<Option<KeyspaceDefinition>, Error> {
-    let of = if schema.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
-    let there = format!("SELECT replication FROM {of}.keyspaces WHERE keyspace_name = ?");
-    let rows: Vec<Row> = schema.session.rows(&there, (keyspace.to_owned(),)).try_collect().await?;
+    let system = if schema.session.is_plain_cassandra() { "system_schema" } else { "system_schema_mcs" };
+    let select = format!("SELECT replication FROM {system}.keyspaces WHERE keyspace_name = ?");
+    let rows: Vec<Row> = schema.session.rows(&select, (keyspace.to_owned(),)).try_collect().await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let mut replication = row.get("replication").map(entries).unwrap_or_default();
     let class = replication.remove("class").unwrap_or_default();
@@ -143,8 +143,8 @@ pub(crate) async fn describe_untagged_keyspace(
 }
 
 async fn auto_scaling(schema: &Schema<'_>, keyspace: &str, table: &str) -> Result<Option<AutoScaling>, Error> {
-    let of = "SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = ? AND table_name = ?";
-    let rows = read_rows(schema, of, keyspace, table).await?;
+    let select = "SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = ? AND table_name = ?";
+    let rows = read_rows(schema, select, keyspace, table).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let scaling = |row: &Row, column| {
         let shown = row.get(column).map(entries).filter(|entries| !entries.is_empty())?;
@@ -152,8 +152,8 @@ async fn auto_scaling(schema: &Schema<'_>, keyspace: &str, table: &str) -> Resul
     };
     let read = scaling(row, READ_SCALING);
     let mut replicas = BTreeMap::new();
-    let of = "SELECT * FROM system_multiregion_info.autoscaling WHERE keyspace_name = ? AND table_name = ?";
-    for row in read_rows(schema, of, keyspace, table).await? {
+    let select = "SELECT * FROM system_multiregion_info.autoscaling WHERE keyspace_name = ? AND table_name = ?";
+    for row in read_rows(schema, select, keyspace, table).await? {
         if let (Some(region), Some(own)) = (text(&row, "region"), scaling(&row, READ_SCALING))
             && Some(own) != read
         {
@@ -173,7 +173,7 @@ pub(crate) async fn types(schema: &Schema<'_>, keyspace: &str) -> Result<Vec<Typ
         let mut definition = TypeDefinition::new(keyspace, name.as_str());
         for (field, text) in names.into_iter().zip(field_types) {
             let field_type: CqlType = text.parse().map_err(|error| {
-                let problem = format!("the type {text} of its field {field} cannot be read");
+                let problem = format!("the type {text} of the field {field} cannot be read");
                 let attempted = format!("describing the type {keyspace}.{name}");
                 Error::new(ErrorKind::Server, attempted, problem).with_source(error)
             })?;
@@ -227,7 +227,7 @@ fn definition(keyspace: &str, table: &str, rows: &[Row]) -> Result<TableDefiniti
     });
     TableDefinition::from_columns(QualifiedName::new(keyspace, table), columns).map_err(|error| {
         let attempted = format!("describing the table {keyspace}.{table}");
-        let problem = "what the system tables show of its columns is no table";
+        let problem = "the columns in the system tables do not form a table";
         Error::new(ErrorKind::Server, attempted, problem).with_source(error)
     })
 }
@@ -239,11 +239,11 @@ fn text(row: &Row, column: &str) -> Option<String> {
 /// Reads a map whose values are text, or maps, which are converted to text. The type of these columns in the service is not
 /// known.
 fn entries(value: &CqlValue) -> BTreeMap<String, String> {
-    let told = |value: &CqlValue| value.as_text().cloned().unwrap_or_else(|| value.to_string());
-    value.as_map().into_iter().flatten().map(|(key, value)| (told(key), told(value))).collect()
+    let text_of = |value: &CqlValue| value.as_text().cloned().unwrap_or_else(|| value.to_string());
+    value.as_map().into_iter().flatten().map(|(key, value)| (text_of(key), text_of(value))).collect()
 }
 
-fn shown(value: &CqlValue) -> BTreeMap<String, BTreeMap<String, String>> {
-    let told = |key: &CqlValue| key.as_text().cloned().unwrap_or_else(|| key.to_string());
-    value.as_map().into_iter().flatten().map(|(key, value)| (told(key), entries(value))).collect()
+fn nested_entries(value: &CqlValue) -> BTreeMap<String, BTreeMap<String, String>> {
+    let text_of = |key: &CqlValue| key.as_text().cloned().unwrap_or_else(|| key.to_string());
+    value.as_map().into_iter().flatten().map(|(key, value)| (text_of(key), entries(value))).collect()
 }

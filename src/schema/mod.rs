@@ -15,8 +15,8 @@ use keyspaces_cql::{QualifiedName, Statement};
 use self::change::{Definition, in_stages};
 use crate::{Error, ErrorKind, Session};
 
-pub(crate) use self::change::{DEFAULT_DEADLINE_OF_A_RESTORE, MOST_UNDER_WAY};
-pub use self::change::{Progress, SchemaChange};
+pub use self::change::{ChangeProgress, SchemaChange};
+pub(crate) use self::change::{DEFAULT_RESTORE_DEADLINE, MAX_CONCURRENT_DEFINITIONS};
 pub use self::describe::{Replica, TableDescription};
 pub use self::plan::{Plan, Planning};
 pub use self::restore::Restore;
@@ -38,7 +38,7 @@ pub struct Schema<'a> {
 }
 
 pub(crate) fn define<'s>(session: &'s Session, cql: &str) -> SchemaChange<'s> {
-    SchemaChange::new(session, Definition::of_text(cql, session).map(|definition| vec![vec![definition]]))
+    SchemaChange::new(session, Definition::from_text(cql, session).map(|definition| vec![vec![definition]]))
 }
 
 impl<'a> Schema<'a> {
@@ -77,7 +77,7 @@ impl<'a> Schema<'a> {
         let creates = tables.into_iter().map(|table| {
             let mut create = table.create();
             create.if_not_exists = Some(create.span);
-            Definition::of(&Statement::CreateTable(create), self.session)
+            Definition::new(&Statement::CreateTable(create), self.session)
         });
         let creates = creates.collect::<Result<Vec<_>, _>>().map(in_stages);
         SchemaChange::new(self.session, creates)
@@ -117,7 +117,7 @@ impl<'a> Schema<'a> {
     pub fn alter_table(&self, keyspace: &str, table: &str, changes: &[TableChange]) -> SchemaChange<'a> {
         let name = QualifiedName::new(keyspace, table);
         let alter = |change: &TableChange| {
-            Definition::of(&Statement::AlterTable(change.of(&name)), self.session).map(|definition| vec![definition])
+            Definition::new(&Statement::AlterTable(change.of(&name)), self.session).map(|definition| vec![definition])
         };
         SchemaChange::new(self.session, changes.iter().map(alter).collect())
     }
@@ -131,10 +131,10 @@ impl<'a> Schema<'a> {
     ///
     /// [`Refused`](ErrorKind::Refused) if the keyspace does not exist; otherwise the errors of reading a system table.
     pub async fn alter_keyspace(&self, keyspace: &str, change: &KeyspaceChange) -> Result<SchemaChange<'a>, Error> {
-        let there = self.describe_untagged_keyspace(keyspace).await?;
-        let there = there.ok_or_else(|| not_there("changing", format!("keyspace {keyspace}")))?;
+        let current = self.describe_untagged_keyspace(keyspace).await?;
+        let current = current.ok_or_else(|| missing("changing", format!("keyspace {keyspace}")))?;
         // On Keyspaces the data center has the Region's name (DG:using_java_driver).
-        Ok(self.one(Statement::AlterKeyspace(there.alter(change, self.session.data_center()))))
+        Ok(self.one(Statement::AlterKeyspace(current.alter(change, self.session.data_center()))))
     }
 
     /// Drops a keyspace with everything in it. Only tables with point-in-time recovery can be restored.
@@ -174,23 +174,23 @@ impl<'a> Schema<'a> {
     /// # Errors
     ///
     /// [`Refused`](ErrorKind::Refused) if the table does not exist; otherwise the errors of reading a system table.
-    pub async fn drop_and_create_again(&self, keyspace: &str, table: &str) -> Result<SchemaChange<'a>, Error> {
-        let there = self.describe_table(keyspace, table).await?;
-        let there = there.ok_or_else(|| not_there("emptying", format!("table {keyspace}.{table}")))?;
-        let stages = [drop_table(keyspace, table, false), Statement::CreateTable(there.definition.create())];
-        let stages = stages.iter().map(|statement| Ok(vec![Definition::of(statement, self.session)?]));
+    pub async fn drop_and_recreate_table(&self, keyspace: &str, table: &str) -> Result<SchemaChange<'a>, Error> {
+        let current = self.describe_table(keyspace, table).await?;
+        let current = current.ok_or_else(|| missing("recreating", format!("table {keyspace}.{table}")))?;
+        let stages = [drop_table(keyspace, table, false), Statement::CreateTable(current.definition.create())];
+        let stages = stages.iter().map(|statement| Ok(vec![Definition::new(statement, self.session)?]));
         Ok(SchemaChange::new(self.session, stages.collect()))
     }
 
     /// Waits until all these tables, given as keyspace and name, are ACTIVE, for instance tables that were being created or
     /// changed when the program restarted. It sends one query for each keyspace, however many tables there are.
     pub fn wait_for_tables<'t>(&self, tables: impl IntoIterator<Item = (&'t str, &'t str)>) -> SchemaChange<'a> {
-        let awaited = tables.into_iter().map(|(keyspace, table)| Definition::of_table(keyspace, table)).collect();
+        let awaited = tables.into_iter().map(|(keyspace, table)| Definition::wait_for_table(keyspace, table)).collect();
         SchemaChange::new(self.session, Ok(vec![awaited]))
     }
 
     fn one(&self, statement: Statement) -> SchemaChange<'a> {
-        let definition = Definition::of(&statement, self.session);
+        let definition = Definition::new(&statement, self.session);
         SchemaChange::new(self.session, definition.map(|definition| vec![vec![definition]]))
     }
 
@@ -203,7 +203,7 @@ impl<'a> Schema<'a> {
     /// restored.
     ///
     /// A restore takes the service up to 20 minutes for an empty table, and hours for a large one. So the change waits for
-    /// up to 3 hours unless [another deadline is set](SchemaChange::within), and reports meanwhile that the table is
+    /// up to 3 hours unless [another deadline is set](SchemaChange::with_deadline), and reports meanwhile that the table is
     /// [`Restoring`](TableStatus::Restoring). A restarted program can continue to wait with
     /// [`wait_for_tables`](Self::wait_for_tables). Four restores may be in progress at once (`DG:quotas`).
     ///
@@ -222,8 +222,8 @@ impl<'a> Schema<'a> {
     ///
     /// The change has the errors of every [change](crate::Session::schema). Nothing is sent, and the kind is
     /// [`Refused`](crate::ErrorKind::Refused), if recovery is off, the moment is before
-    /// [the earliest](TableDescription::earliest_restorable) or in the future, the new table is there already, its
-    /// keyspace is not, or the session is one to a plain Cassandra, which has nothing to restore from.
+    /// [the earliest](TableDescription::earliest_restorable) or in the future, the new table exists already, its
+    /// keyspace does not exist, or the session is connected to a plain Cassandra, which has nothing to restore from.
     pub fn restore_table(&self, keyspace: &str, table: &str) -> Restore<'a> {
         restore::restore_table(self, keyspace, table)
     }
@@ -279,18 +279,20 @@ impl<'a> Schema<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Select::rows`](crate::Select::rows); [`Server`](crate::ErrorKind::Server) if the type of a field cannot be read.
+    /// The errors of [`Select::rows`](crate::Select::rows); [`Server`](crate::ErrorKind::Server) if the type of a field cannot
+    /// be read.
     pub async fn types(&self, keyspace: &str) -> Result<Vec<TypeDefinition>, Error> {
         describe::types(self, keyspace).await
     }
 
-    /// Plans the changes from the current keyspaces, types and tables to the wanted ones. Only reads of system tables are
+    /// Plans the changes from the current keyspaces, types and tables to the desired ones. Only reads of system tables are
     /// sent before [`Plan::apply`].
     ///
-    /// What is wanted is a value, or a text of CREATE statements read by [`Definitions::parse`]. Columns, keys and fields
-    /// are to be as they are said; an option or tags that a definition does not say are left as they are, and so is what is
-    /// there and not among the definitions: a plan lists it and never drops it. What Keyspaces cannot do (drop a column,
-    /// change a key or a column's type, take a Region away …) is in the plan too, which then cannot be applied.
+    /// `desired` is a value, or is read from a text of CREATE statements by [`Definitions::parse`]. Columns, keys and fields
+    /// become those of the definitions. Options and tags that a definition does not mention stay as they are. Objects that
+    /// exist and are not among the definitions stay too: the plan lists them and never drops them. Changes that Keyspaces
+    /// cannot make (drop a column, change a key or a column's type, remove a Region …) are listed in the plan, which then
+    /// cannot be applied.
     ///
     /// Planning first waits for tables that are being created or changed, up to 5 minutes, so that an interrupted program
     /// can plan again and continue.
@@ -305,17 +307,17 @@ impl<'a> Schema<'a> {
     ///          WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}};",
     /// )?;
     /// let plan = session.schema().plan(wanted).await?;
-    /// println!("{plan}"); // each statement, and what cannot be undone, costs money or takes long about it
+    /// println!("{plan}"); // each statement, with a note if it cannot be undone, costs money or takes long
     /// plan.apply().await?;
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if a thing is defined twice, or if a table of
-    /// them is being deleted, or on a plain Cassandra if an option is Keyspaces' own; else as of reading a system table.
-    pub fn plan(&self, wanted: Definitions) -> Planning<'a> {
-        plan::plan(self, wanted)
+    /// [`Refused`](ErrorKind::Refused) if an object is defined twice, if one of the tables is being deleted, or on a plain
+    /// Cassandra if only Keyspaces has an option; otherwise the errors of reading a system table.
+    pub fn plan(&self, desired: Definitions) -> Planning<'a> {
+        plan::plan(self, desired)
     }
 }
 
@@ -343,8 +345,8 @@ fn drop_type(keyspace: &str, name: &str, if_exists: bool) -> Statement {
     Statement::DropType(DropType { span: name.span(), if_exists: if_exists.then_some(name.span()), name })
 }
 
-fn not_there(doing: &str, what: String) -> Error {
-    Error::new(ErrorKind::Refused, format!("{doing} the {what}"), "it is not there")
+fn missing(action: &str, object: String) -> Error {
+    Error::new(ErrorKind::Refused, format!("{action} the {object}"), "it does not exist")
 }
 
 impl From<TableError> for Error {

@@ -1,31 +1,31 @@
-//! What state a table is in.
+//! The status of a table, a type or a replica.
 
 use std::fmt;
 
-/// What state a table, a type or a replica is in (`API:GetTable`).
+/// The status of a table, a type or a replica (`API:GetTable`).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum TableStatus {
-    /// It is being made.
+    /// It is being created.
     Creating,
-    /// It is being brought back from a moment of another table.
+    /// It is being restored from another table.
     Restoring,
-    /// It is being changed; meanwhile it can be used as it was.
+    /// It is being changed. It can be used meanwhile, as it was before.
     Updating,
-    /// It is being dropped.
+    /// It is being deleted.
     Deleting,
-    /// The service may not use the key that it is encrypted with; it is archived after seven days (`DG:encryption.customermanaged`).
+    /// The service has no access to its encryption key. It is archived after seven days (`DG:encryption.customermanaged`).
     InaccessibleEncryptionCredentials,
     /// It can be used.
     Active,
-    /// In the service's word for something that this version does not know.
+    /// A status that this version does not know, in the service's word.
     Other(String),
 }
 
 impl TableStatus {
     /// Reads the service's word, whose case differs between system tables
     /// (DG:keyspaces-multi-region-replica-status).
-    pub(super) fn of(word: &str) -> Self {
+    pub(super) fn parse(word: &str) -> Self {
         match word.to_ascii_uppercase().as_str() {
             "CREATING" => Self::Creating,
             "RESTORING" => Self::Restoring,

@@ -45,7 +45,7 @@ use crate::peer_limiter::{PeerLimiter, PeerLimits, PeerState};
 use crate::rate_limiter::RateLimiters;
 use crate::retry::{Random, Retry, RetryBudget};
 use crate::saturated::saturated;
-use crate::schema::MOST_UNDER_WAY;
+use crate::schema::MAX_CONCURRENT_DEFINITIONS;
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
@@ -385,7 +385,7 @@ impl Session {
             data_center,
             gate: Gate::default(),
             statements: Arc::default(),
-            definitions: Semaphore::new(MOST_UNDER_WAY),
+            definitions: Semaphore::new(MAX_CONCURRENT_DEFINITIONS),
             began,
             retry: Retry::new(settings.backoff, budget, Random::new()),
             peer_limiter: PeerLimiter::new(limits, began),

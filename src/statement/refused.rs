@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind};
 pub(crate) fn by_rule(attempted: String, rule: &Rule) -> Error {
     let (problem, mut advice) = by_rule_in_words(rule);
     if *rule == rules::TRUNCATE {
-        advice.push_str(". schema().drop_and_create_again() does so");
+        advice.push_str(". schema().drop_and_recreate_table() does so");
     }
     Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice)
 }
@@ -106,7 +106,7 @@ mod tests {
             ),
         ] {
             let is_truncate = text.starts_with("TRUNCATE");
-            let more = if is_truncate { ". schema().drop_and_create_again() does so" } else { "" };
+            let more = if is_truncate { ". schema().drop_and_recreate_table() does so" } else { "" };
             for wanted in ALL {
                 assert_eq!(told(text, wanted), format!("{attempted} failed: {words}{more}"));
             }

@@ -2,28 +2,27 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::DeserializeRow;
 
-/// Something that a device reported, a row of the `events` table.
+/// Something that a device reported: a row of the `events` table.
 ///
-/// It has no date of its own: the day that it is filed under is that of its time in UTC, so nobody can file it under a
-/// wrong one.
+/// It has no field for the date. The day of its partition is that of its time in UTC, so the two cannot contradict each other.
 #[derive(Clone, Debug, DeserializeRow, Eq, Hash, PartialEq)]
 #[scylla(crate = crate)]
 pub struct Event {
-    /// Which device. Not empty.
+    /// The id of the device. Not empty.
     pub device_id: String,
-    /// When. The table holds milliseconds: what is finer is cut off when it is written, and from the times of a range when
-    /// it is read, so that an event is found by the very time it was made with.
+    /// The time. The table holds milliseconds: smaller digits are cut off in writes, and from the times in reads, so an event is
+    /// found by the exact time with which it was created.
     pub event_time: DateTime<Utc>,
-    /// What kind of event. A null, which only another program can have written, is read as the empty text.
+    /// The type of the event. A null, which only another program can write, is read as the empty text.
     #[scylla(default_when_null)]
     pub event_type: String,
-    /// What was reported, in whatever form. A null is read as the empty text.
+    /// The reported data, in any form. A null is read as the empty text.
     #[scylla(default_when_null)]
     pub payload: String,
 }
 
 impl Event {
-    /// An event at `event_time`, cut to the millisecond, which is how it will be read back.
+    /// Creates an event at `event_time`, cut to the millisecond, as it will be read back.
     pub fn new(
         device_id: impl Into<String>,
         event_time: DateTime<Utc>,
@@ -32,29 +31,29 @@ impl Event {
     ) -> Self {
         Self {
             device_id: device_id.into(),
-            event_time: cut(event_time),
+            event_time: truncate_to_millis(event_time),
             event_type: event_type.into(),
             payload: payload.into(),
         }
     }
 
-    /// The day that it is filed under: that of its time in UTC.
+    /// Returns the day of its partition: that of its time in UTC.
     pub fn date(&self) -> NaiveDate {
         date_of(self.event_time)
     }
 }
 
-/// The time as the column holds it. Whatever time goes in, of an event or of a range, is cut by this.
+/// The time as the column holds it. Applied to the times of events and of ranges.
 ///
-/// Downwards, before 1970 as after. A leap second, which no column holds, is the first second of the next minute, and so
-/// perhaps of the next day.
-pub(super) fn cut(time: DateTime<Utc>) -> DateTime<Utc> {
+/// Rounds down, also before 1970. A leap second, which the column cannot hold, becomes the first second of the next minute,
+/// which may belong to the next day.
+pub(super) fn truncate_to_millis(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }
 
-/// The day of a time, as it will be once it is cut.
+/// The day of a time after it is cut to the millisecond.
 pub(super) fn date_of(time: DateTime<Utc>) -> NaiveDate {
-    cut(time).date_naive()
+    truncate_to_millis(time).date_naive()
 }
 
 #[cfg(test)]
@@ -94,18 +93,18 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_second_is_filed_under_the_day_that_its_stored_time_is_of() {
+    fn a_leap_second_belongs_to_the_day_of_its_stored_time() {
         let leap = time("2016-12-31T23:59:60.5Z");
         assert_eq!(leap.date_naive(), NaiveDate::from_ymd_opt(2016, 12, 31).unwrap());
         let event = Event { event_time: leap, ..Event::new("d", leap, "t", "p") };
         assert_eq!(event.date(), NaiveDate::from_ymd_opt(2017, 1, 1).unwrap());
-        assert_eq!(cut(leap), time("2017-01-01T00:00:00.5Z"));
+        assert_eq!(truncate_to_millis(leap), time("2017-01-01T00:00:00.5Z"));
     }
 
     #[test]
-    fn the_first_and_the_last_time_there_are_have_their_days() {
+    fn the_first_and_the_last_possible_time_have_their_days() {
         assert_eq!(date_of(DateTime::<Utc>::MIN_UTC), NaiveDate::MIN);
         assert_eq!(date_of(DateTime::<Utc>::MAX_UTC), NaiveDate::MAX);
-        assert_eq!(cut(DateTime::<Utc>::MIN_UTC).time(), NaiveTime::MIN);
+        assert_eq!(truncate_to_millis(DateTime::<Utc>::MIN_UTC).time(), NaiveTime::MIN);
     }
 }

@@ -1,7 +1,7 @@
-//! The two tables of the reference application, ready to use: [`Events`], a time series, and [`Users`].
+//! Two ready-made tables: [`Events`], a time series, and [`Users`].
 //!
-//! Both are made of nothing but what any other table can be made of: [`Session::prepare`](crate::Session::prepare), its
-//! statements and their streams. `examples/own_table.rs` does it for a table of its own.
+//! Both use only the public parts of this crate: [`Session::prepare`](crate::Session::prepare), its statements and their
+//! streams. `examples/own_table.rs` does the same for another table.
 //!
 //! ```no_run
 //! # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use keyspaces_cql::Name;
 use uuid::Uuid;
 
-use super::event::cut;
+use super::event::truncate_to_millis;
 use crate::options::{CallOptions, call_options};
 use crate::schema::{NativeType, TableDefinition};
 use crate::{Conditional, DeserializeRow, Error, ErrorKind, FanOut, Outcome, Select, SerializeRow, Session, Write};
@@ -13,20 +13,20 @@ use crate::{Conditional, DeserializeRow, Error, ErrorKind, FanOut, Outcome, Sele
 #[derive(Clone, Debug, DeserializeRow, Eq, Hash, PartialEq, SerializeRow)]
 #[scylla(crate = crate)]
 pub struct User {
-    /// Who. Nothing else is unique: see [`Users::register`].
+    /// The id, the only unique column: see [`Users::register`].
     pub user_id: Uuid,
-    /// The address, as it was given.
+    /// The e-mail address, as the caller gave it.
     pub email: String,
-    /// The name, as it was given.
+    /// The name, as the caller gave it.
     pub name: String,
-    /// When the user registered. The table holds milliseconds, what is finer is cut off.
+    /// The time of the registration. The table holds milliseconds; smaller digits are cut off.
     pub created_at: DateTime<Utc>,
-    /// What the application calls the user's state.
+    /// The user's status, in the application's words.
     pub status: String,
 }
 
 impl User {
-    /// A user registered at `created_at`, cut to the millisecond, which is how it will be read back.
+    /// Creates a user registered at `created_at`, cut to the millisecond, as it will be read back.
     pub fn new(
         user_id: Uuid,
         email: impl Into<String>,
@@ -35,11 +35,11 @@ impl User {
         status: impl Into<String>,
     ) -> Self {
         let (email, name, status) = (email.into(), name.into(), status.into());
-        Self { user_id, email, name, created_at: cut(created_at), status }
+        Self { user_id, email, name, created_at: truncate_to_millis(created_at), status }
     }
 }
 
-/// What [`Users::update`] is to change; what is `None` stays as it is.
+/// The fields that [`Users::update`] changes. A field of `None` is not changed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct UserChange {
     /// The new address.
@@ -54,10 +54,10 @@ pub struct UserChange {
 /// CREATE TABLE users (user_id uuid PRIMARY KEY, email text, name text, created_at timestamp, status text)
 /// ```
 ///
-/// An e-mail address is looked at only as far as tells it from something else in its place: there is something on both sides
-/// of an `@`, and no white space. Whether it is one, only a message to it can tell.
+/// An e-mail address is only checked for text on both sides of an `@`, and for no white space. Only a message can show whether
+/// it exists.
 ///
-/// Cheap to clone.
+/// A `Users` is cheap to clone.
 #[derive(Clone)]
 pub struct Users {
     table: String,
@@ -71,24 +71,24 @@ pub struct Users {
 }
 
 impl Users {
-    /// Creates the table `users` in `keyspace` unless it is there, and waits until it can be used.
+    /// Creates the table `users` in `keyspace` if it does not exist, and waits until it can be used.
     ///
-    /// The keyspace's name is taken as it is, in capitals or not, and quoted where CQL needs it.
+    /// The name of the keyspace is case-sensitive, and is quoted if CQL requires it.
     ///
-    /// Dropped, it waits no more: a definition that was sent is carried out all the same.
+    /// If the future is dropped, it no longer waits; a definition that was sent is still carried out.
     ///
     /// # Errors
     ///
-    /// As [`Session::schema`].
+    /// The errors of every change of the [`schema`](Session::schema).
     pub async fn create_table(session: &Session, keyspace: &str) -> Result<(), Error> {
         session.schema().create_table_if_not_exists(&Self::table(keyspace)?).await
     }
 
-    /// The definition of the table `users` in `keyspace`, to be created with options of its own.
+    /// Returns the definition of the table `users` in `keyspace`, for callers who add options before they create it.
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if the keyspace cannot have such a name.
+    /// [`Refused`](ErrorKind::Refused) if the name of the keyspace is invalid.
     pub fn table(keyspace: &str) -> Result<TableDefinition, Error> {
         let table = TableDefinition::builder(keyspace, "users")
             .partition_key("user_id", NativeType::Uuid)
@@ -99,14 +99,14 @@ impl Users {
         Ok(table.build()?)
     }
 
-    /// The table `users` in `keyspace`, with all its statements prepared.
+    /// Prepares all statements for the table `users` in `keyspace`.
     ///
-    /// It may be dropped: what is being prepared is kept when it is done.
+    /// The future may be dropped at any time: statements being prepared are still finished and kept.
     ///
     /// # Errors
     ///
-    /// As [`Session::prepare`]: [`NotReady`](ErrorKind::NotReady) if the table is not there, [`Type`](ErrorKind::Type) if it is
-    /// another one.
+    /// The errors of [`Session::prepare`]: [`NotReady`](ErrorKind::NotReady) if the table does not exist,
+    /// [`Type`](ErrorKind::Type) if its columns have other types.
     pub async fn new(session: &Session, keyspace: &str) -> Result<Self, Error> {
         let table = format!("{}.users", Name::new(keyspace));
         let columns = "user_id, email, name, created_at, status";
@@ -124,35 +124,35 @@ impl Users {
         Ok(Self { table, register, by_id, update_both, update_email, update_name, set_status, delete })
     }
 
-    /// Stores a new user, unless there is one of the same id, who then is the answer.
+    /// Stores a new user unless a user with the same id exists, who is then returned.
     ///
-    /// Only the id is unique: that no two users have the same address is not seen to, because the table is not keyed by it.
-    /// A table of its own that is, with an `INSERT … IF NOT EXISTS` before this, would do it.
+    /// Only the id is unique. Two users may have the same e-mail address, because the table is not keyed by it. To make
+    /// addresses unique, use another table keyed by the address, with an `INSERT … IF NOT EXISTS` before this call.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// [`Value`](ErrorKind::Value) if the address cannot be one. Else as
-    /// [`Conditional::execute`]; a lost or throttled answer is [`Outcome::Unknown`].
+    /// [`Value`](ErrorKind::Value) if the address is invalid; otherwise the errors of [`Conditional::execute`]. A lost or
+    /// throttled answer is [`Outcome::Unknown`].
     pub async fn register(&self, user: &User) -> Result<Outcome<Option<User>>, Error> {
         self.check("INSERT INTO", &user.email)?;
         self.register.execute(user).await
     }
 
-    /// The user of this id.
+    /// Returns the user with this id, if it exists.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// As [`Select::one`].
+    /// The errors of [`Select::one`].
     pub async fn get(&self, user_id: Uuid) -> Result<Option<User>, Error> {
         self.by_id.one((user_id,)).await
     }
 
-    /// The users of these ids, each with the id, many read together; in the order asked, unless
-    /// [`as_they_come`](FanOut::as_they_come) is asked for.
+    /// Reads many users in parallel, and returns each with its id, in the order of the ids unless
+    /// [`as_they_come`](FanOut::as_they_come) is set.
     ///
     /// ```no_run
     /// # async fn run(users: keyspaces::tables::Users, ids: Vec<uuid::Uuid>) -> Result<(), keyspaces::Error> {
@@ -165,7 +165,7 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// As [`Select::one`], for each id.
+    /// The errors of [`Select::one`], for each id.
     pub fn get_many<I>(&self, user_ids: I) -> FanOut<(Uuid,), Option<User>>
     where
         I: IntoIterator<Item = Uuid, IntoIter: Send + 'static>,
@@ -173,13 +173,13 @@ impl Users {
         self.by_id.one_of_each(user_ids.into_iter().map(|user_id| (user_id,)))
     }
 
-    /// Changes what is given, if the user is there; if not, nothing is written.
+    /// Changes fields of a user. If the user does not exist, nothing is written.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// [`Value`](ErrorKind::Value) if nothing is given, or the address cannot be one. Else as
+    /// [`Value`](ErrorKind::Value) if the change has no field, or the address is invalid; otherwise the errors of
     /// [`register`](Self::register).
     pub async fn update(&self, user_id: Uuid, change: &UserChange) -> Result<Outcome<()>, Error> {
         if let Some(email) = &change.email {
@@ -191,8 +191,8 @@ impl Users {
             (None, Some(name)) => self.update_name.execute((name, user_id)).await?,
             (None, None) => {
                 let attempted = format!("UPDATE {}", self.table);
-                return Err(Error::new(ErrorKind::Value, attempted, "there is nothing to change")
-                    .with_advice("Give an e-mail address, a name or both; the status has set_status()"));
+                return Err(Error::new(ErrorKind::Value, attempted, "the change has no field")
+                    .with_advice("Set the e-mail address, the name or both; for the status, use set_status()"));
             }
         };
         Ok(match outcome {
@@ -202,14 +202,14 @@ impl Users {
         })
     }
 
-    /// Sets the status, if it is `expected` now. If it is not, the answer is what it is: `None` if the user has none, or is
-    /// not there.
+    /// Sets the status if the current status is `expected`. Otherwise returns the current status: `None` if the user has none or
+    /// does not exist.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// As [`register`](Self::register).
+    /// The errors of [`register`](Self::register).
     pub async fn set_status(
         &self,
         user_id: Uuid,
@@ -218,18 +218,18 @@ impl Users {
     ) -> Result<Outcome<Option<String>>, Error> {
         Ok(match self.set_status.execute((status, user_id, expected)).await? {
             Outcome::Applied => Outcome::Applied,
-            Outcome::NotApplied(there) => Outcome::NotApplied(there.and_then(|(status,)| status)),
+            Outcome::NotApplied(row) => Outcome::NotApplied(row.and_then(|(status,)| status)),
             Outcome::Unknown(why) => Outcome::Unknown(why),
         })
     }
 
-    /// Deletes the user, if there is one.
+    /// Deletes the user, if it exists.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// As [`Write::execute`].
+    /// The errors of [`Write::execute`].
     pub async fn delete(&self, user_id: Uuid) -> Result<(), Error> {
         self.delete.execute((user_id,)).await
     }
@@ -240,10 +240,10 @@ impl Users {
         if possible && !email.contains(char::is_whitespace) {
             return Ok(());
         }
-        // The address itself is not shown: errors end in logs.
-        let problem = "the e-mail address cannot be one";
+        // The address is left out, because errors end up in logs.
+        let problem = "the e-mail address is invalid";
         Err(Error::new(ErrorKind::Value, format!("{verb} {}", self.table), problem)
-            .with_advice("It needs something on both sides of an @, and no white space"))
+            .with_advice("It needs text on both sides of an @, and no white space"))
     }
 
     fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {

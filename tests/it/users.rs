@@ -163,7 +163,7 @@ async fn an_address_that_cannot_be_one_is_refused_and_not_shown() {
         assert_eq!(
             error.to_string(),
             format!(
-                "{verb} it_users.users failed: the e-mail address cannot be one. It needs something on both sides of an @, \
+                "{verb} it_users.users failed: the e-mail address is invalid. It needs text on both sides of an @, \
                  and no white space"
             )
         );
@@ -187,8 +187,8 @@ async fn a_change_of_nothing_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Value);
     assert_eq!(
         error.to_string(),
-        "UPDATE it_users.users failed: there is nothing to change. Give an e-mail address, a name or both; the status has \
-         set_status()"
+        "UPDATE it_users.users failed: the change has no field. Set the e-mail address, the name or both; for the \
+         status, use set_status()"
     );
 }
 

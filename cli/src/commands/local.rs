@@ -118,7 +118,7 @@ async fn load(service: &Service, arguments: &[LoadArgument]) -> Result<(), Failu
         .connect()
         .await?;
     for LoadArgument { table, file } in arguments {
-        let format = Format::of_path(file).ok_or_else(|| {
+        let format = Format::from_path(file).ok_or_else(|| {
             Failure::usage(format!(
                 "cannot tell the format of {} from its name. Use a name that ends with .csv, .jsonl or .parquet",
                 file.display()

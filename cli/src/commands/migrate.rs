@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use futures::TryStreamExt;
-use keyspaces::migrate::{Migrations, Progress};
+use keyspaces::migrate::{MigrationProgress, Migrations};
 
 use crate::connection;
 use crate::failure::{Failure, Status};
@@ -57,8 +57,8 @@ impl Migrate {
         let line = progress::spinner();
         while let Some(change) = changes.try_next().await? {
             match change {
-                Progress::Applied { ref file, .. } => line.suspend(|| output::print(format_args!("{file}\n")))?,
-                Progress::Found { .. } | Progress::NotApplied { .. } => line.suspend(|| output::note(change)),
+                MigrationProgress::Applied { ref file, .. } => line.suspend(|| output::print(format_args!("{file}\n")))?,
+                MigrationProgress::Found { .. } | MigrationProgress::NotApplied { .. } => line.suspend(|| output::note(change)),
                 _ => line.set_message(change.to_string()),
             }
         }

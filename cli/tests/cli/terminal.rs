@@ -98,7 +98,7 @@ async fn ctrl_c_on_a_terminal_leaves_a_checkpoint_and_says_how_to_resume() {
         "{left}"
     );
     assert!(stopped.starts_with("stopped: "), "{left}");
-    assert_eq!(advice, "to go on: the same again, with the checkpoint t.load", "{left}");
+    assert_eq!(advice, "to resume: run the same operation again with the checkpoint t.load", "{left}");
     let (status, seen) = OnTerminal::start(&folder, command).await.end().await;
     assert_eq!(status, Some(0), "{seen:?}");
     assert!(seen.contains("complete: 600 rows, 0 rejected, "), "{seen:?}");

@@ -105,9 +105,9 @@ impl Csv {
         let marks = [Some(self.delimiter), Some(self.quote), self.escape];
         let marks: Vec<u8> = marks.into_iter().flatten().collect();
         match marks.iter().find(|mark| !mark.is_ascii() || matches!(mark, b'\n' | b'\r')) {
-            Some(mark) => Err(format!("{:?} can be no delimiter, quote or escape", char::from(*mark))),
+            Some(mark) => Err(format!("{:?} cannot be a delimiter, quote or escape", char::from(*mark))),
             None if marks.iter().enumerate().any(|(index, mark)| marks[..index].contains(mark)) => {
-                Err("delimiter, quote and escape have to be different".to_owned())
+                Err("the delimiter, the quote and the escape must differ".to_owned())
             }
             None => Ok(()),
         }
@@ -175,7 +175,7 @@ impl Csv {
                 continue;
             };
             text.clear();
-            let written = column.of.write_text(value, &self.form, self.nested, &mut text);
+            let written = column.value_type.write_text(value, &self.form, self.nested, &mut text);
             written.map_err(|problem| Reason::of_column(index, problem))?;
             self.write_field(&text, out);
         }
@@ -220,28 +220,28 @@ mod tests {
     use super::super::TextFormat;
     use super::*;
 
-    type Told = Result<Vec<(String, bool)>, String>;
+    type ParsedRecord = Result<Vec<(String, bool)>, String>;
 
     /// The records of a text: the fields of each, and whether they were quoted.
-    fn records(text: &str, csv: &Csv) -> Vec<Told> {
+    fn records(text: &str, csv: &Csv) -> Vec<ParsedRecord> {
         let mut records = TextFormat::from(csv.clone()).records(Box::new(Cursor::new(text.as_bytes().to_vec())));
-        let mut told = Vec::new();
+        let mut parsed = Vec::new();
         while let Some(record) = records.next().unwrap() {
             let text = std::str::from_utf8(record.bytes).unwrap();
             let field = |field: &Field| (csv.field(field, text, &mut String::new()).to_owned(), field.is_quoted);
-            told.push(record.fields.list().map(|fields| fields.iter().map(field).collect()));
+            parsed.push(record.fields.list().map(|fields| fields.iter().map(field).collect()));
         }
-        told
+        parsed
     }
 
-    fn fields(record: &str, csv: &Csv) -> Told {
+    fn fields(record: &str, csv: &Csv) -> ParsedRecord {
         let mut records = records(record, csv);
         assert!(records.len() <= 1, "{record:?}");
         records.pop().unwrap_or_else(|| Ok(vec![(String::new(), false)]))
     }
 
     #[test]
-    fn fields_are_told_with_whether_they_were_quoted() {
+    fn each_field_says_whether_it_was_quoted() {
         let plain = |text: &str| (text.to_owned(), false);
         let quoted = |text: &str| (text.to_owned(), true);
         let csv = Csv::new();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_no_csv_is_told_in_words() {
+    fn a_record_that_is_not_csv_is_refused_with_the_reason() {
         assert_eq!(fields("a,\"b", &Csv::new()), Err("ends inside of quotes; it may have been cut".to_owned()));
         assert_eq!(fields("a,\"b\"c,d", &Csv::new()), Err("has more text after the quotes of field 2".to_owned()));
     }

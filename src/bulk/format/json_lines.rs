@@ -2,7 +2,7 @@
 
 use super::{Reason, RecordCells, RowCells};
 use crate::bulk::value::json::{append_from_json, write_json};
-use crate::bulk::value::{ScalarForm, append_json_name, is_null, json_name, object_of};
+use crate::bulk::value::{ScalarForm, append_json_name, is_null, json_name, parse_object};
 use crate::bulk::{BlobForm, TimestampForm};
 
 /// A JSON object in each line, in the form that `SELECT JSON` returns and `INSERT JSON` accepts.
@@ -56,24 +56,24 @@ impl JsonLines {
     }
 
     pub(super) fn read(&self, record: &str, cells: &mut RecordCells<'_>) -> Result<(), Reason> {
-        let members = object_of(record).map_err(Reason::of_record)?;
+        let members = parse_object(record).map_err(Reason::of_record)?;
         let columns = cells.columns;
         let is_column = |name: &str| columns.iter().any(|column| column.name == name || column.name == json_name(name));
         if let Some((name, _)) = members.iter().find(|(name, _)| !is_column(name)) {
-            return Err(Reason::of_record(format!("has the member {name:?}, which is no column to load")));
+            return Err(Reason::of_record(format!("has the member {name:?}, which is not one of the columns to load")));
         }
         for (index, column) in columns.iter().enumerate() {
-            let mut of_column =
+            let mut matching =
                 members.iter().filter(|(name, _)| *name == column.name || json_name(name) == column.name);
-            let member = of_column.next();
-            if of_column.next().is_some() {
-                return Err(Reason::of_column(index, "is there twice"));
+            let member = matching.next();
+            if matching.next().is_some() {
+                return Err(Reason::of_column(index, "occurs twice"));
             }
             match member {
                 None => cells.absent(index),
                 Some((_, raw)) if is_null(raw) => cells.null(index)?,
                 Some((_, raw)) => {
-                    cells.value(index, |column, out| append_from_json(&column.of, raw, &self.form, out))?;
+                    cells.value(index, |column, out| append_from_json(&column.value_type, raw, &self.form, out))?;
                 }
             }
         }
@@ -91,7 +91,7 @@ impl JsonLines {
             match value {
                 None => out.push_str("null"),
                 Some(value) => {
-                    let written = write_json(&column.of, value, &self.form, out);
+                    let written = write_json(&column.value_type, value, &self.form, out);
                     written.map_err(|problem| Reason::of_column(index, problem))?;
                 }
             }

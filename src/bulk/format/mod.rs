@@ -64,14 +64,14 @@ impl Format {
     /// ```
     /// use keyspaces::bulk::{Csv, Format};
     ///
-    /// assert_eq!(Format::of_path("sales.csv.gz"), Some(Csv::new().into()));
-    /// assert_eq!(Format::of_path("sales.txt"), None);
+    /// assert_eq!(Format::from_path("sales.csv.gz"), Some(Csv::new().into()));
+    /// assert_eq!(Format::from_path("sales.txt"), None);
     /// ```
-    pub fn of_path(path: impl AsRef<Path>) -> Option<Self> {
+    pub fn from_path(path: impl AsRef<Path>) -> Option<Self> {
         let path = path.as_ref();
         let extension = |path: &Path| path.extension().map(|it| it.to_string_lossy().to_ascii_lowercase());
         let mut found = extension(path)?;
-        if super::Compression::of_path(path) != super::Compression::None {
+        if super::Compression::from_path(path) != super::Compression::None {
             found = extension(Path::new(path.file_stem()?))?;
         }
         match found.as_str() {
@@ -99,7 +99,7 @@ impl Format {
     }
 
     /// The format of the file for rejected rows, which can be corrected as text.
-    pub(super) fn of_rejected(&self) -> TextFormat {
+    pub(super) fn rejected_format(&self) -> TextFormat {
         match self {
             Self::Csv(csv) => TextFormat::Csv(csv.clone()),
             Self::JsonLines(lines) => TextFormat::JsonLines(lines.clone()),
@@ -148,7 +148,7 @@ impl TextFormat {
 
     /// The column names in the header record.
     pub(super) fn header(&self, record: &Record<'_>) -> Result<Vec<String>, Reason> {
-        let text = std::str::from_utf8(record.bytes).map_err(|_| Reason::of_record("is no UTF-8"))?;
+        let text = std::str::from_utf8(record.bytes).map_err(|_| Reason::of_record("is not valid UTF-8"))?;
         match self {
             Self::Csv(csv) => csv.header(record, text),
             Self::JsonLines(_) => Ok(Vec::new()),
@@ -157,7 +157,7 @@ impl TextFormat {
 
     /// Whether a record is not a row: an empty line (unless the table has one column, where it may be a null), or a comment
     /// with the reason of the next row's rejection.
-    pub(super) fn is_no_row(&self, record: &[u8], columns: usize) -> bool {
+    pub(super) fn is_skipped(&self, record: &[u8], columns: usize) -> bool {
         if record.starts_with(COMMENT) {
             return true;
         }
@@ -230,7 +230,7 @@ impl RecordReader {
             TextFormat::Csv(_) => record.fields.first_not_utf_8(record.bytes),
             TextFormat::JsonLines(_) => None,
         };
-        Reason { column, problem: "is no UTF-8".to_owned() }
+        Reason { column, problem: "is not valid UTF-8".to_owned() }
     }
 }
 
@@ -260,7 +260,7 @@ impl RecordCells<'_> {
     }
 
     fn text(&mut self, index: usize, text: &str, form: &ScalarForm, nested: Nested) -> Result<(), Reason> {
-        self.value(index, |column, out| column.of.append_from_text(text, form, nested, out))
+        self.value(index, |column, out| column.value_type.append_from_text(text, form, nested, out))
     }
 
     pub(super) fn value(

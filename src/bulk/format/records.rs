@@ -9,7 +9,7 @@ use super::fields::{Fields, Framing, RecordScan};
 use crate::saturated::saturated;
 
 /// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits, so a longer record is no row.
-const MOST_RECORD_BYTES: usize = 8 * 1024 * 1024;
+const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -107,13 +107,13 @@ impl Records {
                 return Ok(Some(Record { bytes, fields: self.scan.fields(), position, is_last: false }));
             }
             let length = self.end - self.start;
-            if length > MOST_RECORD_BYTES {
-                let told = format!(
-                    "the record that begins in line {} is longer than {MOST_RECORD_BYTES} bytes; probably a quote is not \
+            if length > MAX_RECORD_BYTES {
+                let message = format!(
+                    "the record that begins in line {} is longer than {MAX_RECORD_BYTES} bytes; probably a quote is not \
                      closed",
                     position.line
                 );
-                return Err(io::Error::new(io::ErrorKind::InvalidData, told));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
             if !self.fill()? {
                 self.scan.end_input(length);
@@ -199,15 +199,15 @@ mod tests {
 
     #[test]
     fn a_record_ends_with_its_line_but_not_inside_of_quotes() {
-        let told = |text: &str| all(text, CSV);
+        let read = |text: &str| all(text, CSV);
         let record = |text: &str, offset, line, is_last| (text.to_owned(), offset, line, is_last);
-        assert_eq!(told("a,b\r\nc,d"), [record("a,b", 0, 1, false), record("c,d", 5, 2, true)]);
-        assert_eq!(told("1,\"a\nb\"\n2,c\n"), [record("1,\"a\nb\"", 0, 1, false), record("2,c", 8, 3, false)]);
-        assert_eq!(told("\"a\"\"\n\"\nb\n"), [record("\"a\"\"\n\"", 0, 1, false), record("b", 7, 3, false)]);
+        assert_eq!(read("a,b\r\nc,d"), [record("a,b", 0, 1, false), record("c,d", 5, 2, true)]);
+        assert_eq!(read("1,\"a\nb\"\n2,c\n"), [record("1,\"a\nb\"", 0, 1, false), record("2,c", 8, 3, false)]);
+        assert_eq!(read("\"a\"\"\n\"\nb\n"), [record("\"a\"\"\n\"", 0, 1, false), record("b", 7, 3, false)]);
         // A quote inside an unquoted field is an ordinary character.
-        assert_eq!(told("5\" disk\nb\n"), [record("5\" disk", 0, 1, false), record("b", 8, 2, false)]);
-        assert_eq!(told("\u{feff}a\n\n"), [record("a", 3, 1, false), record("", 5, 2, false)]);
-        assert_eq!(told(""), []);
+        assert_eq!(read("5\" disk\nb\n"), [record("5\" disk", 0, 1, false), record("b", 8, 2, false)]);
+        assert_eq!(read("\u{feff}a\n\n"), [record("a", 3, 1, false), record("", 5, 2, false)]);
+        assert_eq!(read(""), []);
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_before_a_position_is_passed_over_if_it_is_the_same() {
+    fn the_bytes_before_a_position_are_skipped_if_they_are_the_same() {
         let text = "id\n1\n\"2\n\"\n3\n";
         let mut whole = records(text, CSV);
         while let Some(Record { position, bytes, .. }) = whole.next().unwrap() {
@@ -240,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_is_told_with_its_line() {
-        let text = format!("a\n\"{}", "x\n".repeat(MOST_RECORD_BYTES));
+    fn a_quote_that_is_never_closed_is_an_error_with_its_line() {
+        let text = format!("a\n\"{}", "x\n".repeat(MAX_RECORD_BYTES));
         let mut records = Records::new(Box::new(io::Cursor::new(text.into_bytes())), CSV);
         records.next().unwrap();
         assert_eq!(

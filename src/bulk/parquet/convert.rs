@@ -7,43 +7,48 @@ use super::node::Value;
 use super::scalar::{Scalar, ScalarKind, Unit};
 use crate::bulk::TimestampForm;
 use crate::bulk::value::json::append_from_json;
-use crate::bulk::value::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, json_raw, shown};
+use crate::bulk::value::{NULL, Problem, ScalarForm, ValueType, append_cell, append_count, excerpt, json_raw};
 
 /// The nanoseconds of a day.
 const DAY_NANOS: i64 = 86_400_000_000_000;
 
 /// Whether values of this kind may be values of the type. Text may be any type: it is parsed.
-pub(super) fn is_taken(kind: ScalarKind, of: NativeType) -> bool {
+pub(super) fn is_taken(kind: ScalarKind, native: NativeType) -> bool {
     use NativeType as N;
     use ScalarKind as K;
     match kind {
         K::Text => true,
         K::Bytes => {
-            matches!(of, N::Ascii | N::Text | N::Varchar | N::Blob | N::Uuid | N::Timeuuid)
+            matches!(native, N::Ascii | N::Text | N::Varchar | N::Blob | N::Uuid | N::Timeuuid)
         }
-        K::Uuid => matches!(of, N::Uuid | N::Timeuuid | N::Blob),
-        K::Boolean => of == N::Boolean,
+        K::Uuid => matches!(native, N::Uuid | N::Timeuuid | N::Blob),
+        K::Boolean => native == N::Boolean,
         K::Integer { .. } => {
-            is_integer(of) || matches!(of, N::Varint | N::Decimal | N::Float | N::Double | N::Timestamp)
+            is_integer(native) || matches!(native, N::Varint | N::Decimal | N::Float | N::Double | N::Timestamp)
         }
-        K::Decimal { .. } => is_integer(of) || matches!(of, N::Varint | N::Decimal),
-        K::Float | K::Double => matches!(of, N::Float | N::Double),
-        K::Date => of == N::Date,
-        K::Time(_) => of == N::Time,
-        K::Timestamp { .. } | K::Int96 => of == N::Timestamp,
+        K::Decimal { .. } => is_integer(native) || matches!(native, N::Varint | N::Decimal),
+        K::Float | K::Double => matches!(native, N::Float | N::Double),
+        K::Date => native == N::Date,
+        K::Time(_) => native == N::Time,
+        K::Timestamp { .. } | K::Int96 => native == N::Timestamp,
     }
 }
 
-fn is_integer(of: NativeType) -> bool {
+fn is_integer(native: NativeType) -> bool {
     use NativeType::{Bigint, Counter, Int, Smallint, Tinyint};
-    matches!(of, Bigint | Counter | Int | Smallint | Tinyint)
+    matches!(native, Bigint | Counter | Int | Smallint | Tinyint)
 }
 
 /// Appends the CQL value of a Parquet value that is not null.
-pub(super) fn append(value: &Value<'_>, of: &ValueType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
-    match (of, value) {
+pub(super) fn append(
+    value: &Value<'_>,
+    value_type: &ValueType,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    match (value_type, value) {
         (ValueType::Native(native), Value::Scalar(scalar)) => append_scalar(scalar, *native, form, out),
-        (_, Value::Scalar(Scalar::Text(text))) => append_from_json(of, json_raw(utf_8(text)?)?, form, out),
+        (_, Value::Scalar(Scalar::Text(text))) => append_from_json(value_type, json_raw(utf_8(text)?)?, form, out),
         (ValueType::List(element) | ValueType::Set(element), Value::List(values)) => {
             append_count(values.len(), out)?;
             values.iter().try_for_each(|value| append_element(value, element, form, out))
@@ -55,56 +60,67 @@ pub(super) fn append(value: &Value<'_>, of: &ValueType, form: &ScalarForm, out: 
                 append_element(value, of_value, form, out)
             })
         }
-        (ValueType::Tuple(types), Value::Struct(fields)) => {
-            types.iter().zip(fields).try_for_each(|(of, (_, value))| append_part(Some(value), of, form, out))
-        }
-        (ValueType::UserDefined(types), Value::Struct(fields)) => types.iter().try_for_each(|(name, of)| {
+        (ValueType::Tuple(types), Value::Struct(fields)) => types
+            .iter()
+            .zip(fields)
+            .try_for_each(|(value_type, (_, value))| append_part(Some(value), value_type, form, out)),
+        (ValueType::UserDefined(types), Value::Struct(fields)) => types.iter().try_for_each(|(name, value_type)| {
             let field = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
-            append_part(field, of, form, out)
+            append_part(field, value_type, form, out)
         }),
         // Binding compared the file's schema with the types.
         _ => Err("is of another type".to_owned()),
     }
 }
 
-fn append_element(value: &Value<'_>, of: &ValueType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+fn append_element(
+    value: &Value<'_>,
+    value_type: &ValueType,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
     match value {
         Value::Null => Err("a null is inside a collection".to_owned()),
-        value => append_cell(out, |out| append(value, of, form, out)),
+        value => append_cell(out, |out| append(value, value_type, form, out)),
     }
 }
 
 /// Appends a nested value, which may be null.
-fn append_part(value: Option<&Value<'_>>, of: &ValueType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+fn append_part(
+    value: Option<&Value<'_>>,
+    value_type: &ValueType,
+    form: &ScalarForm,
+    out: &mut Vec<u8>,
+) -> Result<(), Problem> {
     match value {
         None | Some(Value::Null) => {
             out.extend_from_slice(&NULL);
             Ok(())
         }
-        Some(value) => append_cell(out, |out| append(value, of, form, out)),
+        Some(value) => append_cell(out, |out| append(value, value_type, form, out)),
     }
 }
 
 fn utf_8(text: &[u8]) -> Result<&str, Problem> {
-    std::str::from_utf8(text).map_err(|_| "is no UTF-8".to_owned())
+    std::str::from_utf8(text).map_err(|_| "is not valid UTF-8".to_owned())
 }
 
-fn append_scalar(scalar: &Scalar<'_>, of: NativeType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+fn append_scalar(scalar: &Scalar<'_>, native: NativeType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
     use NativeType as N;
-    match (scalar, of) {
-        (Scalar::Text(text), _) => form.append(of, utf_8(text)?, out),
-        (Scalar::Bytes(text), N::Ascii | N::Text | N::Varchar) => form.append(of, utf_8(text)?, out),
+    match (scalar, native) {
+        (Scalar::Text(text), _) => form.append(native, utf_8(text)?, out),
+        (Scalar::Bytes(text), N::Ascii | N::Text | N::Varchar) => form.append(native, utf_8(text)?, out),
         (Scalar::Bytes(bytes) | Scalar::Uuid(bytes), N::Blob) => {
             out.extend_from_slice(bytes);
             Ok(())
         }
-        (Scalar::Bytes(bytes) | Scalar::Uuid(bytes), N::Uuid | N::Timeuuid) => append_uuid(bytes, of, out),
+        (Scalar::Bytes(bytes) | Scalar::Uuid(bytes), N::Uuid | N::Timeuuid) => append_uuid(bytes, native, out),
         (Scalar::Boolean(is), N::Boolean) => {
             out.push(u8::from(*is));
             Ok(())
         }
-        (Scalar::Integer(number), N::Timestamp) => form.append(of, &number.to_string(), out),
-        (Scalar::Integer(number), _) => append_integer(*number, of, form, out),
+        (Scalar::Integer(number), N::Timestamp) => form.append(native, &number.to_string(), out),
+        (Scalar::Integer(number), _) => append_integer(*number, native, form, out),
         (Scalar::Decimal { unscaled, scale }, N::Decimal) => {
             out.extend_from_slice(&scale.to_be_bytes());
             out.extend_from_slice(shortest(unscaled));
@@ -114,15 +130,18 @@ fn append_scalar(scalar: &Scalar<'_>, of: NativeType, form: &ScalarForm, out: &m
             out.extend_from_slice(shortest(unscaled));
             Ok(())
         }
-        (Scalar::Decimal { unscaled, scale: 0 }, _) if is_integer(of) => {
+        (Scalar::Decimal { unscaled, scale: 0 }, _) if is_integer(native) => {
             let shortest = shortest(unscaled);
             let sign = if shortest[0] >= 0x80 { 0xff } else { 0 };
             let mut bytes = [sign; 16];
-            let from = bytes.len().checked_sub(shortest.len()).ok_or_else(|| format!("is no {}", of.name()))?;
+            let from =
+                bytes.len().checked_sub(shortest.len()).ok_or_else(|| format!("is not a valid {}", native.name()))?;
             bytes[from..].copy_from_slice(shortest);
-            append_integer(i128::from_be_bytes(bytes), of, form, out)
+            append_integer(i128::from_be_bytes(bytes), native, form, out)
         }
-        (Scalar::Decimal { .. }, _) => Err(format!("has digits after the decimal point, and is no {}", of.name())),
+        (Scalar::Decimal { .. }, _) => {
+            Err(format!("has digits after the decimal point, and is not a valid {}", native.name()))
+        }
         (Scalar::Float(number), N::Float) => append_bytes(&number.to_be_bytes(), out),
         (Scalar::Float(number), N::Double) => append_bytes(&f64::from(*number).to_be_bytes(), out),
         (Scalar::Double(number), N::Double) => append_bytes(&number.to_be_bytes(), out),
@@ -133,7 +152,7 @@ fn append_scalar(scalar: &Scalar<'_>, of: NativeType, form: &ScalarForm, out: &m
             let nanos_each = 1_000_000_000 / unit.per_second();
             let nanos =
                 i64::try_from(i128::from(*count) * nanos_each).ok().filter(|nanos| (0..DAY_NANOS).contains(nanos));
-            append_bytes(&nanos.ok_or_else(|| format!("{count} is no time of a day"))?.to_be_bytes(), out)
+            append_bytes(&nanos.ok_or_else(|| format!("{count} is not a time of day"))?.to_be_bytes(), out)
         }
         (Scalar::Timestamp { since_1970, unit, utc }, N::Timestamp) => {
             if !utc && form.timestamps == TimestampForm::Iso {
@@ -141,7 +160,7 @@ fn append_scalar(scalar: &Scalar<'_>, of: NativeType, form: &ScalarForm, out: &m
             }
             append_bytes(&millis(*since_1970, *unit)?.to_be_bytes(), out)
         }
-        _ => Err(format!("is no {}", of.name())),
+        _ => Err(format!("is not a valid {}", native.name())),
     }
 }
 
@@ -150,10 +169,10 @@ fn append_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn append_integer(number: i128, of: NativeType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+fn append_integer(number: i128, native: NativeType, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
     let text = number.to_string();
-    let rounded = || format!("{text} is no {} without being rounded", of.name());
-    match of {
+    let rounded = || format!("{text} cannot be a {} without rounding", native.name());
+    match native {
         NativeType::Float => {
             let float = text.parse::<f32>().ok().filter(|float| format!("{float:.0}") == text).ok_or_else(rounded)?;
             append_bytes(&float.to_be_bytes(), out)
@@ -163,23 +182,23 @@ fn append_integer(number: i128, of: NativeType, form: &ScalarForm, out: &mut Vec
                 text.parse::<f64>().ok().filter(|double| format!("{double:.0}") == text).ok_or_else(rounded)?;
             append_bytes(&double.to_be_bytes(), out)
         }
-        _ => form.append(of, &text, out),
+        _ => form.append(native, &text, out),
     }
 }
 
 fn append_float(number: f64, out: &mut Vec<u8>) -> Result<(), Problem> {
     let text = number.to_string();
-    let float: f32 = text.parse().map_err(|_| format!("{text} is no float"))?;
+    let float: f32 = text.parse().map_err(|_| format!("{text} is not a valid float"))?;
     if number.is_nan() || f64::from(float).to_bits() == number.to_bits() {
         return append_bytes(&float.to_be_bytes(), out);
     }
     Err(format!("{text} has more digits than a float"))
 }
 
-fn append_uuid(bytes: &[u8], of: NativeType, out: &mut Vec<u8>) -> Result<(), Problem> {
+fn append_uuid(bytes: &[u8], native: NativeType, out: &mut Vec<u8>) -> Result<(), Problem> {
     let version = bytes.get(6).map(|byte| byte >> 4);
-    if bytes.len() != 16 || of == NativeType::Timeuuid && version != Some(1) {
-        return Err(format!("{} is no {}", shown(&hex(bytes)), of.name()));
+    if bytes.len() != 16 || native == NativeType::Timeuuid && version != Some(1) {
+        return Err(format!("{} is not a valid {}", excerpt(&hex(bytes)), native.name()));
     }
     append_bytes(bytes, out)
 }
@@ -190,10 +209,10 @@ fn millis(since_1970: i128, unit: Unit) -> Result<i64, Problem> {
     if since_1970 % each != 0 {
         return Err(format!(
             "{} has more digits than the milliseconds of a timestamp",
-            shown(&timestamp_text(since_1970, unit, true))
+            excerpt(&timestamp_text(since_1970, unit, true))
         ));
     }
-    i64::try_from(since_1970 / each).map_err(|_| format!("{since_1970} is no timestamp"))
+    i64::try_from(since_1970 / each).map_err(|_| format!("{since_1970} is not a timestamp"))
 }
 
 /// A number in two's complement of minimal length.
@@ -271,9 +290,9 @@ fn raw_key(key: &Value<'_>) -> String {
 }
 
 fn raw_text(scalar: &Scalar<'_>) -> String {
-    let of_cql = |of: NativeType, bytes: &[u8]| {
+    let of_cql = |value_type: NativeType, bytes: &[u8]| {
         let mut text = String::new();
-        if write_scalar(of, bytes, &mut text) { text } else { hex(bytes) }
+        if write_scalar(value_type, bytes, &mut text) { text } else { hex(bytes) }
     };
     match scalar {
         Scalar::Boolean(is) => is.to_string(),

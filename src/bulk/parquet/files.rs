@@ -12,10 +12,10 @@ use super::node::Value;
 use super::open::OpenFile;
 use crate::Error;
 use crate::bulk::Nulls;
-use crate::bulk::checkpoint::Resume;
+use crate::bulk::checkpoint::ResumePoint;
 use crate::bulk::chunk::{Chunk, Chunks, ReadRow, RowPosition};
 use crate::bulk::format::{Position, Reason, RecordCells, RowCells};
-use crate::bulk::input::{FileIdentity, Input, InputFile, changed};
+use crate::bulk::input::{FileIdentity, Input, InputFile, changed_file_error};
 use crate::bulk::rejected::RejectedRow;
 use crate::bulk::row::{RowValues, write_units};
 use crate::bulk::table::{Column, DescribedTable};
@@ -86,7 +86,7 @@ impl ParquetFiles {
                 open.skip_to(position.at.offset);
                 Ok(())
             }
-            _ => Err(changed(name)),
+            _ => Err(changed_file_error(name)),
         }
     }
 
@@ -96,7 +96,7 @@ impl ParquetFiles {
         table: &DescribedTable,
         columns: &[Column],
         nulls: Nulls,
-        resume: Option<&Resume>,
+        resume: Option<&ResumePoint>,
         to: &mpsc::Sender<Result<Chunk, Error>>,
     ) -> Result<(), Error> {
         if let Some(resume) = resume {
@@ -116,8 +116,8 @@ impl ParquetFiles {
                 let position = Position { offset: row.index, line: row.index + 1, crc: open.footer_crc };
                 let mut values = Vec::with_capacity(64);
                 let (row, bytes) = if chunks.is_acknowledged() {
-                    open.pass_over_row()?;
-                    (ReadRow::Done, 0)
+                    open.skip_row()?;
+                    (ReadRow::AlreadyAcknowledged, 0)
                 } else {
                     let reason = read_row(open, &self.format, columns, nulls, &mut values)?;
                     let bytes = values.len();
@@ -151,7 +151,7 @@ pub(super) fn read_row(
     open.take_row(|index, value| {
         let read = match value {
             Value::Null => cells.null(index),
-            value => cells.value(index, |column, out| append(&value, &column.of, &format.form, out)),
+            value => cells.value(index, |column, out| append(&value, &column.value_type, &format.form, out)),
         };
         if let Err(problem) = read {
             reason.get_or_insert(problem);
@@ -184,10 +184,10 @@ fn measured(
         append_json_name(&column.name, &mut line);
         line.push_str(": ");
         let mut bytes = Vec::new();
-        let is_good = value != Value::Null && append(&value, &column.of, &format.form, &mut bytes).is_ok();
+        let is_good = value != Value::Null && append(&value, &column.value_type, &format.form, &mut bytes).is_ok();
         let from = line.len();
         let lines = &crate::bulk::value::ScalarForm::json();
-        if !is_good || write_json(&column.of, &bytes, lines, &mut line).is_err() {
+        if !is_good || write_json(&column.value_type, &bytes, lines, &mut line).is_err() {
             line.truncate(from);
             write_raw_json(&value, &mut line);
         }

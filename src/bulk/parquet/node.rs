@@ -60,7 +60,7 @@ struct Levels {
 }
 
 /// The deepest nesting. No writer nests types deeper, so a file that does is an attack on the stack.
-const DEEPEST: i16 = 64;
+const MAX_NESTING: i16 = 64;
 
 impl Node {
     /// The column of a field of the schema. `leaves` counts the leaves of the columns before it.
@@ -85,7 +85,7 @@ impl Node {
 
     /// A node whose own level is known.
     fn of_present(field: &Type, at: Levels, leaves: &mut usize) -> Result<Self, String> {
-        if at.definition > DEEPEST {
+        if at.definition > MAX_NESTING {
             return Err(format!("{} is nested too deeply", field.name()));
         }
         let first = *leaves;
@@ -136,21 +136,23 @@ impl Node {
     }
 
     /// Whether the node's values may be values of the type; an error names the node's type.
-    pub(super) fn check(&self, of: &ValueType) -> Result<(), String> {
-        match (&self.kind, of) {
+    pub(super) fn check(&self, value_type: &ValueType) -> Result<(), String> {
+        match (&self.kind, value_type) {
             // Text may contain JSON for any type.
             (NodeKind::Leaf(ScalarKind::Text), _) => Ok(()),
             (NodeKind::Leaf(kind), ValueType::Native(native)) if is_taken(*kind, *native) => Ok(()),
-            (NodeKind::List(_, element), ValueType::List(of) | ValueType::Set(of)) => element.check(of),
+            (NodeKind::List(_, element), ValueType::List(value_type) | ValueType::Set(value_type)) => {
+                element.check(value_type)
+            }
             (NodeKind::Map(_, key, value), ValueType::Map(of_key, of_value)) => {
                 key.check(of_key).and_then(|()| value.check(of_value))
             }
             (NodeKind::Struct(fields), ValueType::Tuple(types)) if fields.len() == types.len() => {
-                fields.iter().zip(types).try_for_each(|((_, field), of)| field.check(of))
+                fields.iter().zip(types).try_for_each(|((_, field), value_type)| field.check(value_type))
             }
             (NodeKind::Struct(fields), ValueType::UserDefined(types)) => {
                 fields.iter().try_for_each(|(name, field)| match types.iter().find(|(known, _)| known == name) {
-                    Some((_, of)) => field.check(of),
+                    Some((_, value_type)) => field.check(value_type),
                     None => Err(format!("{self}, and the type has no field {name:?}")),
                 })
             }

@@ -11,7 +11,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::leaf::{Leaf, LeafPosition, Leaves};
 use super::node::{Node, Value};
-use crate::bulk::input::{FileWatch, InputFile, cannot};
+use crate::bulk::input::{FileWatch, InputFile, read_error};
 use crate::bulk::table::Column;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
@@ -61,11 +61,12 @@ pub(super) struct NextRow {
 impl OpenFile {
     pub(super) fn open(file: InputFile) -> Result<Self, Error> {
         let name = file.identity.name.clone();
-        let (watch, mut file) = file.open_at_random()?;
-        let bytes = file.metadata().map_err(|error| cannot(&name, &error))?.len();
-        let (footer_crc, reader) = read_footer(&mut file).map_err(|error| cannot(&name, &error)).and_then(|crc| {
-            Ok((crc, guarded(|| SerializedFileReader::new(file)).map_err(|error| failed(&name, error))?))
-        })?;
+        let (watch, mut file) = file.open_seekable()?;
+        let bytes = file.metadata().map_err(|error| read_error(&name, &error))?.len();
+        let (footer_crc, reader) =
+            read_footer(&mut file).map_err(|error| read_error(&name, &error)).and_then(|crc| {
+                Ok((crc, guarded(|| SerializedFileReader::new(file)).map_err(|error| failed(&name, error))?))
+            })?;
         Ok(Self {
             watch,
             footer_crc,
@@ -123,11 +124,11 @@ impl OpenFile {
             let node = node
                 .ok_or_else(|| {
                     let names = self.column_names().join(", ");
-                    refused(format!("it has no column {name:?}")).with_advice(format!("Its columns are {names}"))
+                    refused(format!("the file has no column {name:?}")).with_advice(format!("Its columns are {names}"))
                 })?
-                .map_err(|problem| refused(format!("its column {name:?} cannot be read: {problem}")))?;
-            node.check(&column.of).map_err(|found| {
-                refused(format!("its column {name:?} is {found}, that of {table} is {}", column.type_name))
+                .map_err(|problem| refused(format!("the column {name:?} cannot be read: {problem}")))?;
+            node.check(&column.value_type).map_err(|found| {
+                refused(format!("the column {name:?} is {found}, and that of {table} is {}", column.type_name))
             })?;
             nodes.push(node);
         }
@@ -141,9 +142,10 @@ impl OpenFile {
         self.first_row = row;
     }
 
-    /// The estimated bytes of the rows up to the last batch.
+    /// The estimated bytes of the rows that are decoded, up to the end of the current batch.
     pub(super) fn bytes_read(&self) -> u64 {
-        let read = u128::from(self.row + self.batch_rows) * u128::from(self.bytes) / u128::from(self.rows().max(1));
+        let decoded_rows = self.row - self.batch_row + self.batch_rows;
+        let read = u128::from(decoded_rows) * u128::from(self.bytes) / u128::from(self.rows().max(1));
         u64::try_from(read).map_or(self.bytes, |read| read.min(self.bytes))
     }
 
@@ -235,7 +237,7 @@ impl OpenFile {
     }
 
     /// Skips the next row.
-    pub(super) fn pass_over_row(&mut self) -> Result<(), Error> {
+    pub(super) fn skip_row(&mut self) -> Result<(), Error> {
         self.take_row(|_, _| {})
     }
 
@@ -292,7 +294,11 @@ fn failed(name: &str, error: ParquetError) -> Error {
         ParquetError::General(problem) | ParquetError::EOF(problem) => problem.clone(),
         error => error.to_string(),
     };
-    Error::new(ErrorKind::File, format!("reading {name}"), format!("it is no whole Parquet file: {problem}"))
-        .with_advice("Write it or copy it again")
-        .with_source(error)
+    Error::new(
+        ErrorKind::File,
+        format!("reading {name}"),
+        format!("the file is not a complete Parquet file: {problem}"),
+    )
+    .with_advice("Write it or copy it again")
+    .with_source(error)
 }

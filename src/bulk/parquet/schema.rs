@@ -12,12 +12,12 @@ use crate::bulk::value::ValueType;
 
 /// The schema of a file with the columns of a table; each may be null.
 pub(super) fn schema(columns: &[Column]) -> Result<TypePtr> {
-    let field = |column: &Column| field(&column.name, &column.of, Repetition::OPTIONAL);
+    let field = |column: &Column| field(&column.name, &column.value_type, Repetition::OPTIONAL);
     let fields = columns.iter().map(field).collect::<Result<_>>()?;
     Type::group_type_builder("schema").with_fields(fields).build().map(Arc::new)
 }
 
-fn field(name: &str, of: &ValueType, repetition: Repetition) -> Result<TypePtr> {
+fn field(name: &str, value_type: &ValueType, repetition: Repetition) -> Result<TypePtr> {
     let group = |fields: Vec<TypePtr>, repetition: Repetition, name: &str, logical: Option<LogicalType>| {
         Type::group_type_builder(name)
             .with_repetition(repetition)
@@ -26,7 +26,7 @@ fn field(name: &str, of: &ValueType, repetition: Repetition) -> Result<TypePtr> 
             .build()
             .map(Arc::new)
     };
-    match of {
+    match value_type {
         ValueType::Native(native) => scalar(name, *native, repetition),
         ValueType::List(element) | ValueType::Set(element) => {
             let element = field("element", element, Repetition::REQUIRED)?;
@@ -39,12 +39,15 @@ fn field(name: &str, of: &ValueType, repetition: Repetition) -> Result<TypePtr> 
             group(vec![pairs], repetition, name, Some(LogicalType::Map))
         }
         ValueType::Tuple(types) => {
-            let part = |(index, of): (usize, &ValueType)| field(&index.to_string(), of, Repetition::OPTIONAL);
+            let part =
+                |(index, value_type): (usize, &ValueType)| field(&index.to_string(), value_type, Repetition::OPTIONAL);
             group(types.iter().enumerate().map(part).collect::<Result<_>>()?, repetition, name, None)
         }
         ValueType::UserDefined(fields) => {
-            let fields =
-                fields.iter().map(|(name, of)| field(name, of, Repetition::OPTIONAL)).collect::<Result<_>>()?;
+            let fields = fields
+                .iter()
+                .map(|(name, value_type)| field(name, value_type, Repetition::OPTIONAL))
+                .collect::<Result<_>>()?;
             group(fields, repetition, name, None)
         }
     }

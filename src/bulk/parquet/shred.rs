@@ -55,31 +55,33 @@ impl Shredded {
     /// Empty columns of these types.
     pub(super) fn new<'t>(types: impl Iterator<Item = &'t ValueType>) -> Self {
         let mut leaves = Vec::new();
-        types.for_each(|of| append_leaves(of, false, &mut leaves));
+        types.for_each(|value_type| append_leaves(value_type, false, &mut leaves));
         Self { leaves, rows: 0, bytes: 0 }
     }
 
     /// Adds the value of a column whose first leaf is `leaf`. Returns the first leaf of the next column.
-    pub(super) fn push(&mut self, of: &ValueType, value: Option<&[u8]>, leaf: usize) -> Result<usize, Problem> {
-        self.push_optional(of, value, ShreddedLevels::default(), leaf)
+    pub(super) fn push(&mut self, value_type: &ValueType, value: Option<&[u8]>, leaf: usize) -> Result<usize, Problem> {
+        self.push_optional(value_type, value, ShreddedLevels::default(), leaf)
     }
 
     fn push_optional(
         &mut self,
-        of: &ValueType,
+        value_type: &ValueType,
         value: Option<&[u8]>,
         at: ShreddedLevels,
         leaf: usize,
     ) -> Result<usize, Problem> {
         match value {
-            None => Ok(self.push_absent(of, at, leaf)),
-            Some(value) => self.push_present(of, value, ShreddedLevels { definition: at.definition + 1, ..at }, leaf),
+            None => Ok(self.push_absent(value_type, at, leaf)),
+            Some(value) => {
+                self.push_present(value_type, value, ShreddedLevels { definition: at.definition + 1, ..at }, leaf)
+            }
         }
     }
 
     /// Adds an entry without a value to each leaf of a type.
-    fn push_absent(&mut self, of: &ValueType, at: ShreddedLevels, leaf: usize) -> usize {
-        match of {
+    fn push_absent(&mut self, value_type: &ValueType, at: ShreddedLevels, leaf: usize) -> usize {
+        match value_type {
             ValueType::Native(_) => {
                 self.push_levels(at, leaf);
                 leaf + 1
@@ -89,19 +91,23 @@ impl Shredded {
                 let leaf = self.push_absent(key, at, leaf);
                 self.push_absent(value, at, leaf)
             }
-            ValueType::Tuple(types) => types.iter().fold(leaf, |leaf, of| self.push_absent(of, at, leaf)),
-            ValueType::UserDefined(fields) => fields.iter().fold(leaf, |leaf, (_, of)| self.push_absent(of, at, leaf)),
+            ValueType::Tuple(types) => {
+                types.iter().fold(leaf, |leaf, value_type| self.push_absent(value_type, at, leaf))
+            }
+            ValueType::UserDefined(fields) => {
+                fields.iter().fold(leaf, |leaf, (_, value_type)| self.push_absent(value_type, at, leaf))
+            }
         }
     }
 
     fn push_present(
         &mut self,
-        of: &ValueType,
+        value_type: &ValueType,
         value: &[u8],
         at: ShreddedLevels,
         leaf: usize,
     ) -> Result<usize, Problem> {
-        let parts = match of {
+        let parts = match value_type {
             ValueType::Native(native) => {
                 if let Some(leaf) = self.leaves.get_mut(leaf) {
                     self.bytes += leaf.values.push(*native, value)?;
@@ -109,22 +115,22 @@ impl Shredded {
                 self.push_levels(at, leaf);
                 return Ok(leaf + 1);
             }
-            _ => of.parts(value)?,
+            _ => value_type.parts(value)?,
         };
-        match of {
+        match value_type {
             ValueType::Native(_) | ValueType::Tuple(_) | ValueType::UserDefined(_) => {
-                parts.iter().try_fold(leaf, |leaf, part| self.push_optional(part.of, part.value, at, leaf))
+                parts.iter().try_fold(leaf, |leaf, part| self.push_optional(part.value_type, part.value, at, leaf))
             }
-            _ if parts.is_empty() => Ok(self.push_absent(of, at, leaf)),
+            _ if parts.is_empty() => Ok(self.push_absent(value_type, at, leaf)),
             ValueType::List(_) | ValueType::Set(_) | ValueType::Map(..) => {
-                let in_each = if matches!(of, ValueType::Map(..)) { 2 } else { 1 };
+                let in_each = if matches!(value_type, ValueType::Map(..)) { 2 } else { 1 };
                 let mut next = leaf;
                 for (index, element) in parts.chunks(in_each).enumerate() {
                     let repetition = if index == 0 { at.repetition } else { at.lists + 1 };
                     let inside = ShreddedLevels { definition: at.definition + 1, repetition, lists: at.lists + 1 };
                     next = element.iter().try_fold(leaf, |leaf, part| {
                         let value = part.value.ok_or("has a null inside a collection")?;
-                        self.push_present(part.of, value, inside, leaf)
+                        self.push_present(part.value_type, value, inside, leaf)
                     })?;
                 }
                 Ok(next)
@@ -185,8 +191,8 @@ impl ShreddedLeaf {
 }
 
 /// Appends the leaves of a type.
-fn append_leaves(of: &ValueType, is_repeated: bool, leaves: &mut Vec<ShreddedLeaf>) {
-    match of {
+fn append_leaves(value_type: &ValueType, is_repeated: bool, leaves: &mut Vec<ShreddedLeaf>) {
+    match value_type {
         ValueType::Native(native) => leaves.push(ShreddedLeaf {
             definitions: Vec::new(),
             repetitions: Vec::new(),
@@ -198,8 +204,10 @@ fn append_leaves(of: &ValueType, is_repeated: bool, leaves: &mut Vec<ShreddedLea
             append_leaves(key, true, leaves);
             append_leaves(value, true, leaves);
         }
-        ValueType::Tuple(types) => types.iter().for_each(|of| append_leaves(of, is_repeated, leaves)),
-        ValueType::UserDefined(fields) => fields.iter().for_each(|(_, of)| append_leaves(of, is_repeated, leaves)),
+        ValueType::Tuple(types) => types.iter().for_each(|value_type| append_leaves(value_type, is_repeated, leaves)),
+        ValueType::UserDefined(fields) => {
+            fields.iter().for_each(|(_, value_type)| append_leaves(value_type, is_repeated, leaves))
+        }
     }
 }
 
@@ -265,7 +273,9 @@ impl ShreddedValues {
 }
 
 fn bytes<const N: usize>(native: NativeType, value: &[u8]) -> Result<[u8; N], Problem> {
-    value.try_into().map_err(|_| if value.is_empty() { no_bytes(native) } else { format!("is no {}", native.name()) })
+    value
+        .try_into()
+        .map_err(|_| if value.is_empty() { no_bytes(native) } else { format!("is not a valid {}", native.name()) })
 }
 
 /// Cassandra has values of no bytes for most types, Parquet only for text and bytes.

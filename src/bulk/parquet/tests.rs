@@ -195,27 +195,27 @@ fn a_column_that_does_not_fit_is_refused_and_so_is_a_value() {
         ("address", "tuple<text>", Some("a group of street, zip")),
         ("small", "uuid", Some("unsigned INTEGER")),
     ] {
-        let problem = found.map(|found| format!("its column {name:?} is {found}, that of shop.sales is {of}"));
+        let problem = found.map(|found| format!("the column {name:?} is {found}, and that of shop.sales is {of}"));
         assert_eq!(told(name, of), problem.and_then(|problem| expected(&problem)), "{name} {of}");
     }
     assert_eq!(
         told("pric", "int"),
         expected(&format!(
-            "it has no column \"pric\". Its columns are {}",
+            "the file has no column \"pric\". Its columns are {}",
             SALES_COLUMNS.map(|(name, _)| name).join(", ")
         ))
     );
     for (name, of, problem) in [
         ("id", "tinyint", None),
-        ("small", "tinyint", Some("\"255\" is no tinyint")),
-        ("price", "int", Some("has digits after the decimal point, and is no int")),
+        ("small", "tinyint", Some("\"255\" is not a valid tinyint")),
+        ("price", "int", Some("has digits after the decimal point, and is not a valid int")),
         ("local", "timestamp", Some("has no time zone: read timestamps as UTC if they are")),
         ("ratio", "float", Some("0.1 has more digits than a float")),
         ("name", "ascii", None),
-        ("json", "int", Some("\"{\\\"a\\\": 1}\" is no int")),
-        ("key", "timeuuid", Some("\"0x000102030405060708090a0b0c0d0e0f\" is no timeuuid")),
-        ("raw", "text", Some("is no UTF-8")),
-        ("tags", "list<int>", Some("\"x\" is no int")),
+        ("json", "int", Some("\"{\\\"a\\\": 1}\" is not a valid int")),
+        ("key", "timeuuid", Some("\"0x000102030405060708090a0b0c0d0e0f\" is not a valid timeuuid")),
+        ("raw", "text", Some("is not valid UTF-8")),
+        ("tags", "list<int>", Some("\"x\" is not a valid int")),
     ] {
         let columns = columns(&[(name, of)]);
         let rows = read(&mut open(Path::new(SALES), &columns).unwrap(), &Parquet::new(), &columns).unwrap();
@@ -227,7 +227,7 @@ fn a_column_that_does_not_fit_is_refused_and_so_is_a_value() {
 /// A truncated file, or one with a changed byte, is an error or has the rows that it claims to have. It never causes a
 /// panic or an endless read.
 #[test]
-fn a_damaged_file_is_told() {
+fn a_damaged_file_is_an_error() {
     let folder = Folder::new();
     let path = folder.path("rows.parquet");
     let whole = fs::read(SALES).unwrap();
@@ -240,7 +240,7 @@ fn a_damaged_file_is_told() {
     assert_eq!(told(&whole), Ok(3));
     let problem = |problem: &str| {
         let advice = "Write it or copy it again";
-        Err(format!("reading {} failed: it is no whole Parquet file: {problem}. {advice}", path.display()))
+        Err(format!("reading {} failed: the file is not a complete Parquet file: {problem}. {advice}", path.display()))
     };
     assert_eq!(told(&[]), problem("Parquet file too small. Size is 0 but need 8"));
     assert_eq!(told(&whole[..whole.len() - 1]), problem("Invalid Parquet file. Corrupt footer"));
@@ -257,9 +257,34 @@ fn a_damaged_file_is_told() {
     }
 }
 
+#[test]
+fn the_bytes_read_are_those_of_all_decoded_rows_at_every_row() {
+    let folder = Folder::new();
+    let path = folder.path("rows.parquet");
+    let columns = columns(&[("id", "int")]);
+    let rows: Vec<_> = (0..3_000_i32).map(|id| row(&[Some(id.to_be_bytes().to_vec())])).collect();
+    write(&path, &columns, &rows);
+    let bytes = fs::metadata(&path).unwrap().len();
+    for first in [0, 1_500] {
+        let mut open = open(&path, &columns).unwrap();
+        open.skip_to(first);
+        let (mut of_batch, mut batches) = (0, 0);
+        while let Some(next) = open.next_row().unwrap() {
+            if next.is_first_of_batch {
+                assert!(open.bytes_read() > of_batch);
+                (of_batch, batches) = (open.bytes_read(), batches + 1);
+            }
+            assert_eq!(open.bytes_read(), of_batch, "row {}", next.index);
+            open.skip_row().unwrap();
+        }
+        assert_eq!((of_batch, open.bytes_read()), (bytes, bytes));
+        assert!(batches > 1);
+    }
+}
+
 /// Resumes a file whose last row groups are newer than the checkpoint, for every compression of pages.
 #[test]
-fn a_file_goes_on_from_a_checkpoint() {
+fn a_file_is_resumed_from_a_checkpoint() {
     for compression in [None, Some(Compression::None), Some(Compression::Gzip), Some(Compression::Zstd)] {
         let folder = Folder::new();
         let (path, groups) = (folder.path("rows.parquet"), folder.path("groups"));
@@ -284,7 +309,7 @@ fn a_file_goes_on_from_a_checkpoint() {
             std::io::Seek::seek(&mut written, std::io::SeekFrom::End(0)).unwrap();
             let earlier = File::open(&path).unwrap();
             let sink = Sink::File(written);
-            file = ParquetFile::go_on(&columns, compression, (&earlier, sink), groups.clone(), checkpoint).unwrap();
+            file = ParquetFile::resume(&columns, compression, (&earlier, sink), groups.clone(), checkpoint).unwrap();
             checkpoint = add(&mut file, from, from + 3);
             if from < 6 {
                 add(&mut file, 0, 5);
@@ -322,18 +347,18 @@ fn what_is_read_from_its_end_has_to_be_a_file() {
     };
     assert_eq!(
         told(Input::stdin()),
-        "reading standard input failed: Parquet is read from its end, which a stream has only when it is over. Write it to a \
-         file on a disk first"
+        "reading standard input failed: a Parquet file is read from its end, so it cannot be read from a stream. Write it to \
+         a file on a disk first"
     );
     assert_eq!(
         told(Input::file("/dev/null")),
-        "reading /dev/null failed: Parquet is read from its end, and it is no file on a disk. Write it to a file on a disk \
-         first"
+        "reading /dev/null failed: a Parquet file is read from its end, and this is not a file on a disk. Write it to a file \
+         on a disk first"
     );
     assert_eq!(
         told(Input::file(&path)),
         format!(
-            "reading {} failed: a Parquet file is compressed inside, and is not read through another compression. \
+            "reading {} failed: a Parquet file compresses its pages itself and is not read through another compression. \
              Decompress it first",
             path.display()
         )

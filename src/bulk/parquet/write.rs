@@ -72,12 +72,12 @@ impl ParquetFile {
         let properties = Arc::new(properties);
         let schema = schema(columns).map_err(failed)?;
         let writer = SerializedFileWriter::new(sink, schema, Arc::clone(&properties)).map_err(failed)?;
-        let rows = Shredded::new(columns.iter().map(|column| &column.of));
+        let rows = Shredded::new(columns.iter().map(|column| &column.value_type));
         Ok(Self { writer, properties, rows, groups })
     }
 
     /// Resumes a file whose first `length` bytes are complete; `sink` writes after them.
-    pub(in crate::bulk) fn go_on(
+    pub(in crate::bulk) fn resume(
         columns: &[Column],
         compression: Option<Compression>,
         (file, sink): (&File, Sink),
@@ -87,19 +87,21 @@ impl ParquetFile {
         let written = read_groups(&groups, length)?;
         let mut parquet = Self::new(columns, compression, AfterSkipped { skipped: length, sink }, Some(groups))?;
         for group in written {
-            parquet.tell_of(&group, file).map_err(failed)?;
+            parquet.append_written_group(&group, file).map_err(failed)?;
         }
         parquet.writer.flush()?;
-        let told = parquet.writer.bytes_written() as u64;
-        if told != length {
-            return Err(io::Error::other(format!("its row groups have {told} bytes, the checkpoint says {length}")));
+        let registered = parquet.writer.bytes_written() as u64;
+        if registered != length {
+            return Err(io::Error::other(format!(
+                "its row groups have {registered} bytes, and the checkpoint says {length}"
+            )));
         }
         Ok(parquet)
     }
 
     /// Registers a row group that is already in the file with the writer, which lists all row groups in the footer. The
     /// writer writes the row group again byte for byte, and [`AfterSkipped`] drops those bytes.
-    fn tell_of(&mut self, group: &RowGroupMetaData, file: &File) -> Result<(), ParquetError> {
+    fn append_written_group(&mut self, group: &RowGroupMetaData, file: &File) -> Result<(), ParquetError> {
         let mut writer = self.writer.next_row_group()?;
         for column in group.columns() {
             let closed = ColumnCloseResult {
@@ -166,7 +168,8 @@ impl RowFile for ParquetFile {
     fn write(&mut self, row: &RowCells<'_>) -> Result<(), Reason> {
         let mut leaf = 0;
         for (index, (column, value)) in row.iter().enumerate() {
-            leaf = self.rows.push(&column.of, value, leaf).map_err(|problem| Reason::of_column(index, problem))?;
+            leaf =
+                self.rows.push(&column.value_type, value, leaf).map_err(|problem| Reason::of_column(index, problem))?;
         }
         self.rows.rows += 1;
         Ok(())

@@ -67,7 +67,7 @@ impl SendRow for Service {
         Ok(())
     }
 
-    async fn execute_together(&self, rows: &RowGroup) -> Result<(), Error> {
+    async fn execute_batch(&self, rows: &RowGroup) -> Result<(), Error> {
         let is_poisoned = rows.rows().any(|row| self.state().poison.as_ref() == Some(&row.values));
         if is_poisoned {
             return Err(Error::new(ErrorKind::Refused, "writing a batch", "poison"));
@@ -90,12 +90,12 @@ async fn send(
     rows: u64,
     checkpoint: Option<&Path>,
     limit: Option<NonZeroU32>,
-    patience: Duration,
+    stall_timeout: Duration,
     batches: Option<Batches>,
 ) -> Result<Summary, Error> {
     let operation = Operation { attempted: "loading".to_owned(), options: BTreeMap::new(), files: Vec::new() };
     let checkpoint = checkpoint.map(|path| Checkpoint::open(path, operation).unwrap());
-    let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.done().resume.clone());
+    let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state().resume.clone());
     let counted = service.clone();
     let sending = Sending {
         attempted: "loading".to_owned(),
@@ -106,13 +106,13 @@ async fn send(
         limit,
         in_flight: 64,
         shuffle: 1_000,
-        patience,
-        rejected: Rejected {
+        stall_timeout,
+        rejected: RejectedRows {
             attempted: "loading".to_owned(),
             file_names: vec!["rows".to_owned()],
-            counted_in: RowUnit::Line,
+            position_unit: RowUnit::Line,
             columns: [].into(),
-            most: 0,
+            max: 0,
             file: None,
             first: None,
         },
@@ -129,7 +129,8 @@ async fn send(
         let mut chunk = Chunk::default();
         for ordinal in first..rows {
             let is_done = resume.as_ref().is_some_and(|it| ordinal < it.read_to && !it.unsent.contains(&ordinal));
-            let read = if is_done { ReadRow::Done } else { ReadRow::Row { values: row(ordinal), units: 1 } };
+            let read =
+                if is_done { ReadRow::AlreadyAcknowledged } else { ReadRow::Row { values: row(ordinal), units: 1 } };
             let at = Position { offset: ordinal, line: ordinal + 1, crc: 0 };
             let at = RowPosition { file: 0, at, bytes: 12 };
             chunk.rows.push(InputRow { ordinal, at, row: read });
@@ -160,20 +161,20 @@ async fn a_table_that_is_throttled_for_ten_minutes_loses_no_row_and_gets_none_tw
     // A second run of a complete operation has nothing to do.
     let operation = Operation { attempted: "loading".to_owned(), options: BTreeMap::new(), files: Vec::new() };
     let checkpoint = Checkpoint::open(&path, operation).unwrap();
-    assert_eq!((checkpoint.done().is_complete, checkpoint.done().counts.rows), (true, 3_000));
+    assert_eq!((checkpoint.state().is_complete, checkpoint.state().counts.rows), (true, 3_000));
     drop(checkpoint);
     fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_without_patience_for_an_outage_goes_on_after_it() {
+async fn a_load_whose_stall_timeout_is_shorter_than_an_outage_is_resumed_after_it() {
     let path = state_file();
     let service = Service::new(500, ErrorKind::Throttled);
     let error = send(&service, 3_000, Some(&path), None, 5 * MINUTE, None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
-            "writing a row failed: not now. 500 rows are done: the same again goes on from the checkpoint {}",
+            "writing a row failed: not now. 500 rows are done. Run the same operation again to resume from the checkpoint {}",
             path.display()
         )
     );
@@ -203,8 +204,8 @@ async fn rows_of_a_batch_that_is_refused_are_sent_one_by_one() {
     let batches = || Some(Batches::new([].into()));
     // The first row that is rejected ends it.
     let error = send(&service, 3_000, Some(&path), None, 15 * MINUTE, batches()).await.unwrap_err();
-    let told = "loading failed: a row was rejected: rows, line 8: the row was refused: poison. ";
-    assert!(error.to_string().starts_with(told), "{error}");
+    let expected = "loading failed: a row was rejected: rows, line 8: the row was refused: poison. ";
+    assert!(error.to_string().starts_with(expected), "{error}");
     service.state().poison = None;
     let summary = send(&service, 3_000, Some(&path), None, 15 * MINUTE, batches()).await.unwrap();
     assert_eq!((summary.rows, summary.is_complete), (3_000, true));

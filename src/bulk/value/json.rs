@@ -8,7 +8,7 @@ use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Part, Problem, ScalarForm, ValueType, append_cell, append_count, append_nullable, shown};
+use super::{Problem, ScalarForm, ValueType, append_cell, append_count, append_nullable, excerpt};
 use crate::counted::Counted;
 
 /// The names and values of an object, in order.
@@ -16,11 +16,11 @@ pub(in crate::bulk) type JsonObject<'t> = Vec<(Cow<'t, str>, &'t RawValue)>;
 
 /// Parses a text as JSON whose parts are parsed later.
 pub(in crate::bulk) fn raw(text: &str) -> Result<&RawValue, Problem> {
-    serde_json::from_str(text).map_err(|error| format!("{} is no JSON: {error}", shown(text)))
+    serde_json::from_str(text).map_err(|error| format!("{} is not JSON: {error}", excerpt(text)))
 }
 
 /// Parses an object. Numbers keep their digits.
-pub(in crate::bulk) fn object_of(text: &str) -> Result<JsonObject<'_>, Problem> {
+pub(in crate::bulk) fn parse_object(text: &str) -> Result<JsonObject<'_>, Problem> {
     struct Entries;
 
     impl<'de> Visitor<'de> for Entries {
@@ -42,8 +42,8 @@ pub(in crate::bulk) fn object_of(text: &str) -> Result<JsonObject<'_>, Problem> 
     let mut reader = serde_json::Deserializer::from_str(text);
     let entries = reader.deserialize_map(Entries);
     entries.and_then(|entries| reader.end().map(|()| entries)).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => format!("{} is no JSON object", shown(text)),
-        _ => format!("{} is no JSON: {error}", shown(text)),
+        serde_json::error::Category::Data => format!("{} is not a JSON object", excerpt(text)),
+        _ => format!("{} is not JSON: {error}", excerpt(text)),
     })
 }
 
@@ -66,7 +66,7 @@ pub(in crate::bulk) fn append_from_json(
             elements.into_iter().try_for_each(|part| append_element(element, part, form, out))
         }
         ValueType::Map(key, value) => {
-            let entries = object_of(raw.get())?;
+            let entries = parse_object(raw.get())?;
             append_count(entries.len(), out)?;
             for (name, part) in entries {
                 append_cell(out, |out| append_key(key, &name, form, out))?;
@@ -79,17 +79,17 @@ pub(in crate::bulk) fn append_from_json(
             if parts.len() != types.len() {
                 return Err(format!("has {}, its type has {}", Counted(parts.len(), "part"), types.len()));
             }
-            types.iter().zip(parts).try_for_each(|(of, part)| append_part(of, Some(part), form, out))
+            types.iter().zip(parts).try_for_each(|(value_type, part)| append_part(value_type, Some(part), form, out))
         }
         ValueType::UserDefined(fields) => {
-            let entries = object_of(raw.get())?;
+            let entries = parse_object(raw.get())?;
             let is_field = |name: &str| fields.iter().any(|(field, _)| field == json_name(name));
             if let Some((name, _)) = entries.iter().find(|(name, _)| !is_field(name)) {
-                return Err(format!("the type has no field {}", shown(name)));
+                return Err(format!("the type has no field {}", excerpt(name)));
             }
-            fields.iter().try_for_each(|(field, of)| {
+            fields.iter().try_for_each(|(field, value_type)| {
                 let entry = entries.iter().find(|(name, _)| json_name(name) == field);
-                append_part(of, entry.map(|(_, part)| *part), form, out)
+                append_part(value_type, entry.map(|(_, part)| *part), form, out)
             })
         }
     }
@@ -143,10 +143,10 @@ pub(in crate::bulk) fn write_json(
             append_json_name(name, out);
             out.push_str(": ");
         }
-        match (part, part.value) {
-            (_, None) => out.push_str("null"),
-            (Part { of, .. }, Some(value)) if is_key => write_key(of, value, form, out)?,
-            (Part { of, .. }, Some(value)) => write_json(of, value, form, out)?,
+        match part.value {
+            None => out.push_str("null"),
+            Some(value) if is_key => write_key(part.value_type, value, form, out)?,
+            Some(value) => write_json(part.value_type, value, form, out)?,
         }
     }
     out.push(close);
@@ -163,32 +163,35 @@ fn write_key(value_type: &ValueType, bytes: &[u8], form: &ScalarForm, out: &mut 
     Ok(())
 }
 
-fn scalar(of: NativeType, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
+fn scalar(native: NativeType, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u8>) -> Result<(), Problem> {
     let text = raw.get();
     match text.as_bytes().first() {
         Some(b'"') => {
             let CowText(text) = serde_json::from_str(text).map_err(|error| error.to_string())?;
-            form.append(of, &text, out)
+            form.append(native, &text, out)
         }
         // INSERT JSON takes a number as milliseconds.
-        Some(b'-' | b'0'..=b'9') if of == NativeType::Timestamp && form.timestamps.is_iso() => {
-            let millis = text.parse::<i64>().map_err(|_| format!("{} is no whole number", shown(text)))?;
+        Some(b'-' | b'0'..=b'9') if native == NativeType::Timestamp && form.timestamps.is_iso() => {
+            let millis = text.parse::<i64>().map_err(|_| format!("{} is not a whole number", excerpt(text)))?;
             out.extend_from_slice(&millis.to_be_bytes());
             Ok(())
         }
-        Some(b'-' | b'0'..=b'9') if is_number(of) || of == NativeType::Timestamp => form.append(of, text, out),
-        Some(b't' | b'f') if of == NativeType::Boolean => form.append(of, text, out),
-        _ => Err(format!("{} is no {}", shown(text), of.name())),
+        Some(b'-' | b'0'..=b'9') if is_number(native) || native == NativeType::Timestamp => {
+            form.append(native, text, out)
+        }
+        Some(b't' | b'f') if native == NativeType::Boolean => form.append(native, text, out),
+        _ => Err(format!("{} is not a valid {}", excerpt(text), native.name())),
     }
 }
 
-fn write_scalar(of: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
+fn write_scalar(native: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
     let from = out.len();
-    form.write(of, bytes, out)?;
+    form.write(native, bytes, out)?;
     let text = &out[from..];
-    let is_bare = is_number(of) && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && text != "-Infinity";
-    if is_bare || of == NativeType::Boolean && !text.is_empty() {
-        if form.capital_booleans && of == NativeType::Boolean {
+    let is_unquoted =
+        is_number(native) && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && text != "-Infinity";
+    if is_unquoted || native == NativeType::Boolean && !text.is_empty() {
+        if form.capital_booleans && native == NativeType::Boolean {
             let lower = out.split_off(from).to_ascii_lowercase();
             out.push_str(&lower);
         }
@@ -199,13 +202,13 @@ fn write_scalar(of: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut Strin
     Ok(())
 }
 
-fn is_number(of: NativeType) -> bool {
+fn is_number(native: NativeType) -> bool {
     use NativeType::{Bigint, Counter, Decimal, Double, Float, Int, Smallint, Tinyint, Varint};
-    matches!(of, Bigint | Counter | Decimal | Double | Float | Int | Smallint | Tinyint | Varint)
+    matches!(native, Bigint | Counter | Decimal | Double | Float | Int | Smallint | Tinyint | Varint)
 }
 
 fn elements(raw: &RawValue) -> Result<Vec<&RawValue>, Problem> {
-    serde_json::from_str(raw.get()).map_err(|_| format!("{} is no JSON array", shown(raw.get())))
+    serde_json::from_str(raw.get()).map_err(|_| format!("{} is not a JSON array", excerpt(raw.get())))
 }
 
 pub(in crate::bulk) fn is_null(raw: &RawValue) -> bool {

@@ -2,7 +2,7 @@
 
 use keyspaces_cql::statement::{NativeType, Term, TermKind};
 
-use super::{Problem, ScalarForm, ValueType, append_cell, append_count, append_nullable, shown};
+use super::{Problem, ScalarForm, ValueType, append_cell, append_count, append_nullable, excerpt};
 use crate::counted::Counted;
 
 /// Appends the value of a literal.
@@ -14,8 +14,8 @@ pub(super) fn append_from_literal(
 ) -> Result<(), Problem> {
     let term: Term = text.parse().map_err(|error: keyspaces_cql::SyntaxError| {
         // The parser's message speaks of a statement, but the text is a value.
-        let told = error.to_string().replace("the end of the statement", "the end of the text");
-        format!("{} is no literal: {told}", shown(text))
+        let message = error.to_string().replace("the end of the statement", "the end of the text");
+        format!("{} is not a CQL literal: {message}", excerpt(text))
     })?;
     append_term(value_type, &term, text, form, out)
 }
@@ -27,10 +27,10 @@ fn append_term(
     form: &ScalarForm,
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
-    let no_literal = |of: &str| Err(format!("{} is no literal of a {of}", shown(text)));
+    let mismatch = |kind: &str| Err(format!("{} is not a literal of a {kind}", excerpt(text)));
     match (value_type, &term.kind) {
         (ValueType::Native(native), TermKind::Constant(constant)) => form.append(*native, &constant.text, out),
-        (ValueType::Native(_), _) => Err(format!("{} is no literal", shown(text))),
+        (ValueType::Native(_), _) => Err(format!("{} is not a CQL literal", excerpt(text))),
         (ValueType::List(element), TermKind::List(terms)) | (ValueType::Set(element), TermKind::Set(terms)) => {
             append_count(terms.len(), out)?;
             terms.iter().try_for_each(|term| append_element_term(element, term, text, form, out))
@@ -38,32 +38,35 @@ fn append_term(
         (ValueType::Map(..), TermKind::Set(terms)) if terms.is_empty() => append_count(0, out),
         (ValueType::Map(key, value), TermKind::Map(pairs)) => {
             append_count(pairs.len(), out)?;
-            pairs.iter().try_for_each(|(of_key, of_value)| {
-                append_element_term(key, of_key, text, form, out)?;
-                append_element_term(value, of_value, text, form, out)
+            pairs.iter().try_for_each(|(key_term, value_term)| {
+                append_element_term(key, key_term, text, form, out)?;
+                append_element_term(value, value_term, text, form, out)
             })
         }
         (ValueType::Tuple(types), TermKind::Tuple(terms)) => {
             if terms.len() != types.len() {
                 return Err(format!("has {}, its type has {}", Counted(terms.len(), "part"), types.len()));
             }
-            types.iter().zip(terms).try_for_each(|(of, term)| append_part_term(of, Some(term), text, form, out))
+            types
+                .iter()
+                .zip(terms)
+                .try_for_each(|(value_type, term)| append_part_term(value_type, Some(term), text, form, out))
         }
         (ValueType::UserDefined(fields), TermKind::UserType(given)) => {
             let is_field = |name: &str| fields.iter().any(|(field, _)| field == name);
             if let Some((name, _)) = given.iter().find(|(name, _)| !is_field(&name.text)) {
-                return Err(format!("the type has no field {}", shown(&name.text)));
+                return Err(format!("the type has no field {}", excerpt(&name.text)));
             }
-            fields.iter().try_for_each(|(field, of)| {
+            fields.iter().try_for_each(|(field, value_type)| {
                 let term = given.iter().find(|(name, _)| name.text == *field).map(|(_, term)| term);
-                append_part_term(of, term, text, form, out)
+                append_part_term(value_type, term, text, form, out)
             })
         }
-        (ValueType::List(_), _) => no_literal("list"),
-        (ValueType::Set(_), _) => no_literal("set"),
-        (ValueType::Map(..), _) => no_literal("map"),
-        (ValueType::Tuple(_), _) => no_literal("tuple"),
-        (ValueType::UserDefined(_), _) => no_literal("user-defined type"),
+        (ValueType::List(_), _) => mismatch("list"),
+        (ValueType::Set(_), _) => mismatch("set"),
+        (ValueType::Map(..), _) => mismatch("map"),
+        (ValueType::Tuple(_), _) => mismatch("tuple"),
+        (ValueType::UserDefined(_), _) => mismatch("user-defined type"),
     }
 }
 
@@ -116,7 +119,7 @@ pub(super) fn write_literal(
             out.push_str(": ");
         }
         match part.value {
-            Some(value) => write_literal(part.of, value, form, out)?,
+            Some(value) => write_literal(part.value_type, value, form, out)?,
             None => out.push_str("null"),
         }
     }
@@ -124,12 +127,12 @@ pub(super) fn write_literal(
     Ok(())
 }
 
-fn write_scalar(of: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
+fn write_scalar(native: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut String) -> Result<(), Problem> {
     let from = out.len();
-    form.write(of, bytes, out)?;
-    let is_blob = of == NativeType::Blob && form.blobs == super::BlobForm::Hexadecimal;
-    let is_bare = is_blob || bare(of);
-    if is_bare && out.len() > from {
+    form.write(native, bytes, out)?;
+    let is_blob = native == NativeType::Blob && form.blobs == super::BlobForm::Hexadecimal;
+    let is_unquoted = is_blob || is_written_unquoted(native);
+    if is_unquoted && out.len() > from {
         return Ok(());
     }
     let text = out.split_off(from);
@@ -140,12 +143,12 @@ fn write_scalar(of: NativeType, bytes: &[u8], form: &ScalarForm, out: &mut Strin
 }
 
 /// Whether CQL writes values of this type without quotes.
-fn bare(of: NativeType) -> bool {
+fn is_written_unquoted(native: NativeType) -> bool {
     use NativeType::{
         Bigint, Boolean, Counter, Decimal, Double, Duration, Float, Int, Smallint, Timeuuid, Tinyint, Uuid, Varint,
     };
     matches!(
-        of,
+        native,
         Bigint
             | Boolean
             | Counter

@@ -9,7 +9,7 @@ use self::literal::{append_from_literal, write_literal};
 use keyspaces_cql::TypeDefinition;
 use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
 
-pub(super) use self::json::{append_json_name, is_null, json_name, object_of};
+pub(super) use self::json::{append_json_name, is_null, json_name, parse_object};
 #[cfg(feature = "parquet")]
 pub(super) use self::json::{append_json_string, raw as json_raw};
 pub(super) use self::scalar::ScalarForm;
@@ -38,9 +38,9 @@ pub(super) enum ValueType {
 
 impl ValueType {
     /// The type of a column, with the user-defined types of its keyspace.
-    pub(super) fn resolve(of: &CqlType, types: &[TypeDefinition]) -> Result<Self, Problem> {
-        let resolve = |of: &CqlType| Self::resolve(of, types);
-        Ok(match &of.kind {
+    pub(super) fn resolve(cql_type: &CqlType, types: &[TypeDefinition]) -> Result<Self, Problem> {
+        let resolve = |cql_type: &CqlType| Self::resolve(cql_type, types);
+        Ok(match &cql_type.kind {
             CqlTypeKind::Native(native) => Self::Native(*native),
             CqlTypeKind::List(element) => Self::List(Box::new(resolve(element)?)),
             CqlTypeKind::Set(element) => Self::Set(Box::new(resolve(element)?)),
@@ -50,11 +50,12 @@ impl ValueType {
             CqlTypeKind::UserDefined(name) => {
                 let found = types.iter().find(|known| known.name.name.text == name.name.text);
                 let Some(found) = found else { return Err(format!("the type {name} is not in the keyspace")) };
-                let field = |(name, of): &(keyspaces_cql::Name, CqlType)| Ok((name.text.clone(), resolve(of)?));
+                let field =
+                    |(name, cql_type): &(keyspaces_cql::Name, CqlType)| Ok((name.text.clone(), resolve(cql_type)?));
                 Self::UserDefined(found.fields.iter().map(field).collect::<Result<_, Problem>>()?)
             }
             CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => {
-                return Err(format!("values of the type {of} cannot be read or written"));
+                return Err(format!("values of the type {cql_type} cannot be read or written"));
             }
         })
     }
@@ -93,8 +94,8 @@ impl ValueType {
     pub(super) fn parts<'v>(&'v self, bytes: &'v [u8]) -> Result<Vec<Part<'v>>, Problem> {
         let mut rest = bytes;
         let mut parts = Vec::new();
-        let mut push = |rest: &mut &'v [u8], of: &'v Self, name: Option<&'v str>| {
-            parts.push(Part { of, name, value: taken(rest).ok_or("is cut short")? });
+        let mut push = |rest: &mut &'v [u8], value_type: &'v Self, name: Option<&'v str>| {
+            parts.push(Part { value_type, name, value: taken(rest).ok_or("is cut short")? });
             Ok::<(), Problem>(())
         };
         match self {
@@ -112,18 +113,18 @@ impl ValueType {
             }
             // A value that was written before fields were added to its type lacks them.
             Self::Tuple(types) => {
-                for of in types {
+                for value_type in types {
                     if rest.is_empty() {
-                        parts.push(Part { of, name: None, value: None });
+                        parts.push(Part { value_type, name: None, value: None });
                     } else {
-                        parts.push(Part { of, name: None, value: taken(&mut rest).ok_or("is cut short")? });
+                        parts.push(Part { value_type, name: None, value: taken(&mut rest).ok_or("is cut short")? });
                     }
                 }
             }
             Self::UserDefined(fields) => {
-                for (name, of) in fields {
+                for (name, value_type) in fields {
                     let value = if rest.is_empty() { None } else { taken(&mut rest).ok_or("is cut short")? };
-                    parts.push(Part { of, name: Some(name), value });
+                    parts.push(Part { value_type, name: Some(name), value });
                 }
             }
         }
@@ -133,7 +134,7 @@ impl ValueType {
 
 /// A part of a serialised collection, tuple or user-defined type.
 pub(super) struct Part<'v> {
-    pub(super) of: &'v ValueType,
+    pub(super) value_type: &'v ValueType,
     name: Option<&'v str>,
     pub(super) value: Option<&'v [u8]>,
 }
@@ -197,9 +198,9 @@ pub(super) fn append_count(count: usize, out: &mut Vec<u8>) -> Result<(), Proble
 }
 
 /// The beginning of a text, for an error.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
+pub(super) fn excerpt(text: &str) -> String {
+    const MAX_SHOWN_CHARS: usize = 60;
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
         None => format!("{text:?}"),
     }
@@ -213,9 +214,9 @@ pub(super) mod tests {
 
     /// A type, and serialised values of it, among them nulls inside tuples and user-defined types.
     pub(crate) fn typed_value() -> impl Strategy<Value = (ValueType, Vec<u8>)> {
-        value_type().prop_flat_map(|of| {
-            let values = value_of(&of);
-            (Just(of), values)
+        value_type().prop_flat_map(|value_type| {
+            let values = value_of(&value_type);
+            (Just(value_type), values)
         })
     }
 
@@ -227,15 +228,16 @@ pub(super) mod tests {
         ];
         let native = proptest::sample::select(natives.to_vec()).prop_map(ValueType::Native);
         native.prop_recursive(3, 12, 3, |inner| {
-            let boxed = |of: ValueType| Box::new(of);
+            let boxed = |value_type: ValueType| Box::new(value_type);
             prop_oneof![
-                inner.clone().prop_map(move |of| ValueType::List(boxed(of))),
-                inner.clone().prop_map(move |of| ValueType::Set(boxed(of))),
-                (inner.clone(), inner.clone()).prop_map(move |(key, of)| ValueType::Map(boxed(key), boxed(of))),
+                inner.clone().prop_map(move |value_type| ValueType::List(boxed(value_type))),
+                inner.clone().prop_map(move |value_type| ValueType::Set(boxed(value_type))),
+                (inner.clone(), inner.clone())
+                    .prop_map(move |(key, value_type)| ValueType::Map(boxed(key), boxed(value_type))),
                 proptest::collection::vec(inner.clone(), 1..3).prop_map(ValueType::Tuple),
-                proptest::collection::vec(inner, 1..3).prop_map(|of| {
+                proptest::collection::vec(inner, 1..3).prop_map(|value_type| {
                     let names = ["street", "Zip \"code\""].map(str::to_owned);
-                    ValueType::UserDefined(names.into_iter().zip(of).collect())
+                    ValueType::UserDefined(names.into_iter().zip(value_type).collect())
                 }),
             ]
         })
@@ -246,23 +248,23 @@ pub(super) mod tests {
         [&i32::try_from(value.len()).unwrap().to_be_bytes()[..], &value].concat()
     }
 
-    pub(crate) fn value_of(of: &ValueType) -> BoxedStrategy<Vec<u8>> {
-        let cells = |of: &ValueType| value_of(of).prop_map(|value| cell(Some(value)));
-        let optional = |of: &ValueType| proptest::option::of(value_of(of)).prop_map(cell).boxed();
+    pub(crate) fn value_of(value_type: &ValueType) -> BoxedStrategy<Vec<u8>> {
+        let cells = |value_type: &ValueType| value_of(value_type).prop_map(|value| cell(Some(value)));
+        let optional = |value_type: &ValueType| proptest::option::of(value_of(value_type)).prop_map(cell).boxed();
         let counted =
             |cells: Vec<Vec<u8>>| [&i32::try_from(cells.len()).unwrap().to_be_bytes()[..], &cells.concat()].concat();
         let all = |parts: Vec<BoxedStrategy<Vec<u8>>>| parts.prop_map(|cells| cells.concat()).boxed();
-        match of {
+        match value_type {
             ValueType::Native(native) => native_value(*native),
-            ValueType::List(of) | ValueType::Set(of) => {
-                proptest::collection::vec(cells(of), 0..3).prop_map(counted).boxed()
+            ValueType::List(value_type) | ValueType::Set(value_type) => {
+                proptest::collection::vec(cells(value_type), 0..3).prop_map(counted).boxed()
             }
             ValueType::Map(key, value) => {
                 let pair = (cells(key), cells(value)).prop_map(|(key, value)| [key, value].concat());
                 proptest::collection::vec(pair, 0..3).prop_map(counted).boxed()
             }
             ValueType::Tuple(types) => all(types.iter().map(optional).collect()),
-            ValueType::UserDefined(fields) => all(fields.iter().map(|(_, of)| optional(of)).collect()),
+            ValueType::UserDefined(fields) => all(fields.iter().map(|(_, value_type)| optional(value_type)).collect()),
         }
     }
 
@@ -308,21 +310,21 @@ pub(super) mod tests {
         }
     }
 
-    fn from_text(of: NativeType, text: &str) -> Vec<u8> {
+    fn from_text(native: NativeType, text: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
-        assert!(keyspaces_cql::value::append_scalar(of, text, &mut bytes), "{of:?} {text}");
+        assert!(keyspaces_cql::value::append_scalar(native, text, &mut bytes), "{native:?} {text}");
         bytes
     }
 
     proptest! {
         #[test]
-        fn a_value_of_any_type_survives_each_way_to_write_it((of, bytes) in typed_value()) {
+        fn a_value_of_any_type_survives_each_way_to_write_it((value_type, bytes) in typed_value()) {
             for form in [ScalarForm::dsbulk(), ScalarForm::cqlsh(), ScalarForm::json()] {
                 for nested in [Nested::Json, Nested::Literal] {
                     let mut text = String::new();
-                    of.write_text(&bytes, &form, nested, &mut text).unwrap();
+                    value_type.write_text(&bytes, &form, nested, &mut text).unwrap();
                     let mut again = Vec::new();
-                    let read = of.append_from_text(&text, &form, nested, &mut again);
+                    let read = value_type.append_from_text(&text, &form, nested, &mut again);
                     prop_assert_eq!(read, Ok(()), "{:?} {}", nested, text);
                     prop_assert_eq!(&again, &bytes, "{:?} {}", nested, text);
                 }
@@ -331,21 +333,21 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_is_told_in_words() {
-        let text = |of: &str| ValueType::resolve(&of.parse().unwrap(), &[]).unwrap();
-        for (of, value, problem) in [
-            ("int", "3000000000", "\"3000000000\" is no int"),
-            ("tinyint", "1.0", "\"1.0\" is no tinyint"),
-            ("uuid", "7", "\"7\" is no uuid"),
-            ("double", "1e999", "\"1e999\" is no double"),
-            ("ascii", "ä", "\"ä\" is no ascii"),
-            ("list<int>", "[1, \"x\"]", "\"x\" is no int"),
+    fn a_value_that_does_not_fit_is_refused_with_the_reason() {
+        let parsed = |value_type: &str| ValueType::resolve(&value_type.parse().unwrap(), &[]).unwrap();
+        for (value_type, value, problem) in [
+            ("int", "3000000000", "\"3000000000\" is not a valid int"),
+            ("tinyint", "1.0", "\"1.0\" is not a valid tinyint"),
+            ("uuid", "7", "\"7\" is not a valid uuid"),
+            ("double", "1e999", "\"1e999\" is not a valid double"),
+            ("ascii", "ä", "\"ä\" is not a valid ascii"),
+            ("list<int>", "[1, \"x\"]", "\"x\" is not a valid int"),
             ("list<int>", "[1, null]", "a null is inside a collection"),
-            ("list<int>", "[1, ", "\"[1, \" is no JSON: EOF while parsing a value at line 1 column 4"),
-            ("map<text, int>", "[1]", "\"[1]\" is no JSON object"),
+            ("list<int>", "[1, ", "\"[1, \" is not JSON: EOF while parsing a value at line 1 column 4"),
+            ("map<text, int>", "[1]", "\"[1]\" is not a JSON object"),
             ("tuple<int, int>", "[1, 2, 3]", "has 3 parts, its type has 2"),
-            ("date", "20260102", "\"20260102\" is no date; write 2026-01-31"),
-            ("time", "130000", "\"130000\" is no time; write 13:00:00"),
+            ("date", "20260102", "\"20260102\" is not a date; write 2026-01-31"),
+            ("time", "130000", "\"130000\" is not a time; write 13:00:00"),
             (
                 "timestamp",
                 "1767225600000",
@@ -362,24 +364,25 @@ pub(super) mod tests {
                 "2026-01-31T13:00:00.123456Z",
                 "\"2026-01-31T13:00:00.123456Z\" has more digits than the milliseconds of a timestamp",
             ),
-            ("blob", "0xcafe", "\"0xcafe\" is no base64"),
+            ("blob", "0xcafe", "\"0xcafe\" is not base64"),
         ] {
-            let read = text(of).append_from_text(value, &ScalarForm::dsbulk(), Nested::Json, &mut Vec::new());
-            assert_eq!(read, Err(problem.to_owned()), "{of} {value}");
+            let read = parsed(value_type).append_from_text(value, &ScalarForm::dsbulk(), Nested::Json, &mut Vec::new());
+            assert_eq!(read, Err(problem.to_owned()), "{value_type} {value}");
         }
-        for (of, value, problem) in [
-            ("list<int>", "[1, 'x']", "\"x\" is no int"),
+        for (value_type, value, problem) in [
+            ("list<int>", "[1, 'x']", "\"x\" is not a valid int"),
             ("set<text>", "{'a', null}", "a null is inside a collection"),
             (
                 "set<text>",
                 "{'a'",
-                "\"{'a'\" is no literal: line 1, column 5: expected ',' or '}', found the end of the text",
+                "\"{'a'\" is not a CQL literal: line 1, column 5: expected ',' or '}', found the end of the text",
             ),
-            ("map<text, int>", "[1]", "\"[1]\" is no literal of a map"),
-            ("list<int>", "[now()]", "\"[now()]\" is no literal"),
+            ("map<text, int>", "[1]", "\"[1]\" is not a literal of a map"),
+            ("list<int>", "[now()]", "\"[now()]\" is not a CQL literal"),
         ] {
-            let read = text(of).append_from_text(value, &ScalarForm::cqlsh(), Nested::Literal, &mut Vec::new());
-            assert_eq!(read, Err(problem.to_owned()), "{of} {value}");
+            let read =
+                parsed(value_type).append_from_text(value, &ScalarForm::cqlsh(), Nested::Literal, &mut Vec::new());
+            assert_eq!(read, Err(problem.to_owned()), "{value_type} {value}");
         }
     }
 }

@@ -7,7 +7,7 @@ use keyspaces_cql::statement::NativeType;
 use keyspaces_cql::value::{append_scalar, write_scalar};
 use memchr::memchr;
 
-use super::{Problem, shown};
+use super::{Problem, excerpt};
 
 /// The form of blobs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,39 +79,39 @@ impl ScalarForm {
         Self { blobs: BlobForm::Hexadecimal, iso: (' ', "Z"), ..Self::dsbulk() }
     }
 
-    pub(in crate::bulk) fn append(&self, of: NativeType, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
-        let is_text = matches!(of, NativeType::Text | NativeType::Varchar | NativeType::Ascii | NativeType::Blob);
-        match of {
-            _ if text.is_empty() && (self.empty_values || of == NativeType::Blob) => Ok(()),
-            _ if text.is_empty() && !is_text => Err(format!("an empty text is no {}", of.name())),
+    pub(in crate::bulk) fn append(&self, native: NativeType, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
+        let is_text = matches!(native, NativeType::Text | NativeType::Varchar | NativeType::Ascii | NativeType::Blob);
+        match native {
+            _ if text.is_empty() && (self.empty_values || native == NativeType::Blob) => Ok(()),
+            _ if text.is_empty() && !is_text => Err(format!("an empty text is not a valid {}", native.name())),
             NativeType::Blob if self.blobs == BlobForm::Base64 => {
-                STANDARD.decode_vec(text, out).map_err(|_| format!("{} is no base64", shown(text)))
+                STANDARD.decode_vec(text, out).map_err(|_| format!("{} is not base64", excerpt(text)))
             }
             NativeType::Timestamp => self.append_timestamp(text, out),
             // Cassandra reads a bare number as days or nanoseconds, which its writer rarely meant.
             NativeType::Date if is_digits(text) && text.len() != 10 => {
-                Err(format!("{} is no date; write 2026-01-31", shown(text)))
+                Err(format!("{} is not a date; write 2026-01-31", excerpt(text)))
             }
-            NativeType::Time if is_digits(text) => Err(format!("{} is no time; write 13:00:00", shown(text))),
-            _ if append_scalar(of, text, out) => Ok(()),
-            _ => Err(format!("{} is no {}", shown(text), of.name())),
+            NativeType::Time if is_digits(text) => Err(format!("{} is not a time; write 13:00:00", excerpt(text))),
+            _ if append_scalar(native, text, out) => Ok(()),
+            _ => Err(format!("{} is not a valid {}", excerpt(text), native.name())),
         }
     }
 
     fn append_timestamp(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
-        let number = || text.parse::<i64>().map_err(|_| format!("{} is no whole number", shown(text)));
+        let number = || text.parse::<i64>().map_err(|_| format!("{} is not a whole number", excerpt(text)));
         let millis = match &self.timestamps {
             TimestampForm::Iso | TimestampForm::IsoOrUtc => return self.append_iso_timestamp(text, out),
             TimestampForm::UnixSeconds => {
-                number()?.checked_mul(1_000).ok_or_else(|| format!("{} is no timestamp", shown(text)))?
+                number()?.checked_mul(1_000).ok_or_else(|| format!("{} is not a timestamp", excerpt(text)))?
             }
             TimestampForm::UnixMillis => number()?,
             TimestampForm::UnixMicros => match number()? {
                 micros if micros % 1_000 == 0 => micros / 1_000,
-                _ => return Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text))),
+                _ => return Err(format!("{} has more digits than the milliseconds of a timestamp", excerpt(text))),
             },
             TimestampForm::Pattern(pattern) => pattern_timestamp(text, pattern)
-                .ok_or_else(|| format!("{} does not fit the pattern {pattern:?}", shown(text)))?,
+                .ok_or_else(|| format!("{} does not fit the pattern {pattern:?}", excerpt(text)))?,
         };
         out.extend_from_slice(&millis.to_be_bytes());
         Ok(())
@@ -124,7 +124,7 @@ impl ScalarForm {
             if (FIRST_YEAR..=LAST_YEAR).contains(&number) {
                 return Err(format!(
                     "{} is a number: say with the form of timestamps whether it counts seconds, milliseconds or microseconds",
-                    shown(text)
+                    excerpt(text)
                 ));
             }
             out.extend_from_slice(&number.to_be_bytes());
@@ -133,24 +133,24 @@ impl ScalarForm {
         let fraction = memchr(b'.', text.as_bytes()).and_then(|at| text.as_bytes().get(at + 1..)).unwrap_or_default();
         let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit());
         if digits.skip(3).any(|digit| *digit != b'0') {
-            return Err(format!("{} has more digits than the milliseconds of a timestamp", shown(text)));
+            return Err(format!("{} has more digits than the milliseconds of a timestamp", excerpt(text)));
         }
         let begin = out.len();
         if append_scalar(NativeType::Timestamp, text, out) {
             return Ok(());
         }
         if !append_scalar(NativeType::Timestamp, &format!("{text}Z"), out) {
-            return Err(format!("{} is no timestamp", shown(text)));
+            return Err(format!("{} is not a timestamp", excerpt(text)));
         }
         if self.timestamps == TimestampForm::Iso {
             out.truncate(begin);
-            return Err(format!("{} has no time zone: write one, or read timestamps as UTC", shown(text)));
+            return Err(format!("{} has no time zone: write one, or read timestamps as UTC", excerpt(text)));
         }
         Ok(())
     }
 
-    pub(in crate::bulk) fn write(&self, of: NativeType, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
-        match of {
+    pub(in crate::bulk) fn write(&self, native: NativeType, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
+        match native {
             _ if bytes.is_empty() => return Ok(()),
             NativeType::Blob if self.blobs == BlobForm::Base64 => {
                 STANDARD.encode_string(bytes, out);
@@ -163,12 +163,12 @@ impl ScalarForm {
             NativeType::Timestamp => return self.write_timestamp(bytes, out),
             _ => {}
         }
-        if write_scalar(of, bytes, out) { Ok(()) } else { Err(format!("is no {}", of.name())) }
+        if write_scalar(native, bytes, out) { Ok(()) } else { Err(format!("is not a valid {}", native.name())) }
     }
 
     fn write_timestamp(&self, bytes: &[u8], out: &mut String) -> Result<(), Problem> {
         use std::fmt::Write;
-        let millis = bytes.try_into().map(i64::from_be_bytes).map_err(|_| "is no timestamp".to_owned())?;
+        let millis = bytes.try_into().map(i64::from_be_bytes).map_err(|_| "is not a timestamp".to_owned())?;
         let written = match &self.timestamps {
             TimestampForm::Iso | TimestampForm::IsoOrUtc => {
                 let from = out.len();
@@ -179,7 +179,7 @@ impl ScalarForm {
                     out.push_str(zone);
                     out.replace_range(from + 10..=from + 10, separator.encode_utf8(&mut [0; 4]));
                 }
-                return if written { Ok(()) } else { Err("is no timestamp".to_owned()) };
+                return if written { Ok(()) } else { Err("is not a timestamp".to_owned()) };
             }
             TimestampForm::UnixSeconds if millis % 1_000 != 0 => {
                 return Err(format!("{millis} ms since 1970 are no whole second"));
@@ -253,7 +253,10 @@ mod tests {
     #[test]
     fn a_value_of_no_bytes_is_read_only_where_it_is_asked_for() {
         let strict = ScalarForm::dsbulk();
-        assert_eq!(strict.append(NativeType::Int, "", &mut Vec::new()), Err("an empty text is no int".to_owned()));
+        assert_eq!(
+            strict.append(NativeType::Int, "", &mut Vec::new()),
+            Err("an empty text is not a valid int".to_owned())
+        );
         assert_eq!(strict.append(NativeType::Text, "", &mut Vec::new()), Ok(()));
         assert_eq!(strict.append(NativeType::Blob, "", &mut Vec::new()), Ok(()));
         let lenient = ScalarForm { empty_values: true, ..strict };

@@ -1,4 +1,4 @@
-//! Plans the changes from the current schema to the wanted one; a plan is reviewed, then applied.
+//! Plans the changes from the current schema to the desired one; a plan is reviewed, then applied.
 
 mod current_schema;
 
@@ -10,12 +10,12 @@ use futures::future::BoxFuture;
 use keyspaces_cql::{Definitions, DefinitionsError, Difference, ImpossibleChange, Statement, Step, Unchanged};
 
 use self::current_schema::CurrentSchema;
-use super::change::{DEFAULT_DEADLINE, Definition, in_stages, only_on_keyspaces};
+use super::change::{DEFAULT_DEADLINE, Definition, in_stages, unsupported_options};
 use super::{Schema, SchemaChange};
 use crate::{Error, ErrorKind};
 
-pub(crate) fn plan<'a>(schema: &Schema<'a>, wanted: Definitions) -> Planning<'a> {
-    Planning { schema: *schema, wanted, leave_out: false }
+pub(crate) fn plan<'a>(schema: &Schema<'a>, desired: Definitions) -> Planning<'a> {
+    Planning { schema: *schema, desired, skip_keyspaces_options: false }
 }
 
 /// A plan that is being made, from [`Schema::plan`].
@@ -25,15 +25,15 @@ pub(crate) fn plan<'a>(schema: &Schema<'a>, wanted: Definitions) -> Planning<'a>
 #[must_use = "a plan is made when it is awaited"]
 pub struct Planning<'a> {
     schema: Schema<'a>,
-    wanted: Definitions,
-    leave_out: bool,
+    desired: Definitions,
+    skip_keyspaces_options: bool,
 }
 
 impl Planning<'_> {
     /// On a plain Cassandra, leaves out the options that only Keyspaces has, which are refused otherwise. On Keyspaces this
     /// has no effect.
     pub fn without_keyspaces_options_on_cassandra(mut self) -> Self {
-        self.leave_out = true;
+        self.skip_keyspaces_options = true;
         self
     }
 }
@@ -44,34 +44,37 @@ impl<'a> IntoFuture for Planning<'a> {
 
     #[inline] // compiled by the programs that use it, with all that it awaits
     fn into_future(self) -> Self::IntoFuture {
-        let Self { schema, mut wanted, leave_out } = self;
+        let Self { schema, mut desired, skip_keyspaces_options } = self;
         Box::pin(async move {
-            if let Some(duplicate) = wanted.duplicate() {
-                return Err(Error::new(ErrorKind::Refused, PLANNING, format!("{duplicate} is defined a second time")));
+            if let Some(duplicate) = desired.duplicate() {
+                return Err(Error::new(ErrorKind::Refused, PLANNING, format!("{duplicate} is defined twice")));
             }
             if schema.session.is_plain_cassandra() {
-                let part = wanted.portable();
-                if !leave_out && part != wanted {
-                    return Err(only_on_keyspaces(PLANNING));
+                let portable = desired.portable();
+                if !skip_keyspaces_options && portable != desired {
+                    return Err(unsupported_options(PLANNING));
                 }
-                wanted = part;
+                desired = portable;
             }
-            let there = CurrentSchema::read(schema, &wanted).await?;
+            let current = CurrentSchema::read(schema, &desired).await?;
             if schema.session.is_plain_cassandra() {
                 // The replication of a plain Cassandra is left as it is.
-                for keyspace in &mut wanted.keyspaces {
-                    let is = there.definitions.keyspaces.iter().find(|is| is.name.text == keyspace.name.text);
-                    keyspace.replication = is.map_or_else(|| keyspace.replication.clone(), |is| is.replication.clone());
+                for keyspace in &mut desired.keyspaces {
+                    let existing =
+                        current.definitions.keyspaces.iter().find(|other| other.name.text == keyspace.name.text);
+                    if let Some(existing) = existing {
+                        keyspace.replication = existing.replication.clone();
+                    }
                 }
             }
-            let mut difference = there.definitions.difference(&wanted, schema.session.data_center());
-            difference.unchanged.extend(there.others.iter().cloned().map(Unchanged::Table));
-            Ok(Plan { schema, made: Arc::new(Made { wanted, there, difference }) })
+            let mut difference = current.definitions.difference(&desired, schema.session.data_center());
+            difference.unchanged.extend(current.others.iter().cloned().map(Unchanged::Table));
+            Ok(Plan { schema, contents: Arc::new(PlanContents { desired, current, difference }) })
         })
     }
 }
 
-/// The changes from the current schema to the wanted one, from [`Schema::plan`].
+/// The changes from the current schema to the desired one, from [`Schema::plan`].
 ///
 /// Its `Display` is meant to be reviewed before the plan is applied:
 ///
@@ -87,30 +90,30 @@ impl<'a> IntoFuture for Planning<'a> {
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     schema: Schema<'a>,
-    made: Arc<Made>,
+    contents: Arc<PlanContents>,
 }
 
 #[derive(Debug)]
-struct Made {
-    wanted: Definitions,
-    there: CurrentSchema,
+struct PlanContents {
+    desired: Definitions,
+    current: CurrentSchema,
     difference: Difference,
 }
 
 impl<'a> Plan<'a> {
     /// The statements, in the order in which they are sent, each with its warnings.
     pub fn steps(&self) -> &[Step] {
-        &self.made.difference.steps
+        &self.contents.difference.steps
     }
 
     /// The changes that Keyspaces cannot make. A plan with any of them cannot be applied.
     pub fn impossible(&self) -> &[ImpossibleChange] {
-        &self.made.difference.impossible
+        &self.contents.difference.impossible
     }
 
     /// The objects that exist but are not among the definitions; they stay.
     pub fn unchanged(&self) -> &[Unchanged] {
-        &self.made.difference.unchanged
+        &self.contents.difference.unchanged
     }
 
     /// Whether nothing has to change, apart from objects that are left as they are.
@@ -118,28 +121,28 @@ impl<'a> Plan<'a> {
         self.steps().is_empty() && self.impossible().is_empty()
     }
 
-    /// Makes the change: reads what is there once more and compares it with what the plan was made against, then sends the
-    /// statements one after the other, each awaited; new tables up to 50 together.
+    /// Applies the plan: reads the current schema again, checks that it has not changed since the plan was made, and then sends
+    /// the statements one after the other, awaiting each. New tables are created together, up to 50 at once.
     ///
-    /// It stops at the first failure, and the error says how many statements had been carried out. Plan again and apply that
-    /// to go on. Keyspaces has no lock on definitions: what another program changes between the comparison and a statement
-    /// is only found if it makes the statement fail. (A new table is created without IF NOT EXISTS, so that one of that name
-    /// that came in between is an error.)
+    /// It stops at the first failure, and the error says how many statements were carried out. To continue, plan again and
+    /// apply the new plan. Keyspaces has no lock on definitions: a change that another program makes between the check and a
+    /// statement is only noticed if the statement fails because of it. (A new table is created without IF NOT EXISTS, so a
+    /// table of the same name that was created in between is an error.)
     ///
-    /// By default it waits 5 minutes for each statement, all together; another Region can take hours: see
+    /// By default it waits up to 5 minutes for each statement, in total; adding a Region can take hours: see
     /// [`with_deadline`](SchemaChange::with_deadline).
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if there is anything that Keyspaces cannot do, or what is there has changed since it
-    /// was planned (units that auto scaling moved apart): nothing is sent then. Else as of every change of the
-    /// [`schema`](crate::Session::schema).
+    /// [`Refused`](ErrorKind::Refused), with nothing sent, if the plan has an impossible change, or if the schema has changed
+    /// since the plan was made (except capacity units that auto scaling changed); otherwise the errors of every change of
+    /// the [`schema`](crate::Session::schema).
     #[inline] // compiled by the programs that use it, with all that it awaits
     pub fn apply(&self) -> SchemaChange<'a> {
         let (session, impossible) = (self.schema.session, self.impossible());
         if !impossible.is_empty() {
-            let all: Vec<_> = impossible.iter().map(ToString::to_string).collect();
-            let problem = format!("Keyspaces cannot do all of it: {}", all.join("; "));
+            let problems: Vec<_> = impossible.iter().map(ToString::to_string).collect();
+            let problem = format!("Keyspaces cannot make these changes: {}", problems.join("; "));
             let advice = "Change the definitions, and plan again";
             return SchemaChange::new(
                 session,
@@ -148,24 +151,26 @@ impl<'a> Plan<'a> {
         }
         let stages = self.stages();
         let deadline = DEFAULT_DEADLINE * stages.as_ref().map_or(1, |stages| u32::try_from(stages.len()).unwrap_or(1));
-        let (schema, made) = (self.schema, Arc::clone(&self.made));
+        let (schema, contents) = (self.schema, Arc::clone(&self.contents));
         let unchanged = async move {
-            let now = CurrentSchema::read(schema, &made.wanted).await?;
-            match made.there.changed(&now) {
+            let now = CurrentSchema::read(schema, &contents.desired).await?;
+            match contents.current.first_change(&now) {
                 None => Ok(()),
-                Some(what) => {
-                    let problem = format!("{what} is not as it was when this was planned");
+                Some(object) => {
+                    let problem = format!("{object} has changed since the plan was made");
                     Err(Error::new(ErrorKind::Refused, APPLYING, problem).with_advice("Plan again"))
                 }
             }
         };
-        SchemaChange::new(session, stages).with_deadline(deadline.max(DEFAULT_DEADLINE)).after(Box::pin(unchanged))
+        SchemaChange::new(session, stages)
+            .with_deadline(deadline.max(DEFAULT_DEADLINE))
+            .with_initial_check(Box::pin(unchanged))
     }
 
     fn stages(&self) -> Result<Vec<Vec<Definition>>, Error> {
         let is_create = |step: &&Step| matches!(step.statement, Statement::CreateTable(_));
         let (creates, others): (Vec<_>, Vec<_>) = self.steps().iter().partition(is_create);
-        let definition = |step: &Step| Definition::of(&step.statement, self.schema.session);
+        let definition = |step: &Step| Definition::new(&step.statement, self.schema.session);
         let mut stages = Vec::new();
         for step in others {
             stages.push(vec![definition(step)?]);
@@ -177,7 +182,7 @@ impl<'a> Plan<'a> {
 
 impl fmt::Display for Plan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.made.difference.fmt(f)
+        self.contents.difference.fmt(f)
     }
 }
 

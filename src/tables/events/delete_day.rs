@@ -13,19 +13,20 @@ use super::EventTable;
 use super::partition::{Partition, Slice};
 use crate::{Error, ErrorKind};
 
-/// Keyspaces deletes at most 1,000 rows at once (DG:functional-differences). The rest is for events that are written into
-/// the slice between reading and deleting it.
-const SLICE: NonZeroU32 = NonZeroU32::MIN.saturating_add(899);
+/// Keyspaces deletes at most 1,000 rows at once (DG:functional-differences). The slice is smaller, because events may be
+/// written into it between its read and its delete.
+const SLICE_ROWS: NonZeroU32 = NonZeroU32::MIN.saturating_add(899);
 
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Between two looks at whether a partition is empty, growing by half from the first to the last.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LAST_LOOK: Duration = Duration::from_secs(5);
+/// The pause before a partition is read again. Each pause is half as long again as the one before, from the first to the
+/// second of these.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A day about to be deleted, from [`Events::delete_day`](super::Events::delete_day): `.await` it.
+/// The deletion of a day, a future; created by [`Events::delete_day`](super::Events::delete_day).
 ///
-/// Dropped before it is done, it may have been sent: it is carried out or not.
+/// If it is dropped before it completes, a part of the day may be deleted.
 #[must_use = "nothing is deleted before it is awaited"]
 pub struct DeleteDay {
     table: Arc<EventTable>,
@@ -36,10 +37,10 @@ pub struct DeleteDay {
 
 impl DeleteDay {
     pub(super) fn new(table: Arc<EventTable>, device: Result<Arc<str>, Error>, date: NaiveDate) -> Self {
-        Self { table, device, date, deadline: DEADLINE }
+        Self { table, device, date, deadline: DEFAULT_DEADLINE }
     }
 
-    /// How long to wait until the day is empty, a year at most. Default: 5 minutes.
+    /// Sets how long to wait until the day is empty, at most a year. Default: 5 minutes.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.min(crate::session::MAX_TIMEOUT);
         self
@@ -56,7 +57,7 @@ impl DeleteDay {
                 let attempted = format!("DELETE FROM {}", table.name);
                 let problem = format!("the day {date} was not empty after {deadline:?}");
                 Err(Error::new(ErrorKind::Timeout, attempted, problem).with_advice(
-                    "Keyspaces deletes after it has answered; look again later, and see that nobody writes events of that day",
+                    "Keyspaces deletes after it has answered: read the day again later, and make sure that nobody writes to it",
                 ))
             }
         }
@@ -73,11 +74,11 @@ impl IntoFuture for DeleteDay {
     }
 }
 
-/// Goes over the partition until nothing is there: what was deleted may still be read for a while.
+/// Deletes the rows of a partition until none are read: deleted rows may still be read for a while.
 async fn empty(table: &EventTable, partition: Partition) -> Result<(), Error> {
-    let mut pause = FIRST_LOOK;
+    let mut pause = MIN_POLL_INTERVAL;
     loop {
-        let mut slices = table.statements.times(&partition, SLICE);
+        let mut slices = table.statements.times(&partition, SLICE_ROWS);
         let mut found = false;
         while let Some(page) = slices.try_next().await? {
             let (Some((last,)), Some((first,))) = (page.rows.first(), page.rows.last()) else { continue };
@@ -88,7 +89,7 @@ async fn empty(table: &EventTable, partition: Partition) -> Result<(), Error> {
             return Ok(());
         }
         sleep(pause).await;
-        pause = LAST_LOOK.min(pause * 3 / 2);
+        pause = MAX_POLL_INTERVAL.min(pause * 3 / 2);
     }
 }
 

@@ -6,22 +6,22 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::stream::{self, StreamExt};
 
 use super::partition::{Days, Slice};
-use super::planned::{Planned, PlannedRead, stream_of_events};
-use super::read::{Found, Reader};
+use super::planned::{Planned, PlannedRead, event_stream};
+use super::read::{EventStream, Reader};
 use crate::Error;
-use crate::tables::event::{cut, date_of};
+use crate::tables::event::{date_of, truncate_to_millis};
 
-/// The latest events of a device, newest first, as a [`Stream`](futures::Stream) that is `Unpin` and `Send`: from
+/// The latest events of a device, newest first, as a [`Stream`](futures::Stream) that is `Unpin` and `Send`; created by
 /// [`Events::latest`](super::Events::latest).
 ///
-/// It looks at the first day alone, because it mostly is enough, then at the day before, then at two days side by side, at
-/// four, and so on, until it has as many events as were asked for or has gone [as far back](Self::days_back) as it may.
-/// Nothing is sent before it is polled. It can be dropped at any time, and ends after an error.
+/// It reads the first day alone, which is mostly enough, then the day before, then two days in parallel, then four, and so on,
+/// until it has enough events or has read [all days](Self::days_back). Nothing is sent before the first poll. The stream may
+/// be dropped at any time, and ends after an error.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct LatestEvents(Planned<Latest>);
 
-/// How many days before the first one are looked at unless told otherwise.
-const DAYS_BACK: u16 = 30;
+/// How many days before the first one are read unless set otherwise.
+const DEFAULT_DAYS_BACK: u16 = 30;
 
 struct Latest {
     reader: Reader,
@@ -30,34 +30,34 @@ struct Latest {
     days_back: u16,
 }
 
-stream_of_events!(LatestEvents);
+event_stream!(LatestEvents);
 
 impl LatestEvents {
     pub(super) fn new(reader: Result<Reader, Error>, count: usize) -> Self {
-        let at_most = u32::try_from(count).ok().and_then(NonZeroU32::new);
+        let max_rows = u32::try_from(count).ok().and_then(NonZeroU32::new);
         Self(Planned::Plan(reader.map(|reader| Latest {
-            reader: Reader { at_most: Some(at_most.unwrap_or(NonZeroU32::MAX)), ..reader },
+            reader: Reader { max_rows: Some(max_rows.unwrap_or(NonZeroU32::MAX)), ..reader },
             count,
             before: None,
-            days_back: DAYS_BACK,
+            days_back: DEFAULT_DAYS_BACK,
         })))
     }
 
-    /// How many days to go back before the first one. Default: 30. With 0 only the first day is looked at. Each day looked
-    /// at costs a read, also an empty one.
+    /// Sets how many days before the first one are read. Default: 30. With 0 only the first day is read. Each day costs a
+    /// read, even if it is empty.
     pub fn days_back(mut self, days: u16) -> Self {
         self.0.change(|latest| latest.days_back = days);
         self
     }
 
-    /// The latest before `time`, whose day is the first. Default: all of today, in UTC, by this machine's clock, and no
-    /// later day.
+    /// Returns only events before `time`, whose day is the first one. Default: the first day is today in UTC by this machine's
+    /// clock, up to its end.
     pub fn before(mut self, time: DateTime<Utc>) -> Self {
         self.0.change(|latest| latest.before = Some(time));
         self
     }
 
-    /// Only events of this type, the others left out [by the server](super::EventRange::of_type).
+    /// Returns only events of this type; [the server filters](super::EventRange::of_type).
     pub fn of_type(mut self, event_type: &str) -> Self {
         self.0.change(|latest| latest.reader.event_type = Some(Arc::from(event_type)));
         self
@@ -71,7 +71,7 @@ impl Latest {
         let Some(before) = self.before else {
             return Days::from_to(earliest(date_of(now)), date_of(now));
         };
-        match cut(before).checked_sub_signed(TimeDelta::milliseconds(1)) {
+        match truncate_to_millis(before).checked_sub_signed(TimeDelta::milliseconds(1)) {
             Some(last) => Days::until(earliest(date_of(last)), last),
             None => Days::None,
         }
@@ -80,19 +80,19 @@ impl Latest {
 
 impl PlannedRead for Latest {
     #[inline] // compiled by the programs that use it, with all that it awaits
-    fn read(self) -> Found {
+    fn read(self) -> EventStream {
         let days = self.days(SystemTime::now().into()).slices(true);
-        let most = self.reader.days_ahead();
-        let groups = stream::unfold((days, 1, 0), move |(mut days, size, seen)| async move {
+        let max_days = self.reader.concurrent_days();
+        let groups = stream::unfold((days, 1, 0), move |(mut days, size, read)| async move {
             let group: Vec<(NaiveDate, Slice)> = days.by_ref().take(size).collect();
-            // 1, 1, 2, 4, 8: as many days more as were looked at before.
-            let seen = seen + group.len();
-            (!group.is_empty()).then_some((group, (days, seen.min(most), seen)))
+            // 1, 1, 2, 4, 8: each time as many days as were read before.
+            let read = read + group.len();
+            (!group.is_empty()).then_some((group, (days, read.min(max_days), read)))
         });
         let reader = self.reader;
         let events = groups.map(move |group| {
-            let begun = group.len();
-            reader.clone().days(group.into_iter(), begun)
+            let concurrent_days = group.len();
+            reader.clone().days(group.into_iter(), concurrent_days)
         });
         Box::pin(events.flatten().take(self.count))
     }

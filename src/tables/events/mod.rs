@@ -4,8 +4,8 @@ mod partition;
 mod planned;
 mod range;
 mod read;
+mod schedule;
 mod shards;
-mod spread;
 mod statements;
 mod values;
 
@@ -26,12 +26,12 @@ pub use self::range::EventRange;
 use self::read::Reader;
 use self::shards::Shards;
 use self::statements::EventStatements;
-use super::event::{Event, cut, date_of};
+use super::event::{Event, date_of, truncate_to_millis};
 use crate::options::{CallOptions, call_options};
 use crate::schema::{NativeType, Order, TableBuilder, TableDefinition};
 use crate::{Error, ErrorKind, Outcome, Session};
 
-/// How many writes of [`Events::insert_many`] are in flight together.
+/// The maximum number of writes of [`Events::insert_many`] in flight.
 const INSERTS_IN_FLIGHT: usize = 64;
 
 /// The `events` table: what devices reported, newest first within each day.
@@ -41,12 +41,23 @@ const INSERTS_IN_FLIGHT: usize = 64;
 ///     PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)
 /// ```
 ///
-/// A partition is a day of a device. The day is that of the event's time in UTC, here and wherever a date is asked for; time
-/// zones are never involved, nor is the machine's. Times are whole milliseconds, as the column holds them: what is finer is
-/// cut off from what is written and from what is asked for alike. So an event is found by the very time it was made with, and
-/// ranges that follow each other give each event once.
+/// A partition holds one day of one device. The day is that of the event's time in UTC, in every method; time zones play no
+/// role, not even the machine's. The column holds milliseconds, so smaller digits are cut off from all times, in writes and in
+/// reads. An event is therefore found by the exact time with which it was created, and consecutive ranges return each event
+/// once.
 ///
-/// Cheap to clone.
+/// An `Events` is cheap to clone.
+///
+/// # Writing
+///
+/// [`insert`](Self::insert) overwrites an event of the same device and millisecond,
+/// [`insert_if_absent`](Self::insert_if_absent) does not. [`insert_many`](Self::insert_many) writes many events without
+/// overloading a partition. [`delete`](Self::delete) deletes one event, [`delete_day`](Self::delete_day) a whole day.
+///
+/// # Reading
+///
+/// [`get`](Self::get) reads one event. [`latest`](Self::latest) reads the latest events of a device, [`on`](Self::on) those of
+/// a day, and [`between`](Self::between) those of a range of time, each as a stream.
 #[derive(Clone)]
 pub struct Events {
     table: Arc<EventTable>,
@@ -60,34 +71,34 @@ struct EventTable {
 }
 
 impl Events {
-    /// Creates the table `events` in `keyspace` unless it is there, and waits until it can be used.
+    /// Creates the table `events` in `keyspace` if it does not exist, and waits until it can be used.
     ///
-    /// The keyspace's name is taken as it is, in capitals or not, and quoted where CQL needs it.
+    /// The name of the keyspace is case-sensitive, and is quoted if CQL requires it.
     ///
-    /// Dropped, it waits no more: a definition that was sent is carried out all the same.
+    /// If the future is dropped, it no longer waits; a definition that was sent is still carried out.
     ///
     /// # Errors
     ///
-    /// As [`Session::schema`].
+    /// The errors of every change of the [`schema`](Session::schema).
     pub async fn create_table(session: &Session, keyspace: &str) -> Result<(), Error> {
         session.schema().create_table_if_not_exists(&Self::table(keyspace)?).await
     }
 
-    /// The definition of the table `events` in `keyspace`, to be created with options of its own.
+    /// Returns the definition of the table `events` in `keyspace`, for callers who add options before they create it.
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if the keyspace cannot have such a name.
+    /// [`Refused`](ErrorKind::Refused) if the name of the keyspace is invalid.
     pub fn table(keyspace: &str) -> Result<TableDefinition, Error> {
         Self::definition(TableDefinition::builder(keyspace, "events"), |table| table)
     }
 
-    /// The definition of the table `events_sharded` in `keyspace`. As [`table`](Self::table), with a column
-    /// `shard smallint` in its partition key.
+    /// Returns the definition of the table `events_sharded` in `keyspace`: that of [`table`](Self::table), with a column
+    /// `shard smallint` in the partition key.
     ///
     /// # Errors
     ///
-    /// As [`table`](Self::table).
+    /// The errors of [`table`](Self::table).
     pub fn sharded_table(keyspace: &str) -> Result<TableDefinition, Error> {
         let table = TableDefinition::builder(keyspace, "events_sharded");
         Self::definition(table, |table| table.partition_key("shard", NativeType::Smallint))
@@ -95,53 +106,54 @@ impl Events {
 
     fn definition(
         table: TableBuilder,
-        more: impl FnOnce(TableBuilder) -> TableBuilder,
+        extend_key: impl FnOnce(TableBuilder) -> TableBuilder,
     ) -> Result<TableDefinition, Error> {
         let table = table.partition_key("device_id", NativeType::Text).partition_key("event_date", NativeType::Date);
-        let table = more(table)
+        let table = extend_key(table)
             .clustering_column("event_time", NativeType::Timestamp, Order::Descending)
             .column("event_type", NativeType::Text)
             .column("payload", NativeType::Text);
         Ok(table.build()?)
     }
 
-    /// The table `events` in `keyspace`, with all its statements prepared.
+    /// Prepares all statements for the table `events` in `keyspace`.
     ///
-    /// It may be dropped: what is being prepared is kept when it is done.
+    /// The future may be dropped at any time: statements being prepared are still finished and kept.
     ///
     /// # Errors
     ///
-    /// As [`Session::prepare`]: [`NotReady`](ErrorKind::NotReady) if the table is not there, [`Type`](ErrorKind::Type) if it is
-    /// another one.
+    /// The errors of [`Session::prepare`]: [`NotReady`](ErrorKind::NotReady) if the table does not exist,
+    /// [`Type`](ErrorKind::Type) if its columns have other types.
     pub async fn new(session: &Session, keyspace: &str) -> Result<Self, Error> {
         Self::open(session, format!("{}.events", Name::new(keyspace)), Shards::NONE).await
     }
 
-    /// Creates the table `events_sharded` in `keyspace` unless it is there, and waits until it can be used. As
-    /// [`create_table`](Self::create_table), with a column `shard smallint` in its partition key.
+    /// Creates the table `events_sharded` in `keyspace` if it does not exist, and waits until it can be used. It differs from
+    /// [`create_table`](Self::create_table) by a column `shard smallint` in the partition key.
     ///
-    /// Dropped, it waits no more: a definition that was sent is carried out all the same.
+    /// If the future is dropped, it no longer waits; a definition that was sent is still carried out.
     ///
     /// # Errors
     ///
-    /// As [`Session::schema`].
+    /// The errors of every change of the [`schema`](Session::schema).
     pub async fn create_sharded_table(session: &Session, keyspace: &str) -> Result<(), Error> {
         session.schema().create_table_if_not_exists(&Self::sharded_table(keyspace)?).await
     }
 
-    /// The table `events_sharded` in `keyspace`, for devices that write more than a partition bears, which is 1,000 write
-    /// units, so as many events of 1 KB, a second (DG:bp-partition-key-design): each day is split into `shards` partitions.
+    /// Prepares all statements for the table `events_sharded` in `keyspace`, in which each day of a device is split into
+    /// `shards` partitions. It is for devices that write more than a partition takes: 1,000 write units a second, which is
+    /// 1,000 events of up to 1 KB (DG:bp-partition-key-design).
     ///
-    /// All else is as with the table `events`. A read of a day is one of each of its shards, merged, so have no more of them
-    /// than are needed. The shard of an event is computed from its time and the number of shards, which therefore belongs to
-    /// the table: with another number, [`get`](Self::get) and [`delete`](Self::delete) do not find what was written, and with
-    /// a smaller one nothing does.
+    /// Otherwise it works like the table `events`. Reading a day reads and merges all its shards, so use no more shards than
+    /// needed. The shard of an event is computed from its time and the number of shards, so the number must never change for
+    /// a table: with another number, [`get`](Self::get) and [`delete`](Self::delete) miss events, and with a smaller number
+    /// all reads do.
     ///
-    /// It may be dropped: what is being prepared is kept when it is done.
+    /// The future may be dropped at any time: statements being prepared are still finished and kept.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub async fn sharded(session: &Session, keyspace: &str, shards: NonZeroU8) -> Result<Self, Error> {
         Self::open(session, format!("{}.events_sharded", Name::new(keyspace)), Shards::new(shards)).await
     }
@@ -153,49 +165,49 @@ impl Events {
 
     /// Writes an event.
     ///
-    /// One that the device already has at the same millisecond is overwritten, without a word: the time is the key. Where
-    /// that can be, [`insert_if_absent`](Self::insert_if_absent) tells.
+    /// An event of the same device and millisecond is overwritten without notice, because the time is part of the key. If
+    /// that can happen, use [`insert_if_absent`](Self::insert_if_absent).
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// [`Value`](ErrorKind::Value) if the device id is empty. Else as [`Write::execute`](crate::Write::execute).
+    /// [`Value`](ErrorKind::Value) if the device id is empty; otherwise the errors of
+    /// [`Write::execute`](crate::Write::execute).
     pub async fn insert(&self, event: &Event) -> Result<(), Error> {
         let table = &*self.table;
         table.statements.insert(&table.partition("INSERT INTO", &event.device_id, event.event_time)?, event).await
     }
 
-    /// Writes an event unless the device already has one at the same millisecond, which then is the answer.
+    /// Writes an event unless the device already has one at the same millisecond, which is then returned.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert), but for a lost or throttled answer, which is [`Outcome::Unknown`].
+    /// The errors of [`insert`](Self::insert), except that a lost or throttled answer is [`Outcome::Unknown`].
     pub async fn insert_if_absent(&self, event: &Event) -> Result<Outcome<Option<Event>>, Error> {
         let table = &*self.table;
         let partition = table.partition("INSERT INTO", &event.device_id, event.event_time)?;
         table.statements.insert_if_absent(&partition, event).await
     }
 
-    /// Writes many events, up to 64 in flight together, and gives the result of each, in their order.
+    /// Writes many events, up to 64 of them in flight, and returns the result of each, in the order of the events.
     ///
-    /// No partition is written to faster than at 900 write units a second from the start on, of the 1,000 that it bears: a day
-    /// of one device is written as slowly as that, days and devices side by side. (What has fallen behind, because answers
-    /// were slow, is caught up with.) Two events with the same device and millisecond are one
-    /// row; which of them stays is not determined.
+    /// Each partition is written at 900 write units a second, of the 1,000 that it takes, so one day of one device takes time;
+    /// other days and devices are written in parallel. The rate is an average from the start: writes that slow answers delayed
+    /// are caught up with. Two events with the same device and millisecond are one row; which of them stays is undefined.
     ///
-    /// Nothing is undone when an event fails, and none is left out because another failed.
+    /// An event that fails neither undoes nor stops the others.
     ///
-    /// Dropped before it is done, those in flight may be carried out, and no other is sent.
+    /// If the future is dropped before it completes, writes in flight may be executed, and no other is sent.
     ///
     /// # Errors
     ///
-    /// In place of each event's result, as [`insert`](Self::insert).
+    /// The result of each event has the errors of [`insert`](Self::insert).
     pub async fn insert_many(&self, events: &[Event]) -> Vec<Result<(), Error>> {
         let start = Instant::now();
-        let writes = spread::schedule(events, self.table.shards).into_iter().map(|(due, index)| async move {
+        let writes = schedule::schedule(events, self.table.shards).into_iter().map(|(due, index)| async move {
             sleep_until(start + due).await;
             (index, self.insert(&events[index]).await)
         });
@@ -205,24 +217,24 @@ impl Events {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Deletes the event that the device has at this millisecond, if there is one.
+    /// Deletes the event of a device at this millisecond, if it exists.
     ///
-    /// Dropped before it is done, it may have been sent: it is carried out or not, and no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert).
+    /// The errors of [`insert`](Self::insert).
     pub async fn delete(&self, device_id: &str, event_time: DateTime<Utc>) -> Result<(), Error> {
         let table = &*self.table;
         let partition = table.partition("DELETE FROM", device_id, event_time)?;
-        table.statements.delete(&partition, cut(event_time)).await
+        table.statements.delete(&partition, truncate_to_millis(event_time)).await
     }
 
-    /// Deletes all that is filed under a day of a device, and waits until nothing of it is read any more.
+    /// Deletes all events of a device on a day, and waits until none of them can be read any more.
     ///
-    /// Keyspaces deletes at most 1,000 rows at once, and since July 2026 after it has answered (DG:functional-differences).
-    /// So it is done in slices of up to 900, and then again until the day is empty. It reads the whole day to know the
-    /// slices, and can be repeated.
+    /// A range delete in Keyspaces deletes at most 1,000 rows, and since July 2026 after it was answered
+    /// (DG:functional-differences). So this reads the day, deletes it in slices of up to 900 events, and repeats that until the
+    /// day is empty. It may be called again after an error.
     ///
     /// ```no_run
     /// # async fn run(events: keyspaces::tables::Events, date: chrono::NaiveDate) -> Result<(), keyspaces::Error> {
@@ -232,33 +244,33 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert), and [`Timeout`](ErrorKind::Timeout) if the day is not empty within the deadline, 5 minutes
-    /// unless [`with_deadline`](DeleteDay::with_deadline) says otherwise.
+    /// The errors of [`insert`](Self::insert), and [`Timeout`](ErrorKind::Timeout) if the day is not empty within the deadline:
+    /// 5 minutes unless set by [`with_deadline`](DeleteDay::with_deadline).
     pub fn delete_day(&self, device_id: &str, date: NaiveDate) -> DeleteDay {
         DeleteDay::new(Arc::clone(&self.table), self.table.device("DELETE FROM", device_id), date)
     }
 
-    /// The latest `count` events of a device, or fewer if it has not as many in the last days, newest first.
+    /// Returns the latest `count` events of a device, newest first; fewer if the last 30 days have fewer.
     ///
     /// # Errors
     ///
-    /// As items of the stream, which ends there: [`Value`](ErrorKind::Value) if the device id is empty, else
-    /// as [`Select::rows`](crate::Select::rows).
+    /// The stream ends with an error: [`Value`](ErrorKind::Value) if the device id is empty; otherwise the errors of
+    /// [`Select::rows`](crate::Select::rows).
     pub fn latest(&self, device_id: &str, count: usize) -> LatestEvents {
         LatestEvents::new(self.reader(device_id), count)
     }
 
-    /// All that is filed under a day of a device, newest first: also what another program filed there although its time is
-    /// of another day in UTC.
+    /// Returns all events in the partition of a day, newest first, including events that another program wrote there although
+    /// their time belongs to another day in UTC.
     ///
     /// # Errors
     ///
-    /// As [`latest`](Self::latest).
+    /// The errors of [`latest`](Self::latest).
     pub fn on(&self, device_id: &str, date: NaiveDate) -> EventRange {
         EventRange::new(self.reader(device_id), Ok(Days::Whole(date)))
     }
 
-    /// The events of a device from the start of a range to before its end, newest first, over as many days as it takes.
+    /// Returns the events of a device from the start of a range up to, but not including, its end, newest first.
     ///
     /// ```no_run
     /// # async fn run(events: keyspaces::tables::Events) -> Result<(), keyspaces::Error> {
@@ -274,27 +286,28 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// As [`latest`](Self::latest), and [`Value`](ErrorKind::Value) if the range ends before it begins.
+    /// The errors of [`latest`](Self::latest), and [`Value`](ErrorKind::Value) if the range ends before it begins.
     pub fn between(&self, device_id: &str, range: Range<DateTime<Utc>>) -> EventRange {
-        let days = Days::of(&range).ok_or_else(|| {
-            let problem = format!("the range ends at {} before it begins at {}", text(range.end), text(range.start));
+        let days = Days::in_range(&range).ok_or_else(|| {
+            let problem =
+                format!("the range ends at {} before it begins at {}", time_text(range.end), time_text(range.start));
             Error::new(ErrorKind::Value, self.table.attempted("SELECT FROM"), problem)
-                .with_advice("Give the earlier time first; oldest_first() and newest first are about the order only")
+                .with_advice("Give the earlier time first; oldest_first() sets only the order of the events")
         });
         EventRange::new(self.reader(device_id), days)
     }
 
-    /// The event that the device has at this millisecond.
+    /// Returns the event of a device at this millisecond, if it exists.
     ///
     /// Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// [`Value`](ErrorKind::Value) if the device id is empty. Else as [`Select::one`](crate::Select::one).
+    /// [`Value`](ErrorKind::Value) if the device id is empty; otherwise the errors of [`Select::one`](crate::Select::one).
     pub async fn get(&self, device_id: &str, event_time: DateTime<Utc>) -> Result<Option<Event>, Error> {
         let table = &*self.table;
         let partition = table.partition("SELECT FROM", device_id, event_time)?;
-        table.statements.get(&partition, cut(event_time)).await
+        table.statements.get(&partition, truncate_to_millis(event_time)).await
     }
 
     fn reader(&self, device_id: &str) -> Result<Reader, Error> {
@@ -303,7 +316,7 @@ impl Events {
             table: Arc::clone(&self.table),
             newest_first: true,
             event_type: None,
-            at_most: None,
+            max_rows: None,
         })
     }
 
@@ -320,14 +333,17 @@ call_options!(impl [] Events, self: [&self], all, read, repeat);
 impl EventTable {
     /// The partition of an event.
     fn partition(&self, verb: &str, device_id: &str, time: DateTime<Utc>) -> Result<Partition, Error> {
-        Ok(Partition { device: self.device(verb, device_id)?, date: date_of(time), shard: self.shards.of(cut(time)) })
+        Ok(Partition {
+            device: self.device(verb, device_id)?,
+            date: date_of(time),
+            shard: self.shards.shard_of(truncate_to_millis(time)),
+        })
     }
 
     fn device(&self, verb: &str, device_id: &str) -> Result<Arc<str>, Error> {
         if device_id.is_empty() {
-            return Err(Error::new(ErrorKind::Value, self.attempted(verb), "the device id is empty").with_advice(
-                "Give each device an id of its own: the events of all that have none would share a partition",
-            ));
+            return Err(Error::new(ErrorKind::Value, self.attempted(verb), "the device id is empty")
+                .with_advice("Give each device its own id: all devices without an id would share a partition"));
         }
         Ok(Arc::from(device_id))
     }
@@ -337,7 +353,7 @@ impl EventTable {
     }
 }
 
-fn text(time: DateTime<Utc>) -> String {
+fn time_text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 

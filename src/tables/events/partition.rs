@@ -1,4 +1,4 @@
-//! Partitions of the event tables, and the slices of them that a range of time is made of.
+//! Partitions of the event tables, and the slices of partitions that make up a range of time.
 
 use std::iter;
 use std::ops::Range;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use crate::tables::event::{cut, date_of};
+use crate::tables::event::{date_of, truncate_to_millis};
 
-/// What names a partition. The guide's table knows no shard: there it is 0.
+/// The key of a partition. In the table without shards, the shard is 0.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Partition {
     pub(super) device: Arc<str>,
@@ -16,7 +16,7 @@ pub(super) struct Partition {
     pub(super) shard: i16,
 }
 
-/// Times from the first to the last, both in it.
+/// The times from the first to the last, both included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Slice {
     pub(super) first: DateTime<Utc>,
@@ -27,20 +27,20 @@ impl Slice {
     pub(super) const ALL: Self = Self { first: DateTime::<Utc>::MIN_UTC, last: DateTime::<Utc>::MAX_UTC };
 }
 
-/// The days that a read goes over, each with the part of it that is wanted.
+/// The days of a read, with the part of each day to read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Days {
     None,
-    /// All that is filed under a day.
+    /// All rows of a day's partition.
     Whole(NaiveDate),
-    /// Each day from the first time's to the last time's.
+    /// All days from that of the first time to that of the last.
     Over(Slice),
 }
 
 impl Days {
-    /// `None` if the range ends before it begins.
-    pub(super) fn of(range: &Range<DateTime<Utc>>) -> Option<Self> {
-        let (from, to) = (cut(range.start), cut(range.end));
+    /// The days of a range; `None` if it ends before it begins.
+    pub(super) fn in_range(range: &Range<DateTime<Utc>>) -> Option<Self> {
+        let (from, to) = (truncate_to_millis(range.start), truncate_to_millis(range.end));
         if range.end < range.start {
             return None;
         }
@@ -48,18 +48,18 @@ impl Days {
         Some(last.map_or(Self::None, |last| Self::Over(Slice { first: from, last })))
     }
 
-    /// The whole days from one to the other, both in it.
+    /// The whole days from the first to the last, both included.
     pub(super) fn from_to(first: NaiveDate, last: NaiveDate) -> Self {
         Self::until(first, end(last))
     }
 
-    /// From the beginning of a day to a time, which is in it.
+    /// From the beginning of a day to a time, which is included.
     pub(super) fn until(first: NaiveDate, last: DateTime<Utc>) -> Self {
         let first = start(first);
         if last < first { Self::None } else { Self::Over(Slice { first, last }) }
     }
 
-    /// In the order asked for, made one by one: there may be millions.
+    /// The slice of each day, in the requested order. Lazy, because there may be millions of days.
     pub(super) fn slices(self, newest_first: bool) -> Box<dyn Iterator<Item = (NaiveDate, Slice)> + Send> {
         let all = match self {
             Self::None => return Box::new(iter::empty()),
@@ -67,13 +67,14 @@ impl Days {
             Self::Over(slice) => slice,
         };
         let (first, last) = (date_of(all.first), date_of(all.last));
-        let part = move |date| (date, Slice { first: all.first.max(start(date)), last: all.last.min(end(date)) });
+        let slice_of_day =
+            move |date| (date, Slice { first: all.first.max(start(date)), last: all.last.min(end(date)) });
         if newest_first {
             let dates = iter::successors(Some(last), move |date| date.pred_opt().filter(|date| *date >= first));
-            Box::new(dates.map(part))
+            Box::new(dates.map(slice_of_day))
         } else {
             let dates = iter::successors(Some(first), move |date| date.succ_opt().filter(|date| *date <= last));
-            Box::new(dates.map(part))
+            Box::new(dates.map(slice_of_day))
         }
     }
 }
@@ -96,7 +97,7 @@ mod tests {
     }
 
     fn slices(from: &str, to: &str, newest_first: bool) -> Vec<String> {
-        let days = Days::of(&(time(from)..time(to))).expect("it does not end before it begins");
+        let days = Days::in_range(&(time(from)..time(to))).expect("it does not end before it begins");
         let text = |time: DateTime<Utc>| time.format("%H:%M:%S%.3f").to_string();
         days.slices(newest_first)
             .map(|(date, slice)| format!("{date} {}-{}", text(slice.first), text(slice.last)))
@@ -125,17 +126,17 @@ mod tests {
     }
 
     #[test]
-    fn a_range_within_a_millisecond_is_empty_and_one_that_ends_before_it_begins_is_none() {
+    fn a_range_within_a_millisecond_is_empty_and_one_that_ends_before_it_begins_is_refused() {
         let (noon, later) = (time("2026-11-22T12:00:00.0001Z"), time("2026-11-22T12:00:00.0009Z"));
-        assert_eq!(Days::of(&(noon..noon)), Some(Days::None));
-        assert_eq!(Days::of(&(noon..later)), Some(Days::None));
-        assert_eq!(Days::of(&(later..noon)), None);
-        assert_eq!(Days::of(&(DateTime::<Utc>::MIN_UTC..DateTime::<Utc>::MIN_UTC)), Some(Days::None));
+        assert_eq!(Days::in_range(&(noon..noon)), Some(Days::None));
+        assert_eq!(Days::in_range(&(noon..later)), Some(Days::None));
+        assert_eq!(Days::in_range(&(later..noon)), None);
+        assert_eq!(Days::in_range(&(DateTime::<Utc>::MIN_UTC..DateTime::<Utc>::MIN_UTC)), Some(Days::None));
     }
 
     #[test]
     fn the_days_end_where_the_calendar_does() {
-        let all = Days::of(&(DateTime::<Utc>::MIN_UTC..DateTime::<Utc>::MAX_UTC)).expect("a range");
+        let all = Days::in_range(&(DateTime::<Utc>::MIN_UTC..DateTime::<Utc>::MAX_UTC)).expect("a range");
         assert_eq!(all.slices(true).next().map(|(date, _)| date), Some(NaiveDate::MAX));
         assert_eq!(all.slices(false).next().map(|(date, _)| date), Some(NaiveDate::MIN));
         assert_eq!(Days::from_to(NaiveDate::MAX, NaiveDate::MAX).slices(true).count(), 1);

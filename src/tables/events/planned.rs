@@ -1,4 +1,4 @@
-//! A stream that can be told more until it is polled.
+//! Streams whose read can be changed until the first poll.
 
 use std::mem;
 use std::pin::Pin;
@@ -6,24 +6,24 @@ use std::task::{Context, Poll};
 
 use futures::stream::{Stream, StreamExt};
 
-use super::read::Found;
+use super::read::EventStream;
 use crate::Error;
 use crate::tables::Event;
 
-/// What is to be read, before anything is sent.
+/// A read that has not begun.
 pub(super) trait PlannedRead: Unpin {
-    fn read(self) -> Found;
+    fn read(self) -> EventStream;
 }
 
-/// A plan, and from the first poll on what it reads. Ends after an error.
+/// A planned read, and from the first poll on its events. It ends after an error.
 pub(super) enum Planned<P> {
     Plan(Result<P, Error>),
-    Reading(Found),
+    Reading(EventStream),
     Ended,
 }
 
 impl<P> Planned<P> {
-    /// Has no effect once it was polled, or if there is an error to tell.
+    /// Changes the planned read. Has no effect after the first poll, or if the plan is an error.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut P)) {
         if let Self::Plan(Ok(plan)) = self {
             change(plan);
@@ -49,32 +49,31 @@ impl<P: PlannedRead> Stream for Planned<P> {
     }
 }
 
-/// Makes a stream of events of a struct around what is planned.
-macro_rules! stream_of_events {
+/// Implements `Stream` and its methods for a struct around a [`Planned`] read.
+macro_rules! event_stream {
     ($stream:ident) => {
         impl $stream {
-            /// The next event, or `None` after the last.
+            /// Returns the next event; `None` after the last.
             ///
-            /// As `TryStreamExt::try_next` of the crate `futures`, which need not be imported for it.
-            ///
-            /// Dropping the future loses nothing: the next call goes on where this one was.
+            /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no
+            /// event.
             ///
             /// # Errors
             ///
-            /// As [`Select::rows`](crate::Select::rows), and what was wrong with what was asked for.
+            /// The errors of [`Select::rows`](crate::Select::rows), and [`Value`](crate::ErrorKind::Value) if the arguments of
+            /// the read were invalid.
             pub async fn try_next(&mut self) -> Result<Option<crate::tables::Event>, crate::Error> {
                 futures::TryStreamExt::try_next(&mut self.0).await
             }
 
-            /// All events together, however many they are: to be used where that is known to be few.
+            /// Collects all events. The memory is not bounded, so use it only if the number of events is.
             ///
-            /// As `TryStreamExt::try_collect` of the crate `futures`, which need not be imported for it.
-            ///
-            /// Dropping the future ends the read.
+            /// Works like `TryStreamExt::try_collect` of the crate `futures`, without the import. Dropping the future ends the
+            /// read.
             ///
             /// # Errors
             ///
-            /// As [`try_next`](Self::try_next).
+            /// The errors of [`try_next`](Self::try_next).
             pub async fn try_collect<C>(self) -> Result<C, crate::Error>
             where
                 C: Default + Extend<crate::tables::Event>,
@@ -103,4 +102,4 @@ macro_rules! stream_of_events {
     };
 }
 
-pub(super) use stream_of_events;
+pub(super) use event_stream;

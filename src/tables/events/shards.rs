@@ -1,10 +1,10 @@
-//! Which shard of its day an event is in.
+//! Computes the shard of an event.
 
 use std::num::NonZeroU8;
 
 use chrono::{DateTime, Utc};
 
-/// Into how many partitions a day of a device is split; the guide's table has none, which is as one.
+/// The number of partitions of a day of a device; `None` for the table without shards.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Shards(Option<NonZeroU8>);
 
@@ -23,16 +23,16 @@ impl Shards {
         0..i16::from(self.count())
     }
 
-    /// By its time alone, already cut, so that whoever knows an event's key finds it. Events at regular intervals spread
-    /// evenly, which the remainder of the time itself would not do.
-    pub(super) fn of(self, time: DateTime<Utc>) -> i16 {
-        let mixed = mix(time.timestamp_millis().cast_unsigned());
-        i16::try_from(mixed % u64::from(self.count())).unwrap_or_default()
+    /// The shard of an event at `time`, in whole milliseconds. It depends on the time only, so an event can be found by its
+    /// key. The time is hashed, because its remainder alone would not spread events at regular intervals evenly.
+    pub(super) fn shard_of(self, time: DateTime<Utc>) -> i16 {
+        let hash = hash(time.timestamp_millis().cast_unsigned());
+        i16::try_from(hash % u64::from(self.count())).unwrap_or_default()
     }
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014). What it gives is in every sharded table: it stays as it is.
-fn mix(number: u64) -> u64 {
+/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014). Its results are in every sharded table, so it must not change.
+fn hash(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     fn shard(shards: Shards, millis: i64) -> i16 {
-        shards.of(DateTime::from_timestamp_millis(millis).expect("a time"))
+        shards.shard_of(DateTime::from_timestamp_millis(millis).expect("a time"))
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The statements of an event table. The guide's table and the one with the shard in its partition key have the same
-//! statements, but for the column `shard`: values are bound by the names of their columns.
+//! The statements of an event table. The table with shards has the same statements as the one without, plus the column `shard`,
+//! so values are bound by the names of their columns.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::options::CallOptions;
 use crate::tables::Event;
 use crate::{Conditional, Error, Outcome, Pages, PagingState, ReadConsistency, Select, Session, Write};
 
-/// Statements that are prepared for one table.
+/// The prepared statements for a table.
 #[derive(Clone, Debug)]
 pub(super) struct EventStatements {
     insert: Write<ColumnValues<'static>>,
@@ -29,7 +29,7 @@ pub(super) struct EventStatements {
     oldest_first_of_type: Select<ColumnValues<'static>, Event>,
 }
 
-/// What is read of a partition.
+/// The part of a partition to read.
 #[derive(Clone, Debug)]
 pub(super) struct PartitionQuery {
     pub(super) slice: Slice,
@@ -48,7 +48,7 @@ impl EventStatements {
 
         let insert = format!("INSERT INTO {table} ({columns}) VALUES ({markers})");
         let insert_if_absent = format!("{insert} IF NOT EXISTS");
-        let select = |what: &str, rest: &str| format!("SELECT {what} FROM {table} WHERE {rest}");
+        let select = |columns: &str, condition: &str| format!("SELECT {columns} FROM {table} WHERE {condition}");
         let row = "device_id, event_time, event_type, payload";
         let get = select(row, &format!("{partition} AND event_time = ?"));
         let delete = format!("DELETE FROM {table} WHERE {partition} AND event_time = ?");
@@ -67,8 +67,8 @@ impl EventStatements {
         let (insert, insert_if_absent, delete, delete_slice): (Write<ColumnValues<'static>>, _, _, _) = writes?;
         let sample = Event::new("", DateTime::UNIX_EPOCH, "", "");
         let partition = Partition { device: "".into(), date: sample.date(), shard: 0 };
-        // Other than of a tuple, its type does not tell.
-        insert.untyped.check_sample(&ColumnValues::of_event(&partition, &sample))?;
+        // The type of the values is only checked when a sample is bound, unlike that of a tuple.
+        insert.untyped.check_sample(&ColumnValues::for_event(&partition, &sample))?;
         let (get, times, newest_first, oldest_first, newest_first_of_type, oldest_first_of_type) = reads?;
         let statements = Self {
             insert,
@@ -85,60 +85,70 @@ impl EventStatements {
         Ok(statements.with_changed_options(|_| {}))
     }
 
-    pub(super) async fn insert(&self, to: &Partition, event: &Event) -> Result<(), Error> {
-        self.insert.execute(ColumnValues::of_event(to, event)).await
+    pub(super) async fn insert(&self, partition: &Partition, event: &Event) -> Result<(), Error> {
+        self.insert.execute(ColumnValues::for_event(partition, event)).await
     }
 
     pub(super) async fn insert_if_absent(
         &self,
-        to: &Partition,
+        partition: &Partition,
         event: &Event,
     ) -> Result<Outcome<Option<Event>>, Error> {
-        self.insert_if_absent.execute(ColumnValues::of_event(to, event)).await
+        self.insert_if_absent.execute(ColumnValues::for_event(partition, event)).await
     }
 
-    pub(super) async fn get(&self, from: &Partition, time: DateTime<Utc>) -> Result<Option<Event>, Error> {
-        self.get.one(ColumnValues::of_time(from, time)).await
+    pub(super) async fn get(&self, partition: &Partition, time: DateTime<Utc>) -> Result<Option<Event>, Error> {
+        self.get.one(ColumnValues::for_time(partition, time)).await
     }
 
-    pub(super) async fn delete(&self, from: &Partition, time: DateTime<Utc>) -> Result<(), Error> {
-        self.delete.execute(ColumnValues::of_time(from, time)).await
+    pub(super) async fn delete(&self, partition: &Partition, time: DateTime<Utc>) -> Result<(), Error> {
+        self.delete.execute(ColumnValues::for_time(partition, time)).await
     }
 
-    pub(super) async fn delete_slice(&self, from: &Partition, slice: Slice) -> Result<(), Error> {
-        self.delete_slice.execute(ColumnValues::of_slice(from, slice)).await
+    pub(super) async fn delete_slice(&self, partition: &Partition, slice: Slice) -> Result<(), Error> {
+        self.delete_slice.execute(ColumnValues::for_slice(partition, slice)).await
     }
 
-    /// All times in a partition, newest first, at most `rows` in a page.
+    /// The times of all rows of a partition, newest first, with at most `rows` rows in a page.
     #[inline] // compiled by the programs that use it, with all that it awaits
     pub(super) fn times(&self, partition: &Partition, rows: NonZeroU32) -> Pages<(DateTime<Utc>,)> {
-        self.times.with_page_size(rows).pages(ColumnValues::of_slice(partition, Slice::ALL))
+        self.times.with_page_size(rows).pages(ColumnValues::for_slice(partition, Slice::ALL))
     }
 
-    /// For a page, all its attempts together.
+    /// The deadline of a page, over all attempts.
     pub(super) fn deadline(&self) -> Duration {
         self.call().deadline()
     }
 
-    /// Rows in a page, where it is not the session's.
+    /// The number of rows in a page, if it differs from the session's.
     pub(super) fn page_size(&self) -> Option<NonZeroU32> {
         self.call().options.page_size
     }
 
-    /// What is wanted of a partition, from the first page, with at most `rows` rows in a page.
+    /// Reads a part of a partition from its first page, with at most `rows` rows in a page.
     #[inline] // compiled by the programs that use it, with all that it awaits
-    pub(super) fn pages(&self, of: &Partition, wanted: &PartitionQuery, rows: Option<NonZeroU32>) -> Pages<Event> {
-        let (select, values) = (self.select(wanted), ColumnValues::of_wanted(of, wanted));
+    pub(super) fn pages(
+        &self,
+        partition: &Partition,
+        query: &PartitionQuery,
+        rows: Option<NonZeroU32>,
+    ) -> Pages<Event> {
+        let (select, values) = (self.select(query), ColumnValues::for_query(partition, query));
         match rows {
             Some(rows) => select.with_page_size(rows).pages(values),
             None => select.pages(values),
         }
     }
 
-    /// The same, from a page on, in pages of the usual size.
+    /// Reads a part of a partition from a paging state on, in pages of the usual size.
     #[inline] // compiled by the programs that use it, with all that it awaits
-    pub(super) fn pages_from(&self, of: &Partition, wanted: &PartitionQuery, state: &PagingState) -> Pages<Event> {
-        self.select(wanted).pages_from(ColumnValues::of_wanted(of, wanted), state)
+    pub(super) fn pages_from(
+        &self,
+        partition: &Partition,
+        query: &PartitionQuery,
+        state: &PagingState,
+    ) -> Pages<Event> {
+        self.select(query).pages_from(ColumnValues::for_query(partition, query), state)
     }
 
     pub(super) fn with_changed_options(&self, change: impl Fn(&mut CallOptions)) -> Self {
@@ -148,7 +158,7 @@ impl EventStatements {
             get: self.get.with_changed_options(&change),
             delete: self.delete.with_changed_options(&change),
             delete_slice: self.delete_slice.with_changed_options(&change),
-            // Whether a partition is empty is never left to one replica.
+            // One replica alone cannot tell that a partition is empty.
             times: self.times.with_changed_options(&change).with_consistency(ReadConsistency::LocalQuorum),
             newest_first: self.newest_first.with_changed_options(&change),
             oldest_first: self.oldest_first.with_changed_options(&change),
@@ -157,8 +167,8 @@ impl EventStatements {
         }
     }
 
-    fn select(&self, wanted: &PartitionQuery) -> &Select<ColumnValues<'static>, Event> {
-        match (wanted.newest_first, wanted.event_type.is_some()) {
+    fn select(&self, query: &PartitionQuery) -> &Select<ColumnValues<'static>, Event> {
+        match (query.newest_first, query.event_type.is_some()) {
             (true, false) => &self.newest_first,
             (false, false) => &self.oldest_first,
             (true, true) => &self.newest_first_of_type,

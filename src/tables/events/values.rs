@@ -1,4 +1,4 @@
-//! The values of the statements of an event table.
+//! The values that the statements of an event table bind.
 
 use std::any::type_name;
 
@@ -15,32 +15,32 @@ use super::partition::{Partition, Slice};
 use super::statements::PartitionQuery;
 use crate::tables::Event;
 
-/// Values by the names of their columns. A statement binds those that it names.
+/// Values by the names of their columns. A statement binds the values of the columns that it names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnValues<'v> {
     partition: &'v Partition,
-    /// In the order in which the statement names `event_time`: a time, or the first and the last of a slice.
+    /// The values for `event_time`, in the order of the statement: one time, or the first and the last of a slice.
     times: [Option<DateTime<Utc>>; 2],
     event_type: Option<&'v str>,
     payload: Option<&'v str>,
 }
 
 impl<'v> ColumnValues<'v> {
-    pub(super) fn of_event(partition: &'v Partition, event: &'v Event) -> Self {
+    pub(super) fn for_event(partition: &'v Partition, event: &'v Event) -> Self {
         let (event_type, payload) = (Some(event.event_type.as_str()), Some(event.payload.as_str()));
-        Self { event_type, payload, ..Self::of_time(partition, event.event_time) }
+        Self { event_type, payload, ..Self::for_time(partition, event.event_time) }
     }
 
-    pub(super) fn of_time(partition: &'v Partition, time: DateTime<Utc>) -> Self {
+    pub(super) fn for_time(partition: &'v Partition, time: DateTime<Utc>) -> Self {
         Self { partition, times: [Some(time), None], event_type: None, payload: None }
     }
 
-    pub(super) fn of_slice(partition: &'v Partition, slice: Slice) -> Self {
+    pub(super) fn for_slice(partition: &'v Partition, slice: Slice) -> Self {
         Self { partition, times: [Some(slice.first), Some(slice.last)], event_type: None, payload: None }
     }
 
-    pub(super) fn of_wanted(partition: &'v Partition, wanted: &'v PartitionQuery) -> Self {
-        Self { event_type: wanted.event_type.as_deref(), ..Self::of_slice(partition, wanted.slice) }
+    pub(super) fn for_query(partition: &'v Partition, query: &'v PartitionQuery) -> Self {
+        Self { event_type: query.event_type.as_deref(), ..Self::for_slice(partition, query.slice) }
     }
 }
 

@@ -29,31 +29,31 @@ async fn what_is_wrong_with_an_input_is_told_before_anything_is_sent() {
         ("id,id\n1,2\n", "the column \"id\" is named twice".to_owned()),
         (
             "id\n1,2\n",
-            "a row was rejected: text, line 2: the row has 2 fields, 1 column is expected. Mend it, or name a \
+            "a row was rejected: text, line 2: the row has 2 fields, 1 column is expected. Correct the row, or name a \
                        file for rejected rows"
                 .to_owned(),
         ),
         (
             "id,price\n1\n",
-            "a row was rejected: text, line 2: the row has 1 field, 2 columns are expected. Mend it, or name a \
+            "a row was rejected: text, line 2: the row has 1 field, 2 columns are expected. Correct the row, or name a \
                            file for rejected rows"
                 .to_owned(),
         ),
         (
             "id,price\n1,2\n3",
             "a row was rejected: text, line 3: the row has 1 field, 2 columns are expected; the file ends \
-                              there without the end of a line. Mend it, or name a file for rejected rows"
+                              there without a line end. Correct the row, or name a file for rejected rows"
                 .to_owned(),
         ),
         (
             "id,price\n1,\"2",
             "a row was rejected: text, line 2: the row ends inside of quotes; it may have been cut; the file \
-                             ends there without the end of a line. Mend it, or name a file for rejected rows"
+                             ends there without a line end. Correct the row, or name a file for rejected rows"
                 .to_owned(),
         ),
         (
             "id,price\n1,two\n",
-            "a row was rejected: text, line 2: the column price (decimal): \"two\" is no decimal. Mend it, \
+            "a row was rejected: text, line 2: the column price (decimal): \"two\" is not a valid decimal. Correct the row, \
                                or name a file for rejected rows"
                 .to_owned(),
         ),
@@ -64,14 +64,14 @@ async fn what_is_wrong_with_an_input_is_told_before_anything_is_sent() {
     }
     let missing = folder.path("missing.csv");
     let error = session.bulk().load(keyspace, name, Input::file(&missing), Csv::new()).await.unwrap_err();
-    let told = format!("reading {} failed: No such file or directory (os error 2)", missing.display());
-    assert_eq!((error.kind(), error.to_string()), (ErrorKind::File, told));
+    let expected = format!("reading {} failed: No such file or directory (os error 2)", missing.display());
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::File, expected));
     let bytes = folder.write("latin.csv", b"id,price\n1,\xe4\n");
     let error = session.bulk().load(keyspace, name, Input::file(&bytes), Csv::new()).await.unwrap_err();
-    assert!(error.to_string().contains("line 2: the column price (decimal): is no UTF-8"), "{error}");
+    assert!(error.to_string().contains("line 2: the column price (decimal): is not valid UTF-8"), "{error}");
     let cut = folder.write("cut.jsonl", "{\"id\": 1, \"pri");
     let error = session.bulk().load(keyspace, name, Input::file(&cut), JsonLines::new()).await.unwrap_err();
-    assert!(error.to_string().contains("is no JSON: EOF while parsing a string"), "{error}");
+    assert!(error.to_string().contains("is not JSON: EOF while parsing a string"), "{error}");
     let gz = folder.write("cut.csv.gz", [0x1f, 0x8b, 8, 0]);
     let error = session.bulk().load(keyspace, name, Input::file(&gz), Csv::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::File, "{error}");
@@ -83,22 +83,22 @@ async fn rows_that_are_too_large_for_the_service_are_rejected_before_they_are_se
     let session = server::session().await;
     let table = server::table(&session, "id text PRIMARY KEY, data text").await;
     let error = load(&session, &table, &format!("id,data\n1,{}\n", "x".repeat(1 << 20))).await.unwrap_err();
-    assert!(error.to_string().contains("line 2: the row the row is 1048"), "{error}");
+    assert!(error.to_string().contains("line 2: the row has 1048"), "{error}");
     let error = load(&session, &table, &format!("id,data\n{},x\n", "k".repeat(2_049))).await.unwrap_err();
-    let told = "the column id (text): the partition key is 2049 bytes, Keyspaces takes at most 2048";
-    assert!(error.to_string().contains(told), "{error}");
+    let expected = "the column id (text): makes a partition key of 2049 bytes, and Keyspaces takes at most 2048";
+    assert!(error.to_string().contains(expected), "{error}");
 }
 
 #[tokio::test]
-async fn counters_are_refused_unless_they_are_asked_for() {
+async fn counters_are_refused_unless_they_are_allowed() {
     let session = server::session().await;
     let table = server::table(&session, "page text PRIMARY KEY, hits counter").await;
     let error = load(&session, &table, "page,hits\n/,5\n").await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
-            "loading {table} failed: {table} has counters: a row that is sent twice is counted twice. Allow counters if a count \
-             that is too high after an interruption can be borne"
+            "loading {table} failed: {table} has counters: a row that is sent twice is counted twice. Call allow_counters() if \
+             counts may be too high after an interruption"
         )
     );
     assert_eq!(load(&session, &table, "page,hits\n/,5\n/,-2\n").allow_counters().await.unwrap().rows, 2);
@@ -106,7 +106,7 @@ async fn counters_are_refused_unless_they_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_while_it_is_loaded_or_before_it_is_gone_on_with_is_told() {
+async fn a_file_that_changes_while_it_is_loaded_or_before_the_load_is_resumed_is_refused() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
@@ -119,14 +119,17 @@ async fn a_file_that_changes_while_it_is_loaded_or_before_it_is_gone_on_with_is_
         load.checkpoint(folder.path("state")).shuffle(NonZeroUsize::MIN).in_flight(NonZeroUsize::MIN)
     };
     let error = load().await.unwrap_err();
-    assert!(error.to_string().contains("rows are done: the same again goes on from the checkpoint"), "{error}");
+    assert!(
+        error.to_string().contains("rows are done. Run the same operation again to resume from the checkpoint"),
+        "{error}"
+    );
     fs::write(&path, ids.replace("1000", "9000")).unwrap();
     let error = load().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cursor, "{error}");
-    assert!(error.to_string().contains("what was loaded of it before is not the same any more"), "{error}");
+    assert!(error.to_string().contains("the part that an earlier run has loaded is no longer the same"), "{error}");
     fs::write(&path, ids.replace("x399", "13999")).unwrap();
     let error = load().await.unwrap_err();
-    assert!(error.to_string().contains("had 2000 bytes, and has 2001"), "{error}");
+    assert!(error.to_string().contains("had 2000 bytes when the checkpoint was written, and has 2001 now"), "{error}");
     fs::write(&path, ids.replace("x399", "1399")).unwrap();
     assert_eq!(load().await.unwrap().rows, 400);
     assert_eq!(rows(&session, &table).await.len(), 400);
@@ -134,11 +137,11 @@ async fn a_file_that_changes_while_it_is_loaded_or_before_it_is_gone_on_with_is_
     assert_eq!(load().await.unwrap().rows, 400);
     let other = session.bulk().load(keyspace, name, Input::file(&path), Csv::new().columns(["id"]).null("-"));
     let error = other.checkpoint(folder.path("state")).await.unwrap_err();
-    assert!(error.to_string().contains("failed: format was Csv"), "{error}");
+    assert!(error.to_string().contains("failed: the setting \"format\" was Csv"), "{error}");
 }
 
 #[tokio::test]
-async fn a_file_that_grows_while_it_is_loaded_is_told() {
+async fn a_file_that_grows_while_it_is_loaded_is_an_error() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
@@ -155,15 +158,15 @@ async fn a_file_that_grows_while_it_is_loaded_is_told() {
     assert_eq!(
         error.to_string(),
         format!(
-            "reading {} failed: the file was changed while it was read. Some of its rows may be old, some new: load it again \
-             without the checkpoint",
+            "reading {} failed: the file was changed while it was read. Some loaded rows may be of the old file and some of \
+             the new one: load it again without the checkpoint",
             path.display()
         )
     );
 }
 
 #[tokio::test]
-async fn credentials_that_expire_are_waited_for_while_there_is_patience() {
+async fn expired_credentials_are_retried_until_the_stall_timeout() {
     if server::local().await.is_none() {
         return;
     }
@@ -184,9 +187,9 @@ async fn credentials_that_expire_are_waited_for_while_there_is_patience() {
     exported.wait_for(|progress| progress.rows > 0).await.unwrap();
     local.expire_credentials();
     local.close_connections().await.unwrap();
-    // Without patience, the first thing that fails ends it.
-    let hasty = load(&session, "expiring.copies", "id\n1\n").patience(Duration::ZERO).await.unwrap_err();
-    assert!(hasty.kind().is_retryable() || hasty.kind() == ErrorKind::Authentication, "{hasty}");
+    // With a stall timeout of zero, the first error ends the load.
+    let impatient = load(&session, "expiring.copies", "id\n1\n").stall_timeout(Duration::ZERO).await.unwrap_err();
+    assert!(impatient.kind().is_retryable() || impatient.kind() == ErrorKind::Authentication, "{impatient}");
     // Five times what the session states, as in the tests of recovery.
     let noticed = async {
         while session.health().reconnecting().is_none() {
@@ -202,12 +205,12 @@ async fn credentials_that_expire_are_waited_for_while_there_is_patience() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_or_dropped_meanwhile_ends_the_load() {
+async fn a_table_that_does_not_exist_or_is_dropped_meanwhile_ends_the_load() {
     let session = server::session().await;
     let error = load(&session, "it.nothing", "id\n1\n").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "loading it.nothing failed: there is no such table. Check the names of the keyspace and the table, and the Region"
+        "loading it.nothing failed: the table does not exist. Check the names of the keyspace and the table, and the Region"
     );
     let table = server::table(&session, "id int PRIMARY KEY").await;
     let (keyspace, name) = apart(&table);
@@ -240,24 +243,24 @@ fn throttled(table: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn rows_that_the_service_does_not_take_are_sent_until_it_does() {
+async fn rows_that_the_service_throttles_are_sent_again_until_it_accepts_them() {
     let Some(local) = server::local().await else { return };
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY").await;
     let fault = local.faults().inject(throttled(&table).times(12));
-    let summary = load(&session, &table, &many(0..20)).patience(Duration::from_secs(60)).await.unwrap();
+    let summary = load(&session, &table, &many(0..20)).stall_timeout(Duration::from_secs(60)).await.unwrap();
     assert_eq!((summary.rows, rows(&session, &table).await.len()), (20, 20));
     assert_eq!((local.faults().struck(fault), summary.throttles), (12, 12));
-    // Taken by none for longer than the load has patience, it ends and says why.
+    // If no row is accepted until the stall timeout, the load ends with the error of the last row.
     let fault = local.faults().inject(throttled(&table));
-    let hasty = load(&session, &table, "id\n1\n").patience(Duration::ZERO).await;
+    let impatient = load(&session, &table, "id\n1\n").stall_timeout(Duration::ZERO).await;
     local.faults().withdraw(fault);
-    assert!(hasty.unwrap_err().is_throttled());
+    assert!(impatient.unwrap_err().is_throttled());
 }
 
 #[cfg(feature = "parquet")]
 #[tokio::test]
-async fn what_is_wrong_with_a_parquet_file_is_told_before_anything_is_sent() {
+async fn an_unsuitable_parquet_file_is_refused_before_anything_is_sent() {
     use keyspaces::bulk::Parquet;
 
     let session = server::session().await;
@@ -267,30 +270,30 @@ async fn what_is_wrong_with_a_parquet_file_is_told_before_anything_is_sent() {
     let sales = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bulk/sales.parquet");
     let load = |input: Input| session.bulk().load(keyspace, name, input, Parquet::new());
     let error = load(Input::file(sales)).await.unwrap_err();
-    let told = format!("loading {table} failed: {table} has no column \"name\". Its columns are id, flag, price");
-    assert_eq!(error.to_string(), told);
+    let expected = format!("loading {table} failed: {table} has no column \"name\". Its columns are id, flag, price");
+    assert_eq!(error.to_string(), expected);
     let error = load(Input::file(sales)).columns(["id", "flag"]).await.unwrap_err();
-    let told = format!("reading {sales} failed: its column \"flag\" is BOOLEAN, that of {table} is int");
-    assert_eq!((error.to_string(), error.kind()), (told, ErrorKind::Value));
+    let expected = format!("reading {sales} failed: the column \"flag\" is BOOLEAN, and that of {table} is int");
+    assert_eq!((error.to_string(), error.kind()), (expected, ErrorKind::Value));
     let cut = folder.write("cut.parquet", &fs::read(sales).unwrap()[..5_000]);
     let error = load(Input::file(&cut)).await.unwrap_err();
-    let told = format!(
-        "reading {} failed: it is no whole Parquet file: Invalid Parquet file. Corrupt footer. Write it or copy it again",
+    let expected = format!(
+        "reading {} failed: the file is not a complete Parquet file: Invalid Parquet file. Corrupt footer. Write it or copy it again",
         cut.display()
     );
-    assert_eq!((error.to_string(), error.kind()), (told, ErrorKind::File));
+    assert_eq!((error.to_string(), error.kind()), (expected, ErrorKind::File));
     let error = load(Input::stdin()).await.unwrap_err();
-    let told = "reading standard input failed: Parquet is read from its end, which a stream has only when it is over. Write \
-                it to a file on a disk first";
-    assert_eq!((error.to_string().as_str(), error.kind()), (told, ErrorKind::Configuration));
+    let expected = "reading standard input failed: a Parquet file is read from its end, so it cannot be read from a \
+                stream. Write it to a file on a disk first";
+    assert_eq!((error.to_string().as_str(), error.kind()), (expected, ErrorKind::Configuration));
     let output = Output::file(folder.path("sales.parquet.gz"));
     let error = session.bulk().export(keyspace, name, output, Parquet::new()).await.unwrap_err();
-    let told = format!(
-        "writing {} failed: a Parquet file is compressed inside. Let its name end with .parquet, and say with the output's \
-         compression what its pages are in",
+    let expected = format!(
+        "writing {} failed: a Parquet file compresses its pages itself. Give it a name that ends in .parquet, and set the \
+         compression of its pages with Output::compression()",
         folder.path("sales.parquet.gz").display()
     );
-    assert_eq!(error.to_string(), told);
+    assert_eq!(error.to_string(), expected);
     assert!(rows(&session, &table).await.is_empty());
     // Those that fit are loaded, each as it is.
     let summary = load(Input::file(sales)).columns(["id", "price"]).await.unwrap();

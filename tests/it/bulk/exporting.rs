@@ -183,7 +183,7 @@ async fn a_disk_that_is_full_ends_an_export_which_goes_on_when_there_is_space() 
     std::os::unix::fs::symlink("/dev/full", folder.path("rows.csv.partial")).unwrap();
     let export = || session.bulk().export(keyspace, name, Output::file(&path), Csv::new()).checkpoint(&state);
     let told = format!(
-        "writing {} failed: No space left on device (os error 28). 0 rows are done: the same again goes on from the \
+        "writing {} failed: No space left on device (os error 28). 0 rows are done. Run the same operation again to resume from the \
          checkpoint {}",
         path.display(),
         state.display()
@@ -255,8 +255,8 @@ async fn what_is_wrong_with_the_rates_of_a_copy_is_told_before_anything_is_opene
         assert_eq!(
             copy.await.unwrap_err().to_string(),
             format!(
-                "copying {one} to {other} failed: 10 % of the provisioned capacity was asked for, {on_demand} is on demand. \
-                 Say how many units a second it may use"
+                "copying {one} to {other} failed: the rate is 10 % of the provisioned capacity, and {on_demand} is on demand. \
+                 Give the rate in units a second"
             )
         );
     }
@@ -290,12 +290,15 @@ async fn rows_are_counted_by_partition_and_the_largest_are_found() {
     let error = count("no.csv").checkpoint(folder.path("state")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        failed("a count by partition has no checkpoint. Name none; it begins anew each time")
+        failed("a count by partition has no checkpoint. Leave out the checkpoint; a count starts again each time")
     );
     let error = count("no.csv").columns(["shop"]).await.unwrap_err();
-    let told = "a count by partition has the columns of the partition key. Name no columns";
+    let told = "a count by partition has the columns of the partition key. Leave out the columns";
     assert_eq!((error.to_string(), error.kind()), (failed(told), ErrorKind::Configuration));
     let error = bulk.count(keyspace, name).largest(NonZeroUsize::new(2).unwrap()).await.unwrap_err();
-    assert_eq!(error.to_string(), failed("only a count by partition has largest partitions. Use count_by_partition"));
+    assert_eq!(
+        error.to_string(),
+        failed("only a count by partition can be limited to the largest partitions. Use count_by_partition()")
+    );
     assert!(!folder.path("no.csv.partial").exists());
 }

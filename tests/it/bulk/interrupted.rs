@@ -34,7 +34,7 @@ async fn in_steps<T: IntoFuture<Output = Result<Summary, Error>>>(begin: impl Fn
             None => polls += 1 + polls / 10,
             Some(Ok(summary)) => return summary,
             // A thread of the run before has still to end.
-            Some(Err(error)) if error.to_string().contains("another program has it") => {}
+            Some(Err(error)) if error.to_string().contains("another program uses it") => {}
             Some(Err(error)) => panic!("after {polls} polls: {error}"),
         }
     }
@@ -55,7 +55,7 @@ async fn a_load_that_ends_at_any_step_goes_on() {
         let rejected = folder.path(&format!("{name}.rejected"));
         let summary = in_steps(|| {
             let load = session.bulk().load(keyspace, table_name, Input::file(&path), format.clone());
-            let load = load.checkpoint(folder.path(&format!("{name}.state"))).rejected_to(&rejected);
+            let load = load.checkpoint(folder.path(&format!("{name}.state"))).rejected_file(&rejected);
             load.shuffle(NonZeroUsize::new(20).unwrap()).in_flight(NonZeroUsize::new(10).unwrap())
         });
         let summary = summary.await;
@@ -108,7 +108,7 @@ async fn parquet_that_is_exported_and_loaded_ends_at_any_step_and_goes_on() {
     let summary = in_steps(|| {
         let input = Input::glob(folder.path("rows-*.parquet").to_str().unwrap()).unwrap();
         let load = session.bulk().load(keyspace, name, input, Parquet::new()).checkpoint(folder.path("load"));
-        let load = load.rejected_to(&rejected).most_rejected(ROWS);
+        let load = load.rejected_file(&rejected).max_rejected(ROWS);
         load.shuffle(NonZeroUsize::new(20).unwrap()).in_flight(NonZeroUsize::new(10).unwrap())
     });
     let summary = summary.await;
@@ -119,7 +119,7 @@ async fn parquet_that_is_exported_and_loaded_ends_at_any_step_and_goes_on() {
     session.bulk().load(keyspace, name, Input::file(&rejected), JsonLines::new()).await.unwrap();
     let text = read(&rejected);
     assert_eq!(text.matches("\"row\":").count() as u64, ROWS - 128, "{text}");
-    assert_eq!(text.matches(" is no tinyint").count() as u64, ROWS - 128, "{text}");
+    assert_eq!(text.matches(" is not a valid tinyint").count() as u64, ROWS - 128, "{text}");
     assert_eq!(rows(&session, &table).await.len() as u64, ROWS);
 }
 
@@ -151,12 +151,12 @@ async fn a_copy_from_cassandra_that_ends_at_any_step_goes_on() {
     let rejected = folder.path("rejected.jsonl");
     let summary = in_steps(|| {
         let copy = cassandra.bulk().copy((&keyspace, "names"), &session, apart(&table));
-        copy.checkpoint(folder.path("state")).rejected_to(&rejected)
+        copy.checkpoint(folder.path("state")).rejected_file(&rejected)
     });
     let summary = summary.await;
     assert_eq!((summary.rows, summary.rejected, summary.is_complete), (ROWS - 1, 1, true));
     // The summary has the first rejection of the last run only, in which there may be none.
-    assert!(read(&rejected).contains("the partition key is 3000 bytes, Keyspaces takes at most 2048"));
+    assert!(read(&rejected).contains("makes a partition key of 3000 bytes, and Keyspaces takes at most 2048"));
     assert!(read(&rejected).ends_with(&format!("{{\"id\": \"{long}\", \"name\": \"\"}}\n")));
     assert_eq!(read(&rejected).lines().count(), 2);
     let loaded = rows(&session, &table).await;

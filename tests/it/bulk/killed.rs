@@ -23,7 +23,7 @@ const ROWS: u64 = 3_000;
 fn load(session: &Session, folder: &Path, table: &str) -> Load {
     let (keyspace, name) = apart(table);
     let load = session.bulk().load(keyspace, name, Input::file(folder.join("rows.csv.gz")), Csv::new());
-    let load = load.checkpoint(folder.join("state")).rejected_to(folder.join("rejected.csv"));
+    let load = load.checkpoint(folder.join("state")).rejected_file(folder.join("rejected.csv"));
     load.shuffle(NonZeroUsize::new(500).unwrap()).rate(Rate::Units(NonZeroU32::new(500).unwrap()))
 }
 

@@ -81,11 +81,11 @@ async fn rejected_rows_are_mended_and_loaded() {
     let (keyspace, name) = apart(&table);
     let input = folder.write("sales.csv", "id,price\n1,1.50\n2,abc\n3\nx,\n5,5\n");
     let rejected = folder.path("rejected.csv");
-    let load = session.bulk().load(keyspace, name, Input::file(&input), Csv::new()).rejected_to(&rejected);
+    let load = session.bulk().load(keyspace, name, Input::file(&input), Csv::new()).rejected_file(&rejected);
     let summary = load.await.unwrap();
     assert_eq!((summary.rows, summary.rejected), (2, 3));
     let input = input.display();
-    let first = format!("{input}, line 3: the column price (decimal): \"abc\" is no decimal");
+    let first = format!("{input}, line 3: the column price (decimal): \"abc\" is not a valid decimal");
     assert_eq!(summary.first_rejection, Some(first));
     assert_eq!(
         read(&rejected),
@@ -104,9 +104,9 @@ async fn rejected_rows_are_mended_and_loaded() {
     assert_eq!((summary.rows, summary.rejected), (3, 0));
     assert_eq!(rows(&session, &table).await.len(), 5);
     let again = session.bulk().load(keyspace, name, Input::file(folder.path("sales.csv")), Csv::new());
-    let told = again.rejected_to(&rejected).await.unwrap_err().to_string();
+    let told = again.rejected_file(&rejected).await.unwrap_err().to_string();
     let expected = format!(
-        "writing rejected rows to {} failed: there is such a file, with other rows in it. Load what is in it or move it away",
+        "writing rejected rows to {} failed: the file exists and has rows of another operation. Load its rows, or move it away",
         rejected.display()
     );
     assert_eq!(told, expected);
@@ -151,7 +151,7 @@ async fn the_rows_of_a_stream_are_loaded() {
     assert_eq!(
         error.to_string(),
         format!(
-            "loading {table} failed: a stream of rows has no place to go on from. Name no checkpoint, or load files"
+            "loading {table} failed: a stream of rows cannot be resumed from a checkpoint. Leave out the checkpoint, or load files"
         )
     );
 }
@@ -187,8 +187,8 @@ async fn a_load_uses_no_more_units_than_it_may() {
     assert_eq!(
         error.to_string(),
         format!(
-            "loading {on_demand} failed: 10 % of the provisioned capacity was asked for, {on_demand} is on demand. Say how many \
-             units a second it may use"
+            "loading {on_demand} failed: the rate is 10 % of the provisioned capacity, and {on_demand} is on demand. Give the rate \
+             in units a second"
         )
     );
     let units = Rate::Units(NonZeroU32::new(5_000).unwrap());

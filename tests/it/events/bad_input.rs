@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{date, device, event, events, time};
 use crate::server::{keyspace, local, session};
 
-const NO_DEVICE: &str = "it_events.events failed: the device id is empty. Give each device an id of its own: the events of \
-                         all that have none would share a partition";
+const NO_DEVICE: &str = "it_events.events failed: the device id is empty. Give each device its own id: all devices \
+                         without an id would share a partition";
 
 fn refused<T>(result: Result<T, Error>, expected: &str) {
     let error = result.err().unwrap_or_else(|| panic!("not refused: {expected}"));
@@ -44,7 +44,7 @@ async fn a_range_that_ends_before_it_begins_is_refused() {
     refused(
         backwards.try_next().await,
         "SELECT FROM it_events.events failed: the range ends at 2026-11-21T00:00:00Z before it begins at \
-         2026-11-22T10:00:00.500Z. Give the earlier time first; oldest_first() and newest first are about the order only",
+         2026-11-22T10:00:00.500Z. Give the earlier time first; oldest_first() sets only the order of the events",
     );
 }
 

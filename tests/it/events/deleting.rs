@@ -74,7 +74,7 @@ async fn a_day_that_is_written_to_all_the_time_is_not_empty_at_the_deadline() {
     assert_eq!(
         error.to_string(),
         "DELETE FROM it_events.events failed: the day 2026-11-22 was not empty after 700ms. Keyspaces deletes after it has \
-         answered; look again later, and see that nobody writes events of that day"
+         answered: read the day again later, and make sure that nobody writes to it"
     );
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use keyspaces::migrate::{Migrations, Progress};
+use keyspaces::migrate::{MigrationProgress, Migrations};
 use keyspaces::{Endpoint, Session};
 use keyspaces_local::Fault;
 use keyspaces_local::fault::{Effect, Moment};
@@ -32,16 +32,16 @@ async fn files_are_applied_once_each_in_their_order_and_a_dry_run_changes_nothin
     );
     assert_eq!(session.schema().describe_keyspace("shop").await.unwrap(), None);
 
-    let told: Vec<Progress> = session.migrate("shop", &files).progress().try_collect().await.unwrap();
-    let applied: Vec<_> = told
+    let reported: Vec<MigrationProgress> = session.migrate("shop", &files).progress().try_collect().await.unwrap();
+    let applied: Vec<_> = reported
         .iter()
         .filter_map(|progress| match progress {
-            Progress::Applied { file, .. } => Some(file.as_str()),
+            MigrationProgress::Applied { file, .. } => Some(file.as_str()),
             _ => None,
         })
         .collect();
     assert_eq!(applied, ["0002_names.cql", "0010_prices.cql"]);
-    let statements = told.iter().filter(|progress| matches!(progress, Progress::Statement { .. }));
+    let statements = reported.iter().filter(|progress| matches!(progress, MigrationProgress::Statement { .. }));
     assert_eq!(statements.count(), 4);
     assert_eq!(recorded(&session).await, ["0002_names.cql", "0010_prices.cql"]);
     assert_eq!(rows(&session, "shop.prices").await.len(), 1);
@@ -78,9 +78,9 @@ async fn a_file_may_have_all_kinds_of_statements_that_write() {
         APPLY BATCH;
         DELETE FROM shop.people WHERE id = 3;";
     let files = migrations(&[("1_all.cql", text)]);
-    let told: Vec<Progress> = session.migrate("shop", &files).progress().try_collect().await.unwrap();
-    let not_applied = Progress::NotApplied { file: "1_all.cql".to_owned(), statement: 6 };
-    assert!(told.contains(&not_applied), "{told:?}");
+    let reported: Vec<MigrationProgress> = session.migrate("shop", &files).progress().try_collect().await.unwrap();
+    let not_applied = MigrationProgress::NotApplied { file: "1_all.cql".to_owned(), statement: 6 };
+    assert!(reported.contains(&not_applied), "{reported:?}");
     assert_eq!(rows(&session, "shop.people").await.len(), 2);
     let hits = session.rows::<(keyspaces::value::Counter,)>("SELECT n FROM shop.hits WHERE page = '/'", ());
     let hits: Vec<_> = hits.try_collect().await.unwrap();
@@ -99,7 +99,7 @@ async fn a_folder_is_read_and_what_is_not_cql_in_it_passed_over() {
     assert_eq!(names, ["0001_names.cql", "0002_prices.cql"]);
     std::fs::write(folder.join("0003_long.cql"), vec![b' '; 4 * 1024 * 1024 + 1]).unwrap();
     let long = Migrations::from_folder(&folder).unwrap_err();
-    assert_eq!(long.to_string(), "reading migrations failed: 0003_long.cql, which is longer than 4194304 bytes");
+    assert_eq!(long.to_string(), "reading migrations failed: 0003_long.cql, the file is longer than 4194304 bytes");
     std::fs::write(folder.join("0003_long.cql"), [0xff]).unwrap();
     let binary = Migrations::from_folder(&folder).unwrap_err().to_string();
     assert!(binary.contains("0003_long.cql cannot be read: invalid utf-8"), "{binary}");
@@ -134,8 +134,8 @@ async fn a_plain_cassandra_is_migrated_as_well() {
     let names = NAMES.replace(';', " WITH custom_properties = {'ttl': {'status': 'enabled'}};");
     let files = Migrations::new([("1_names.cql", in_keyspace(&names)), ("2_prices.cql", in_keyspace(PRICES))]).unwrap();
     let refused = session.migrate(&keyspace, &files).await.unwrap_err().to_string();
-    let told = format!("migrating: 1_names.cql, statement 1: CREATE TABLE {keyspace}.names failed: the options");
-    assert!(refused.starts_with(&told), "{refused}");
+    let reported = format!("migrating: 1_names.cql, statement 1: CREATE TABLE {keyspace}.names failed: the options");
+    assert!(refused.starts_with(&reported), "{refused}");
     let migrate = session.migrate(&keyspace, &files).without_keyspaces_options_on_cassandra();
     assert_eq!(migrate.await.unwrap(), ["1_names.cql", "2_prices.cql"]);
     assert!(session.migrate(&keyspace, &files).await.unwrap().is_empty());

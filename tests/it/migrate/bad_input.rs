@@ -16,32 +16,32 @@ async fn what_does_not_fit_what_was_applied_is_refused_before_anything_is_sent()
     );
     let at = at.try_collect::<Vec<_>>().await.unwrap()[0].0.format("%Y-%m-%dT%H:%M:%SZ");
     let more = ("0003_more.cql", "ALTER TABLE shop.names ADD note text;");
-    for (files, told) in [
+    for (files, expected) in [
         (
             migrations(&[("0001_names.cql", "CREATE TABLE shop.names (id text PRIMARY KEY);"), more]),
             "migrating failed: 0001_names.cql has changed since it was applied: its checksum was \
              ffccd729e6723fdc08a378319dd3cf63c5912a3191d673723e0aa4ab4861003a and is \
-             caee7866a361a6882cfcf6ca9dfc72dc329f136a4231565fbb18c8546ef4d99c. Put it back as it was, and make the change in \
-             a new file"
+             caee7866a361a6882cfcf6ca9dfc72dc329f136a4231565fbb18c8546ef4d99c. Restore the file as it was, and make the \
+             change in a new file"
                 .to_owned(),
         ),
         (
             migrations(&[more]),
             format!(
-                "migrating failed: 0001_names.cql, which was applied at {at}, is not among the files. Put it back as it was"
+                "migrating failed: 0001_names.cql, which was applied at {at}, is missing. Restore the file as it was"
             ),
         ),
         (
             migrations(&[("0001_names.cql", NAMES), ("0002_late.cql", "DROP TABLE shop.names;"), more]),
             "migrating failed: 0002_late.cql has a lower number than 0003_more.cql, which was applied before. Give it a \
-             number after all that were applied"
+             higher number than all applied files"
                 .to_owned(),
         ),
     ] {
         local.journal().clear();
         let error = quick(&session, &files).await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Refused, told.clone()));
-        assert_eq!(quick(&session, &files).dry_run().await.unwrap_err().to_string(), told);
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Refused, expected.clone()));
+        assert_eq!(quick(&session, &files).dry_run().await.unwrap_err().to_string(), expected);
         let sent = [local.journal().containing("ALTER TABLE shop"), local.journal().containing("DROP TABLE")].concat();
         assert!(sent.is_empty(), "{sent:?}");
     }
@@ -63,20 +63,20 @@ async fn a_statement_that_is_refused_stops_it_and_its_file_may_be_corrected_from
     assert!(recorded(&session).await.is_empty());
     assert_eq!(
         quick(&session, &files).dry_run().await.unwrap().to_string(),
-        "1_names.cql, of which 2 of 4 statements are carried out
+        "1_names.cql, with 2 of 4 statements already carried out
   3. INSERT INTO shop.names (id, nosuch) VALUES (2, 3)
   4. DROP TABLE shop.names"
     );
     let changed = migrations(&[("1_names.cql", "CREATE TABLE shop.names (id text PRIMARY KEY);")]);
     assert_eq!(
         quick(&session, &changed).await.unwrap_err().to_string(),
-        "migrating failed: 1_names.cql is half applied, and its first 2 statements have changed since. Put them back as they \
-         were; what comes after them may be changed"
+        "migrating failed: 1_names.cql is partly applied, and its first 2 statements have changed since. Restore these \
+         statements; only the ones after them may change"
     );
     let gone = migrations(&[("2_other.cql", "DROP TABLE shop.names;")]);
     assert_eq!(
         quick(&session, &gone).await.unwrap_err().to_string(),
-        "migrating failed: file 1 is half applied, and is not the first of the files that are left. Put it back as it was"
+        "migrating failed: file 1 is partly applied, and is not the first of the remaining files. Restore the file as it was"
     );
     let corrected = migrations(&[("1_names.cql", &with("INSERT INTO shop.names (id) VALUES (2);"))]);
     local.journal().clear();
@@ -107,16 +107,16 @@ async fn a_definition_that_was_taken_and_failed_is_not_taken_for_one_that_was_no
     );
     let files = migrations(&[("1_names.cql", &create)]);
     let error = quick(&session, &files).await.unwrap_err();
-    assert!(error.to_string().contains("the service may not use its key"), "{error}");
+    assert!(error.to_string().contains("the service has no access to its encryption key"), "{error}");
     let own = keyspaces::schema::Encryption::AwsOwnedKey;
     session.schema().alter_table("shop", "names", &[keyspaces::schema::TableChange::Set(own.into())]).await.unwrap();
     let error = quick(&session, &files).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert_eq!(
         error.to_string(),
-        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: it is not known whether this was applied by \
-         the program that was about to send it, and the table shop.names is there, and is not what it would have made. Look \
-         whether it was, and migrate again with was_applied(1, 1, true), or with false"
+        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: an interrupted program was about to send this \
+         statement, and its outcome is unknown: the table shop.names exists, but differs from its definition. Find out \
+         whether it was applied, and migrate again with was_applied(1, 1, true) or false"
     );
     assert_eq!(quick(&session, &files).was_applied(1, 1, true).await.unwrap(), ["1_names.cql"]);
     local.close().await.unwrap();

@@ -102,13 +102,14 @@ async fn a_table_of_that_name_that_is_another_is_not_taken_for_the_one_it_was_to
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert_eq!(
         error.to_string(),
-        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: it is not known whether this was applied by \
-         the program that was about to send it, and the table shop.names is there, and is not what it would have made. Look whether it was, and migrate again with was_applied(1, 1, true), or with false"
+        "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: an interrupted program was about to send this \
+         statement, and its outcome is unknown: the table shop.names exists, but differs from its definition. Find out \
+         whether it was applied, and migrate again with was_applied(1, 1, true) or false"
     );
 }
 
 #[tokio::test]
-async fn a_write_that_may_not_be_sent_twice_waits_for_somebody_to_say_whether_it_was() {
+async fn a_write_that_may_not_be_sent_twice_needs_a_decision() {
     let (local, session) = prompt().await;
     let hit = "UPDATE shop.hits SET n = n + 1 WHERE page = '/'";
     let text = format!("CREATE TABLE shop.hits (page text PRIMARY KEY, n counter); {hit};");
@@ -120,16 +121,17 @@ async fn a_write_that_may_not_be_sent_twice_waits_for_somebody_to_say_whether_it
         assert_eq!(error.kind(), ErrorKind::Unknown);
         assert_eq!(
             error.to_string(),
-            "migrating: 3_hits.cql, statement 2: UPDATE shop.hits failed: it is not known whether this was applied by the program that was about to send it, and it is not idempotent: it adds to a \
-             counter. Look whether it was, and migrate again with was_applied(3, 2, true), or with false"
+            "migrating: 3_hits.cql, statement 2: UPDATE shop.hits failed: an interrupted program was about to send \
+             this statement, and its outcome is unknown: it is not idempotent: it adds to a counter. Find out whether it was \
+             applied, and migrate again with was_applied(3, 2, true) or false"
         );
         let other = session.migrate("shop", &files).was_applied(3, 1, applied).await.unwrap_err();
         assert_eq!(other.kind(), ErrorKind::Configuration);
         assert_eq!(
             other.to_string(),
             format!(
-                "migrating by shop.schema_migrations failed: was_applied(3, 1, {applied}) was said, and nothing is unknown \
-                 of that statement"
+                "migrating with shop.schema_migrations failed: was_applied(3, 1, {applied}) was called, but the outcome of \
+                 that statement is not unknown"
             )
         );
         assert_eq!(session.migrate("shop", &files).was_applied(3, 2, applied).await.unwrap(), ["3_hits.cql"]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures::TryStreamExt;
 use keyspaces::ErrorKind;
-use keyspaces::migrate::Progress;
+use keyspaces::migrate::MigrationProgress;
 use keyspaces::value::Counter;
 use keyspaces_local::Fault;
 use keyspaces_local::fault::{Effect, Moment};
@@ -22,15 +22,17 @@ async fn who_waits_is_told_for_whom_and_gives_up_in_the_end() {
     let mut holder = session.migrate("shop", &files).named("the first").progress();
     holder.try_next().await.unwrap().unwrap();
     let mut waiting = session.migrate("shop", &files).wait(Duration::from_secs(2)).progress();
-    let Some(Progress::Waiting { held_by, until }) = waiting.try_next().await.unwrap() else { panic!("it waits") };
+    let Some(MigrationProgress::Waiting { held_by, until }) = waiting.try_next().await.unwrap() else {
+        panic!("it waits")
+    };
     assert_eq!(held_by, "the first");
     let error = waiting.try_next().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(
         error.to_string(),
         format!(
-            "migrating by shop.schema_migrations failed: the first holds the lock, with a lease until {}. Wait for it; if it \
-             has died, the lock is taken over when the lease and the margin for clocks have passed",
+            "migrating with shop.schema_migrations failed: the first holds the lock, with a lease until {}. Wait for it. If it \
+             has died, the lock can be taken once the lease and the margin for clock skew have passed",
             until.format("%Y-%m-%dT%H:%M:%SZ")
         )
     );
@@ -48,8 +50,8 @@ async fn the_lock_of_one_that_died_is_taken_over_when_its_lease_and_the_margin_h
     dying.try_next().await.unwrap().unwrap();
     drop(dying);
     let margin = Duration::from_secs(1);
-    let told: Vec<_> = dead().named("the heir").clock_skew(margin).progress().try_collect().await.unwrap();
-    let Progress::Waiting { held_by, until } = &told[0] else { panic!("{told:?}") };
+    let reported: Vec<_> = dead().named("the heir").clock_skew(margin).progress().try_collect().await.unwrap();
+    let MigrationProgress::Waiting { held_by, until } = &reported[0] else { panic!("{reported:?}") };
     assert_eq!(held_by, "the dead");
     assert!(Utc::now() > *until + margin, "it was taken over before {until} and the margin");
     assert_eq!(recorded(&session).await, ["1_names.cql"]);
@@ -61,7 +63,7 @@ async fn one_that_was_suspended_for_longer_than_its_lease_sends_no_more_statemen
     let files = migrations(&[("1_names.cql", NAMES), ("2_last.cql", "INSERT INTO shop.names (id) VALUES (2);")]);
     let mut suspended = quick(&session, &files).progress();
     loop {
-        if let Progress::Applied { .. } = suspended.try_next().await.unwrap().unwrap() {
+        if let MigrationProgress::Applied { .. } = suspended.try_next().await.unwrap().unwrap() {
             break;
         }
     }
@@ -72,8 +74,8 @@ async fn one_that_was_suspended_for_longer_than_its_lease_sends_no_more_statemen
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(
         error.to_string(),
-        "migrating by shop.schema_migrations failed: the lease on the lock was lost: another program may go on from here. \
-         Migrate again: what was applied is written down"
+        "migrating with shop.schema_migrations failed: the lease of the lock was lost, so another program may have taken \
+         over. Migrate again: the statements that were applied are recorded"
     );
     assert_eq!(local.journal().containing("VALUES (2)").len(), 0);
 }

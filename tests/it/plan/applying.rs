@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use keyspaces::schema::{
-    CapacityMode, Definitions, KeyspaceDefinition, NativeType, PointInTimeRecovery, Progress, TableBuilder,
+    CapacityMode, ChangeProgress, Definitions, KeyspaceDefinition, NativeType, PointInTimeRecovery, TableBuilder,
     TableChange, TableDefinition, WarningKind,
 };
 use keyspaces::{Endpoint, Error, ErrorKind, Session};
@@ -46,8 +46,8 @@ async fn a_file_is_planned_applied_with_progress_and_then_nothing_is_left() {
     );
     assert_eq!(plan.steps()[4].warnings[0].kind, WarningKind::CostsMoney);
     assert_eq!(schema.describe_keyspace("shop").await.unwrap(), None, "a plan changes nothing");
-    let told: Vec<Progress> = plan.apply().progress().try_collect().await.unwrap();
-    assert_eq!(told.last().map(|progress| (progress.done, progress.of)), Some((5, 5)));
+    let reported: Vec<ChangeProgress> = plan.apply().progress().try_collect().await.unwrap();
+    assert_eq!(reported.last().map(|progress| (progress.done, progress.total)), Some((5, 5)));
     assert_eq!(schema.plan(wanted).await.unwrap().to_string(), "nothing to do");
     schema.create_table(&names_of("other")).await.unwrap();
     let others = schema.plan(shop()).await.unwrap();
@@ -86,7 +86,7 @@ async fn what_keyspaces_cannot_do_is_named_and_nothing_of_the_plan_is_applied() 
     local.journal().clear();
     assert_eq!(
         plan.apply().await.unwrap_err().to_string(),
-        "applying a plan failed: Keyspaces cannot do all of it: the table shop.names: making bigint of the type int of its \
+        "applying a plan failed: Keyspaces cannot make these changes: the table shop.names: making bigint of the type int of its \
          column id. Add a column of the new type. (not in the grammar of DG:cql.ddl.table); the table shop.names: dropping \
          its column name. Leave the column, and write nothing to it. (not in the grammar of DG:cql.ddl.table). Change the \
          definitions, and plan again"
@@ -103,10 +103,10 @@ async fn a_plan_against_a_state_that_has_changed_since_is_refused() {
     let plan = schema.plan(wanted.clone()).await.unwrap();
     let somebody = [TableChange::Set(CapacityMode::Provisioned { read: 1, write: 1 }.into())];
     schema.alter_table("shop", "names", &somebody).await.unwrap();
-    let refused = |what: &str| {
+    let refused = |object: &str| {
         format!(
-            "applying a plan failed: {what} is not as it was when this was planned. Plan again. 0 of 2 definitions had \
-             been carried out; 2 are left"
+            "applying a plan failed: {object} has changed since the plan was made. Plan again. 0 of 2 definitions were \
+             carried out; 2 are left"
         )
     };
     assert_eq!(plan.apply().await.unwrap_err().to_string(), refused("the table shop.names"));
@@ -139,7 +139,7 @@ async fn it_stops_at_the_first_failure_and_goes_on_when_it_is_planned_again() {
         error.server_message(),
         Some("keyspaces-local: a table may have 40000 units of reads and of writes (DG:quotas)")
     );
-    assert!(error.to_string().ends_with("2 of 3 definitions had been carried out; 1 are left"), "{error}");
+    assert!(error.to_string().ends_with("2 of 3 definitions were carried out; 1 is left"), "{error}");
     let rest = schema.plan(wanted(40_000)).await.unwrap();
     assert_eq!(rest.steps().len(), 1, "{rest}");
     rest.apply().await.unwrap();
@@ -168,7 +168,7 @@ async fn what_is_defined_twice_is_refused() {
     let (_local, session) = prompt().await;
     let twice = session.schema().plan(shop().keyspace(KeyspaceDefinition::new("shop"))).await.unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::Refused);
-    assert_eq!(twice.to_string(), "planning a change of the schema failed: the keyspace shop is defined a second time");
+    assert_eq!(twice.to_string(), "planning a change of the schema failed: the keyspace shop is defined twice");
 }
 
 #[tokio::test]
@@ -184,8 +184,8 @@ async fn on_a_plain_cassandra_what_it_can_have_is_planned() {
     let planned = wanted(SCHEMA);
     assert_eq!(
         schema.plan(planned.clone()).await.unwrap_err().to_string(),
-        "planning a change of the schema failed: the options custom_properties, autoscaling_settings, cdc and tags, and \
-         changes of Regions, are Keyspaces' own, and this is a plain Cassandra. Leave them out, or have them left out by \
+        "planning a change of the schema failed: only Keyspaces has the options custom_properties, autoscaling_settings, cdc \
+         and tags, and changes of Regions, and this is a plain Cassandra. Leave them out, or call \
          without_keyspaces_options_on_cassandra()"
     );
     let plan = schema.plan(planned.clone()).without_keyspaces_options_on_cassandra().await.unwrap();

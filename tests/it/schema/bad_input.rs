@@ -51,11 +51,11 @@ async fn what_the_library_can_know_is_refused_before_anything_is_sent() {
          a key in AWS KMS. (DG:cql.ddl.table)"
     );
     let none = schema.alter_keyspace("nosuch", &keyspaces::schema::KeyspaceChange::AddRegion("eu-west-1".into())).await;
-    assert_eq!(none.unwrap_err().to_string(), "changing the keyspace nosuch failed: it is not there");
+    assert_eq!(none.unwrap_err().to_string(), "changing the keyspace nosuch failed: it does not exist");
 }
 
 #[tokio::test]
-async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
+async fn a_change_that_the_current_table_rules_out_is_refused_before_any_is_sent() {
     let local = Local::builder().ddl_delay(std::time::Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
@@ -69,18 +69,18 @@ async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
         (
             TableChange::add_column("b", NativeType::Text),
             "ALTER TABLE ks.t ADD (b text) failed: Amazon Keyspaces refuses adding a column that the table has. Leave it out, or \
-             choose another name. (DG:cql.ddl.table). 0 of 2 definitions had been carried out; 2 are left",
+             choose another name. (DG:cql.ddl.table). 0 of 2 definitions were carried out; 2 are left",
         ),
         (
             TableChange::Set(Cdc::On(CdcView::KeysOnly).into()),
             "ALTER TABLE ks.t WITH cdc = true AND custom_properties = {'cdc_specification': {'view_type': 'KEYS_ONLY'}} \
              failed: Amazon Keyspaces refuses another view type for a CDC stream that is on. Turn the stream off, wait, and turn \
-             it on with the other view type. (DG:cdc_how-it-works). 0 of 2 definitions had been carried out; 2 are left",
+             it on with the other view type. (DG:cdc_how-it-works). 0 of 2 definitions were carried out; 2 are left",
         ),
         (
             TableChange::add_column("c", CqlType::list(CqlType::list(NativeType::Int))),
             "ALTER TABLE ks.t ADD (c list<list<int>>) failed: in the type of c a collection is inside another: write \
-             frozen<…> around the inner one. 0 of 2 definitions had been carried out; 2 are left",
+             frozen<…> around the inner one. 0 of 2 definitions were carried out; 2 are left",
         ),
     ] {
         let error = schema.alter_table("ks", "t", &[recovery.clone(), change]).await.unwrap_err();
@@ -90,7 +90,7 @@ async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
     assert_eq!(
         schema.alter_table("ks", "t", &twice).await.unwrap_err().to_string(),
         "ALTER TABLE ks.t ADD (c int) failed: Amazon Keyspaces refuses adding a column that the table has. Leave it out, or choose \
-         another name. (DG:cql.ddl.table). 0 of 3 definitions had been carried out; 3 are left"
+         another name. (DG:cql.ddl.table). 0 of 3 definitions were carried out; 3 are left"
     );
     let long = |number: usize| NewColumn {
         name: Name::new(format!("c{number}_{}", "x".repeat(2_000))),
@@ -114,7 +114,7 @@ async fn a_change_that_the_table_does_not_bear_is_refused_before_any_is_sent() {
 }
 
 #[tokio::test]
-async fn that_somebody_else_changed_the_table_in_between_is_told() {
+async fn the_error_says_that_another_program_changed_the_table_in_between() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let schema = session.schema();
@@ -129,8 +129,8 @@ async fn that_somebody_else_changed_the_table_in_between_is_told() {
     assert_eq!(
         refused.advice(),
         Some(
-            "Somebody else has changed the table meanwhile: Amazon Keyspaces refuses adding a column that the table has. Describe \
-             it again. 1 of 2 definitions had been carried out; 1 are left"
+            "Another program has changed the table meanwhile: Amazon Keyspaces refuses adding a column that the table has. Describe \
+             it again. 1 of 2 definitions were carried out; 1 is left"
         )
     );
 }
@@ -156,7 +156,9 @@ async fn of_two_alters_at_once_one_is_refused_and_nothing_is_half_done() {
     assert_eq!((refused[0].kind(), refused[0].server_message()), (ErrorKind::Refused, Some(busy.as_str())));
     assert_eq!(
         refused[0].advice(),
-        Some("Somebody else is at the table, which is UPDATING: wait until it is ACTIVE, and describe it again")
+        Some(
+            "Another program is changing the table, which is UPDATING: wait until it is ACTIVE, and describe it again"
+        )
     );
     let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;
     let recovered = now.options.point_in_time_recovery == Some(PointInTimeRecovery::Enabled);
@@ -173,8 +175,8 @@ async fn a_table_whose_key_cannot_be_used_is_an_error_with_what_to_do() {
     let table = table.with(Encryption::CustomerManagedKey(key.into())).build().unwrap();
     assert_eq!(
         session.schema().create_table(&table).await.unwrap_err().to_string(),
-        "CREATE TABLE ks.t failed: the service may not use its key; the other side said: \
-         \"INACCESSIBLE_ENCRYPTION_CREDENTIALS\". Give the service access to the KMS key, or choose another \
+        "CREATE TABLE ks.t failed: the service has no access to its encryption key; the other side said: \
+         \"INACCESSIBLE_ENCRYPTION_CREDENTIALS\". Give the service access to the KMS key, or choose another key \
          (DG:EncryptionAtRest)"
     );
     local.close().await.unwrap();

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use keyspaces::schema::{
-    CapacityMode, KeyspaceChange, KeyspaceDefinition, NativeType, PointInTimeRecovery, Progress, TableBuilder,
+    CapacityMode, ChangeProgress, KeyspaceChange, KeyspaceDefinition, NativeType, PointInTimeRecovery, TableBuilder,
     TableChange, TableDefinition, TableProperty, TableStatus, Tags, TypeDefinition,
 };
 use keyspaces::{ErrorKind, Session};
@@ -21,10 +21,11 @@ async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told(
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let definition = table(keyspace, &name).column("v", NativeType::Text).build().unwrap();
-    let told: Vec<Progress> = session.schema().create_table(&definition).progress().try_collect().await.unwrap();
-    let (first, last) = (&told[0], &told[told.len() - 1]);
-    assert_eq!((first.done, first.of), (0, 1));
-    assert_eq!((last.done, last.of), (1, 1));
+    let reported: Vec<ChangeProgress> =
+        session.schema().create_table(&definition).progress().try_collect().await.unwrap();
+    let (first, last) = (&reported[0], &reported[reported.len() - 1]);
+    assert_eq!((first.done, first.total), (0, 1));
+    assert_eq!((last.done, last.total), (1, 1));
     assert_eq!(last.definition, format!("CREATE TABLE {keyspace}.{name}"));
     session.execute(&format!("INSERT INTO {keyspace}.{name} (id, v) VALUES (1, 'a')"), ()).await.unwrap();
     session.schema().drop_table(keyspace, &name).await.unwrap();
@@ -50,8 +51,8 @@ async fn several_changes_of_a_table_are_made_one_after_the_other() {
         TableChange::Set(TableProperty::DefaultTimeToLive(60)),
         TableChange::AddTags(Tags::from([("stage".into(), "test".into())])),
     ];
-    let told: Vec<_> = schema.alter_table(keyspace, &name, &changes).progress().try_collect().await.unwrap();
-    let done: Vec<_> = told.iter().map(|progress| progress.done).collect();
+    let reported: Vec<_> = schema.alter_table(keyspace, &name, &changes).progress().try_collect().await.unwrap();
+    let done: Vec<_> = reported.iter().map(|progress| progress.done).collect();
     assert!(done.is_sorted() && done.last() == Some(&5), "{done:?}");
     let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap();
     assert_eq!(now.status, Some(TableStatus::Active));
@@ -81,7 +82,7 @@ async fn where_a_sequence_stops_is_told_and_what_came_before_stays() {
         Some("keyspaces-local: a table may have 40000 units of reads and of writes (DG:quotas)")
     );
     let text = error.to_string();
-    assert!(text.ends_with("1 of 3 definitions had been carried out; 2 are left"), "{text}");
+    assert!(text.ends_with("1 of 3 definitions were carried out; 2 are left"), "{text}");
     let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;
     assert_eq!(now.options.point_in_time_recovery, Some(PointInTimeRecovery::Enabled));
     assert_eq!(now.columns.len(), 1);
@@ -103,38 +104,38 @@ async fn what_is_being_made_is_waited_for_by_whoever_asks() {
     let second: Session = signed(&local).connect().await.unwrap();
     let again = second.schema();
     let created = again.create_table_if_not_exists(&definition).progress().try_collect::<Vec<_>>();
-    let (told, ()) = tokio::try_join!(created, again.wait_for_tables([("ks", "t")]).into_future()).unwrap();
-    assert!(told.iter().any(|progress| progress.status == Some(TableStatus::Creating)), "{told:?}");
+    let (reported, ()) = tokio::try_join!(created, again.wait_for_tables([("ks", "t")]).into_future()).unwrap();
+    assert!(reported.iter().any(|progress| progress.status == Some(TableStatus::Creating)), "{reported:?}");
     second.execute("INSERT INTO ks.t (id) VALUES (1)", ()).await.unwrap();
     let late =
         first.schema().create_table(&table("ks", "u").build().unwrap()).with_deadline(Duration::from_millis(50)).await;
     let late = late.unwrap_err();
     assert_eq!(
         late.to_string(),
-        "CREATE TABLE ks.u failed: not carried out within 50ms. The service goes on with it: look at its status in \
-         system_schema_mcs, or wait on with wait_for_tables()"
+        "CREATE TABLE ks.u failed: it was not carried out within 50ms. The service continues with it: read its status in \
+         system_schema_mcs, or call wait_for_tables() to wait longer"
     );
     assert!(late.is_timeout());
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn many_tables_are_waited_for_with_one_query_a_look() {
+async fn many_tables_are_awaited_with_one_query_a_poll() {
     let local = Local::builder().ddl_delay(Duration::from_millis(500)).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     session.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
     let tables: Vec<_> = (0..12).map(|number| table("ks", &format!("t{number}")).build().unwrap()).collect();
     local.journal().clear();
-    let told: Vec<_> = session.schema().create_tables_if_not_exist(&tables).progress().try_collect().await.unwrap();
-    let looks = told.len() - 1;
+    let reported: Vec<_> = session.schema().create_tables_if_not_exist(&tables).progress().try_collect().await.unwrap();
+    let polls = reported.len() - 1;
     let received = local.journal().containing("FROM system_schema_mcs.tables");
-    let asked = received.iter().filter(|request| request.kind == keyspaces_local::journal::Kind::Execute);
-    assert_eq!(asked.count(), looks);
+    let executed = received.iter().filter(|request| request.kind == keyspaces_local::journal::Kind::Execute);
+    assert_eq!(executed.count(), polls);
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn of_tables_that_are_sent_together_those_that_go_on_are_told_when_one_is_refused() {
+async fn when_one_of_several_tables_is_refused_the_error_says_how_many_continue() {
     let local = Local::builder().ddl_delay(Duration::from_millis(500)).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     session.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
@@ -145,8 +146,8 @@ async fn of_tables_that_are_sent_together_those_that_go_on_are_told_when_one_is_
         _ => table.build().unwrap(),
     });
     let error = session.schema().create_tables_if_not_exist(&tables.collect::<Vec<_>>()).await.unwrap_err();
-    let told = "0 of 5 definitions had been carried out; 3 more had been sent, and go on in the service; 2 are left";
-    assert!(error.to_string().ends_with(told), "{error}");
+    let reported = "0 of 5 definitions were carried out; 3 more were sent and continue in the service; 2 are left";
+    assert!(error.to_string().ends_with(reported), "{error}");
     session.schema().wait_for_tables([("ks", "t0"), ("ks", "t1"), ("ks", "t2")]).await.unwrap();
     local.close().await.unwrap();
 }
@@ -159,7 +160,7 @@ async fn a_table_is_emptied_by_dropping_and_creating_it_as_it_was() {
     let definition = table(keyspace, &name).with(CapacityMode::Provisioned { read: 3, write: 3 }).build().unwrap();
     schema.create_table(&definition).await.unwrap();
     session.execute(&format!("INSERT INTO {keyspace}.{name} (id) VALUES (1)"), ()).await.unwrap();
-    schema.drop_and_create_again(keyspace, &name).await.unwrap().await.unwrap();
+    schema.drop_and_recreate_table(keyspace, &name).await.unwrap().await.unwrap();
     let mut rows = session.rows::<(i32,)>(&format!("SELECT id FROM {keyspace}.{name}"), ());
     assert_eq!(rows.try_next().await.unwrap(), None);
     let now = schema.describe_table(keyspace, &name).await.unwrap().unwrap().definition;

@@ -48,9 +48,9 @@ async fn a_plain_cassandra_gets_what_it_can_have() {
     assert_eq!(
         schema.create_table(&table).await.unwrap_err().to_string(),
         format!(
-            "CREATE TABLE {keyspace}.t failed: the options custom_properties, autoscaling_settings, cdc and tags, and \
-             changes of Regions, are Keyspaces' own, and this is a plain Cassandra. Leave them out, or have them left out \
-             by without_keyspaces_options_on_cassandra()"
+            "CREATE TABLE {keyspace}.t failed: only Keyspaces has the options custom_properties, autoscaling_settings, cdc and \
+             tags, and changes of Regions, and this is a plain Cassandra. Leave them out, or call \
+             without_keyspaces_options_on_cassandra()"
         )
     );
     schema.create_table(&table).without_keyspaces_options_on_cassandra().await.unwrap();

@@ -58,10 +58,10 @@ async fn rows_that_were_deleted_by_mistake_are_there_again_in_a_new_table() {
     let after = rows(&session, "ks.users").await;
 
     let restore = schema.restore_table("ks", "users").at(moment).into("ks", "users_restored");
-    let told: Vec<_> = restore.progress().try_collect().await.unwrap();
-    assert!(told.iter().any(|progress| progress.status == Some(TableStatus::Restoring)), "{told:?}");
-    let last = told.last().unwrap();
-    assert_eq!((last.definition.as_str(), last.done, last.of), ("RESTORE TABLE ks.users_restored", 1, 1));
+    let reported: Vec<_> = restore.progress().try_collect().await.unwrap();
+    assert!(reported.iter().any(|progress| progress.status == Some(TableStatus::Restoring)), "{reported:?}");
+    let last = reported.last().unwrap();
+    assert_eq!((last.definition.as_str(), last.done, last.total), ("RESTORE TABLE ks.users_restored", 1, 1));
     assert_eq!(rows(&session, "ks.users_restored").await, before);
     assert_eq!(rows(&session, "ks.users").await, after);
 
@@ -118,13 +118,13 @@ async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
     schema.create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
-    let nobody = schema.restore_table("ks", "nosuch").into("ks", "new").await.unwrap_err();
-    assert_eq!((nobody.kind(), nobody.server_message()), (ErrorKind::NotReady, Some("unconfigured table ks.nosuch")));
+    let missing = schema.restore_table("ks", "nosuch").into("ks", "new").await.unwrap_err();
+    assert_eq!((missing.kind(), missing.server_message()), (ErrorKind::NotReady, Some("unconfigured table ks.nosuch")));
     assert_eq!(
-        nobody.advice(),
+        missing.advice(),
         Some(
-            "There is no table ks.nosuch. One that was dropped can be restored for 35 days, if its recovery was on: to when \
-             it was dropped, so without a moment (DG:restoredeleted)"
+            "The table ks.nosuch does not exist. A dropped table can be restored for 35 days if its recovery was on, to the time \
+             at which it was dropped, so call restore_table() without at() (DG:restoredeleted)"
         )
     );
     schema.create_table(&table("ks", "t").with(PointInTimeRecovery::Enabled).build().unwrap()).await.unwrap();
@@ -137,8 +137,8 @@ async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
     let soon = schema.restore_table("ks", "t").into("ks", "late").with_deadline(Duration::from_secs(1));
     assert_eq!(
         soon.await.unwrap_err().to_string(),
-        "RESTORE TABLE ks.late failed: not carried out within 1s. The service goes on with it: look at its status in \
-         system_schema_mcs, or wait on with wait_for_tables()"
+        "RESTORE TABLE ks.late failed: it was not carried out within 1s. The service continues with it: read its status in \
+         system_schema_mcs, or call wait_for_tables() to wait longer"
     );
     schema.wait_for_tables([("ks", "late")]).await.unwrap();
     assert_eq!(rows(&session, "ks.late").await, []);
@@ -146,7 +146,7 @@ async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
 }
 
 #[tokio::test]
-async fn a_restore_that_cannot_be_is_refused_before_it_is_sent() {
+async fn an_impossible_restore_is_refused_before_it_is_sent() {
     let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
@@ -163,35 +163,34 @@ async fn a_restore_that_cannot_be_is_refused_before_it_is_sent() {
         (
             schema.restore_table("ks", "kept").at(tomorrow).into("ks", "new"),
             format!(
-                "RESTORE TABLE ks.new failed: {} is in the future, by this machine's clock. Give a moment that has been, in \
-                 UTC",
+                "RESTORE TABLE ks.new failed: {} is in the future by this machine's clock. Give a time in the past, in UTC",
                 text(tomorrow)
             ),
         ),
         (
             schema.restore_table("ks", "kept").at(before).into("ks", "new"),
             format!(
-                "RESTORE TABLE ks.new failed: ks.kept can be restored from {} on, not to {}. Give a later moment: what is kept \
-                 begins when recovery was turned on, or 35 days ago",
+                "RESTORE TABLE ks.new failed: ks.kept can be restored to {} at the earliest, not to {}. Give a later time: the \
+                 history begins when recovery was turned on, or 35 days ago",
                 text(earliest),
                 text(before)
             ),
         ),
         (
             schema.restore_table("ks", "plain").into("ks", "new"),
-            "RESTORE TABLE ks.new failed: point-in-time recovery of ks.plain is off, so nothing of it was kept. Turn it on, \
-             for the next time: TableChange::Set(PointInTimeRecovery::Enabled.into())"
+            "RESTORE TABLE ks.new failed: point-in-time recovery of ks.plain is off, so the service has kept nothing to \
+             restore. Turn it on for the future: TableChange::Set(PointInTimeRecovery::Enabled.into())"
                 .to_owned(),
         ),
         (
             schema.restore_table("ks", "kept").into("ks", "kept"),
-            "RESTORE TABLE ks.kept failed: the table ks.kept is there already. Restore it by another name, or drop that \
-             table first"
+            "RESTORE TABLE ks.kept failed: the table ks.kept exists already. Restore under another name, or drop that table \
+             first"
                 .to_owned(),
         ),
         (
             schema.restore_table("ks", "kept").into("nosuch", "new"),
-            "RESTORE TABLE nosuch.new failed: there is no keyspace nosuch. Create it first".to_owned(),
+            "RESTORE TABLE nosuch.new failed: the keyspace nosuch does not exist. Create it first".to_owned(),
         ),
         (
             schema.restore_table("ks", "kept").into("ks", "no name"),

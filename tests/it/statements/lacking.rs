@@ -15,7 +15,7 @@ async fn what_keyspaces_lacks_is_refused_in_the_same_words_by_every_call() {
         (
             "TRUNCATE it.t",
             "TRUNCATE it.t failed: Amazon Keyspaces refuses TRUNCATE. Drop the table, wait until it is gone from \
-             system_schema_mcs.tables, and create it again. (DG:cassandra-apis). schema().drop_and_create_again() does so",
+             system_schema_mcs.tables, and create it again. (DG:cassandra-apis). schema().drop_and_recreate_table() does so",
         ),
         (
             "CREATE INDEX ON it.t (v)",

@@ -40,7 +40,7 @@ pub(crate) struct Copy {
     read_rate: Option<RateArgument>,
     /// File for rows that the second table refuses, in JSON Lines
     #[arg(long, value_name = "FILE")]
-    rejected_to: Option<PathBuf>,
+    rejected_file: Option<PathBuf>,
     #[command(flatten)]
     operation: OperationOptions,
 }
@@ -68,8 +68,8 @@ impl Copy {
         if let Some(path) = &operation.checkpoint {
             copy = copy.checkpoint(path);
         }
-        if let Some(path) = self.rejected_to {
-            copy = copy.rejected_to(path);
+        if let Some(path) = self.rejected_file {
+            copy = copy.rejected_file(path);
         }
         let summary = run(copy.progress(), |signal| copy.until(signal).into_future()).await?;
         finish(&summary, operation.format, true)

@@ -45,7 +45,7 @@ impl FormatOptions {
             Some(FileFormat::Cqlsh) => Csv::cqlsh().into(),
             Some(FileFormat::Jsonl) => JsonLines::new().into(),
             Some(FileFormat::Parquet) => Parquet::new().into(),
-            None => Format::of_path(path).ok_or_else(|| {
+            None => Format::from_path(path).ok_or_else(|| {
                 Failure::usage(format!(
                     "cannot tell the format of {} from its name. Pass --data-format",
                     path.display()

@@ -8,7 +8,7 @@ use crate::failure::{Failure, Status};
 
 const EXAMPLE: &str = "\
 Example:
-  keyspaces load shop.sales sales-*.csv.gz --checkpoint sales.load --rejected-to sales.rejected.csv
+  keyspaces load shop.sales sales-*.csv.gz --checkpoint sales.load --rejected-file sales.rejected.csv
   keyspaces load shop.sales sales.csv --dry-run
   keyspaces load shop.sales - --data-format jsonl --rate 80%   # of the provisioned capacity
   keyspaces load shop.sales copied.csv --data-format cqlsh --columns id,day,price
@@ -25,7 +25,7 @@ pub(crate) struct Load {
     table: TableName,
     #[command(flatten)]
     input: InputOptions,
-    /// Number of rejected rows after which the load stops [default: 100 with --rejected-to, else 0]
+    /// Number of rejected rows after which the load stops [default: 100 with --rejected-file, else 0]
     #[arg(long, value_name = "ROWS")]
     max_rejected: Option<u64>,
     /// Write nulls, which deletes stored values [default: keep stored values]
@@ -55,7 +55,7 @@ impl Load {
         let load = session.bulk().load(&table.keyspace, &table.table, input.files()?, format);
         let mut load = input.configure(load, operation);
         if let Some(rows) = self.max_rejected {
-            load = load.most_rejected(rows);
+            load = load.max_rejected(rows);
         }
         if self.write_nulls {
             load = load.nulls(Nulls::Null);

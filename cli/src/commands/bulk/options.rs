@@ -80,7 +80,7 @@ pub(super) struct InputOptions {
     format: FormatOptions,
     /// File for rejected rows, to correct and load again [default: stop at the first rejected row]
     #[arg(long, value_name = "FILE")]
-    rejected_to: Option<PathBuf>,
+    rejected_file: Option<PathBuf>,
     /// Read and check all rows, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -104,8 +104,8 @@ impl InputOptions {
         if let Some(path) = &operation.checkpoint {
             load = load.checkpoint(path);
         }
-        if let Some(path) = &self.rejected_to {
-            load = load.rejected_to(path);
+        if let Some(path) = &self.rejected_file {
+            load = load.rejected_file(path);
         }
         if self.dry_run {
             load = load.dry_run();

@@ -1,4 +1,4 @@
-//! When to write each of many events, so that no partition gets more at a time than it bears.
+//! Schedules the writes of many events, so that no partition gets more than it takes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,27 +8,28 @@ use chrono::NaiveDate;
 use super::shards::Shards;
 use crate::saturated::saturated;
 use crate::tables::Event;
-use crate::tables::event::cut;
+use crate::tables::event::truncate_to_millis;
 
-/// A partition bears 1,000 write units a second (DG:bp-partition-key-design). One tenth is left to others, as AWS advises
-/// for loading (DG:bulk-upload-config).
-const UNITS_A_SECOND: u32 = 900;
+/// A partition takes 1,000 write units a second (DG:bp-partition-key-design). One tenth is left to other writers, as AWS
+/// advises for bulk loads (DG:bulk-upload-config).
+const UNITS_PER_SECOND: u32 = 900;
 
-/// A write unit is good for a row of 1 KB (DG:ReadWriteCapacityMode).
-const UNIT: usize = 1_024;
+/// A write unit writes up to 1 KB of a row (DG:ReadWriteCapacityMode).
+const BYTES_PER_UNIT: usize = 1_024;
 
-/// The events, by their indices, in the order in which they are to be written, each with the time to wait from the start.
+/// The indexes of the events in the order of their writes, each with its time after the start.
 ///
-/// The first of each partition at once, the next when the units before it have been borne; so the partitions take turns.
+/// The first event of each partition is due at once, and each further one when the units before it are used up, so the
+/// partitions take turns.
 pub(super) fn schedule(events: &[Event], shards: Shards) -> Vec<(Duration, usize)> {
     let mut units_before: HashMap<(&str, NaiveDate, i16), u32> = HashMap::new();
     let mut order: Vec<(Duration, usize)> = events
         .iter()
         .enumerate()
         .map(|(index, event)| {
-            let shard = shards.of(cut(event.event_time));
+            let shard = shards.shard_of(truncate_to_millis(event.event_time));
             let before = units_before.entry((&event.device_id, event.date(), shard)).or_default();
-            let due = Duration::from_secs(1) * *before / UNITS_A_SECOND;
+            let due = Duration::from_secs(1) * *before / UNITS_PER_SECOND;
             *before = before.saturating_add(units(event));
             (due, index)
         })
@@ -37,13 +38,14 @@ pub(super) fn schedule(events: &[Event], shards: Shards) -> Vec<(Duration, usize
     order
 }
 
-/// The write units of an event, as the guide estimates the size of a row (DG:calculating-row-size).
+/// The write units of an event, by the guide's estimate of row sizes (DG:calculating-row-size).
 fn units(event: &Event) -> u32 {
-    // A partition key's columns count twice, with 4 bytes each; a clustering column twice and a fifth, with 1; others with 1.
+    // A partition key column counts twice, plus 4 bytes; a clustering column twice and a fifth, plus 1 byte; another column
+    // once, plus 1 byte.
     const DATE_SHARD_AND_TIME: usize = (2 * 4 + 4) + (2 * 2 + 4) + (2 * 8 + 2 + 1);
     let size =
         2 * event.device_id.len() + 4 + DATE_SHARD_AND_TIME + event.event_type.len() + 1 + event.payload.len() + 1;
-    saturated::<u32>(size.div_ceil(UNIT))
+    saturated::<u32>(size.div_ceil(BYTES_PER_UNIT))
 }
 
 #[cfg(test)]
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_scheduled_of_nothing() {
+    fn no_events_have_an_empty_schedule() {
         assert_eq!(in_order(&[]), []);
     }
 }

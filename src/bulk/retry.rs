@@ -1,34 +1,34 @@
-//! Decides which errors an operation waits out, and how long it pauses between tries.
+//! Decides which errors are retried, and how long to wait before each retry.
 
 use std::time::Duration;
 
 use crate::ErrorKind;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+const MIN_DELAY: Duration = Duration::from_millis(250);
+const MAX_DELAY: Duration = Duration::from_secs(15);
 
-/// The pauses between tries. Each is twice as long as the one before, up to 15 seconds.
+/// The pauses before retries. Each is twice as long as the one before, up to 15 seconds.
 #[derive(Debug)]
-pub(super) struct Pauses(Duration);
+pub(super) struct RetryDelays(Duration);
 
-impl Default for Pauses {
+impl Default for RetryDelays {
     fn default() -> Self {
-        Self(FIRST_PAUSE)
+        Self(MIN_DELAY)
     }
 }
 
-impl Pauses {
+impl RetryDelays {
     /// The next pause, randomly shortened by up to a half, so that calls that failed together are not retried together.
     pub(super) fn next(&mut self) -> Duration {
         let pause = self.0.mul_f64(0.5 + 0.5 * fastrand::f64());
-        self.0 = (2 * self.0).min(LONGEST_PAUSE);
+        self.0 = (2 * self.0).min(MAX_DELAY);
         pause
     }
 }
 
-/// Whether the same request may succeed while the operation has patience. Errors of credentials and certificates count,
-/// because they are renewed during an operation of hours.
-pub(super) const fn is_waited_for(kind: ErrorKind) -> bool {
+/// Whether the same request may succeed before the stall timeout. Errors of credentials and certificates count, because
+/// they are renewed during an operation of hours.
+pub(super) const fn is_retried(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::Resolve
         | ErrorKind::Connect
@@ -65,17 +65,17 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let mut pauses = Pauses::default();
-        let lengths: Vec<_> = (0..9).map(|_| pauses.next().as_secs_f64()).collect();
+        let mut delays = RetryDelays::default();
+        let lengths: Vec<_> = (0..9).map(|_| delays.next().as_secs_f64()).collect();
         for (length, longest) in lengths.iter().zip([0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]) {
             assert!((longest / 2.0..=longest).contains(length), "{lengths:?}");
         }
     }
 
     #[test]
-    fn what_any_call_may_repeat_is_waited_for_unless_the_table_is_gone() {
+    fn errors_that_any_call_may_retry_are_retried_unless_the_table_is_gone() {
         for kind in ErrorKind::ALL.into_iter().filter(|kind| kind.is_retryable()) {
-            assert_eq!(is_waited_for(kind), kind != ErrorKind::NotReady, "{kind:?}");
+            assert_eq!(is_retried(kind), kind != ErrorKind::NotReady, "{kind:?}");
         }
     }
 }
