@@ -58,9 +58,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut alarms = recommended(&table);
     if let Some(topic) = &arguments.topic {
         let topic = Topic::new(topic)?;
-        alarms = alarms.into_iter().map(|alarm| alarm.notifying(&topic)).collect::<Result<_, _>>()?;
+        alarms = alarms.into_iter().map(|alarm| alarm.with_alarm_action(&topic)).collect::<Result<_, _>>()?;
     }
-    let dashboard = Dashboard::of(&table, &arguments.region)?;
+    let dashboard = Dashboard::for_table(&table, &arguments.region)?;
 
     fs::create_dir_all(&arguments.into)?;
     let write = |name: String, document: String| -> io::Result<()> {
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     println!();
     for alarm in &alarms {
-        println!("{}\n    {}", alarm.name(), alarm.reason());
+        println!("{}\n    {}", alarm.name(), alarm.description());
     }
     Ok(())
 }

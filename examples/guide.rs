@@ -250,15 +250,15 @@ impl Guide<'_> {
         );
         // The guide's metric does not exist, and its alarm never fires. Those that do are counted by operation.
         let topic = Topic::new("arn:aws:sns:us-east-1:111122223333:keyspaces-alerts")?;
-        let alarm = throttled_requests(&Table::new(self.keyspace, "events")?).notifying(&topic)?;
-        println!("{}: {}, where", alarm.name(), alarm.watched().text());
-        for (number, metric) in (1..).zip(alarm.watched().metrics()) {
+        let alarm = throttled_requests(&Table::new(self.keyspace, "events")?).with_alarm_action(&topic)?;
+        println!("{}: {}, where", alarm.name(), alarm.expression().text());
+        for (number, metric) in (1..).zip(alarm.expression().metrics()) {
             println!("  m{number} is the {metric}");
         }
         println!(
             "`cargo run --example alarms` writes this and other alarms for the AWS CLI, CloudFormation and Terraform;"
         );
-        println!("with the feature cloudwatch, keyspaces::monitoring::plan(…) sends them.");
+        println!("with the feature cloudwatch, keyspaces::monitoring::plan_alarms(…) sends them.");
         Ok(())
     }
 
@@ -267,7 +267,7 @@ impl Guide<'_> {
             "Metrics to watch: successful and throttled requests, system errors, consumed units",
             "aws cloudwatch get-metric-statistics --namespace AWS/Cassandra --metric-name SuccessfulRequestCount …",
         );
-        println!("with the feature cloudwatch: keyspaces::monitoring::read(&client, &table, an_hour_ago..now)");
+        println!("with the feature cloudwatch: keyspaces::monitoring::read_metrics(&client, &table, an_hour_ago..now)");
         let counted = local.map(|local| local.metering().snapshot()).unwrap_or_default();
         for counted in counted.iter().filter(|counted| counted.keyspace == self.keyspace) {
             let throttled = counted.read_throttle_events + counted.write_throttle_events;

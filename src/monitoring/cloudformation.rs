@@ -3,9 +3,10 @@ use serde_json::{Map, Value, json};
 use super::command_line::{pretty, properties};
 use super::{Alarm, Dashboard};
 
-/// A CloudFormation template, in JSON, with these alarms and dashboards.
+/// Returns a CloudFormation template in JSON with these alarms and dashboards.
 ///
-/// The logical id of each is its name without what is no letter or digit, and a number where that makes two the same.
+/// The logical id of a resource is its name without characters other than letters and digits, plus a number if two resources
+/// would have the same id.
 #[must_use]
 pub fn cloudformation<'a>(
     alarms: impl IntoIterator<Item = &'a Alarm>,

@@ -3,9 +3,9 @@ use serde_json::{Value, json};
 
 use super::{Alarm, Topic};
 
-/// The alarm as JSON for `aws cloudwatch put-metric-alarm --cli-input-json`, and for any SDK's PutMetricAlarm.
+/// Returns the alarm as JSON for `aws cloudwatch put-metric-alarm --cli-input-json`, and for PutMetricAlarm of any SDK.
 ///
-/// Sending it again changes nothing. An alarm of the same name is replaced.
+/// Sending it replaces an alarm of the same name, so sending it twice has no further effect.
 #[must_use]
 pub fn put_metric_alarm_input(alarm: &Alarm) -> String {
     pretty(&properties(alarm))
@@ -21,7 +21,7 @@ pub(super) fn properties(alarm: &Alarm) -> Value {
     let arns = |topics: &[Topic]| topics.iter().map(|topic| Value::from(topic.arn())).collect::<Vec<_>>();
     let mut properties = json!({
         "AlarmName": alarm.name,
-        "AlarmDescription": alarm.reason,
+        "AlarmDescription": alarm.description,
         "AlarmActions": arns(&alarm.alarm_actions),
         "OKActions": arns(&alarm.ok_actions),
         "ComparisonOperator": alarm.comparison.operator(),
@@ -30,7 +30,7 @@ pub(super) fn properties(alarm: &Alarm) -> Value {
         "DatapointsToAlarm": alarm.datapoints_to_alarm,
         "TreatMissingData": alarm.missing_data.name(),
     });
-    let queries = alarm.watched.queries();
+    let queries = alarm.expression.queries();
     match (&queries.text, queries.metrics.as_slice()) {
         (None, [(_, series)]) => {
             properties["Namespace"] = NAMESPACE.into();
@@ -40,8 +40,8 @@ pub(super) fn properties(alarm: &Alarm) -> Value {
             properties["Period"] = alarm.period.seconds().into();
         }
         (text, metrics) => {
-            let of_result = json!({ "Id": "watched", "Expression": text, "Label": alarm.name, "ReturnData": true });
-            let of_metrics = metrics.iter().map(|(id, series)| {
+            let result = json!({ "Id": "watched", "Expression": text, "Label": alarm.name, "ReturnData": true });
+            let inputs = metrics.iter().map(|(id, series)| {
                 json!({
                     "Id": id,
                     "MetricStat": {
@@ -56,7 +56,7 @@ pub(super) fn properties(alarm: &Alarm) -> Value {
                     "ReturnData": false,
                 })
             });
-            properties["Metrics"] = std::iter::once(of_result).chain(of_metrics).collect();
+            properties["Metrics"] = std::iter::once(result).chain(inputs).collect();
         }
     }
     properties
@@ -68,7 +68,7 @@ fn dimensions(series: &Series) -> Value {
     series.dimensions().iter().map(dimension).collect()
 }
 
-/// Without a fraction where there is none, as people write thresholds.
+/// A whole number without a fraction, as people write thresholds.
 #[expect(clippy::cast_possible_truncation, reason = "it is whole and has no more than 53 bits")]
 pub(super) fn number(value: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;

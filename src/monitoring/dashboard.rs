@@ -10,7 +10,7 @@ use super::{Expression, Period, Table};
 use crate::Error;
 use crate::region::Region;
 
-/// A dashboard: graphs over metrics that exist.
+/// A CloudWatch dashboard: graphs over metrics that exist.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dashboard {
     name: String,
@@ -30,52 +30,52 @@ pub struct Widget {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     label: String,
-    shown: Expression,
+    expression: Expression,
 }
 
 impl Dashboard {
-    /// What is worth watching of a table, in its Region: requests and latency by operation, throttles and their causes, consumed
-    /// and provisioned capacity, errors, size.
+    /// Creates the recommended dashboard of a table: requests and latency by operation, throttles and their causes, consumed and
+    /// provisioned capacity, errors, and size. `region` is the Region whose metrics it shows.
     ///
     /// ```
     /// use keyspaces::monitoring::{Dashboard, Table};
     ///
-    /// let dashboard = Dashboard::of(&Table::new("shop", "orders").unwrap(), "us-east-1").unwrap();
+    /// let dashboard = Dashboard::for_table(&Table::new("shop", "orders").unwrap(), "us-east-1").unwrap();
     /// assert_eq!(dashboard.name(), "shop-orders");
     /// assert!(dashboard.body().contains("ReadThrottleEvents"));
     /// ```
     ///
     /// # Errors
     ///
-    /// `Configuration`: this is no name of a Region.
-    pub fn of(table: &Table, region: &str) -> Result<Self, Error> {
+    /// `Configuration`: `region` is not the name of a Region.
+    pub fn for_table(table: &Table, region: &str) -> Result<Self, Error> {
         let region = Region::parse(region)?.as_str().to_owned();
         let widgets = widgets(table);
         Ok(Self { name: format!("{}-{}", table.keyspace, table.name), region, widgets })
     }
 
-    /// The same with another graph after its own.
+    /// Adds a graph at the end.
     #[must_use]
-    pub fn with(mut self, widget: Widget) -> Self {
+    pub fn with_widget(mut self, widget: Widget) -> Self {
         self.widgets.push(widget);
         self
     }
 
-    /// Its name, which is unique in an account.
+    /// The name, which is unique in an account.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its body as PutDashboard takes it, two graphs in a row.
+    /// The body for PutDashboard, with two graphs in a row.
     #[must_use]
     pub fn body(&self) -> String {
         const WIDTH: usize = 12;
         const HEIGHT: usize = 6;
-        let widget = |(place, widget): (usize, &Widget)| {
+        let widget = |(index, widget): (usize, &Widget)| {
             json!({
                 "type": "metric",
-                "x": place % 2 * WIDTH, "y": place / 2 * HEIGHT, "width": WIDTH, "height": HEIGHT,
+                "x": index % 2 * WIDTH, "y": index / 2 * HEIGHT, "width": WIDTH, "height": HEIGHT,
                 "properties": widget.properties(&self.region),
             })
         };
@@ -84,7 +84,7 @@ impl Dashboard {
 }
 
 impl Widget {
-    /// A graph of these lines.
+    /// Creates a graph of these lines.
     #[must_use]
     pub fn new(title: impl Into<String>, period: Period, lines: impl IntoIterator<Item = Line>) -> Self {
         Self { title: title.into(), period, lines: lines.into_iter().collect() }
@@ -92,8 +92,8 @@ impl Widget {
 
     fn properties(&self, region: &str) -> Value {
         let mut metrics = Vec::new();
-        for (place, line) in self.lines.iter().enumerate() {
-            metrics.extend(line.metrics(place));
+        for (index, line) in self.lines.iter().enumerate() {
+            metrics.extend(line.metrics(index));
         }
         json!({
             "title": self.title, "region": region, "view": "timeSeries", "stacked": false,
@@ -103,16 +103,16 @@ impl Widget {
 }
 
 impl Line {
-    /// A metric or an expression, with the label that it is shown under.
+    /// Creates a line for a metric or an expression, with its label.
     #[must_use]
-    pub fn new(label: impl Into<String>, shown: impl Into<Expression>) -> Self {
-        Self { label: label.into(), shown: shown.into() }
+    pub fn new(label: impl Into<String>, expression: impl Into<Expression>) -> Self {
+        Self { label: label.into(), expression: expression.into() }
     }
 
-    /// The ids of a graph are its own, so each line's begin with a letter and its place.
-    fn metrics(&self, place: usize) -> Vec<Value> {
-        let prefix = format!("l{place}m");
-        let queries = self.shown.queries();
+    /// The metrics of the line. Ids must be unique in a graph, so those of a line contain its index.
+    fn metrics(&self, index: usize) -> Vec<Value> {
+        let prefix = format!("l{index}m");
+        let queries = self.expression.queries();
         let metric = |id: &str, series: &Series, rest: Value| {
             let mut metric = vec![NAMESPACE.into(), series.name().into()];
             metric.extend(
@@ -130,38 +130,38 @@ impl Line {
             return queries.metrics.iter().map(|(id, series)| metric(id, series, label.clone())).collect();
         };
         // Function names are in capitals, so an m is the beginning of an id.
-        let expression = json!({
-            "expression": text.replace('m', &prefix), "label": self.label, "id": format!("l{place}"),
+        let math = json!({
+            "expression": text.replace('m', &prefix), "label": self.label, "id": format!("l{index}"),
         });
         let hidden = queries.metrics.iter().map(|(id, series)| metric(id, series, json!({ "visible": false })));
-        std::iter::once(json!([expression])).chain(hidden).collect()
+        std::iter::once(json!([math])).chain(hidden).collect()
     }
 }
 
 fn widgets(table: &Table) -> Vec<Widget> {
     let (keyspace, name) = (table.keyspace.as_str(), table.name.as_str());
-    let by_operation = |of: &dyn Fn(Operation) -> Series| {
-        Operation::ALL.map(|operation| Line::new(operation.name(), of(operation))).into_iter().collect::<Vec<_>>()
+    let by_operation = |series: &dyn Fn(Operation) -> Series| {
+        Operation::ALL.map(|operation| Line::new(operation.name(), series(operation))).into_iter().collect::<Vec<_>>()
     };
     let minute = |title: &str, lines: Vec<Line>| Widget::new(title, Period::MINUTE, lines);
     let throttles = vec![
-        Line::new("reads", recommended::all(table, READ_THROTTLE_EVENTS, &[Operation::Select])),
-        Line::new("writes", recommended::all(table, WRITE_THROTTLE_EVENTS, &Operation::WRITES)),
+        Line::new("reads", recommended::sum_of_operations(table, READ_THROTTLE_EVENTS, &[Operation::Select])),
+        Line::new("writes", recommended::sum_of_operations(table, WRITE_THROTTLE_EVENTS, &Operation::WRITES)),
         Line::new(
             "over a partition's capacity",
-            recommended::all(table, STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, &Operation::ALL),
+            recommended::sum_of_operations(table, STORAGE_PARTITION_THROUGHPUT_CAPACITY_EXCEEDED, &Operation::ALL),
         ),
         Line::new(
             "over a connection's rate",
-            recommended::all(table, PER_CONNECTION_REQUEST_RATE_EXCEEDED, &Operation::ALL),
+            recommended::sum_of_operations(table, PER_CONNECTION_REQUEST_RATE_EXCEEDED, &Operation::ALL),
         ),
     ];
     let errors = vec![
-        Line::new("system errors", recommended::all(table, SYSTEM_ERRORS, &Operation::ALL)),
-        Line::new("user errors", recommended::all(table, USER_ERRORS, &Operation::ALL)),
+        Line::new("system errors", recommended::sum_of_operations(table, SYSTEM_ERRORS, &Operation::ALL)),
+        Line::new("user errors", recommended::sum_of_operations(table, USER_ERRORS, &Operation::ALL)),
         Line::new(
             "failed conditions",
-            Expression::from(CONDITIONAL_CHECK_FAILED_REQUESTS.sum().series(keyspace, name)).or_zero(),
+            Expression::from(CONDITIONAL_CHECK_FAILED_REQUESTS.sum().series(keyspace, name)).fill_zero(),
         ),
     ];
     let mut capacity: Vec<Line> = ["consumed reads a second", "consumed writes a second"]
@@ -197,9 +197,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_of_a_graph_have_ids_of_their_own() {
+    fn the_lines_of_a_graph_have_different_ids() {
         let table = Table::new("ks", "t").unwrap().provisioned();
-        let dashboard = Dashboard::of(&table, "us-east-1").unwrap();
+        let dashboard = Dashboard::for_table(&table, "us-east-1").unwrap();
         let body: Value = serde_json::from_str(&dashboard.body()).unwrap();
         for widget in body["widgets"].as_array().unwrap() {
             let metrics = widget["properties"]["metrics"].as_array().unwrap();

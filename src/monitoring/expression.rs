@@ -4,7 +4,7 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use keyspaces_cql::metrics::Series;
 
-/// A metric, or arithmetic over several: CloudWatch's metric math, made of metrics that exist.
+/// A metric, or CloudWatch metric math over several metrics that exist.
 ///
 /// ```
 /// use keyspaces::monitoring::Expression;
@@ -23,9 +23,9 @@ enum ExpressionNode {
     Series(Series),
     Number(u32),
     /// `FILL(…, 0)`
-    OrZero(Box<Self>),
+    FillZero(Box<Self>),
     /// `FILL(…, REPEAT)`
-    OrLast(Box<Self>),
+    FillRepeat(Box<Self>),
     /// `m/PERIOD(m)`
     PerSecond(Series),
     Function(&'static str, Vec<Self>),
@@ -36,42 +36,42 @@ enum ExpressionNode {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Queries<'a> {
     pub(super) metrics: Vec<(String, &'a Series)>,
-    /// `None` for a metric alone.
+    /// `None` for a single metric.
     pub(super) text: Option<String>,
 }
 
 impl Expression {
-    /// The rate a second of a metric that is summed by the period: `m/PERIOD(m)`.
+    /// The rate a second of a metric with the statistic Sum: `m/PERIOD(m)`.
     #[must_use]
     pub fn per_second(series: Series) -> Self {
         Self(ExpressionNode::PerSecond(series))
     }
 
-    /// The sum of several; those without a data point are left out of it.
+    /// The sum of several expressions: `SUM([…])`. Expressions without a data point are ignored.
     #[must_use]
-    pub fn sum(of: impl IntoIterator<Item = Self>) -> Self {
-        Self(ExpressionNode::Function("SUM", of.into_iter().map(|one| one.0).collect()))
+    pub fn sum(expressions: impl IntoIterator<Item = Self>) -> Self {
+        Self(ExpressionNode::Function("SUM", expressions.into_iter().map(|one| one.0).collect()))
     }
 
-    /// The highest of several.
+    /// The maximum of several expressions: `MAX([…])`.
     #[must_use]
-    pub fn highest(of: impl IntoIterator<Item = Self>) -> Self {
-        Self(ExpressionNode::Function("MAX", of.into_iter().map(|one| one.0).collect()))
+    pub fn max(expressions: impl IntoIterator<Item = Self>) -> Self {
+        Self(ExpressionNode::Function("MAX", expressions.into_iter().map(|one| one.0).collect()))
     }
 
-    /// The same with 0 where there is no data point: of a metric that counts errors, there was none.
+    /// Replaces missing data points by 0: `FILL(…, 0)`. For metrics that count errors, which have no data points without errors.
     #[must_use]
-    pub fn or_zero(self) -> Self {
-        Self(ExpressionNode::OrZero(Box::new(self.0)))
+    pub fn fill_zero(self) -> Self {
+        Self(ExpressionNode::FillZero(Box::new(self.0)))
     }
 
-    /// The same with the last value where there is no data point: of a metric that is reported more rarely.
+    /// Replaces missing data points by the last value: `FILL(…, REPEAT)`. For metrics that are reported less often.
     #[must_use]
-    pub fn or_last(self) -> Self {
-        Self(ExpressionNode::OrLast(Box::new(self.0)))
+    pub fn fill_repeat(self) -> Self {
+        Self(ExpressionNode::FillRepeat(Box::new(self.0)))
     }
 
-    /// The text of the expression, its metrics named `m1`, `m2`, … in the order of their first appearance.
+    /// The text of the expression, with its metrics named `m1`, `m2`, … in the order of their first appearance.
     #[must_use]
     pub fn text(&self) -> String {
         let metrics = self.metrics();
@@ -80,7 +80,7 @@ impl Expression {
         text
     }
 
-    /// Its metrics, each once, in the order of their first appearance.
+    /// The metrics of the expression, each once, in the order of their first appearance.
     #[must_use]
     pub fn metrics(&self) -> Vec<&Series> {
         let (mut seen, mut metrics) = (BTreeSet::new(), Vec::new());
@@ -104,8 +104,8 @@ impl ExpressionNode {
         match self {
             Self::Series(series) | Self::PerSecond(series) => with(series),
             Self::Number(_) => {}
-            Self::OrZero(of) | Self::OrLast(of) => of.visit(with),
-            Self::Function(_, of) => of.iter().for_each(|one| one.visit(with)),
+            Self::FillZero(inner) | Self::FillRepeat(inner) => inner.visit(with),
+            Self::Function(_, arguments) => arguments.iter().for_each(|one| one.visit(with)),
             Self::Infix(left, _, right) => {
                 left.visit(with);
                 right.visit(with);
@@ -115,21 +115,21 @@ impl ExpressionNode {
 
     fn write(&self, metrics: &[&Series], text: &mut String) {
         let id = |series| 1 + metrics.iter().position(|metric| *metric == series).unwrap_or_default();
-        let wrap = |before: &str, of: &Self, after: &str, text: &mut String| {
+        let wrap = |before: &str, inner: &Self, after: &str, text: &mut String| {
             *text += before;
-            of.write(metrics, text);
+            inner.write(metrics, text);
             *text += after;
         };
         match self {
             Self::Series(series) => _ = write!(text, "m{}", id(series)),
             Self::Number(number) => _ = write!(text, "{number}"),
             Self::PerSecond(series) => _ = write!(text, "m{0}/PERIOD(m{0})", id(series)),
-            Self::OrZero(of) => wrap("FILL(", of, ",0)", text),
-            Self::OrLast(of) => wrap("FILL(", of, ",REPEAT)", text),
-            Self::Function(name, of) => {
+            Self::FillZero(inner) => wrap("FILL(", inner, ",0)", text),
+            Self::FillRepeat(inner) => wrap("FILL(", inner, ",REPEAT)", text),
+            Self::Function(name, arguments) => {
                 _ = write!(text, "{name}([");
-                for (index, one) in of.iter().enumerate() {
-                    wrap(if index == 0 { "" } else { "," }, one, "", text);
+                for (index, argument) in arguments.iter().enumerate() {
+                    wrap(if index == 0 { "" } else { "," }, argument, "", text);
                 }
                 *text += "])";
             }
@@ -181,10 +181,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_that_comes_twice_has_one_id() {
+    fn a_metric_that_occurs_twice_has_one_id() {
         let reads = || Expression::from(READ_THROTTLE_EVENTS.sum().series("ks", "t", Operation::Select));
         let inserts = Expression::from(WRITE_THROTTLE_EVENTS.sum().series("ks", "t", Operation::Insert));
-        let both = Expression::sum([reads().or_zero(), inserts.or_zero(), reads()]) - reads().or_last();
+        let both = Expression::sum([reads().fill_zero(), inserts.fill_zero(), reads()]) - reads().fill_repeat();
         assert_eq!(both.text(), "SUM([FILL(m1,0),FILL(m2,0),m1])-FILL(m1,REPEAT)");
         assert_eq!(both.queries().metrics.len(), 2);
         assert_eq!(reads().queries().text, None);

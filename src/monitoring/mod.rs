@@ -18,7 +18,7 @@ mod topic;
 pub use alarm::{Alarm, Comparison, MissingData};
 pub use cloudformation::cloudformation;
 #[cfg(feature = "cloudwatch")]
-pub use cloudwatch::{AlarmChange, AlarmPlan, Latency, OperationMetrics, TableMetrics, plan, read};
+pub use cloudwatch::{AlarmChange, AlarmPlan, Latency, OperationMetrics, TableMetrics, plan_alarms, read_metrics};
 pub use command_line::put_metric_alarm_input;
 pub use dashboard::{Dashboard, Line, Widget};
 pub use expression::Expression;
@@ -31,6 +31,6 @@ pub use topic::Topic;
 #[doc(inline)]
 pub use keyspaces_cql::metrics;
 
-/// The SDK whose client [`plan`] and [`read`] take.
+/// The SDK whose client [`plan_alarms`] and [`read_metrics`] take.
 #[cfg(feature = "cloudwatch")]
 pub use aws_sdk_cloudwatch;

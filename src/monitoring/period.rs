@@ -5,8 +5,8 @@ use crate::region::Quoted;
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
-/// The length of time that one data point stands for: a whole number of minutes, because the metrics of Keyspaces are
-/// aggregated by the minute (`DG:metrics-dimensions`).
+/// The length of one data point: a whole number of minutes, because the metrics of Keyspaces are aggregated by the minute
+/// (`DG:metrics-dimensions`).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Period {
     seconds: u32,
@@ -22,12 +22,14 @@ impl Period {
     /// 3,600 s.
     pub const HOUR: Self = Self { seconds: 3600 };
 
-    /// CloudWatch evaluates at most a week.
-    const LONGEST: u32 = 7 * 24 * 3600;
+    /// CloudWatch evaluates alarms over at most a week.
+    const MAX_SECONDS: u32 = 7 * 24 * 3600;
 
+    /// Creates a period of this length.
+    ///
     /// # Errors
     ///
-    /// `Configuration`: it is no multiple of 60 s, or longer than a week.
+    /// `Configuration`: the length is not a multiple of 60 s, or is longer than a week.
     ///
     /// ```
     /// use std::time::Duration;
@@ -42,7 +44,7 @@ impl Period {
     /// ```
     pub fn new(length: Duration) -> Result<Self, Error> {
         let seconds = saturated::<u32>(length.as_secs());
-        if length.subsec_nanos() != 0 || seconds == 0 || !seconds.is_multiple_of(60) || seconds > Self::LONGEST {
+        if length.subsec_nanos() != 0 || seconds == 0 || !seconds.is_multiple_of(60) || seconds > Self::MAX_SECONDS {
             let attempted = format!("taking {length:?} as a period of CloudWatch");
             let problem = "Keyspaces' metrics are aggregated by the minute";
             return Err(Error::new(ErrorKind::Configuration, attempted, problem)
@@ -51,7 +53,7 @@ impl Period {
         Ok(Self { seconds })
     }
 
-    /// Its length in seconds.
+    /// The length in seconds.
     #[must_use]
     pub fn seconds(self) -> u32 {
         self.seconds
@@ -64,8 +66,8 @@ impl fmt::Display for Period {
     }
 }
 
-/// An error about a value that an alarm or a dashboard is given.
-pub(super) fn refused(what: &str, value: &str, problem: impl Into<String>, advice: &'static str) -> Error {
-    let attempted = format!("taking {} as {what}", Quoted(value));
+/// The error for an invalid value of an alarm or a dashboard.
+pub(super) fn refused(kind: &str, value: &str, problem: impl Into<String>, advice: &'static str) -> Error {
+    let attempted = format!("taking {} as {kind}", Quoted(value));
     Error::new(ErrorKind::Configuration, attempted, problem.into()).with_advice(advice)
 }

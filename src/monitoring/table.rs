@@ -5,7 +5,7 @@ use keyspaces_cql::{CapacityMode, TableDefinition};
 use super::period::refused;
 use crate::Error;
 
-/// A table whose metrics are watched or read, and what of its settings decides which metrics it has.
+/// A table whose metrics are monitored, with the settings that decide which metrics it has.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Table {
     pub(super) keyspace: String,
@@ -16,65 +16,68 @@ pub struct Table {
 }
 
 impl Table {
-    /// An on-demand table in one Region, without a change data capture stream.
+    /// Creates an on-demand table in one Region, without a change data capture stream.
     ///
     /// # Errors
     ///
-    /// `Configuration`: a keyspace or a table cannot have this name (1 to 48 letters, digits and underscores, not beginning
+    /// `Configuration`: the name of the keyspace or the table is invalid (1 to 48 letters, digits and underscores, not beginning
     /// with an underscore; `API:CreateTable`).
     pub fn new(keyspace: impl Into<String>, name: impl Into<String>) -> Result<Self, Error> {
         let (keyspace, name) = (keyspace.into(), name.into());
-        for (what, value) in [("the name of a keyspace", &keyspace), ("the name of a table", &name)] {
-            let is_made_well = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !value.starts_with('_');
-            if !is_made_well || value.is_empty() || value.len() > 48 {
-                let problem = "names have 1 to 48 letters, digits and underscores, the first no underscore";
-                return Err(refused(what, value, problem, "Metrics are found under the exact name only"));
+        for (kind, value) in [("the name of a keyspace", &keyspace), ("the name of a table", &name)] {
+            let is_well_formed =
+                value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !value.starts_with('_');
+            if !is_well_formed || value.is_empty() || value.len() > 48 {
+                let problem =
+                    "a name has 1 to 48 letters, digits and underscores, and does not begin with an underscore";
+                return Err(refused(kind, value, problem, "Metrics are found under the exact name only"));
             }
         }
         let (receiving_regions, stream_labels) = (Vec::new(), Vec::new());
         Ok(Self { keyspace, name, is_provisioned: false, receiving_regions, stream_labels })
     }
 
-    /// The table of a definition, provisioned where the definition says so.
+    /// Creates a table from its definition, which says whether its capacity is provisioned.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new); a definition that names no keyspace has none to watch.
-    pub fn of(definition: &TableDefinition) -> Result<Self, Error> {
+    /// The errors of [`new`](Self::new), also if the definition names no keyspace.
+    pub fn from_definition(definition: &TableDefinition) -> Result<Self, Error> {
         let keyspace = definition.table.keyspace.as_ref().map_or("", |keyspace| keyspace.text.as_str());
         let table = Self::new(keyspace, definition.table.name.text.as_str())?;
         let is_provisioned = matches!(definition.options.capacity_mode, Some(CapacityMode::Provisioned { .. }));
         Ok(if is_provisioned { table.provisioned() } else { table })
     }
 
-    /// With provisioned capacity, so that it has the metrics of that.
+    /// Marks the table as provisioned, which adds the metrics of provisioned capacity.
     #[must_use]
     pub fn provisioned(mut self) -> Self {
         self.is_provisioned = true;
         self
     }
 
-    /// Replicated to this other Region. The metric of that is in the Region where the writes are sent.
+    /// Adds another Region to which the table is replicated. The metric of the replication is in the Region that receives the
+    /// writes first.
     #[must_use]
     pub fn replicated_to(mut self, region: impl Into<String>) -> Self {
         self.receiving_regions.push(region.into());
         self
     }
 
-    /// With a change data capture stream of this label (`system_schema_mcs.streams`, or the end of the stream's ARN).
+    /// Adds a change data capture stream by its label (`system_schema_mcs.streams`, or the end of the stream's ARN).
     #[must_use]
     pub fn with_stream(mut self, label: impl Into<String>) -> Self {
         self.stream_labels.push(label.into());
         self
     }
 
-    /// The name of its keyspace.
+    /// The name of the keyspace.
     #[must_use]
     pub fn keyspace(&self) -> &str {
         &self.keyspace
     }
 
-    /// Its name.
+    /// The name of the table.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -98,16 +101,16 @@ mod tests {
         let keyspaces_cql::Statement::CreateTable(create) = keyspaces_cql::parse(text).unwrap() else {
             panic!("another statement")
         };
-        let table = Table::of(&create.definition().unwrap()).unwrap();
+        let table = Table::from_definition(&create.definition().unwrap()).unwrap();
         assert_eq!(table, Table::new("shop", "orders").unwrap().provisioned());
     }
 
     #[test]
-    fn a_name_that_no_table_has_is_refused() {
+    fn an_invalid_name_is_refused() {
         assert_eq!(
             Table::new("shop", "orders by day").unwrap_err().to_string(),
-            "taking \"orders by day\" as the name of a table failed: names have 1 to 48 letters, digits and underscores, the \
-             first no underscore. Metrics are found under the exact name only"
+            "taking \"orders by day\" as the name of a table failed: a name has 1 to 48 letters, digits and underscores, and \
+             does not begin with an underscore. Metrics are found under the exact name only"
         );
         assert!(Table::new("", "orders").is_err());
         assert!(Table::new("_shop", "orders").is_err());

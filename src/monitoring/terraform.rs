@@ -5,28 +5,29 @@ use super::cloudformation::insert;
 use super::command_line::{number, pretty};
 use super::{Alarm, Dashboard, Topic};
 
-/// Terraform's configuration in JSON (a file `….tf.json`), with these alarms as `aws_cloudwatch_metric_alarm` and dashboards as
-/// `aws_cloudwatch_dashboard`.
+/// Returns a Terraform configuration in JSON (a file `….tf.json`), with the alarms as `aws_cloudwatch_metric_alarm` and the
+/// dashboards as `aws_cloudwatch_dashboard`.
 #[must_use]
 pub fn terraform<'a>(
     alarms: impl IntoIterator<Item = &'a Alarm>,
     dashboards: impl IntoIterator<Item = &'a Dashboard>,
 ) -> String {
-    let (mut of_alarms, mut of_dashboards) = (Map::new(), Map::new());
+    let (mut alarm_resources, mut dashboard_resources) = (Map::new(), Map::new());
     for alarm in alarms {
-        insert(&mut of_alarms, &label(alarm.name()), resource(alarm));
+        insert(&mut alarm_resources, &label(alarm.name()), resource(alarm));
     }
     for dashboard in dashboards {
         let arguments = json!({
             "dashboard_name": literal(dashboard.name()),
             "dashboard_body": literal(&dashboard.body()),
         });
-        insert(&mut of_dashboards, &label(dashboard.name()), arguments);
+        insert(&mut dashboard_resources, &label(dashboard.name()), arguments);
     }
     let mut resources = Map::new();
-    for (kind, of_kind) in [("aws_cloudwatch_metric_alarm", of_alarms), ("aws_cloudwatch_dashboard", of_dashboards)] {
-        if !of_kind.is_empty() {
-            resources.insert(kind.to_owned(), of_kind.into());
+    let kinds = [("aws_cloudwatch_metric_alarm", alarm_resources), ("aws_cloudwatch_dashboard", dashboard_resources)];
+    for (kind, resources_of_kind) in kinds {
+        if !resources_of_kind.is_empty() {
+            resources.insert(kind.to_owned(), resources_of_kind.into());
         }
     }
     pretty(&json!({ "resource": resources }))
@@ -36,7 +37,7 @@ fn resource(alarm: &Alarm) -> Value {
     let arns = |topics: &[Topic]| topics.iter().map(|topic| Value::from(topic.arn())).collect::<Vec<_>>();
     let mut arguments = json!({
         "alarm_name": literal(&alarm.name),
-        "alarm_description": literal(&alarm.reason),
+        "alarm_description": literal(&alarm.description),
         "alarm_actions": arns(&alarm.alarm_actions),
         "ok_actions": arns(&alarm.ok_actions),
         "comparison_operator": alarm.comparison.operator(),
@@ -45,7 +46,7 @@ fn resource(alarm: &Alarm) -> Value {
         "datapoints_to_alarm": alarm.datapoints_to_alarm,
         "treat_missing_data": alarm.missing_data.name(),
     });
-    let queries = alarm.watched.queries();
+    let queries = alarm.expression.queries();
     match (&queries.text, queries.metrics.as_slice()) {
         (None, [(_, series)]) => {
             arguments["namespace"] = NAMESPACE.into();
@@ -55,10 +56,10 @@ fn resource(alarm: &Alarm) -> Value {
             arguments["period"] = alarm.period.seconds().into();
         }
         (text, metrics) => {
-            let of_result = json!({
+            let result = json!({
                 "id": "watched", "expression": text, "label": literal(&alarm.name), "return_data": true,
             });
-            let of_metrics = metrics.iter().map(|(id, series)| {
+            let inputs = metrics.iter().map(|(id, series)| {
                 json!({
                     "id": id,
                     "metric": {
@@ -71,7 +72,7 @@ fn resource(alarm: &Alarm) -> Value {
                     "return_data": false,
                 })
             });
-            arguments["metric_query"] = std::iter::once(of_result).chain(of_metrics).collect();
+            arguments["metric_query"] = std::iter::once(result).chain(inputs).collect();
         }
     }
     arguments
@@ -82,7 +83,7 @@ fn dimensions(series: &Series) -> Value {
     dimensions.map(|(name, value)| (name.name().to_owned(), literal(value))).collect::<Map<_, _>>().into()
 }
 
-/// A text as itself: Terraform reads `${` and `%{` as the beginning of a template.
+/// Escapes `${` and `%{`, with which Terraform begins a template.
 fn literal(text: &str) -> Value {
     text.replace("${", "$${").replace("%{", "%%{").into()
 }
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_no_template() {
+    fn a_text_is_not_read_as_a_template() {
         assert_eq!(literal("${a} %{b} $5 50 %"), "$${a} %%{b} $5 50 %");
         assert_eq!(label("1.a b"), "_1_a_b");
     }

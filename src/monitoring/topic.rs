@@ -10,9 +10,11 @@ pub struct Topic {
 }
 
 impl Topic {
+    /// Creates a topic from its ARN.
+    ///
     /// # Errors
     ///
-    /// `Configuration`: it is not the ARN of an SNS topic. Other services that CloudWatch can call are not offered here.
+    /// `Configuration`: `arn` is not the ARN of an SNS topic. Other targets of CloudWatch alarms are not supported.
     ///
     /// ```
     /// use keyspaces::monitoring::Topic;
@@ -20,8 +22,8 @@ impl Topic {
     /// assert!(Topic::new("arn:aws:sns:us-east-1:111122223333:alerts").is_ok());
     /// assert_eq!(
     ///     Topic::new("arn:aws:sqs:us-east-1:111122223333:alerts").unwrap_err().to_string(),
-    ///     "taking \"arn:aws:sqs:us-east-1:111122223333:alerts\" as an SNS topic failed: it is an ARN of sqs. An ARN of a \
-    ///      topic reads like arn:aws:sns:us-east-1:111122223333:alerts"
+    ///     "taking \"arn:aws:sqs:us-east-1:111122223333:alerts\" as an SNS topic failed: it is an ARN of sqs. The ARN of \
+    ///      a topic looks like arn:aws:sns:us-east-1:111122223333:alerts"
     /// );
     /// ```
     pub fn new(arn: impl Into<String>) -> Result<Self, Error> {
@@ -32,12 +34,12 @@ impl Topic {
                 "an SNS topic",
                 &arn,
                 fault,
-                "An ARN of a topic reads like arn:aws:sns:us-east-1:111122223333:alerts",
+                "The ARN of a topic looks like arn:aws:sns:us-east-1:111122223333:alerts",
             )),
         }
     }
 
-    /// Its ARN.
+    /// The ARN.
     #[must_use]
     pub fn arn(&self) -> &str {
         &self.arn
@@ -53,7 +55,7 @@ impl fmt::Display for Topic {
 fn fault(arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.split(':').collect();
     let [scheme, partition, service, region, account, name] = parts[..] else {
-        return Some(format!("an ARN of a topic has six parts between colons, and this has {}", parts.len()));
+        return Some(format!("the ARN of a topic has six parts between colons, and this has {}", parts.len()));
     };
     let is_word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if scheme != "arn" || !partition.starts_with("aws") || !is_word(partition) {
@@ -64,10 +66,10 @@ fn fault(arn: &str) -> Option<String> {
         return Some(format!("it is an ARN of {service}"));
     }
     if !is_word(region) || account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some("its Region or its account, twelve digits, is missing".to_owned());
+        return Some("its Region or its account of twelve digits is missing".to_owned());
     }
     if !is_word(name) || name.len() > 256 {
-        return Some("its name is not made of letters, digits, hyphens and underscores".to_owned());
+        return Some("its name has characters other than letters, digits, hyphens and underscores".to_owned());
     }
     None
 }
@@ -77,29 +79,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_topic_is_refused_with_the_reason() {
+    fn an_arn_that_is_not_a_topics_is_refused_with_the_reason() {
         for arn in ["arn:aws:sns:us-east-1:111122223333:alerts", "arn:aws-cn:sns:cn-north-1:111122223333:a_b.fifo"] {
             assert_eq!(Topic::new(arn).unwrap().arn(), arn);
         }
         for (arn, fault) in [
-            ("", "an ARN of a topic has six parts between colons, and this has 1"),
+            ("", "the ARN of a topic has six parts between colons, and this has 1"),
             (
                 "arn:aws:sns:us-east-1:111122223333:a:b",
-                "an ARN of a topic has six parts between colons, and this has 7",
+                "the ARN of a topic has six parts between colons, and this has 7",
             ),
             ("urn:aws:sns:us-east-1:111122223333:a", "it does not begin with arn:aws"),
             ("arn:aws:lambda:us-east-1:111122223333:a", "it is an ARN of lambda"),
-            ("arn:aws:sns:us-east-1:1111:a", "its Region or its account, twelve digits, is missing"),
-            ("arn:aws:sns::111122223333:a", "its Region or its account, twelve digits, is missing"),
+            ("arn:aws:sns:us-east-1:1111:a", "its Region or its account of twelve digits is missing"),
+            ("arn:aws:sns::111122223333:a", "its Region or its account of twelve digits is missing"),
             (
                 "arn:aws:sns:us-east-1:111122223333:a b",
-                "its name is not made of letters, digits, hyphens and underscores",
+                "its name has characters other than letters, digits, hyphens and underscores",
             ),
         ] {
             assert_eq!(
                 Topic::new(arn).unwrap_err().to_string(),
                 format!(
-                    "taking {arn:?} as an SNS topic failed: {fault}. An ARN of a topic reads like \
+                    "taking {arn:?} as an SNS topic failed: {fault}. The ARN of a topic looks like \
                      arn:aws:sns:us-east-1:111122223333:alerts"
                 )
             );

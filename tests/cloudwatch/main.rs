@@ -88,7 +88,7 @@ async fn state(client: &Client, alarm: &str) -> String {
 async fn a_hot_table_sets_the_recommended_alarm_off() {
     let local = local().await;
     let (table, client) = (hot_table(&local).await, client(&local));
-    monitoring::plan(&client, recommended(&table)).await.unwrap().apply(&client).await.unwrap();
+    monitoring::plan_alarms(&client, recommended(&table)).await.unwrap().apply(&client).await.unwrap();
     let throttled = "shop.orders throttled requests";
     assert_eq!(state(&client, throttled).await, "INSUFFICIENT_DATA");
     assert_eq!(throttle_until_alarm(&local, &client, throttled).await, "ALARM");
@@ -107,20 +107,20 @@ async fn a_plan_says_what_changes_and_the_second_is_empty() {
     let alarms = || -> Vec<Alarm> {
         recommended(&table)
             .into_iter()
-            .map(|alarm| alarm.notifying(&topic).unwrap().notifying_of_recovery(&topic).unwrap())
+            .map(|alarm| alarm.with_alarm_action(&topic).unwrap().with_ok_action(&topic).unwrap())
             .collect()
     };
-    let plan = monitoring::plan(&client, alarms()).await.unwrap();
+    let plan = monitoring::plan_alarms(&client, alarms()).await.unwrap();
     assert!(plan.changes().all(|(_, change)| *change == AlarmChange::Create));
     assert!(plan.to_string().starts_with("create    shop.orders throttled requests\n"), "{plan}");
     plan.apply(&client).await.unwrap();
-    let again = monitoring::plan(&client, alarms()).await.unwrap();
+    let again = monitoring::plan_alarms(&client, alarms()).await.unwrap();
     assert!(again.is_empty(), "{again}");
 
     let mut changed = alarms();
-    changed[0] = changed[0].clone().when(Comparison::Above(50.0)).unwrap().datapoints(2, 3).unwrap();
-    changed[1] = changed[1].clone().notifying(&topic).unwrap();
-    let plan = monitoring::plan(&client, changed.clone()).await.unwrap();
+    changed[0] = changed[0].clone().with_comparison(Comparison::Above(50.0)).unwrap().with_datapoints(2, 3).unwrap();
+    changed[1] = changed[1].clone().with_alarm_action(&topic).unwrap();
+    let plan = monitoring::plan_alarms(&client, changed.clone()).await.unwrap();
     let lines: Vec<String> = plan.to_string().lines().take(3).map(str::to_owned).collect();
     assert_eq!(
         lines,
@@ -131,7 +131,7 @@ async fn a_plan_says_what_changes_and_the_second_is_empty() {
         ]
     );
     plan.apply(&client).await.unwrap();
-    assert!(monitoring::plan(&client, changed).await.unwrap().is_empty());
+    assert!(monitoring::plan_alarms(&client, changed).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -139,20 +139,20 @@ async fn who_may_not_is_told_so() {
     let local = local().await;
     let client = client_of(&local, local.credentials_without_permissions());
     let table = Table::new("shop", "orders").unwrap();
-    let error = monitoring::plan(&client, recommended(&table)).await.unwrap_err();
+    let error = monitoring::plan_alarms(&client, recommended(&table)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert_eq!(
         error.to_string(),
-        "describing the alarms that are there failed: CloudWatch refused it with AccessDenied; the other side said: \
+        "describing the existing alarms failed: CloudWatch refused the request with AccessDenied; the other side said: \
          \"User: arn:aws:iam::111122223333:user/nobody is not authorized to perform: cloudwatch:DescribeAlarms because no \
          identity-based policy allows the cloudwatch:DescribeAlarms action\". The principal needs cloudwatch:DescribeAlarms, \
          cloudwatch:PutMetricAlarm and cloudwatch:GetMetricData"
     );
     let now = SystemTime::now();
-    let error = monitoring::read(&client, &table, now..now).await.unwrap_err();
+    let error = monitoring::read_metrics(&client, &table, now..now).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "reading the metrics of shop.orders failed: the time ends before it begins, or is empty. Give start..end"
+        "reading the metrics of shop.orders failed: the range of time ends before it begins, or is empty. Give the earlier time first"
     );
 }
 
@@ -191,7 +191,7 @@ fn around_now() -> std::ops::Range<SystemTime> {
 async fn what_is_read_is_what_was_done() {
     let local = local().await;
     let table = counted_workload(&local).await;
-    let read = monitoring::read(&client(&local), &table, around_now()).await.unwrap();
+    let read = monitoring::read_metrics(&client(&local), &table, around_now()).await.unwrap();
     for (operation, counted) in [
         (Operation::Select, keyspaces_local::Operation::Select),
         (Operation::Insert, keyspaces_local::Operation::Insert),

@@ -55,7 +55,7 @@ async fn the_written_alarm_sent_by_the_aws_cli_is_set_off_and_the_guides_own_is_
     run(&local, "aws", &of_the_guide.split_whitespace().collect::<Vec<_>>()).await;
 
     // What the CLI sent is what the library would send.
-    let plan = monitoring::plan(&client, [alarm.clone()]).await.unwrap();
+    let plan = monitoring::plan_alarms(&client, [alarm.clone()]).await.unwrap();
     assert!(plan.is_empty(), "{plan}");
     assert_eq!(throttle_until_alarm(&local, &client, alarm.name()).await, "ALARM");
     for _ in 0..12 {
@@ -75,7 +75,7 @@ async fn boto3_reads_what_the_library_reads() {
     let local = local().await;
     let table = counted_workload(&local).await;
     let time = around_now();
-    let ours = monitoring::read(&client(&local), &table, time.clone()).await.unwrap();
+    let ours = monitoring::read_metrics(&client(&local), &table, time.clone()).await.unwrap();
     let seconds = |at: std::time::SystemTime| at.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/monitoring/read.py");
     let read = run(&local, "python", &[script, "shop", "orders", &seconds(time.start), &seconds(time.end)]).await;

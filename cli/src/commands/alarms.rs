@@ -54,21 +54,21 @@ impl Alarms {
         }
         let (mut alarms, mut dashboards): (Vec<Alarm>, Vec<Dashboard>) = (Vec::new(), Vec::new());
         for definition in &input::definitions(&self.files)?.tables {
-            let table = Table::of(definition)?;
+            let table = Table::from_definition(definition)?;
             for alarm in recommended(&table) {
                 alarms.push(match &topic {
-                    Some(topic) => alarm.notifying(topic)?,
+                    Some(topic) => alarm.with_alarm_action(topic)?,
                     None => alarm,
                 });
             }
             if let Some(region) = &self.dashboard {
-                dashboards.push(Dashboard::of(&table, region)?);
+                dashboards.push(Dashboard::for_table(&table, region)?);
             }
         }
         match self.format {
             AlarmFormat::Human => {
                 for alarm in &alarms {
-                    output::print(format_args!("{}\n    {}\n", alarm.name(), alarm.reason()))?;
+                    output::print(format_args!("{}\n    {}\n", alarm.name(), alarm.description()))?;
                 }
             }
             AlarmFormat::Json => {

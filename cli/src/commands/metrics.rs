@@ -65,7 +65,7 @@ impl Metrics {
         let table = Table::new(&self.table.keyspace, &self.table.table)?;
         let client = cloudwatch::client(self.connection).await?;
         let until = self.until.map_or_else(SystemTime::now, SystemTime::from);
-        let metrics = monitoring::read(&client, &table, until - self.last.0..until).await?;
+        let metrics = monitoring::read_metrics(&client, &table, until - self.last.0..until).await?;
         match self.format {
             SummaryFormat::Human => output::print(format_args!("{metrics}\n"))?,
             SummaryFormat::Json => output::print(format_args!("{}\n", as_json(&metrics)))?,

@@ -4,8 +4,8 @@ use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata, SdkEr
 
 use crate::{Error, ErrorKind};
 
-/// What the SDK says of a request that failed.
-pub(super) fn failed<E, R>(attempted: String, error: SdkError<E, R>) -> Error
+/// The error for a failed request, from the SDK's error.
+pub(super) fn request_error<E, R>(attempted: String, error: SdkError<E, R>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -15,17 +15,23 @@ where
         SdkError::ServiceError(_) => match code.as_str() {
             "AccessDenied" | "AccessDeniedException" | "UnrecognizedClientException" | "InvalidClientTokenId" => (
                 ErrorKind::Unauthorized,
-                format!("CloudWatch refused it with {code}"),
+                format!("CloudWatch refused the request with {code}"),
                 "The principal needs cloudwatch:DescribeAlarms, cloudwatch:PutMetricAlarm and cloudwatch:GetMetricData",
             ),
             "Throttling" | "ThrottlingException" => {
-                (ErrorKind::Throttled, format!("CloudWatch refused it with {code}"), "Try again later")
+                (ErrorKind::Throttled, format!("CloudWatch refused the request with {code}"), "Try again later")
             }
             "InternalServiceFault" | "InternalServiceError" | "InternalServerException" => {
                 (ErrorKind::Server, format!("CloudWatch failed with {code}"), "Try again later")
             }
-            "" => (ErrorKind::Refused, "CloudWatch refused it without a code".to_owned(), "See what it said"),
-            _ => (ErrorKind::Refused, format!("CloudWatch refused it with {code}"), "See what it said"),
+            "" => (
+                ErrorKind::Refused,
+                "CloudWatch refused the request without a code".to_owned(),
+                "See CloudWatch's message",
+            ),
+            _ => {
+                (ErrorKind::Refused, format!("CloudWatch refused the request with {code}"), "See CloudWatch's message")
+            }
         },
         SdkError::TimeoutError(_) => {
             (ErrorKind::Timeout, "CloudWatch did not answer in time".to_owned(), "Try again later")
@@ -39,9 +45,9 @@ where
             "Check the client's endpoint, Region and credentials",
         ),
     };
-    let failed = Error::new(kind, attempted, problem).with_advice(advice).with_source(error);
+    let request_error = Error::new(kind, attempted, problem).with_advice(advice).with_source(error);
     match message {
-        Some(message) => failed.with_server_message(message),
-        None => failed,
+        Some(message) => request_error.with_server_message(message),
+        None => request_error,
     }
 }

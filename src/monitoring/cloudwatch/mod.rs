@@ -1,4 +1,4 @@
-//! Alarms sent to CloudWatch, and metrics read from there.
+//! Sends alarms to CloudWatch, and reads metrics from there.
 
 mod failure;
 mod plan;
@@ -7,8 +7,8 @@ mod read;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
 use keyspaces_cql::metrics::{NAMESPACE, Series};
 
-pub use plan::{AlarmChange, AlarmPlan, plan};
-pub use read::{Latency, OperationMetrics, TableMetrics, read};
+pub use plan::{AlarmChange, AlarmPlan, plan_alarms};
+pub use read::{Latency, OperationMetrics, TableMetrics, read_metrics};
 
 use super::Period;
 use crate::saturated::saturated;
@@ -27,7 +27,7 @@ fn query(id: &str, series: &Series, period: Period, return_data: bool) -> Metric
     MetricDataQuery::builder().id(id).metric_stat(stat).return_data(return_data).build()
 }
 
-/// A period is a week at most.
+/// A period is at most a week, so it fits.
 fn seconds(period: Period) -> i32 {
     saturated::<i32>(period.seconds())
 }

@@ -5,32 +5,32 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, MetricDataQuery, Statistic};
 use keyspaces_cql::metrics::NAMESPACE;
 
-use super::failure::failed;
+use super::failure::request_error;
 use super::{dimensions, query, seconds};
 use crate::Error;
 use crate::monitoring::{Alarm, Topic};
 use crate::saturated::saturated;
 
-/// What sending alarms would change. Displayed, it is a line for each alarm.
+/// The changes that sending alarms would make. Its `Display` has a line for each alarm.
 #[derive(Clone, Debug)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct AlarmPlan {
     changes: Vec<(Alarm, AlarmChange)>,
 }
 
-/// What becomes of one alarm.
+/// The change of one alarm.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AlarmChange {
-    /// There is none of this name.
+    /// No alarm of this name exists.
     Create,
-    /// There is one of this name, which differs in these members.
+    /// The alarm of this name differs in these members.
     Replace(Vec<&'static str>),
-    /// It is there as it is wanted.
+    /// The alarm of this name is the same.
     Unchanged,
 }
 
-/// Compares alarms with those of the same names that are there. Changes nothing; other alarms are not looked at.
+/// Compares alarms with the existing alarms of the same names. Changes nothing, and ignores other alarms.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), keyspaces::Error> {
@@ -38,35 +38,35 @@ pub enum AlarmChange {
 /// # let config = aws_sdk_cloudwatch::Config::builder().build();
 ///
 /// let client = aws_sdk_cloudwatch::Client::from_conf(config);
-/// let plan = monitoring::plan(&client, recommended(&Table::new("shop", "orders")?)).await?;
+/// let plan = monitoring::plan_alarms(&client, recommended(&Table::new("shop", "orders")?)).await?;
 /// println!("{plan}");
 /// plan.apply(&client).await?;
 /// # Ok(()) }
 /// ```
 ///
-/// It may be dropped at any time.
+/// The future may be dropped at any time.
 ///
 /// # Errors
 ///
 /// `Unauthorized` (the principal needs `cloudwatch:DescribeAlarms`), `Throttled`, `Refused`, `Timeout`, `Server` and
 /// `ConnectionLost`, as CloudWatch or the SDK say.
-pub async fn plan(client: &Client, alarms: impl IntoIterator<Item = Alarm>) -> Result<AlarmPlan, Error> {
-    /// DescribeAlarms takes so many names, and gives so many alarms at once.
-    const AT_ONCE: usize = 100;
+pub async fn plan_alarms(client: &Client, alarms: impl IntoIterator<Item = Alarm>) -> Result<AlarmPlan, Error> {
+    /// The maximum number of names and alarms in one DescribeAlarms.
+    const MAX_NAMES: usize = 100;
     let alarms: Vec<Alarm> = alarms.into_iter().collect();
-    let mut there = HashMap::new();
-    for some in alarms.chunks(AT_ONCE) {
-        let names: Vec<String> = some.iter().map(|alarm| alarm.name.clone()).collect();
-        let most = saturated::<i32>(AT_ONCE);
-        let described = client.describe_alarms().set_alarm_names(Some(names)).max_records(most).send().await;
-        let described = described.map_err(|error| failed("describing the alarms that are there".to_owned(), error))?;
+    let mut existing = HashMap::new();
+    for chunk in alarms.chunks(MAX_NAMES) {
+        let names: Vec<String> = chunk.iter().map(|alarm| alarm.name.clone()).collect();
+        let max_records = saturated::<i32>(MAX_NAMES);
+        let described = client.describe_alarms().set_alarm_names(Some(names)).max_records(max_records).send().await;
+        let described = described.map_err(|error| request_error("describing the existing alarms".to_owned(), error))?;
         let described = described.metric_alarms.unwrap_or_default().into_iter();
-        there.extend(described.map(|alarm| (alarm.alarm_name.clone().unwrap_or_default(), alarm)));
+        existing.extend(described.map(|alarm| (alarm.alarm_name.clone().unwrap_or_default(), alarm)));
     }
     let change = |alarm: Alarm| {
-        let change = match there.get(&alarm.name) {
+        let change = match existing.get(&alarm.name) {
             None => AlarmChange::Create,
-            Some(there) => match differences(&alarm, there) {
+            Some(existing) => match differences(&alarm, existing) {
                 differences if differences.is_empty() => AlarmChange::Unchanged,
                 differences => AlarmChange::Replace(differences),
             },
@@ -77,25 +77,26 @@ pub async fn plan(client: &Client, alarms: impl IntoIterator<Item = Alarm>) -> R
 }
 
 impl AlarmPlan {
-    /// Each alarm with what becomes of it.
+    /// Each alarm with its change.
     pub fn changes(&self) -> impl Iterator<Item = (&Alarm, &AlarmChange)> {
         self.changes.iter().map(|(alarm, change)| (alarm, change))
     }
 
-    /// Whether everything is there as it is wanted.
+    /// Whether nothing has to change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.iter().all(|(_, change)| *change == AlarmChange::Unchanged)
     }
 
-    /// Sends what changes, one alarm after the other; an alarm is replaced as a whole. A plan that was applied in part is
-    /// made again, and gives the rest.
+    /// Sends the alarms that change, one after the other. An alarm is replaced as a whole. After an error, plan again: the new
+    /// plan has the remaining alarms.
     ///
-    /// It may be dropped: a request that was sent may be carried out all the same.
+    /// If the future is dropped, a request that was sent may still be carried out.
     ///
     /// # Errors
     ///
-    /// As [`plan`]; the principal needs `cloudwatch:PutMetricAlarm`. The error names the alarm; those before it were sent.
+    /// The errors of [`plan_alarms`]; the principal needs `cloudwatch:PutMetricAlarm`. The error names the alarm; those before it
+    /// were sent.
     pub async fn apply(&self, client: &Client) -> Result<(), Error> {
         for (alarm, change) in &self.changes {
             if *change != AlarmChange::Unchanged {
@@ -120,11 +121,11 @@ impl fmt::Display for AlarmPlan {
 }
 
 async fn send(client: &Client, alarm: &Alarm) -> Result<(), Error> {
-    let wanted = AlarmMetrics::of(alarm);
+    let metrics = AlarmMetrics::of(alarm);
     client
         .put_metric_alarm()
         .alarm_name(&alarm.name)
-        .alarm_description(&alarm.reason)
+        .alarm_description(&alarm.description)
         .actions_enabled(true)
         .set_alarm_actions(Some(arns(&alarm.alarm_actions)))
         .set_ok_actions(Some(arns(&alarm.ok_actions)))
@@ -133,19 +134,19 @@ async fn send(client: &Client, alarm: &Alarm) -> Result<(), Error> {
         .evaluation_periods(count(alarm.evaluation_periods))
         .datapoints_to_alarm(count(alarm.datapoints_to_alarm))
         .treat_missing_data(alarm.missing_data.name())
-        .set_namespace(wanted.namespace)
-        .set_metric_name(wanted.metric_name)
-        .set_dimensions(wanted.dimensions)
-        .set_statistic(wanted.statistic)
-        .set_period(wanted.period)
-        .set_metrics(wanted.metrics)
+        .set_namespace(metrics.namespace)
+        .set_metric_name(metrics.metric_name)
+        .set_dimensions(metrics.dimensions)
+        .set_statistic(metrics.statistic)
+        .set_period(metrics.period)
+        .set_metrics(metrics.metrics)
         .send()
         .await
-        .map_err(|error| failed(format!("sending the alarm {:?}", alarm.name), error))?;
+        .map_err(|error| request_error(format!("sending the alarm {:?}", alarm.name), error))?;
     Ok(())
 }
 
-/// What an alarm watches: a metric alone, or queries.
+/// What an alarm watches: a single metric, or queries.
 #[derive(Debug, PartialEq)]
 struct AlarmMetrics {
     namespace: Option<String>,
@@ -160,7 +161,7 @@ impl AlarmMetrics {
     fn of(alarm: &Alarm) -> Self {
         let nothing =
             Self { namespace: None, metric_name: None, dimensions: None, statistic: None, period: None, metrics: None };
-        let queries = alarm.watched.queries();
+        let queries = alarm.expression.queries();
         match (queries.text, queries.metrics.as_slice()) {
             (None, [(_, series)]) => Self {
                 namespace: Some(NAMESPACE.to_owned()),
@@ -179,29 +180,29 @@ impl AlarmMetrics {
         }
     }
 
-    /// Lists without an order of their own are sorted, and empty ones are as good as none.
-    fn of_there(there: &MetricAlarm) -> Self {
+    fn of_existing(existing: &MetricAlarm) -> Self {
         Self {
-            namespace: there.namespace.clone(),
-            metric_name: there.metric_name.clone(),
-            dimensions: there.dimensions.clone(),
-            statistic: there.statistic.clone(),
-            period: there.period,
-            metrics: there.metrics.clone(),
+            namespace: existing.namespace.clone(),
+            metric_name: existing.metric_name.clone(),
+            dimensions: existing.dimensions.clone(),
+            statistic: existing.statistic.clone(),
+            period: existing.period,
+            metrics: existing.metrics.clone(),
         }
     }
 
-    fn in_order(mut self) -> Self {
-        let in_order = |dimensions: Option<Vec<Dimension>>| {
+    /// Sorts the lists whose order has no meaning, and replaces empty lists by none.
+    fn normalised(mut self) -> Self {
+        let sorted = |dimensions: Option<Vec<Dimension>>| {
             let mut dimensions = dimensions.filter(|dimensions| !dimensions.is_empty())?;
             dimensions.sort_by(|one, other| one.name.cmp(&other.name));
             Some(dimensions)
         };
-        self.dimensions = in_order(self.dimensions);
+        self.dimensions = sorted(self.dimensions);
         self.metrics = self.metrics.filter(|metrics| !metrics.is_empty());
         for query in self.metrics.iter_mut().flatten() {
             if let Some(metric) = query.metric_stat.as_mut().and_then(|stat| stat.metric.as_mut()) {
-                metric.dimensions = in_order(metric.dimensions.take());
+                metric.dimensions = sorted(metric.dimensions.take());
             }
         }
         if let Some(metrics) = &mut self.metrics {
@@ -211,23 +212,23 @@ impl AlarmMetrics {
     }
 }
 
-/// The members of PutMetricAlarm that are otherwise there than they are wanted.
-fn differences(alarm: &Alarm, there: &MetricAlarm) -> Vec<&'static str> {
+/// The members of PutMetricAlarm in which the alarms differ.
+fn differences(alarm: &Alarm, existing: &MetricAlarm) -> Vec<&'static str> {
     let list = |arns: &Option<Vec<String>>| arns.clone().unwrap_or_default();
     let operator = ComparisonOperator::from(alarm.comparison.operator());
-    let datapoints = there.datapoints_to_alarm.or(there.evaluation_periods);
+    let datapoints = existing.datapoints_to_alarm.or(existing.evaluation_periods);
     let is_same = [
-        ("AlarmDescription", there.alarm_description.as_deref() == Some(&alarm.reason)),
-        ("ActionsEnabled", there.actions_enabled != Some(false)),
-        ("AlarmActions", list(&there.alarm_actions) == arns(&alarm.alarm_actions)),
-        ("OKActions", list(&there.ok_actions) == arns(&alarm.ok_actions)),
-        ("InsufficientDataActions", list(&there.insufficient_data_actions).is_empty()),
-        ("ComparisonOperator", there.comparison_operator.as_ref() == Some(&operator)),
-        ("Threshold", there.threshold == Some(alarm.comparison.threshold())),
-        ("EvaluationPeriods", there.evaluation_periods == Some(count(alarm.evaluation_periods))),
+        ("AlarmDescription", existing.alarm_description.as_deref() == Some(&alarm.description)),
+        ("ActionsEnabled", existing.actions_enabled != Some(false)),
+        ("AlarmActions", list(&existing.alarm_actions) == arns(&alarm.alarm_actions)),
+        ("OKActions", list(&existing.ok_actions) == arns(&alarm.ok_actions)),
+        ("InsufficientDataActions", list(&existing.insufficient_data_actions).is_empty()),
+        ("ComparisonOperator", existing.comparison_operator.as_ref() == Some(&operator)),
+        ("Threshold", existing.threshold == Some(alarm.comparison.threshold())),
+        ("EvaluationPeriods", existing.evaluation_periods == Some(count(alarm.evaluation_periods))),
         ("DatapointsToAlarm", datapoints == Some(count(alarm.datapoints_to_alarm))),
-        ("TreatMissingData", there.treat_missing_data.as_deref().unwrap_or("missing") == alarm.missing_data.name()),
-        ("Metrics", AlarmMetrics::of(alarm).in_order() == AlarmMetrics::of_there(there).in_order()),
+        ("TreatMissingData", existing.treat_missing_data.as_deref().unwrap_or("missing") == alarm.missing_data.name()),
+        ("Metrics", AlarmMetrics::of(alarm).normalised() == AlarmMetrics::of_existing(existing).normalised()),
     ];
     is_same.into_iter().filter(|(_, is_same)| !is_same).map(|(member, _)| member).collect()
 }

@@ -12,27 +12,27 @@ use keyspaces_cql::metrics::{
     SUCCESSFUL_REQUEST_COUNT, SUCCESSFUL_REQUEST_LATENCY, SYSTEM_ERRORS, Series, USER_ERRORS, WRITE_THROTTLE_EVENTS,
 };
 
-use super::failure::failed;
+use super::failure::request_error;
 use super::query;
 use crate::counted::Counted;
 use crate::monitoring::{Period, Table};
 use crate::{Error, ErrorKind};
 
-/// What CloudWatch counted for a table in some time. Displayed, it is a table with a line for each kind of statement.
+/// The metrics of a table in a range of time. Its `Display` is a table with a line for each kind of statement.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TableMetrics {
-    /// By kind of statement, in the order of [`Operation::ALL`].
+    /// The metrics of each kind of statement, in the order of [`Operation::ALL`].
     pub operations: Vec<OperationMetrics>,
-    /// Read units (`ConsumedReadCapacityUnits`).
+    /// The consumed read units (`ConsumedReadCapacityUnits`).
     pub consumed_read_units: f64,
-    /// Write units (`ConsumedWriteCapacityUnits`).
+    /// The consumed write units (`ConsumedWriteCapacityUnits`).
     pub consumed_write_units: f64,
     /// Conditional writes whose condition was false (`ConditionalCheckFailedRequests`).
     pub failed_conditions: f64,
 }
 
-/// What CloudWatch counted for one kind of statement on a table. Where it has no data point, 0.
+/// The metrics of one kind of statement on a table; 0 without data points.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OperationMetrics {
@@ -42,9 +42,9 @@ pub struct OperationMetrics {
     pub successful_requests: f64,
     /// `ReadThrottleEvents` and `WriteThrottleEvents`.
     pub throttled: f64,
-    /// The throttled ones that went over what a partition takes (`StoragePartitionThroughputCapacityExceeded`).
+    /// Throttled requests over the capacity of a partition (`StoragePartitionThroughputCapacityExceeded`).
     pub over_partition_capacity: f64,
-    /// The throttled ones that went over what a connection takes (`PerConnectionRequestRateExceeded`).
+    /// Throttled requests over the rate of a connection (`PerConnectionRequestRateExceeded`).
     pub over_connection_rate: f64,
     /// `SystemErrors`.
     pub system_errors: f64,
@@ -54,19 +54,19 @@ pub struct OperationMetrics {
     pub latency: Option<Latency>,
 }
 
-/// How long requests took that succeeded, inside the service: without the network and without repeats.
+/// The latency of successful requests inside the service: without the network and without retries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Latency {
-    /// On average over all requests.
+    /// The average over all requests.
     pub average: Duration,
-    /// The slowest.
+    /// The slowest request.
     pub maximum: Duration,
 }
 
-/// Reads the guide's key metrics of a table: successful requests, throttles, errors, consumed units, latency.
+/// Reads the key metrics of a table: successful requests, throttles, errors, consumed units and latency.
 ///
-/// The time is rounded to whole minutes; to five minutes if it is longer than a day, to hours if it is longer than 15 days,
-/// because CloudWatch keeps data points of a minute for 15 days. Metrics appear a minute or two after the requests.
+/// The data points are of a minute; of five minutes if the range is longer than a day, and of an hour if it is longer than 15
+/// days, because CloudWatch keeps data points of a minute for 15 days. Metrics appear a minute or two after the requests.
 ///
 /// ```no_run
 /// # async fn run(client: keyspaces::monitoring::aws_sdk_cloudwatch::Client) -> Result<(), keyspaces::Error> {
@@ -74,41 +74,41 @@ pub struct Latency {
 /// use keyspaces::monitoring::{self, Table};
 ///
 /// let now = SystemTime::now();
-/// let metrics = monitoring::read(&client, &Table::new("shop", "orders")?, now - Duration::from_secs(3600)..now).await?;
+/// let metrics = monitoring::read_metrics(&client, &Table::new("shop", "orders")?, now - Duration::from_secs(3600)..now).await?;
 /// println!("{metrics}");
 /// assert_eq!(metrics.throttled(), 0.0);
 /// # Ok(()) }
 /// ```
 ///
-/// It may be dropped at any time.
+/// The future may be dropped at any time.
 ///
 /// # Errors
 ///
-/// `Value`: the time ends before it begins. `Unauthorized` (the principal needs `cloudwatch:GetMetricData`), `Throttled`,
+/// `Value`: the range ends before it begins, or is empty. `Unauthorized` (the principal needs `cloudwatch:GetMetricData`), `Throttled`,
 /// `Refused`, `Timeout`, `Server` and `ConnectionLost`, as CloudWatch or the SDK say.
-pub async fn read(client: &Client, table: &Table, time: Range<SystemTime>) -> Result<TableMetrics, Error> {
+pub async fn read_metrics(client: &Client, table: &Table, time: Range<SystemTime>) -> Result<TableMetrics, Error> {
     let attempted = || format!("reading the metrics of {table}");
     let Some(length) = time.end.duration_since(time.start).ok().filter(|length| !length.is_zero()) else {
-        let problem = "the time ends before it begins, or is empty";
-        return Err(Error::new(ErrorKind::Value, attempted(), problem).with_advice("Give start..end"));
+        let problem = "the range of time ends before it begins, or is empty";
+        return Err(Error::new(ErrorKind::Value, attempted(), problem).with_advice("Give the earlier time first"));
     };
-    let asked = QueriedSeries::of(table, period(length));
+    let queried = QueriedSeries::of(table, period(length));
     let mut pages = client
         .get_metric_data()
-        .set_metric_data_queries(Some(asked.queries))
+        .set_metric_data_queries(Some(queried.queries))
         .start_time(DateTime::from(time.start))
         .end_time(DateTime::from(time.end))
         .into_paginator()
         .send();
     let mut values = HashMap::<String, Vec<f64>>::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failed(attempted(), error))?;
+        let page = page.map_err(|error| request_error(attempted(), error))?;
         for result in page.metric_data_results.unwrap_or_default() {
             let id = result.id.unwrap_or_default();
             values.entry(id).or_default().extend(result.values.unwrap_or_default());
         }
     }
-    Ok(TableMetrics::of(table, &SeriesValues { ids: asked.ids, values }))
+    Ok(TableMetrics::of(table, &SeriesValues { ids: queried.ids, values }))
 }
 
 fn period(length: Duration) -> Period {
@@ -135,9 +135,9 @@ struct SeriesValues {
 
 impl QueriedSeries {
     fn of(table: &Table, period: Period) -> Self {
-        let mut all = OfTable(table).all();
+        let mut all = TableSeries(table).all();
         for operation in Operation::ALL {
-            all.extend(OfOperation(table, operation).all());
+            all.extend(OperationSeries(table, operation).all());
         }
         let (mut queries, mut ids) = (Vec::with_capacity(all.len()), HashMap::with_capacity(all.len()));
         for (number, series) in all.iter().enumerate() {
@@ -155,15 +155,15 @@ impl SeriesValues {
         id.and_then(|id| self.values.get(id)).map_or(&[], Vec::as_slice)
     }
 
-    /// The sum of an empty iterator of `f64` would be -0.
+    /// The sum of the data points. `Iterator::sum` is not used, because it is -0 for an empty iterator of `f64`.
     fn sum(&self, series: &Series) -> f64 {
         self.of(series).iter().fold(0.0, |sum, value| sum + value)
     }
 }
 
-struct OfTable<'a>(&'a Table);
+struct TableSeries<'a>(&'a Table);
 
-impl OfTable<'_> {
+impl TableSeries<'_> {
     fn all(&self) -> Vec<Series> {
         let Table { keyspace, name, .. } = self.0;
         [CONSUMED_READ_CAPACITY_UNITS, CONSUMED_WRITE_CAPACITY_UNITS, CONDITIONAL_CHECK_FAILED_REQUESTS]
@@ -172,9 +172,9 @@ impl OfTable<'_> {
     }
 }
 
-struct OfOperation<'a>(&'a Table, Operation);
+struct OperationSeries<'a>(&'a Table, Operation);
 
-impl OfOperation<'_> {
+impl OperationSeries<'_> {
     fn requests(&self) -> Series {
         SUCCESSFUL_REQUEST_COUNT.sample_count().series(&self.0.keyspace, &self.0.name, self.1)
     }
@@ -228,36 +228,36 @@ impl OfOperation<'_> {
     }
 }
 
-/// What is no time becomes none: the number came from the network.
+/// A duration from milliseconds; zero for an invalid number from the network.
 fn millis(millis: f64) -> Duration {
     Duration::try_from_secs_f64(millis / 1000.0).unwrap_or_default()
 }
 
 impl TableMetrics {
     fn of(table: &Table, values: &SeriesValues) -> Self {
-        let mut of_table = OfTable(table).all().into_iter().map(|series| values.sum(&series));
-        let mut next = || of_table.next().unwrap_or_default();
+        let mut values_of_table = TableSeries(table).all().into_iter().map(|series| values.sum(&series));
+        let mut next = || values_of_table.next().unwrap_or_default();
         Self {
             consumed_read_units: next(),
             consumed_write_units: next(),
             failed_conditions: next(),
-            operations: Operation::ALL.map(|operation| OfOperation(table, operation).read(values)).into(),
+            operations: Operation::ALL.map(|operation| OperationSeries(table, operation).read(values)).into(),
         }
     }
 
-    /// Requests that succeeded, of all kinds.
+    /// Successful requests of all kinds.
     #[must_use]
     pub fn successful_requests(&self) -> f64 {
         self.operations.iter().map(|operation| operation.successful_requests).sum()
     }
 
-    /// Requests that were throttled, of all kinds.
+    /// Throttled requests of all kinds.
     #[must_use]
     pub fn throttled(&self) -> f64 {
         self.operations.iter().map(|operation| operation.throttled).sum()
     }
 
-    /// Requests that the service failed, of all kinds.
+    /// Requests of all kinds that failed with a system error.
     #[must_use]
     pub fn system_errors(&self) -> f64 {
         self.operations.iter().map(|operation| operation.system_errors).sum()
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_data_points_is_zero() {
+    fn metrics_without_data_points_are_zero() {
         let table = Table::new("shop", "orders").unwrap();
         let metrics = TableMetrics::of(&table, &SeriesValues { ids: HashMap::new(), values: HashMap::new() });
         let text = metrics.to_string();

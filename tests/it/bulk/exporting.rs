@@ -239,7 +239,7 @@ async fn tables_that_differ_are_not_copied() {
     let error = session.bulk().copy(apart(&one), &session, apart(&other)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("copying {one} to {other} failed: the column n is int in {one}, bigint in {other}")
+        format!("copying {one} to {other} failed: the column n is int in {one}, and bigint in {other}")
     );
 }
 

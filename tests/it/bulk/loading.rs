@@ -74,7 +74,7 @@ async fn time_to_live_and_write_time_come_from_columns() {
 }
 
 #[tokio::test]
-async fn rejected_rows_are_mended_and_loaded() {
+async fn rejected_rows_are_corrected_and_loaded() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY, price decimal").await;
@@ -92,15 +92,15 @@ async fn rejected_rows_are_mended_and_loaded() {
         format!(
             "id,price\n\
              #!keyspaces {{\"file\":\"{input}\",\"line\":3,\"column\":\"price\",\"type\":\"decimal\",\"reason\":\"\\\"abc\\\" is \
-             no decimal\"}}\n2,abc\n\
+             not a valid decimal\"}}\n2,abc\n\
              #!keyspaces {{\"file\":\"{input}\",\"line\":4,\"reason\":\"has 1 field, 2 columns are expected\"}}\n3\n\
-             #!keyspaces {{\"file\":\"{input}\",\"line\":5,\"column\":\"id\",\"type\":\"int\",\"reason\":\"\\\"x\\\" is no \
-             int\"}}\nx,\n"
+             #!keyspaces {{\"file\":\"{input}\",\"line\":5,\"column\":\"id\",\"type\":\"int\",\"reason\":\"\\\"x\\\" is not \
+             a valid int\"}}\nx,\n"
         )
     );
-    let mended = folder
+    let corrected = folder
         .write("mended.csv", read(&rejected).replace("abc", "2.5").replace("\n3\n", "\n3,\n").replace("\nx,", "\n4,"));
-    let summary = session.bulk().load(keyspace, name, Input::file(mended), Csv::new()).await.unwrap();
+    let summary = session.bulk().load(keyspace, name, Input::file(corrected), Csv::new()).await.unwrap();
     assert_eq!((summary.rows, summary.rejected), (3, 0));
     assert_eq!(rows(&session, &table).await.len(), 5);
     let again = session.bulk().load(keyspace, name, Input::file(folder.path("sales.csv")), Csv::new());
