@@ -57,8 +57,12 @@ impl Migrate {
         let line = progress::spinner();
         while let Some(change) = changes.try_next().await? {
             match change {
-                MigrationProgress::Applied { ref file, .. } => line.suspend(|| output::print(format_args!("{file}\n")))?,
-                MigrationProgress::Found { .. } | MigrationProgress::NotApplied { .. } => line.suspend(|| output::note(change)),
+                MigrationProgress::Applied { ref file, .. } => {
+                    line.suspend(|| output::print(format_args!("{file}\n")))?
+                }
+                MigrationProgress::Found { .. } | MigrationProgress::NotApplied { .. } => {
+                    line.suspend(|| output::note(change))
+                }
                 _ => line.set_message(change.to_string()),
             }
         }

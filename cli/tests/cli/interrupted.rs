@@ -48,7 +48,10 @@ async fn ctrl_c_leaves_a_checkpoint_and_says_how_to_resume() {
     let stopping = "stopping: waiting for the rows that were sent. Press Ctrl-C again to stop at once\n";
     assert_eq!(ended.stderr, stopping, "{ended:?}");
     assert!(ended.stdout.starts_with("stopped: "), "{ended:?}");
-    assert!(ended.stdout.ends_with("\nto resume: run the same operation again with the checkpoint t.load\n"), "{ended:?}");
+    assert!(
+        ended.stdout.ends_with("\nto resume: run the same operation again with the checkpoint t.load\n"),
+        "{ended:?}"
+    );
     load_rest(&folder, "program.interrupted").await;
 }
 
