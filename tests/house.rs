@@ -11,6 +11,9 @@ const CRATES: [&str; 6] = ["src", "cql/src", "local/src", "testing/src", "cli/sr
 /// The types in it are quoted input of macros.
 const MACRO_INPUT: &str = "macros/src/tests.rs";
 
+/// The folders that have the files of `ARCHITECTURE.md` and `CONTRIBUTING.md`.
+const DOCUMENTED: [&str; 8] = ["src", "cql", "local", "testing", "macros", "cli", "examples", "tests"];
+
 /// Types with an inherent `impl` in another file as well: the type, the file and why.
 const METHODS_ELSEWHERE: [(&str, &str, &str); 1] =
     [("Session", "src/session/operations.rs", "what begins the work of other rooms; each method is one line")];
@@ -83,6 +86,24 @@ fn the_foreign_types_of_the_public_api_are_those_that_the_architecture_lists() {
     let missing: Vec<_> = found.difference(&listed).collect();
     let gone: Vec<_> = listed.difference(&found).collect();
     assert!(missing.is_empty() && gone.is_empty(), "not listed: {missing:#?}\nlisted, and not there: {gone:#?}");
+}
+
+#[test]
+fn the_files_that_the_documents_name_exist() {
+    let files: Vec<_> = DOCUMENTED.iter().flat_map(|folder| sources(folder)).map(|(path, _)| path).collect();
+    let (mut missing, mut named) = (BTreeSet::new(), 0);
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for name in text.split(|c: char| !(c.is_alphanumeric() || "_/.-".contains(c))) {
+            if name.ends_with(".rs") {
+                named += 1;
+                if !files.iter().any(|path| path.ends_with(name)) {
+                    missing.insert(format!("{document}: {name}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty() && named > 100, "of {named} file names, these exist nowhere: {missing:#?}");
 }
 
 #[test]
