@@ -90,7 +90,7 @@ impl RowStatement {
             Effect::Write(write) => &write.untyped,
             Effect::Increment(increment) => increment.untyped(),
         };
-        core.serialised_row(row).map(RowValues)
+        core.serialize_row(row).map(RowValues)
     }
 
     /// The statement for a row, and the row in the order of its bind markers, if that order differs.

@@ -66,7 +66,7 @@ impl<T> Outcome<T> {
         matches!(self, Self::Applied)
     }
 
-    pub(super) fn of(answered: Result<Answer<T>, Error>) -> Result<Self, Error> {
+    pub(super) fn from_answer(answered: Result<Answer<T>, Error>) -> Result<Self, Error> {
         match answered {
             Ok(Answer::Applied) => Ok(Self::Applied),
             Ok(Answer::NotApplied(row)) => Ok(Self::NotApplied(row)),
@@ -93,10 +93,10 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     pub async fn execute(&self, values: impl Values<V>) -> Result<Outcome<Option<R>>, Error> {
         let mut request = match self.untyped.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => self.untyped.prepared_anew(error).await?.bind(values.values())?,
+            Err(error) => self.untyped.prepare_again(error).await?.bind(values.values())?,
         };
         let answered = execute::write(&self.untyped.call, &mut request).await;
-        Outcome::of(answered.and_then(|result| answer::of_one(&self.untyped.call.info, result)))
+        Outcome::from_answer(answered.and_then(|result| answer::decode_one(&self.untyped.call.info, result)))
     }
 
     /// Finds the outcome of a write whose outcome is [`Unknown`](Outcome::Unknown): reads the row at LOCAL_QUORUM and
@@ -165,7 +165,7 @@ impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Conditional<V, R> {
     const EFFECT: Effect = Effect::ConditionalWrite;
 
     fn new(untyped: UntypedStatement) -> Result<Self, Error> {
-        untyped.check_values::<V>()?;
+        untyped.check_value_type::<V>()?;
         Ok(Self { untyped, shape: PhantomData })
     }
 }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_lost_is_an_outcome_and_any_other_error_is_an_error() {
-        let failed = |kind| Outcome::<()>::of(Err(Error::new(kind, "INSERT INTO ks.t", "it failed")));
+        let failed = |kind| Outcome::<()>::from_answer(Err(Error::new(kind, "INSERT INTO ks.t", "it failed")));
         assert!(matches!(failed(ErrorKind::Unknown), Ok(Outcome::Unknown(why)) if why.kind() == ErrorKind::Unknown));
         for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::NoConnection, ErrorKind::Closed] {
             assert_eq!(failed(kind).expect_err("it is known not to be applied").kind(), kind);

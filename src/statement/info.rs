@@ -30,38 +30,38 @@ enum Content {
 }
 
 impl StatementInfo {
-    /// Parses `text` and refuses it if it is invalid or has none of the effects `wanted`. Also returns the text to send, in
+    /// Parses `text` and refuses it if it is invalid or has none of the effects `expected`. Also returns the text to send, in
     /// which every name has a keyspace.
     pub(crate) fn check<'t>(
         text: &'t str,
         session: &Session,
-        wanted: &[Effect],
+        expected: &[Effect],
     ) -> Result<(Self, Cow<'t, str>), Error> {
         let plain_cassandra = session.is_plain_cassandra();
         let parsed = keyspaces_cql::parse(text);
         if let (Ok(statement), Some(keyspace)) = (&parsed, session.keyspace())
             && let Some(complete) = statement.qualify_names(text, keyspace)
         {
-            return Ok((Self::read(&complete, plain_cassandra, wanted)?, Cow::Owned(complete)));
+            return Ok((Self::parse(&complete, plain_cassandra, expected)?, Cow::Owned(complete)));
         }
-        Ok((Self::of_parsed(text, parsed, plain_cassandra, wanted)?, Cow::Borrowed(text)))
+        Ok((Self::from_parsed(text, parsed, plain_cassandra, expected)?, Cow::Borrowed(text)))
     }
 
-    pub(super) fn read(text: &str, plain_cassandra: bool, wanted: &[Effect]) -> Result<Self, Error> {
-        Self::of_parsed(text, keyspaces_cql::parse(text), plain_cassandra, wanted)
+    pub(super) fn parse(text: &str, plain_cassandra: bool, expected: &[Effect]) -> Result<Self, Error> {
+        Self::from_parsed(text, keyspaces_cql::parse(text), plain_cassandra, expected)
     }
 
-    fn of_parsed(
+    fn from_parsed(
         text: &str,
         parsed: Result<Statement, SyntaxError>,
         plain_cassandra: bool,
-        wanted: &[Effect],
+        expected: &[Effect],
     ) -> Result<Self, Error> {
         let statement = match parsed {
             Ok(statement) => statement,
             // Cassandra has more statements than this parser knows.
             Err(_) if plain_cassandra => return Ok(Self::unparsed(&refused::first_words(text))),
-            Err(error) => return Err(refused::syntax(text, wanted, error)),
+            Err(error) => return Err(refused::syntax(text, expected, error)),
         };
         let attempted = summary(&statement);
         let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
@@ -76,19 +76,18 @@ impl StatementInfo {
             _ => {}
         }
         let effect = statement.effect();
-        let fits = wanted.contains(&effect)
-            || is_unclear(&statement) && wanted.contains(&Effect::Write)
+        let fits = expected.contains(&effect)
+            || may_be_increment(&statement) && expected.contains(&Effect::Write)
             || effect == Effect::Unsupported;
         if !fits {
-            let asked = wanted.iter().map(|effect| word(*effect)).collect::<Vec<_>>().join(" or ");
-            return Err(
-                refused(format!("{asked} was asked for, the text is {}", word(effect))).with_advice(way(effect))
-            );
+            let expected = expected.iter().map(|effect| effect_name(*effect)).collect::<Vec<_>>().join(" or ");
+            return Err(refused(format!("expected {expected}, but the statement is {}", effect_name(effect)))
+                .with_advice(advice_for(effect)));
         }
         if let Some(unqualified) = statement.qualified_names().into_iter().find(|name| name.keyspace.is_none()) {
             let kind = if statement.tables().is_empty() { "type" } else { "table" };
             return Err(refused(format!("the {kind} {} is named without its keyspace", unqualified.name)).with_advice(
-                format!("Write keyspace.{}, or give the session a keyspace with Builder::keyspace", unqualified.name),
+                format!("Write keyspace.{}, or set the session's keyspace with Builder::keyspace", unqualified.name),
             ));
         }
         if let Judgement::Refused(refusal) = judgement {
@@ -101,17 +100,17 @@ impl StatementInfo {
     #[cfg(test)]
     pub(crate) fn of_text(text: &str) -> Self {
         use Effect::{ConditionalWrite, Read, Write};
-        Self::read(text, false, &[Read, Write, ConditionalWrite]).expect("it is allowed")
+        Self::parse(text, false, &[Read, Write, ConditionalWrite]).expect("it is allowed")
     }
 
     #[cfg(test)]
     pub(crate) fn of_definition(text: &str) -> Self {
-        Self::read(text, false, &[Effect::Definition]).expect("it is allowed")
+        Self::parse(text, false, &[Effect::Definition]).expect("it is allowed")
     }
 
     #[cfg(all(test, feature = "metrics"))]
     pub(crate) fn of_batch(attempted: String) -> Self {
-        Self::of_several(BatchType::Unlogged, attempted, true)
+        Self::for_batch(BatchType::Unlogged, attempted, true)
     }
 
     /// Creates the info of a text that cannot be parsed, and so may not be repeated.
@@ -120,7 +119,7 @@ impl StatementInfo {
     }
 
     /// Creates the info of a batch.
-    pub(super) fn of_several(kind: BatchType, attempted: String, is_idempotent: bool) -> Self {
+    pub(super) fn for_batch(kind: BatchType, attempted: String, is_idempotent: bool) -> Self {
         Self { attempted, is_idempotent, content: Content::Batch(kind) }
     }
 
@@ -131,17 +130,17 @@ impl StatementInfo {
         }
     }
 
-    /// Checks, once the types are known, whether `SET n = n + ?` increments a counter as `wanted` says.
-    pub(super) fn settle(&self, wanted: Effect, bound: &[ColumnSpec<'_>]) -> Result<(), Error> {
-        let Some(tree) = self.tree().filter(|tree| is_unclear(tree)) else { return Ok(()) };
+    /// Checks, once the types are known, whether `SET n = n + ?` increments a counter as `expected` says.
+    pub(super) fn check_counter_effect(&self, expected: Effect, bound: &[ColumnSpec<'_>]) -> Result<(), Error> {
+        let Some(tree) = self.tree().filter(|tree| may_be_increment(tree)) else { return Ok(()) };
         let counts = bound.iter().any(|column| matches!(column.typ(), ColumnType::Native(NativeType::Counter)));
-        let is = if counts { Effect::Increment } else { Effect::Write };
-        if wanted == is {
+        let actual = if counts { Effect::Increment } else { Effect::Write };
+        if expected == actual {
             return Ok(());
         }
         debug_assert_eq!(tree.effect(), Effect::Increment);
-        let problem = format!("{} was asked for, the text is {}", word(wanted), word(is));
-        Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(way(is)))
+        let problem = format!("expected {}, but the statement is {}", effect_name(expected), effect_name(actual));
+        Err(Error::new(ErrorKind::Refused, self.attempted.clone(), problem).with_advice(advice_for(actual)))
     }
 
     /// The operation without its object: `INSERT`, `CREATE TABLE`.
@@ -198,7 +197,7 @@ impl StatementInfo {
 
     /// The page size: the session's, or a literal LIMIT if that is less and no row read is filtered out.
     pub(super) fn page_size(&self, session: i32) -> i32 {
-        self.limit().filter(|_| !self.filters()).map_or(session, |rows| rows.clamp(1, session))
+        self.limit().filter(|_| !self.filters_rows()).map_or(session, |rows| rows.clamp(1, session))
     }
 
     fn limit(&self) -> Option<i32> {
@@ -210,7 +209,7 @@ impl StatementInfo {
 
     /// Whether the statement filters out rows that it reads. A small page then has few rows or none, and still costs a
     /// request.
-    pub(super) fn filters(&self) -> bool {
+    pub(super) fn filters_rows(&self) -> bool {
         match self.tree() {
             Some(Statement::Select(select)) => select.allow_filtering.is_some(),
             _ => false,
@@ -219,7 +218,7 @@ impl StatementInfo {
 }
 
 /// Whether only a column's type can show if an UPDATE increments a counter.
-fn is_unclear(statement: &Statement) -> bool {
+fn may_be_increment(statement: &Statement) -> bool {
     match statement {
         Statement::Update(update) => {
             update.condition.is_none()
@@ -261,7 +260,7 @@ fn verb(statement: &Statement) -> &'static str {
     }
 }
 
-fn word(effect: Effect) -> &'static str {
+fn effect_name(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "a read",
         Effect::Write => "a write",
@@ -274,15 +273,15 @@ fn word(effect: Effect) -> &'static str {
 }
 
 /// The advice to the caller: the type or method to use for a statement of this effect.
-fn way(effect: Effect) -> &'static str {
+fn advice_for(effect: Effect) -> &'static str {
     match effect {
-        Effect::Read => "Ask prepare() for a Select",
-        Effect::Write => "Ask prepare() for a Write",
-        Effect::ConditionalWrite => "Ask prepare() for a Conditional",
-        Effect::Increment => "Ask prepare() for an Increment",
-        Effect::Definition => "Give it to define()",
-        Effect::Use => "Give the session a keyspace with Builder::keyspace, or write keyspace.table",
-        Effect::Unsupported => "Give it to execute(), define() or rows()",
+        Effect::Read => "Prepare it as a Select",
+        Effect::Write => "Prepare it as a Write",
+        Effect::ConditionalWrite => "Prepare it as a Conditional",
+        Effect::Increment => "Prepare it as an Increment",
+        Effect::Definition => "Run it with define()",
+        Effect::Use => "Set the session's keyspace with Builder::keyspace, or write keyspace.table",
+        Effect::Unsupported => "Run it with execute(), define() or rows()",
     }
 }
 
@@ -290,46 +289,46 @@ fn way(effect: Effect) -> &'static str {
 mod tests {
     use super::*;
 
-    fn refusal(text: &str, wanted: &[Effect]) -> String {
-        StatementInfo::read(text, false, wanted).expect_err("it is refused").to_string()
+    fn refusal(text: &str, expected: &[Effect]) -> String {
+        StatementInfo::parse(text, false, expected).expect_err("it is refused").to_string()
     }
 
     #[test]
     fn a_text_that_does_something_else_than_the_type_says_is_refused_with_the_type_to_ask_for() {
-        for (text, wanted, told) in [
+        for (text, expected, told) in [
             (
                 "INSERT INTO ks.t (k) VALUES (1)",
                 Effect::Read,
-                "INSERT INTO ks.t failed: a read was asked for, the text is a write. Ask prepare() for a Write",
+                "INSERT INTO ks.t failed: expected a read, but the statement is a write. Prepare it as a Write",
             ),
             (
                 "SELECT k FROM ks.t WHERE k = ?",
                 Effect::Write,
-                "SELECT FROM ks.t failed: a write was asked for, the text is a read. Ask prepare() for a Select",
+                "SELECT FROM ks.t failed: expected a write, but the statement is a read. Prepare it as a Select",
             ),
             (
                 "UPDATE ks.t SET a = ? WHERE k = ? IF a = ?",
                 Effect::Write,
-                "UPDATE ks.t failed: a write was asked for, the text is a conditional write. Ask prepare() for a Conditional",
+                "UPDATE ks.t failed: expected a write, but the statement is a conditional write. Prepare it as a Conditional",
             ),
             (
                 "DELETE FROM ks.t WHERE k = ?",
                 Effect::ConditionalWrite,
-                "DELETE FROM ks.t failed: a conditional write was asked for, the text is a write. Ask prepare() for a Write",
+                "DELETE FROM ks.t failed: expected a conditional write, but the statement is a write. Prepare it as a Write",
             ),
             (
                 "UPDATE ks.t SET n = n + 1 WHERE k = ?",
                 Effect::Write,
-                "UPDATE ks.t failed: a write was asked for, the text is an increment of a counter. Ask prepare() for an \
+                "UPDATE ks.t failed: expected a write, but the statement is an increment of a counter. Prepare it as an \
                  Increment",
             ),
             (
                 "CREATE TABLE ks.t (k int PRIMARY KEY)",
                 Effect::Write,
-                "CREATE TABLE ks.t failed: a write was asked for, the text is a definition. Give it to define()",
+                "CREATE TABLE ks.t failed: expected a write, but the statement is a definition. Run it with define()",
             ),
         ] {
-            assert_eq!(refusal(text, &[wanted]), told);
+            assert_eq!(refusal(text, &[expected]), told);
         }
     }
 
@@ -337,22 +336,22 @@ mod tests {
     fn a_name_without_its_keyspace_is_refused_with_both_ways_to_give_it_one() {
         assert_eq!(
             refusal("SELECT k FROM t", &[Effect::Read]),
-            "SELECT FROM t failed: the table t is named without its keyspace. Write keyspace.t, or give the session a \
-             keyspace with Builder::keyspace"
+            "SELECT FROM t failed: the table t is named without its keyspace. Write keyspace.t, or set the session's keyspace \
+             with Builder::keyspace"
         );
         assert_eq!(
             refusal("SELECT k FROM \"Odd\"", &[Effect::Read]),
-            "SELECT FROM \"Odd\" failed: the table \"Odd\" is named without its keyspace. Write keyspace.\"Odd\", or give \
-             the session a keyspace with Builder::keyspace"
+            "SELECT FROM \"Odd\" failed: the table \"Odd\" is named without its keyspace. Write keyspace.\"Odd\", or set the \
+             session's keyspace with Builder::keyspace"
         );
         assert_eq!(
             refusal("DROP TYPE address", &[Effect::Definition]),
-            "DROP TYPE failed: the type address is named without its keyspace. Write keyspace.address, or give the session \
-             a keyspace with Builder::keyspace"
+            "DROP TYPE failed: the type address is named without its keyspace. Write keyspace.address, or set the session's \
+             keyspace with Builder::keyspace"
         );
         assert_eq!(
             refusal("USE shop", &[Effect::Read]),
-            "USE shop failed: a read was asked for, the text is a USE. Give the session a keyspace with Builder::keyspace, \
+            "USE shop failed: expected a read, but the statement is a USE. Set the session's keyspace with Builder::keyspace, \
              or write keyspace.table"
         );
     }
@@ -360,11 +359,11 @@ mod tests {
     #[test]
     fn what_keyspaces_refuses_is_refused_with_what_to_do_but_sent_to_a_plain_cassandra() {
         let text = "SELECT count(*) FROM ks.t";
-        let error = StatementInfo::read(text, false, &[Effect::Read]).expect_err("an aggregate");
+        let error = StatementInfo::parse(text, false, &[Effect::Read]).expect_err("an aggregate");
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.to_string().starts_with("SELECT FROM ks.t failed: Amazon Keyspaces refuses "), "{error}");
         assert!(error.advice().is_some());
-        StatementInfo::read(text, true, &[Effect::Read]).expect("Cassandra has aggregates");
+        StatementInfo::parse(text, true, &[Effect::Read]).expect("Cassandra has aggregates");
     }
 
     #[test]
@@ -372,32 +371,32 @@ mod tests {
         use scylla::frame::response::result::TableSpec;
         let text = "UPDATE ks.t SET n = n + ? WHERE k = ?";
         let bound = |native| [ColumnSpec::borrowed("n", ColumnType::Native(native), TableSpec::borrowed("ks", "t"))];
-        for (wanted, native, holds) in [
+        for (expected, native, holds) in [
             (Effect::Increment, NativeType::Counter, true),
             (Effect::Write, NativeType::Counter, false),
             (Effect::Write, NativeType::Blob, true),
             (Effect::Increment, NativeType::Blob, false),
         ] {
-            let info = StatementInfo::read(text, false, &[wanted]).expect("the text does not say");
-            assert_eq!(info.settle(wanted, &bound(native)).is_ok(), holds, "{wanted:?}");
+            let info = StatementInfo::parse(text, false, &[expected]).expect("the text does not say");
+            assert_eq!(info.check_counter_effect(expected, &bound(native)).is_ok(), holds, "{expected:?}");
         }
-        let info = StatementInfo::read(text, false, &[Effect::Write]).expect("the text does not say");
+        let info = StatementInfo::parse(text, false, &[Effect::Write]).expect("the text does not say");
         assert_eq!(
-            info.settle(Effect::Write, &bound(NativeType::Counter)).expect_err("it counts").to_string(),
-            "UPDATE ks.t failed: a write was asked for, the text is an increment of a counter. Ask prepare() for an Increment"
+            info.check_counter_effect(Effect::Write, &bound(NativeType::Counter)).expect_err("it counts").to_string(),
+            "UPDATE ks.t failed: expected a write, but the statement is an increment of a counter. Prepare it as an Increment"
         );
     }
 
     #[test]
     fn a_text_that_cannot_be_read_is_left_to_a_plain_cassandra_and_never_repeated() {
-        let info = StatementInfo::read("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
+        let info = StatementInfo::parse("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
         assert_eq!(info.attempted, "FROB the knobs of");
         assert!(!info.is_idempotent);
     }
 
     #[test]
     fn a_literal_limit_is_known_and_a_bound_one_is_not() {
-        let limit = |text| StatementInfo::read(text, false, &[Effect::Read]).expect("a read").limit();
+        let limit = |text| StatementInfo::parse(text, false, &[Effect::Read]).expect("a read").limit();
         assert_eq!(limit("SELECT k FROM ks.t LIMIT 10"), Some(10));
         assert_eq!(limit("SELECT k FROM ks.t LIMIT ?"), None);
         assert_eq!(limit("SELECT k FROM ks.t"), None);
@@ -405,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_limit_makes_pages_smaller_unless_rows_are_filtered_out() {
-        let page_size = |text| StatementInfo::read(text, true, &[Effect::Read]).expect("a read").page_size(1_000);
+        let page_size = |text| StatementInfo::parse(text, true, &[Effect::Read]).expect("a read").page_size(1_000);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10"), 10);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10000"), 1_000);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 0"), 1);

@@ -14,80 +14,82 @@ pub(super) struct Markers {
     pub(super) timestamp: Vec<usize>,
     pub(super) limit: Option<usize>,
     /// The markers of the partition key, if all of it is bound.
-    pub(super) key: Vec<usize>,
+    pub(super) partition_key: Vec<usize>,
     /// The markers of stored values that contain a `varint` or a `decimal`, with their types.
     numbers: Vec<(usize, CqlTypeKind)>,
     /// The marker of each `IN ?`.
-    lists: Vec<usize>,
-    /// The product of the lengths of the literal lists in the text.
-    listed: usize,
+    in_lists: Vec<usize>,
+    /// The product of the lengths of the literal in_lists in the text.
+    literal_combinations: usize,
 }
 
 impl Markers {
     /// Finds the markers. `tree` is `None` if only the server can parse the text.
-    pub(super) fn of(tree: Option<&Statement>, columns: &[ColumnSpec<'_>], key: Vec<usize>) -> Self {
+    pub(super) fn find(tree: Option<&Statement>, columns: &[ColumnSpec<'_>], partition_key: Vec<usize>) -> Self {
         let spans: Vec<Span> = tree.map(Statement::bind_markers).unwrap_or_default().iter().map(|of| of.span).collect();
         let Some(tree) = tree.filter(|_| spans.len() == columns.len()) else {
             // Cassandra uses these names for unnamed markers that belong to no column.
             let at = |name| columns.iter().position(|column| column.name() == name);
             let [ttl, timestamp] = ["[ttl]", "[timestamp]"].map(|name| at(name).into_iter().collect());
-            return Self { ttl, timestamp, limit: at("[limit]"), key, ..Self::default() };
+            return Self { ttl, timestamp, limit: at("[limit]"), partition_key, ..Self::default() };
         };
         let index = |term: &Term| spans.iter().position(|span| *span == term.span);
         let usings = tree.usings();
-        let of_usings = |parameter: fn(&Using) -> Option<&Term>| {
+        let markers_of = |parameter: fn(&Using) -> Option<&Term>| {
             usings.iter().filter_map(|using| index(parameter(using)?)).collect::<Vec<_>>()
         };
-        let (mut lists, mut listed) = (Vec::new(), 1_usize);
+        let (mut in_lists, mut literal_combinations) = (Vec::new(), 1_usize);
         if let Statement::Select(select) = tree {
             for relation in select.relations.iter().filter(|relation| relation.operator == Operator::In) {
                 match &relation.comparand {
-                    Comparand::Values(values) => listed = listed.saturating_mul(values.len()),
-                    Comparand::Term(term) => lists.extend(index(term)),
+                    Comparand::Values(values) => {
+                        literal_combinations = literal_combinations.saturating_mul(values.len())
+                    }
+                    Comparand::Term(term) => in_lists.extend(index(term)),
                     _ => {}
                 }
             }
         }
         let numbers = if matches!(tree, Statement::Select(_)) { Vec::new() } else { numbers(tree, &spans, columns) };
         Self {
-            ttl: of_usings(Using::ttl),
-            timestamp: of_usings(Using::timestamp),
+            ttl: markers_of(Using::ttl),
+            timestamp: markers_of(Using::timestamp),
             limit: tree.limit().and_then(index),
-            key,
+            partition_key,
             numbers,
-            lists,
-            listed,
+            in_lists,
+            literal_combinations,
         }
     }
 
     /// The markers that options may bind, so that the values may leave them out.
-    pub(super) fn of_options(&self) -> Vec<usize> {
+    pub(super) fn optional(&self) -> Vec<usize> {
         self.ttl.iter().chain(&self.timestamp).copied().collect()
     }
 
     /// Whether a bound value can break a rule other than a size limit.
     pub(super) fn are_restricted(&self) -> bool {
-        !(self.ttl.is_empty() && self.timestamp.is_empty() && self.numbers.is_empty() && self.lists.is_empty())
+        !(self.ttl.is_empty() && self.timestamp.is_empty() && self.numbers.is_empty() && self.in_lists.is_empty())
     }
 
     /// The first marker whose value has more digits than the service accepts, and the number of digits.
-    pub(super) fn too_many_digits(&self, cells: SerializedView<'_>) -> Option<(usize, usize)> {
+    pub(super) fn too_many_digits(&self, values: SerializedView<'_>) -> Option<(usize, usize)> {
         // A number of this many bytes has at most 36 digits, so the counting, which allocates, is skipped.
         const NEVER_TOO_MANY: usize = 15;
         let mut digits = self.numbers.iter().filter_map(|(index, of)| {
-            let bytes = cells.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
+            let bytes = values.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
             Some((*index, max_digits(of, bytes, &UserTypes::default())))
         });
         digits.find(|(_, digits)| *digits > rules::MAX_DIGITS)
     }
 
-    /// The number of key combinations that the lists after IN produce.
-    pub(super) fn subqueries(&self, cells: SerializedView<'_>) -> usize {
-        let bound = self.lists.iter().map(|index| {
-            let count = cells.value(*index).and_then(|list| list.first_chunk::<4>());
+    /// The number of key combinations that the in_lists after IN produce.
+    pub(super) fn subqueries(&self, values: SerializedView<'_>) -> usize {
+        let bound = self.in_lists.iter().map(|index| {
+            let count = values.value(*index).and_then(|list| list.first_chunk::<4>());
             count.map_or(1, |count| u32::from_be_bytes(*count) as usize)
         });
-        bound.fold(self.listed, usize::saturating_mul)
+        bound.fold(self.literal_combinations, usize::saturating_mul)
     }
 }
 
@@ -97,21 +99,21 @@ fn numbers(tree: &Statement, spans: &[Span], columns: &[ColumnSpec<'_>]) -> Vec<
     let conditions = tree.conditions();
     let compares = |span: &Span| conditions.iter().any(|of| of.span.start <= span.start && span.end <= of.span.end);
     let markers = spans.iter().zip(columns).enumerate().filter(|(_, (span, _))| !compares(span));
-    markers.filter_map(|(index, (_, column))| Some((index, with_numbers(column.typ())?))).collect()
+    markers.filter_map(|(index, (_, column))| Some((index, numbers_of_type(column.typ())?))).collect()
 }
 
 /// The type of a value, reduced to the positions of its numbers; `None` if it contains none.
-fn with_numbers(column: &ColumnType<'_>) -> Option<CqlTypeKind> {
-    let part = |of: &ColumnType<'_>| CqlType::from(with_numbers(of).unwrap_or(CqlTypeKind::Native(Native::Blob)));
+fn numbers_of_type(column: &ColumnType<'_>) -> Option<CqlTypeKind> {
+    let part = |of: &ColumnType<'_>| CqlType::from(numbers_of_type(of).unwrap_or(CqlTypeKind::Native(Native::Blob)));
     let parts = |of: &[&ColumnType<'_>]| -> Option<Vec<CqlType>> {
-        let parts: Vec<_> = of.iter().map(|of| with_numbers(of)).collect();
+        let parts: Vec<_> = of.iter().map(|of| numbers_of_type(of)).collect();
         parts.iter().any(Option::is_some).then(|| of.iter().map(|of| part(of)).collect())
     };
     match column {
         ColumnType::Native(NativeType::Varint) => Some(CqlTypeKind::Native(Native::Varint)),
         ColumnType::Native(NativeType::Decimal) => Some(CqlTypeKind::Native(Native::Decimal)),
         ColumnType::Collection { typ: CollectionType::List(of) | CollectionType::Set(of), .. } => {
-            with_numbers(of).map(|of| CqlTypeKind::List(Box::new(of.into())))
+            numbers_of_type(of).map(|of| CqlTypeKind::List(Box::new(of.into())))
         }
         ColumnType::Collection { typ: CollectionType::Map(key, value), .. } => {
             parts(&[key, value]).map(|_| CqlTypeKind::Map(Box::new(part(key)), Box::new(part(value))))
@@ -138,7 +140,7 @@ mod tests {
         let tree = keyspaces_cql::parse(text).expect("it is CQL");
         let column = |of: &ColumnType<'static>| ColumnSpec::borrowed("c", of.clone(), TableSpec::borrowed("ks", "t"));
         let columns: Vec<_> = columns.iter().map(column).collect();
-        Markers::of(Some(&tree), &columns, Vec::new())
+        Markers::find(Some(&tree), &columns, Vec::new())
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) fn explain_values(error: &SerializationError) -> Cow<'static, str> {
         Some((name, error)) => {
             explain_bound_value(&format!("the bind marker for {name}"), &format!("the value for {name}"), error)
         }
-        None => format!("the values do not fit the statement: {}", own_words(error)),
+        None => format!("the values do not fit the statement: {}", message_without_type(error)),
     }
     .into()
 }
@@ -35,7 +35,7 @@ pub(crate) fn explain_values(error: &SerializationError) -> Cow<'static, str> {
 pub(crate) fn explain_columns(error: &TypeCheckError) -> Cow<'static, str> {
     match error.downcast_ref::<read_row::BuiltinTypeCheckError>() {
         Some(row) => explain_read_shape(&rust_type(row.rust_name), &row.kind).into(),
-        None => format!("the row type does not fit the columns: {}", own_words(error)).into(),
+        None => format!("the row type does not fit the columns: {}", message_without_type(error)).into(),
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn explain_columns(error: &TypeCheckError) -> Cow<'static, str> {
 pub(crate) fn explain_row(error: &DeserializationError) -> Cow<'static, str> {
     match failed_read_column(error) {
         Some((name, error)) => explain_read_value(&format!("the column {name}"), error),
-        None => format!("a row cannot be read: {}", own_words(error)),
+        None => format!("a row cannot be read: {}", message_without_type(error)),
     }
     .into()
 }
@@ -99,7 +99,7 @@ fn failed_read_column(error: &DeserializationError) -> Option<(&str, &Deserializ
 }
 
 /// The message of an error from the program's own type, without the name of the driver's error around it.
-fn own_words(error: &dyn std::error::Error) -> String {
+fn message_without_type(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let words = ["SerializationError: ", "DeserializationError: ", "TypeCheckError: "]
         .iter()
@@ -210,7 +210,7 @@ fn explain_bound_value(marker: &str, value: &str, error: &SerializationError) ->
         };
     }
     let Some(failed) = error.downcast_ref::<bind_value::BuiltinSerializationError>() else {
-        return format!("{value} cannot be bound: {}", own_words(error));
+        return format!("{value} cannot be bound: {}", message_without_type(error));
     };
     if let Some((part, error)) = bound_part(&failed.kind) {
         return explain_bound_value(&format!("{part} of {marker}"), &format!("{part} of {value}"), error);
@@ -277,7 +277,7 @@ fn explain_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) ->
 fn explain_read_type(place: &str, error: &TypeCheckError) -> String {
     use read_value::{BuiltinTypeCheckErrorKind as Kind, UdtTypeCheckErrorKind as Udt};
     let Some(wrong) = error.downcast_ref::<read_value::BuiltinTypeCheckError>() else {
-        return format!("{place} cannot be read as its field's type: {}", own_words(error));
+        return format!("{place} cannot be read as its field's type: {}", message_without_type(error));
     };
     let (cql, rust) = (cql_type(&wrong.cql_type), rust_type(wrong.rust_name));
     if let Some((part, error)) = read_part(&wrong.kind) {
@@ -327,7 +327,7 @@ fn explain_read_value(place: &str, error: &DeserializationError) -> String {
         SetOrListDeserializationErrorKind as List, TupleDeserializationErrorKind as Tuple,
     };
     let Some(wrong) = error.downcast_ref::<read_value::BuiltinDeserializationError>() else {
-        return format!("{place} of a row cannot be read: {}", own_words(error));
+        return format!("{place} of a row cannot be read: {}", message_without_type(error));
     };
     let (cql, rust) = (cql_type(&wrong.cql_type), rust_type(wrong.rust_name));
     let part = |part: String, error| explain_read_value(&format!("{part} of {place}"), error);

@@ -12,7 +12,7 @@ mod modification;
 mod named_columns;
 mod named_values;
 mod prepare_all;
-mod prepared;
+mod prepared_text;
 mod query;
 mod refused;
 mod resolve;
@@ -59,11 +59,11 @@ pub(crate) async fn prepare<S: Statement>(session: &Session, text: &str) -> Resu
 async fn prepare_with<S: Statement>(session: &Session, text: &str, options: CallOptions) -> Result<S, Error> {
     let began = Instant::now();
     let untyped = prepare_untyped(session, text, options.clone(), S::EFFECT).await?;
-    let kept = Arc::clone(&untyped.kept);
+    let prepared_text = Arc::clone(&untyped.prepared_text);
     match S::new(untyped) {
         // Another program may have changed the table since this text was first prepared.
-        Err(error) if error.kind() == ErrorKind::Type && kept.is_older_than(began) => {
-            session.statements().forget(&kept);
+        Err(error) if error.kind() == ErrorKind::Type && prepared_text.is_older_than(began) => {
+            session.statements().forget(&prepared_text);
             S::new(prepare_untyped(session, text, options, S::EFFECT).await?)
         }
         made => made,
@@ -78,8 +78,8 @@ async fn prepare_untyped(
 ) -> Result<UntypedStatement, Error> {
     let (info, text) = StatementInfo::check(text, session, &[effect])?;
     let call = Arc::new(Call::new(session, info, options));
-    let kept = session.statements().prepared(session, &text, &call.info).await?;
-    UntypedStatement::of(call, kept, effect)
+    let prepared_text = session.statements().prepare(session, &text, &call.info).await?;
+    UntypedStatement::new(call, prepared_text, effect)
 }
 
 /// Adds the named options to a prepared statement: see [`call_options`](crate::options::call_options).

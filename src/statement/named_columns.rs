@@ -29,10 +29,10 @@ impl NamedColumns {
         columns: &[ColumnSpec<'_>],
         except: Option<usize>,
     ) -> Result<Self, TypeCheckError> {
-        Self::that_pass(&|columns| R::type_check(columns), columns, except)
+        Self::that_pass_check(&|columns| R::type_check(columns), columns, except)
     }
 
-    fn that_pass(
+    fn that_pass_check(
         type_check: &dyn Fn(&[ColumnSpec<'_>]) -> Result<(), TypeCheckError>,
         columns: &[ColumnSpec<'_>],
         except: Option<usize>,
@@ -41,7 +41,7 @@ impl NamedColumns {
         let kept: Vec<usize> = (0..all.len()).filter(|index| Some(*index) != except).collect();
         let mut named = Self { columns: kept.iter().map(|index| all[*index].clone()).collect(), kept, all };
         while let Err(error) = type_check(&named.columns) {
-            match unknown(&error).filter(|index| *index < named.kept.len()) {
+            match unknown_column(&error).filter(|index| *index < named.kept.len()) {
                 Some(index) => {
                     named.kept.remove(index);
                     named.columns.remove(index);
@@ -98,7 +98,7 @@ fn read_row<'b, R: DeserializeRow<'b, 'b>>(
 }
 
 /// The index of a column that the row type has no field for.
-fn unknown(error: &TypeCheckError) -> Option<usize> {
+fn unknown_column(error: &TypeCheckError) -> Option<usize> {
     match error.downcast_ref::<BuiltinTypeCheckError>().map(|error| &error.kind) {
         Some(
             BuiltinTypeCheckErrorKind::ColumnWithUnknownName { column_index, .. }

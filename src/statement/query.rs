@@ -105,7 +105,7 @@ impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
         let (values, call_options) = (self.values, self.options);
         Rows::later(async move {
             let select: Select<V, R> = prepare_with(&session, &text, call_options).await?;
-            select.read_or_anew(values).await
+            select.read_or_prepare_again(values).await
         })
     }
 

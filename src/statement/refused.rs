@@ -24,31 +24,32 @@ pub(super) fn unknown(attempted: String, other: &UnsupportedStatement) -> Error 
     let problem = format!("it is not known whether Amazon Keyspaces has the statement {}", other.kind.name());
     let error = Error::new(ErrorKind::Refused, attempted, problem);
     match other.kind {
-        UnsupportedKind::Describe | UnsupportedKind::Desc => error
-            .with_advice("schema().describe_table() tells what a table is; cqlsh has DESCRIBE as a command of its own"),
+        UnsupportedKind::Describe | UnsupportedKind::Desc => {
+            error.with_advice("schema().describe_table() describes a table; DESCRIBE itself is a command of cqlsh")
+        }
         _ => error,
     }
 }
 
 /// The error for a text that is not CQL, or has more than one statement.
-pub(super) fn syntax(text: &str, wanted: &[Effect], error: SyntaxError) -> Error {
+pub(super) fn syntax(text: &str, expected: &[Effect], error: SyntaxError) -> Error {
     let attempted = first_words(text);
     let statements = parse_script(text);
     let count = statements.len();
     if count > 1 && statements.iter().all(Result::is_ok) {
-        let advice = if wanted.contains(&Effect::Definition) {
-            "Give several definitions to schema().plan(), or to migrate() as a file"
+        let advice = if expected.contains(&Effect::Definition) {
+            "Pass several definitions to schema().plan(), or to migrate() as a file"
         } else {
-            "Send each by itself, or several writes as a batch"
+            "Send each one separately, or several writes as a batch"
         };
-        let problem = format!("the text has {count} statements, and one is taken");
+        let problem = format!("the text has {count} statements, but only one is accepted");
         return Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice);
     }
     let is_cut_off = matches!(error.problem, SyntaxProblem::Unexpected { .. });
     // If the text has several statements, the first error is the one that the reader can act on.
     let first = statements.into_iter().find_map(Result::err).filter(|_| is_cut_off && count > 1);
     let error = first.unwrap_or(error);
-    Error::new(ErrorKind::Refused, attempted, format!("it is no CQL: {error}")).with_source(error)
+    Error::new(ErrorKind::Refused, attempted, format!("syntax error at {error}")).with_source(error)
 }
 
 /// The first words of a text, without literals, because a string may be a secret.
@@ -74,8 +75,8 @@ mod tests {
         &[Effect::Read, Effect::Write],
     ];
 
-    fn told(text: &str, wanted: &[Effect]) -> String {
-        StatementInfo::read(text, false, wanted).expect_err(text).to_string()
+    fn refusal(text: &str, expected: &[Effect]) -> String {
+        StatementInfo::parse(text, false, expected).expect_err(text).to_string()
     }
 
     #[test]
@@ -107,8 +108,8 @@ mod tests {
         ] {
             let is_truncate = text.starts_with("TRUNCATE");
             let more = if is_truncate { ". schema().drop_and_recreate_table() does so" } else { "" };
-            for wanted in ALL {
-                assert_eq!(told(text, wanted), format!("{attempted} failed: {words}{more}"));
+            for expected in ALL {
+                assert_eq!(refusal(text, expected), format!("{attempted} failed: {words}{more}"));
             }
             let findings = keyspaces_cql::lint::lint(text);
             assert!(findings.iter().any(|finding| finding.to_string().ends_with(words)), "{findings:?}");
@@ -116,7 +117,7 @@ mod tests {
             assert!(migration.ends_with(&format!("line 1, column 1: {words}")), "{migration}");
             let definitions = keyspaces_cql::Definitions::parse(text).unwrap_err().to_string();
             assert!(definitions.ends_with(words), "{definitions}");
-            StatementInfo::read(text, true, &[Effect::Write]).expect("a plain Cassandra has it");
+            StatementInfo::parse(text, true, &[Effect::Write]).expect("a plain Cassandra has it");
         }
     }
 
@@ -125,50 +126,53 @@ mod tests {
         for (text, words) in [
             (
                 "INSERT INTO shop.names (id) VALUE (1)",
-                "INSERT INTO shop.names (id) failed: it is no CQL: line 1, column 29: expected VALUES, found 'VALUE'",
+                "INSERT INTO shop.names (id) failed: syntax error at line 1, column 29: expected VALUES, found 'VALUE'",
             ),
             (
                 "SELECT *\r\nFORM shop.names",
-                "SELECT * FORM shop.names failed: it is no CQL: line 2, column 1: expected FROM, found 'FORM'",
+                "SELECT * FORM shop.names failed: syntax error at line 2, column 1: expected FROM, found 'FORM'",
             ),
             (
                 "SELECT * FROM shop.names WHERE name = 'secret' AND",
-                "SELECT * FROM shop.names failed: it is no CQL: line 1, column 51: expected a column, found the end of the \
+                "SELECT * FROM shop.names failed: syntax error at line 1, column 51: expected a column, found the end of the \
                  text",
             ),
             (
                 "\u{feff}SELECT * FROM shop.names",
-                "SELECT * FROM shop.names failed: it is no CQL: line 1, column 1: a byte order mark stands here: save \
-                 the text as UTF-8 without one",
+                "SELECT * FROM shop.names failed: syntax error at line 1, column 1: a byte order mark stands here: save the \
+                 text as UTF-8 without one",
             ),
             (
                 "source 'tables.cql'",
-                "source failed: it is no CQL: line 1, column 1: SOURCE is a command of cqlsh, not a statement of CQL: put the \
+                "source failed: syntax error at line 1, column 1: SOURCE is a command of cqlsh, not a statement of CQL: put the \
                  statements of that file in its place",
             ),
             (
                 "DELETE FROM shop.names WHERE id = 1; DELETE FROM shop.names WHERE id = 2",
-                "DELETE FROM shop.names WHERE failed: the text has 2 statements, and one is taken. Send each by itself, or \
-                 several writes as a batch",
+                "DELETE FROM shop.names WHERE failed: the text has 2 statements, but only one is accepted. Send each one \
+                 separately, or several writes as a batch",
             ),
             (
                 "DELETE FROM shop.names WHERE id = 1 DELETE FROM shop.names WHERE id = 2",
-                "DELETE FROM shop.names WHERE failed: it is no CQL: line 1, column 37: expected ';' or the end of the text, \
+                "DELETE FROM shop.names WHERE failed: syntax error at line 1, column 37: expected ';' or the end of the text, \
                  found 'DELETE'",
             ),
-            ("", "a statement failed: it is no CQL: line 1, column 1: expected a statement, found the end of the text"),
+            (
+                "",
+                "a statement failed: syntax error at line 1, column 1: expected a statement, found the end of the text",
+            ),
         ] {
-            assert_eq!(told(text, &[Effect::Read, Effect::Write]), words);
+            assert_eq!(refusal(text, &[Effect::Read, Effect::Write]), words);
         }
         assert_eq!(
-            told("DROP TABLE shop.names; DROP TABLE shop.prices;", &[Effect::Definition]),
-            "DROP TABLE shop.names; DROP failed: the text has 2 statements, and one is taken. Give several definitions to \
-             schema().plan(), or to migrate() as a file"
+            refusal("DROP TABLE shop.names; DROP TABLE shop.prices;", &[Effect::Definition]),
+            "DROP TABLE shop.names; DROP failed: the text has 2 statements, but only one is accepted. Pass several definitions \
+             to schema().plan(), or to migrate() as a file"
         );
         assert_eq!(
-            told("DESCRIBE TABLES", &[Effect::Read]),
+            refusal("DESCRIBE TABLES", &[Effect::Read]),
             "DESCRIBE failed: it is not known whether Amazon Keyspaces has the statement DESCRIBE. schema().describe_table() \
-             tells what a table is; cqlsh has DESCRIBE as a command of its own"
+             describes a table; DESCRIBE itself is a command of cqlsh"
         );
     }
 }

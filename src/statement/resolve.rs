@@ -2,7 +2,6 @@
 //! the write.
 
 use std::borrow::Borrow;
-use std::fmt::Write as _;
 
 use keyspaces_cql::statement::{AssignmentOperation, Condition, InsertContent, Subject, Target, Term, TermKind};
 use keyspaces_cql::{Name, Span, Statement};
@@ -12,7 +11,7 @@ use scylla::response::PagingState as DriverState;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 
-use super::batch::{Key, key_of};
+use super::batch::{PrimaryKey, primary_key};
 use super::modification::ModifiedColumns;
 use super::named_columns::{NamedColumns, cells};
 use super::serialized::{SerializedValue, SerializedView};
@@ -33,11 +32,11 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
         Error::new(ErrorKind::Refused, format!("resolving {}", call.info.attempted), problem)
             .with_advice("Bind an id of the write's own to a column, and name the whole primary key")
     };
-    let tree = call.info.tree().ok_or_else(|| refused("the text cannot be read"))?;
-    let table = call.info.table().ok_or_else(|| refused("the text is about no single table"))?;
-    let key = key_of(&call.session, table.0, table.1).await;
+    let tree = call.info.tree().ok_or_else(|| refused("the text cannot be parsed"))?;
+    let table = call.info.table().ok_or_else(|| refused("the text does not name exactly one table"))?;
+    let key = primary_key(&call.session, table.0, table.1).await;
     let key = key.ok_or_else(|| refused("the primary key of the table cannot be read"))?;
-    let question = Question::of(tree, &key, count).map_err(refused)?;
+    let query = OutcomeQuery::new(tree, &key, count).map_err(refused)?;
 
     let options = CallOptions {
         consistency: Some(ReadConsistency::LocalQuorum),
@@ -45,93 +44,66 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
         timestamp: None,
         ..call.options.clone()
     };
-    let read: Select<SerializedView<'static>, Row> = prepare_with(&call.session, &question.text, options).await?;
+    let read: Select<SerializedView<'static>, Row> = prepare_with(&call.session, &query.text, options).await?;
     let written = SerializedView::new(&bytes, count);
     let mut key = Vec::new();
-    question.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
-    let mut request = read.untyped.bind(&SerializedView::new(&key, question.key.len()))?;
+    query.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
+    let mut request = read.untyped.bind(&SerializedView::new(&key, query.key.len()))?;
     let (page, _) = execute::read_page(&read.untyped.call, &mut request, &DriverState::start()).await?;
     let page = rows_of(&read.untyped.call, page)?;
-    question.answer(&page, written).map_err(|problem| problem.into_error(&call.info.attempted))
+    query.outcome(&page, written).map_err(|problem| problem.into_error(&call.info.attempted))
 }
 
 /// The read that determines the outcome of a write.
 #[derive(Debug, Eq, PartialEq)]
-struct Question<'t> {
+struct OutcomeQuery<'t> {
     text: String,
     /// The bind markers of the write whose values this read binds, in order.
     key: Vec<usize>,
     /// The columns to compare, and the bind markers that they are set to.
     written: Vec<(&'t str, usize)>,
     /// How many of the read columns, from the first, belong to the returned row.
-    told: Option<usize>,
+    returned: Option<usize>,
 }
 
-impl<'t> Question<'t> {
+impl<'t> OutcomeQuery<'t> {
     /// Creates the read; `count` is the number of bound values.
-    fn of(tree: &'t Statement, key: &Key, count: usize) -> Result<Self, &'static str> {
-        let spans: Vec<Span> = tree.bind_markers().iter().map(|marker| marker.span).collect();
-        if spans.len() != count {
-            return Err("its bind markers cannot be told apart");
+    fn new(tree: &'t Statement, key: &PrimaryKey, count: usize) -> Result<Self, &'static str> {
+        let markers: Vec<Span> = tree.bind_markers().iter().map(|marker| marker.span).collect();
+        if markers.len() != count {
+            return Err("its bind markers cannot be matched with its values");
         }
-        let marker = |term: &Term| match term.kind {
-            TermKind::Marker(_) => spans.iter().position(|span| *span == term.span),
-            _ => None,
-        };
-        let touched = ModifiedColumns::by(tree).filter(|touched| !touched.deletes_rows).ok_or("it sets no columns")?;
-        let sets = assigned(tree);
+        let modified =
+            ModifiedColumns::find(tree).filter(|modified| !modified.deletes_rows).ok_or("it sets no columns")?;
+        let assigned = assigned_columns(tree);
         let is_key = |name: &str| key.partition.iter().chain(&key.clustering).any(|column| column == name);
-        let written: Vec<(&str, usize)> = sets
+        let written: Vec<(&str, usize)> = assigned
             .iter()
             .filter(|(name, _)| !is_key(&name.text))
-            .filter_map(|(name, term)| Some((name.text.as_str(), marker(term)?)))
+            .filter_map(|(name, term)| Some((name.text.as_str(), marker_index(&markers, term)?)))
             .collect();
         if written.is_empty() {
             return Err(
-                "it binds no value to a column outside the primary key, so nothing tells its row from another's",
+                "it binds no value to a column outside the primary key, so its row cannot be distinguished from \
+                        another write's",
             );
         }
 
         let is_static = |name: &&str| key.statics.iter().any(|column| column == name);
-        let statics_only = touched.sets.iter().filter(|name| !is_key(name)).all(is_static);
-        let clustering = if statics_only { &[][..] } else { &key.clustering[..] };
-        let (mut conditions, mut bound) = (Vec::new(), Vec::new());
-        for column in key.partition.iter().chain(clustering) {
-            let pinned = touched.pins.iter().find(|(name, _)| name == column);
-            let (_, term) = pinned.ok_or("it does not name the whole primary key")?;
-            let column = Name::new(column.as_str());
-            match (marker(term), &term.kind) {
-                (Some(index), _) => {
-                    bound.push(index);
-                    conditions.push(format!("{column} = ?"));
-                }
-                (None, TermKind::Constant(_)) => conditions.push(format!("{column} = {term}")),
-                (None, _) => return Err("a part of its primary key is computed by the service"),
-            }
+        let sets_only_statics = modified.set_columns.iter().filter(|name| !is_key(name)).all(is_static);
+        let clustering = if sets_only_statics { &[][..] } else { &key.clustering[..] };
+        let (conditions, bound) = key_conditions(key.partition.iter().chain(clustering), &modified, &markers)?;
+        let (columns, returned) = selected_columns(tree, &assigned);
+        let table = tree.tables().first().copied().ok_or("it names no table")?;
+        let mut text = format!("SELECT {columns} FROM {table} WHERE {conditions}");
+        if sets_only_statics && !key.clustering.is_empty() {
+            text.push_str(" LIMIT 1");
         }
-        let (columns, told) = match tree {
-            Statement::Insert(_) => ("*".to_owned(), None),
-            _ => {
-                let told = compared(tree);
-                let mut columns = told.clone();
-                for (name, _) in &sets {
-                    if columns.iter().all(|column| column.text != name.text) {
-                        columns.push(name);
-                    }
-                }
-                let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
-                (columns.join(", "), Some(told.len()))
-            }
-        };
-        let table = tree.tables().first().copied().ok_or("it is about no table")?;
-        let mut text = format!("SELECT {columns} FROM {table} WHERE {}", conditions.join(" AND "));
-        if statics_only && !key.clustering.is_empty() {
-            let _ = write!(text, " LIMIT 1");
-        }
-        Ok(Self { text, key: bound, written, told })
+        Ok(Self { text, key: bound, written, returned })
     }
 
-    fn answer<R: OwnedRow>(
+    /// Compares the row that was read with the values of the write.
+    fn outcome<R: OwnedRow>(
         &self,
         page: &QueryRowsResult,
         written: SerializedView<'_>,
@@ -144,10 +116,11 @@ impl<'t> Question<'t> {
         let stored = |index: usize| row.get(index).copied().flatten().map(|cell| cell.as_slice());
         let mut values_compared = 0;
         for (name, marker) in &self.written {
-            let Some(index) = columns.iter().position(|column| column.name() == *name && has_one_form(column)) else {
+            let Some(index) = columns.iter().position(|column| column.name() == *name && has_one_encoding(column))
+            else {
                 continue;
             };
-            let is_there = match written.iter().nth(*marker) {
+            let is_equal = match written.iter().nth(*marker) {
                 Some(SerializedValue::Bytes(bytes)) => {
                     values_compared += 1;
                     stored(index) == Some(bytes)
@@ -155,12 +128,12 @@ impl<'t> Question<'t> {
                 Some(SerializedValue::Null) => stored(index).is_none(),
                 Some(SerializedValue::Unset) | None => true,
             };
-            if !is_there {
-                let told = columns.get(..self.told.unwrap_or(columns.len())).unwrap_or(columns);
-                if told.is_empty() {
+            if !is_equal {
+                let returned = columns.get(..self.returned.unwrap_or(columns.len())).unwrap_or(columns);
+                if returned.is_empty() {
                     return Ok(Outcome::NotApplied(None));
                 }
-                let named = NamedColumns::select::<R>(told, None).map_err(Unresolved::Columns)?;
+                let named = NamedColumns::select::<R>(returned, None).map_err(Unresolved::Columns)?;
                 return named.read(&row).map(|row| Outcome::NotApplied(Some(row))).map_err(Unresolved::Row);
             }
         }
@@ -180,25 +153,73 @@ impl Unresolved {
         match self {
             Self::Columns(source) => error(
                 ErrorKind::Type,
-                format!("the row that is there cannot be read: {}", mismatch::explain_columns(&source)),
+                format!("the existing row cannot be read: {}", mismatch::explain_columns(&source)),
             )
             .with_source(source),
             Self::Row(source) => error(
                 ErrorKind::Type,
-                format!("the row that is there cannot be read: {}", mismatch::explain_row(&source)),
+                format!("the existing row cannot be read: {}", mismatch::explain_row(&source)),
             )
             .with_source(source),
             Self::NothingCompared => error(
                 ErrorKind::Refused,
-                "it sets no column of a native type to a value, so nothing tells its row from another's".to_owned(),
+                "it sets no column of a native type to a value, so its row cannot be distinguished from another write's".to_owned(),
             )
             .with_advice("Bind an id of the write's own to a column"),
         }
     }
 }
 
+/// The index of a term's bind marker.
+fn marker_index(markers: &[Span], term: &Term) -> Option<usize> {
+    match term.kind {
+        TermKind::Marker(_) => markers.iter().position(|span| *span == term.span),
+        _ => None,
+    }
+}
+
+/// The conditions that select the row by these key columns, and the write's bind markers whose values they bind.
+fn key_conditions<'k>(
+    key: impl Iterator<Item = &'k String>,
+    modified: &ModifiedColumns<'_>,
+    markers: &[Span],
+) -> Result<(String, Vec<usize>), &'static str> {
+    let (mut conditions, mut bound) = (Vec::new(), Vec::new());
+    for column in key {
+        let fixed = modified.fixed_columns.iter().find(|(name, _)| name == column);
+        let (_, term) = fixed.ok_or("it does not name the whole primary key")?;
+        let column = Name::new(column.as_str());
+        match (marker_index(markers, term), &term.kind) {
+            (Some(index), _) => {
+                bound.push(index);
+                conditions.push(format!("{column} = ?"));
+            }
+            (None, TermKind::Constant(_)) => conditions.push(format!("{column} = {term}")),
+            (None, _) => return Err("a part of its primary key is computed by the service"),
+        }
+    }
+    Ok((conditions.join(" AND "), bound))
+}
+
+/// The columns to read, and how many of them, from the first, belong to the returned row; `None` if all do. After an INSERT
+/// the server returns the whole row, otherwise the columns of the condition.
+fn selected_columns(tree: &Statement, assigned: &[(&Name, &Term)]) -> (String, Option<usize>) {
+    if matches!(tree, Statement::Insert(_)) {
+        return ("*".to_owned(), None);
+    }
+    let mut columns = condition_columns(tree);
+    let returned = columns.len();
+    for (name, _) in assigned {
+        if columns.iter().all(|column| column.text != name.text) {
+            columns.push(name);
+        }
+    }
+    let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+    (columns.join(", "), Some(returned))
+}
+
 /// The columns that a write sets, each with its term.
-fn assigned(tree: &Statement) -> Vec<(&Name, &Term)> {
+fn assigned_columns(tree: &Statement) -> Vec<(&Name, &Term)> {
     match tree {
         Statement::Insert(insert) => match &insert.content {
             InsertContent::Values { columns, values } => columns.iter().zip(values).collect(),
@@ -218,7 +239,7 @@ fn assigned(tree: &Statement) -> Vec<(&Name, &Term)> {
 }
 
 /// The columns that the condition compares, which are the columns of the returned row.
-fn compared(tree: &Statement) -> Vec<&Name> {
+fn condition_columns(tree: &Statement) -> Vec<&Name> {
     let mut columns: Vec<&Name> = Vec::new();
     if let Statement::Update(update) = tree
         && let Some(Condition::Holds(relations)) = &update.condition
@@ -235,7 +256,7 @@ fn compared(tree: &Statement) -> Vec<&Name> {
 }
 
 /// Whether equal values of this type always have equal bytes.
-fn has_one_form(column: &ColumnSpec<'_>) -> bool {
+fn has_one_encoding(column: &ColumnSpec<'_>) -> bool {
     match column.typ() {
         ColumnType::Native(native) => {
             !matches!(native, NativeType::Varint | NativeType::Decimal | NativeType::Duration)
@@ -248,22 +269,25 @@ fn has_one_form(column: &ColumnSpec<'_>) -> bool {
 mod tests {
     use super::*;
 
-    type Told = (String, Vec<usize>, Vec<(String, usize)>, Option<usize>);
+    type QueryParts = (String, Vec<usize>, Vec<(String, usize)>, Option<usize>);
 
-    fn question(text: &str) -> Result<Told, &'static str> {
+    fn question(text: &str) -> Result<QueryParts, &'static str> {
         let tree = keyspaces_cql::parse(text).expect("it is CQL");
-        let key =
-            Key { partition: vec!["a".to_owned()], clustering: vec!["Day".to_owned()], statics: vec!["s".to_owned()] };
-        let question = Question::of(&tree, &key, tree.bind_markers().len())?;
-        let written = question.written.iter().map(|(name, marker)| ((*name).to_owned(), *marker)).collect();
-        Ok((question.text, question.key, written, question.told))
+        let key = PrimaryKey {
+            partition: vec!["a".to_owned()],
+            clustering: vec!["Day".to_owned()],
+            statics: vec!["s".to_owned()],
+        };
+        let query = OutcomeQuery::new(&tree, &key, tree.bind_markers().len())?;
+        let written = query.written.iter().map(|(name, marker)| ((*name).to_owned(), *marker)).collect();
+        Ok((query.text, query.key, written, query.returned))
     }
 
     #[test]
     fn the_row_of_a_write_is_read_by_its_key_with_the_columns_that_it_sets_and_those_of_the_condition() {
-        let is = |text: &str, key: &[usize], written: &[(&str, usize)], told| {
+        let is = |text: &str, key: &[usize], written: &[(&str, usize)], returned| {
             let written = written.iter().map(|(name, marker)| ((*name).to_owned(), *marker)).collect();
-            Ok((text.to_owned(), key.to_vec(), written, told))
+            Ok((text.to_owned(), key.to_vec(), written, returned))
         };
         assert_eq!(
             question("INSERT INTO ks.t (id, a, \"Day\", n) VALUES (?, ?, 7, 1) IF NOT EXISTS"),
@@ -281,7 +305,7 @@ mod tests {
             ("DELETE FROM ks.t WHERE a = ? AND \"Day\" = ? IF EXISTS", "it sets no columns"),
             (
                 "INSERT INTO ks.t (a, \"Day\", n) VALUES (?, ?, 1) IF NOT EXISTS",
-                "it binds no value to a column outside the primary key, so nothing tells its row from another's",
+                "it binds no value to a column outside the primary key, so its row cannot be distinguished from another write's",
             ),
             ("UPDATE ks.t SET v = ? WHERE a = ? IF v = 1", "it does not name the whole primary key"),
             (

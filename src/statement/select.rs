@@ -157,16 +157,16 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there is more than one row: use [`first`](Self::first) if
     /// any row will do.
     pub async fn one(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
-        let request = match self.for_few(values.values(), TWO) {
+        let request = match self.bind_for_few_rows(values.values(), TWO) {
             Ok(request) => request,
-            Err(error) => self.anew(error).await?.for_few(values.values(), TWO)?,
+            Err(error) => self.prepare_again(error).await?.bind_for_few_rows(values.values(), TWO)?,
         };
         let mut one = None;
-        let are_more = self.any(request, |row| one.replace(row).is_some()).await?;
-        if are_more {
-            let problem = "one row was asked for, there are more";
+        let has_more = self.read_until(request, |row| one.replace(row).is_some()).await?;
+        if has_more {
+            let problem = "expected one row, but there are more";
             return Err(Error::new(ErrorKind::Type, self.untyped.call.info.attempted.clone(), problem)
-                .with_advice("Name the whole primary key in WHERE, or ask for first()"));
+                .with_advice("Name the whole primary key in WHERE, or use first()"));
         }
         Ok(one)
     }
@@ -179,26 +179,26 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// As [`rows`](Self::rows).
     pub async fn first(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
-        let request = match self.for_few(values.values(), NonZeroU8::MIN) {
+        let request = match self.bind_for_few_rows(values.values(), NonZeroU8::MIN) {
             Ok(request) => request,
-            Err(error) => self.anew(error).await?.for_few(values.values(), NonZeroU8::MIN)?,
+            Err(error) => self.prepare_again(error).await?.bind_for_few_rows(values.values(), NonZeroU8::MIN)?,
         };
         let mut first = None;
-        self.any(request, |row| first.replace(row).is_none()).await?;
+        self.read_until(request, |row| first.replace(row).is_none()).await?;
         Ok(first)
     }
 
     /// Returns a read with these values. If they do not fit, the text is prepared again, once.
-    pub(super) async fn read_or_anew(&self, values: V) -> Result<Read, Error> {
+    pub(super) async fn read_or_prepare_again(&self, values: V) -> Result<Read, Error> {
         match self.read(&values) {
             Ok(read) => Ok(read),
-            Err(error) => self.anew(error).await?.read(&values),
+            Err(error) => self.prepare_again(error).await?.read(&values),
         }
     }
 
-    /// Prepares the statement again after values did not fit it; see [`UntypedStatement::prepared_anew`].
-    async fn anew(&self, error: Error) -> Result<Self, Error> {
-        sealed::Sealed::new(self.untyped.prepared_anew(error).await?)
+    /// Prepares the statement again after values did not fit it; see [`UntypedStatement::prepare_again`].
+    async fn prepare_again(&self, error: Error) -> Result<Self, Error> {
+        sealed::Sealed::new(self.untyped.prepare_again(error).await?)
     }
 
     pub(crate) fn read(&self, values: &V) -> Result<Read, Error> {
@@ -208,23 +208,23 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// Returns a request for a caller that wants at most `rows` rows, with that page size, because the service fills each
     /// page. The page size is left alone if the statement sets its own, or filters out rows: it would then need many small
     /// pages.
-    fn for_few(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
+    fn bind_for_few_rows(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
         let mut request = self.untyped.bind(values)?;
-        if self.untyped.call.options.page_size.is_none() && !self.untyped.call.info.filters() {
+        if self.untyped.call.options.page_size.is_none() && !self.untyped.call.info.filters_rows() {
             request.set_page_size(rows.into());
         }
         Ok(request)
     }
 
-    /// Passes rows to `enough` until it returns true, and returns whether it did. Requests no page that is not needed.
-    async fn any(&self, mut request: Request, mut enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
+    /// Passes rows to `is_enough` until it returns true, and returns whether it did. Requests no page that is not needed.
+    async fn read_until(&self, mut request: Request, mut is_enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
         let call = &self.untyped.call;
         let mut state = DriverState::start();
         loop {
             let (page, next) = execute::read_page(call, &mut request, &state).await?;
             let page = rows_of(call, page)?;
             for row in decoded(call, &page)? {
-                if enough(row?) {
+                if is_enough(row?) {
                     return Ok(true);
                 }
             }
@@ -311,8 +311,8 @@ impl<V: SerializeRow, R: OwnedRow> sealed::Sealed for Select<V, R> {
                 .map(|named| drop(untyped.call.named_columns.set(Arc::new(named)))),
             fits => fits,
         };
-        fits.map_err(|error| untyped.unreadable(error))?;
-        untyped.check_values::<V>()?;
+        fits.map_err(|error| untyped.row_type_error(error))?;
+        untyped.check_value_type::<V>()?;
         Ok(Self { untyped, shape: PhantomData })
     }
 }

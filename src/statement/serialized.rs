@@ -10,10 +10,10 @@ use scylla::serialize::writers::{RowWriter, WrittenCellProof};
 use scylla_cql_core::serialize::row::SerializedValues;
 
 /// A larger buffer is freed after use, so that one large row does not stay in memory for ever.
-const KEPT: usize = 64 * 1024;
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// The size of the field for the number of values in a request.
-const COUNT: usize = 2;
+const COUNT_BYTES: usize = 2;
 
 const NULL: i32 = -1;
 
@@ -28,22 +28,22 @@ pub(super) struct BoundValues {
 }
 
 impl BoundValues {
-    /// Creates the values with `serialise`, which appends them and returns their number.
-    pub(super) fn by<E>(serialise: impl FnOnce(&mut Vec<u8>) -> Result<usize, E>) -> Result<Self, E> {
-        let mut serialised = Self { buffer: BUFFER.take() };
-        serialised.buffer.clear();
-        serialised.buffer.extend_from_slice(&[0; COUNT]);
-        let count = serialise(&mut serialised.buffer)?;
+    /// Creates the values with `serialize`, which appends them and returns their number.
+    pub(super) fn serialize_with<E>(serialize: impl FnOnce(&mut Vec<u8>) -> Result<usize, E>) -> Result<Self, E> {
+        let mut serialized = Self { buffer: BUFFER.take() };
+        serialized.buffer.clear();
+        serialized.buffer.extend_from_slice(&[0; COUNT_BYTES]);
+        let count = serialize(&mut serialized.buffer)?;
         // The number of bind markers always fits two bytes.
         let count = saturated::<u16>(count);
-        if let Some(first) = serialised.buffer.first_chunk_mut::<COUNT>() {
+        if let Some(first) = serialized.buffer.first_chunk_mut::<COUNT_BYTES>() {
             *first = count.to_be_bytes();
         }
-        Ok(serialised)
+        Ok(serialized)
     }
 
-    pub(super) fn cells(&self) -> SerializedView<'_> {
-        let (count, bytes) = self.buffer.split_first_chunk::<COUNT>().unwrap_or((&[0; COUNT], &[]));
+    pub(super) fn view(&self) -> SerializedView<'_> {
+        let (count, bytes) = self.buffer.split_first_chunk::<COUNT_BYTES>().unwrap_or((&[0; COUNT_BYTES], &[]));
         SerializedView { bytes, count: u16::from_be_bytes(*count).into() }
     }
 }
@@ -57,13 +57,13 @@ impl SerializeRow for BoundValues {
     }
 
     fn is_empty(&self) -> bool {
-        self.cells().count == 0
+        self.view().count == 0
     }
 }
 
 impl Drop for BoundValues {
     fn drop(&mut self) {
-        if self.buffer.capacity() <= KEPT {
+        if self.buffer.capacity() <= MAX_KEPT_BYTES {
             BUFFER.set(std::mem::take(&mut self.buffer));
         }
     }
@@ -121,11 +121,11 @@ impl<'b> SerializedView<'b> {
         }
     }
 
-    /// Appends these values with further values inserted, each at its index in the result. `inserted` must be sorted by
+    /// Appends these values with further values inserted, each at its index in the result. `using_values` must be sorted by
     /// index.
-    pub(super) fn append_with(self, inserted: &[(usize, Vec<u8>)], all: &mut Vec<u8>) {
+    pub(super) fn append_with(self, using_values: &[(usize, Vec<u8>)], all: &mut Vec<u8>) {
         let mut own = self.iter();
-        let mut further = inserted.iter().peekable();
+        let mut further = using_values.iter().peekable();
         for index in 0.. {
             if let Some((_, bytes)) = further.next_if(|(at, _)| *at == index) {
                 SerializedValue::Bytes(bytes).append_to(all);
@@ -140,9 +140,9 @@ impl<'b> SerializedView<'b> {
     /// A lower bound of the size that the service computes for the values. The service has its own size for each type; here
     /// text and blobs count with their length, numbers as one byte, and collections of text or blobs without the lengths of
     /// their elements.
-    pub(super) fn surely_at_least(self, columns: &[ColumnSpec<'_>]) -> usize {
+    pub(super) fn min_size(self, columns: &[ColumnSpec<'_>]) -> usize {
         let sizes = columns.iter().zip(self.iter()).map(|(column, value)| match value {
-            SerializedValue::Bytes(bytes) => at_least(column.typ(), bytes),
+            SerializedValue::Bytes(bytes) => min_value_size(column.typ(), bytes),
             SerializedValue::Null | SerializedValue::Unset => 0,
         });
         sizes.sum()
@@ -204,7 +204,7 @@ impl SerializeRow for SerializedView<'_> {
     }
 }
 
-fn at_least(column: &ColumnType<'_>, bytes: &[u8]) -> usize {
+fn min_value_size(column: &ColumnType<'_>, bytes: &[u8]) -> usize {
     let elements = || bytes.first_chunk::<4>().map_or(0, |count| u32::from_be_bytes(*count) as usize);
     let without_lengths = |lengths: usize| bytes.len().saturating_sub(4 + 4 * lengths);
     match column {
@@ -248,9 +248,9 @@ mod tests {
     #[test]
     fn values_are_bound_again_as_they_were_serialised() {
         let values = (7_i32, "Ada", None::<String>, Unset);
-        let serialised = BoundValues::by(|buffer| append(&columns(), &values, buffer)).expect("they fit");
-        let cells = serialised.cells();
-        let read: Vec<_> = cells.iter().collect();
+        let serialized = BoundValues::serialize_with(|buffer| append(&columns(), &values, buffer)).expect("they fit");
+        let view = serialized.view();
+        let read: Vec<_> = view.iter().collect();
         assert_eq!(
             read,
             [
@@ -260,21 +260,21 @@ mod tests {
                 SerializedValue::Unset
             ]
         );
-        assert_eq!((cells.count(), cells.value(1), cells.value(2)), (4, Some(&b"Ada"[..]), None));
+        assert_eq!((view.count(), view.value(1), view.value(2)), (4, Some(&b"Ada"[..]), None));
         let (mut together, mut singly) = (Vec::new(), Vec::new());
-        assert_eq!(append(&columns(), &serialised, &mut together).expect("they were serialised"), 4);
-        assert_eq!(append(&columns(), &cells, &mut singly).expect("they were serialised"), 4);
-        assert_eq!((cells.as_bytes(), cells.as_bytes()), (together.as_slice(), singly.as_slice()));
+        assert_eq!(append(&columns(), &serialized, &mut together).expect("they were serialised"), 4);
+        assert_eq!(append(&columns(), &view, &mut singly).expect("they were serialised"), 4);
+        assert_eq!((view.as_bytes(), view.as_bytes()), (together.as_slice(), singly.as_slice()));
     }
 
     #[test]
     fn further_values_are_put_in_where_their_bind_markers_stand() {
-        let with = |inserted: &[(usize, &[u8])]| {
-            let inserted: Vec<_> = inserted.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
+        let with = |using_values: &[(usize, &[u8])]| {
+            let using_values: Vec<_> = using_values.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
             let (mut given, mut all) = (Vec::new(), Vec::new());
             let count = append(&columns()[..2], &(7_i32, "Ada"), &mut given).expect("they fit");
-            SerializedView::new(&given, count).append_with(&inserted, &mut all);
-            let all = SerializedView::new(&all, count + inserted.len());
+            SerializedView::new(&given, count).append_with(&using_values, &mut all);
+            let all = SerializedView::new(&all, count + using_values.len());
             assert_eq!(all.iter().count(), all.count());
             all.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
         };
@@ -292,6 +292,6 @@ mod tests {
         let values = (vec![1_i32; 100], vec!["ab".to_owned(); 100]);
         let mut bytes = Vec::new();
         let count = append(&columns, &values, &mut bytes).expect("they fit");
-        assert_eq!(SerializedView::new(&bytes, count).surely_at_least(&columns), 200);
+        assert_eq!(SerializedView::new(&bytes, count).min_size(&columns), 200);
     }
 }

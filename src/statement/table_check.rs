@@ -17,7 +17,7 @@ use tracing::{debug, info};
 use uuid::Uuid;
 
 use super::Cache;
-use super::prepared::Prepared;
+use super::prepared_text::PreparedText;
 use crate::execute;
 use crate::lock::locked;
 use crate::session::{InFlight, driver};
@@ -26,7 +26,7 @@ use crate::session::{InFlight, driver};
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit for reading ids in parallel with the first PREPARE. Within it, the ids are those that the PREPARE saw,
 /// because a table is not dropped and created again that fast.
-const SAME_TABLES_FOR: Duration = Duration::from_millis(500);
+const FIRST_READ_TIMEOUT: Duration = Duration::from_millis(500);
 
 type Ids = HashMap<String, Uuid>;
 /// The ids of a keyspace's tables; `None` if they could not be read.
@@ -41,7 +41,7 @@ pub(super) struct TableIds {
 impl TableIds {
     /// Returns the id of the table of a statement that is about to be prepared. The ids of a keyspace are read in parallel
     /// with its first PREPARE, so that the first check of the tables need not prepare each statement again.
-    pub(super) fn of(
+    pub(super) fn id_of(
         &self,
         in_flight: &InFlight,
         table: Option<&(String, String)>,
@@ -57,7 +57,7 @@ impl TableIds {
         }
     }
 
-    fn note(&self, keyspace: String, ids: Ids) {
+    fn insert(&self, keyspace: String, ids: Ids) {
         self.lock().insert(keyspace, ready(Some(Arc::new(ids))).boxed().shared());
     }
 
@@ -75,7 +75,7 @@ fn first_read(in_flight: &InFlight, keyspace: &str) -> KnownIds {
     let (driver, keyspace) = (in_flight.shared_driver(), keyspace.to_owned());
     // The read runs in its own task, because it must be sent before the PREPARE, and nothing polls it until the PREPARE is
     // answered.
-    let read = tokio::spawn(timeout(SAME_TABLES_FOR, async move { read_ids(&driver, &keyspace).await }));
+    let read = tokio::spawn(timeout(FIRST_READ_TIMEOUT, async move { read_ids(&driver, &keyspace).await }));
     async { Some(Arc::new(read.await.ok()?.ok()??)) }.boxed().shared()
 }
 
@@ -84,7 +84,7 @@ fn first_read(in_flight: &InFlight, keyspace: &str) -> KnownIds {
 ///
 /// It holds no session, so that a session dropped meanwhile is closed at once.
 pub(crate) async fn check_tables(cache: &Cache, driver: &DriverSession) {
-    let mut by_keyspace: BTreeMap<String, Vec<Arc<Prepared>>> = BTreeMap::new();
+    let mut by_keyspace: BTreeMap<String, Vec<Arc<PreparedText>>> = BTreeMap::new();
     for prepared in cache.in_use() {
         if let Some((keyspace, _)) = prepared.table().filter(|(keyspace, _)| !is_system_keyspace(keyspace)) {
             by_keyspace.entry(keyspace.clone()).or_default().push(prepared);
@@ -99,17 +99,17 @@ pub(crate) async fn check_tables(cache: &Cache, driver: &DriverSession) {
                 check_table(cache, driver, &prepared, id).await;
             }
         }
-        cache.table_ids().note(keyspace, ids);
+        cache.table_ids().insert(keyspace, ids);
     }
 }
 
-async fn check_table(cache: &Cache, driver: &DriverSession, prepared: &Arc<Prepared>, id: Uuid) {
-    let Ok(Ok(anew)) = timeout(CHECK_TIMEOUT, driver::prepare(driver, prepared.text())).await else { return };
-    if prepared.has_the_columns_of(&anew) {
-        return prepared.belongs_to_table(id);
+async fn check_table(cache: &Cache, driver: &DriverSession, prepared: &Arc<PreparedText>, id: Uuid) {
+    let Ok(Ok(current)) = timeout(CHECK_TIMEOUT, driver::prepare(driver, prepared.text())).await else { return };
+    if prepared.has_same_columns(&current) {
+        return prepared.set_table_id(id);
     }
     info!(statement = prepared.text(), "a table has other columns than when a statement of it was prepared");
-    prepared.becomes_outdated();
+    prepared.mark_outdated();
     cache.forget(prepared);
 }
 

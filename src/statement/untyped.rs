@@ -15,7 +15,7 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 
 use super::markers::Markers;
-use super::prepared::Prepared;
+use super::prepared_text::PreparedText;
 use super::serialized::{self, BoundValues, SerializedView};
 use super::{StatementInfo, by_rule_in_words, mismatch, value_types};
 use crate::consistency::WRITE_CONSISTENCY;
@@ -36,14 +36,14 @@ pub struct UntypedStatement {
     /// Whether a bound value can break a rule other than a size limit.
     is_restricted: bool,
     /// The statement as the server prepared it; `prepared` is a copy with this statement's options.
-    pub(super) kept: Arc<Prepared>,
+    pub(super) prepared_text: Arc<PreparedText>,
 }
 
 impl UntypedStatement {
-    pub(super) fn of(call: Arc<Call>, kept: Arc<Prepared>, effect: Effect) -> Result<Self, Error> {
-        let prepared = kept.statement.clone();
-        call.info.settle(effect, prepared.get_variable_col_specs().as_slice())?;
-        let markers = kept.markers(&call.info);
+    pub(super) fn new(call: Arc<Call>, prepared_text: Arc<PreparedText>, effect: Effect) -> Result<Self, Error> {
+        let prepared = prepared_text.statement.clone();
+        call.info.check_counter_effect(effect, prepared.get_variable_col_specs().as_slice())?;
+        let markers = prepared_text.markers(&call.info);
         let mut untyped = Self {
             // On a plain Cassandra, values that Keyspaces would refuse are sent, as such texts are.
             is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
@@ -52,19 +52,19 @@ impl UntypedStatement {
             prepared,
             effect,
             markers,
-            kept,
+            prepared_text,
         };
-        untyped.give_options_to_driver();
+        untyped.apply_options();
         Ok(untyped)
     }
 
     pub(super) fn change_options(&mut self, change: impl FnOnce(&mut CallOptions)) {
         Arc::make_mut(&mut self.call).change_options(change);
-        self.give_options_to_driver();
+        self.apply_options();
     }
 
     /// Sets the driver's options once, not with each call.
-    fn give_options_to_driver(&mut self) {
+    fn apply_options(&mut self) {
         let Call { info, session, options, .. } = &*self.call;
         if !info.is_read() {
             return self.prepared.set_consistency(WRITE_CONSISTENCY);
@@ -77,15 +77,15 @@ impl UntypedStatement {
 
     /// Prepares the statement again after values did not fit it, because another program may have changed the table. Fails
     /// with `error` if the columns have not changed.
-    pub(super) fn prepared_anew(&self, error: Error) -> BoxFuture<'_, Result<Self, Error>> {
+    pub(super) fn prepare_again(&self, error: Error) -> BoxFuture<'_, Result<Self, Error>> {
         async move {
-            if error.kind() != ErrorKind::Type || self.kept.is_outdated() {
+            if error.kind() != ErrorKind::Type || self.prepared_text.is_outdated() {
                 return Err(error);
             }
             let session = &self.call.session;
-            match session.statements().checked(session, self.kept.text(), &self.call.info).await {
-                Ok(kept) if !kept.has_the_columns_of(&self.kept.statement) => {
-                    Self::of(Arc::clone(&self.call), kept, self.effect)
+            match session.statements().prepare_again(session, self.prepared_text.text(), &self.call.info).await {
+                Ok(prepared_text) if !prepared_text.has_same_columns(&self.prepared_text.statement) => {
+                    Self::new(Arc::clone(&self.call), prepared_text, self.effect)
                 }
                 Ok(_) | Err(_) => Err(error),
             }
@@ -94,7 +94,7 @@ impl UntypedStatement {
     }
 
     /// The error for a row type that does not fit the columns of the rows.
-    pub(super) fn unreadable(&self, error: TypeCheckError) -> Error {
+    pub(super) fn row_type_error(&self, error: TypeCheckError) -> Error {
         Error::new(ErrorKind::Type, self.preparing(), mismatch::explain_columns(&error))
             .with_advice_if(mismatch::advice_on_columns(&error))
             .with_source(error)
@@ -106,24 +106,24 @@ impl UntypedStatement {
         if !answer.is_rows() {
             return Ok(());
         }
-        let problem = "the answer has rows, as that to a conditional write has";
+        let problem = "the answer has rows, like the answer to a conditional write";
         Err(Error::new(ErrorKind::Server, info.attempted.clone(), problem)
-            .with_advice("Ask prepare() for a Conditional and look at its outcome"))
+            .with_advice("Prepare it as a Conditional, and check the outcome"))
     }
 
     #[inline]
     pub(crate) fn bind(&self, values: &impl SerializeRow) -> Result<Request, Error> {
-        self.bind_serialised(&self.serialised(values)?)
+        self.bind_serialized(&self.serialize(values)?)
     }
 
     /// Refuses a type of which no value can be bound, as far as its name shows.
-    pub(super) fn check_values<V>(&self) -> Result<(), Error> {
-        self.check_values_of(type_name::<V>())
+    pub(super) fn check_value_type<V>(&self) -> Result<(), Error> {
+        self.check_value_type_name(type_name::<V>())
     }
 
-    fn check_values_of(&self, type_name: &str) -> Result<(), Error> {
+    fn check_value_type_name(&self, type_name: &str) -> Result<(), Error> {
         let markers = self.prepared.get_variable_col_specs();
-        let optional = self.markers.of_options();
+        let optional = self.markers.optional();
         match value_types::mismatch(type_name, markers.as_slice(), &optional, self.call.info.tree()) {
             None => Ok(()),
             Some(wrong) => {
@@ -137,138 +137,140 @@ impl UntypedStatement {
     pub(crate) fn check_sample(&self, values: &impl SerializeRow) -> Result<(), Error> {
         let columns = self.prepared.get_variable_col_specs();
         serialized::append(columns.as_slice(), values, &mut Vec::new())
-            .map_err(|error| self.unbindable(self.preparing(), error))?;
+            .map_err(|error| self.binding_error(self.preparing(), error))?;
         Ok(())
     }
 
     /// Binds values and returns the read, ready to be sent.
     #[inline]
     pub(super) fn read(&self, values: &impl SerializeRow) -> Result<Read, Error> {
-        let values = self.serialised(values)?;
-        let request = self.bind_serialised(&values)?;
-        let fingerprint = Fingerprint::new(self.text, values.cells());
+        let values = self.serialize(values)?;
+        let request = self.bind_serialized(&values)?;
+        let fingerprint = Fingerprint::new(self.text, values.view());
         Ok(Read { call: Arc::clone(&self.call), request, fingerprint })
     }
 
-    fn bind_serialised(&self, values: &BoundValues) -> Result<Request, Error> {
-        let mut bound = self.prepared.clone().bind(values).map_err(|error| self.unbindable(self.attempted(), error))?;
-        let cells = values.cells();
-        if let Some(rows) = self.limit(cells) {
+    fn bind_serialized(&self, values: &BoundValues) -> Result<Request, Error> {
+        let mut bound =
+            self.prepared.clone().bind(values).map_err(|error| self.binding_error(self.attempted(), error))?;
+        let view = values.view();
+        if let Some(rows) = self.limit(view) {
             bound.set_page_size(rows);
         }
-        Ok(Request::Prepared(bound, cells.as_bytes().len()))
+        Ok(Request::Prepared(bound, view.as_bytes().len()))
     }
 
     /// Serialises the values of a row that is sent later, each prefixed with its length.
     #[cfg(feature = "bulk")]
-    pub(crate) fn serialised_row(&self, values: &impl SerializeRow) -> Result<Vec<u8>, Error> {
+    pub(crate) fn serialize_row(&self, values: &impl SerializeRow) -> Result<Vec<u8>, Error> {
         let mut row = Vec::new();
         self.append_values(values, &mut row)?;
         Ok(row)
     }
 
-    fn serialised(&self, values: &impl SerializeRow) -> Result<BoundValues, Error> {
-        BoundValues::by(|buffer| self.append_values(values, buffer))
+    fn serialize(&self, values: &impl SerializeRow) -> Result<BoundValues, Error> {
+        BoundValues::serialize_with(|buffer| self.append_values(values, buffer))
     }
 
     /// Checks the values, appends them as they are sent, and returns their number. After an error, `buffer` may contain
     /// some of them.
     pub(super) fn append_values(&self, values: &impl SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
-        if self.kept.is_outdated() {
-            return Err(self.outdated());
+        if self.prepared_text.is_outdated() {
+            return Err(self.outdated_error());
         }
         let columns = self.prepared.get_variable_col_specs();
         let options = &self.call.options;
         let start = buffer.len();
         let count = if options.ttl.is_none() && options.timestamp.is_none() {
             serialized::append(columns.as_slice(), values, buffer)
-                .map_err(|error| self.unbindable(self.attempted(), error))?
+                .map_err(|error| self.binding_error(self.attempted(), error))?
         } else {
-            self.append_with_inserted(values, buffer)?
+            self.append_with_using_values(values, buffer)?
         };
-        self.check(SerializedView::new(buffer.get(start..).unwrap_or_default(), count))?;
+        self.check_values(SerializedView::new(buffer.get(start..).unwrap_or_default(), count))?;
         Ok(count)
     }
 
     /// Appends the values together with those of `USING`. It takes a trait object, so that this rare path is not compiled
     /// for each type.
-    fn append_with_inserted(&self, values: &dyn SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
-        let inserted = self.inserted()?;
+    fn append_with_using_values(&self, values: &dyn SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
+        let using_values = self.using_values()?;
         let columns: Vec<ColumnSpec<'_>> = (self.prepared.get_variable_col_specs().iter().enumerate())
-            .filter(|(index, _)| inserted.iter().all(|(at, _)| at != index))
+            .filter(|(index, _)| using_values.iter().all(|(at, _)| at != index))
             .map(|(_, column)| column.clone())
             .collect();
         let mut given = Vec::new();
         let count = serialized::append(&columns, values, &mut given)
-            .map_err(|error| self.unbindable(self.attempted(), error))?;
-        SerializedView::new(&given, count).append_with(&inserted, buffer);
-        Ok(count + inserted.len())
+            .map_err(|error| self.binding_error(self.attempted(), error))?;
+        SerializedView::new(&given, count).append_with(&using_values, buffer);
+        Ok(count + using_values.len())
     }
 
     /// The values of `USING`, each with the index of its bind marker, in the order of the markers.
-    fn inserted(&self) -> Result<Vec<(usize, Vec<u8>)>, Error> {
+    fn using_values(&self) -> Result<Vec<(usize, Vec<u8>)>, Error> {
         let markers = &self.markers;
         let missing = |what: &str| {
             Error::new(
                 ErrorKind::Type,
                 self.call.info.attempted.clone(),
-                format!("a {what} was given, and the statement has no bind marker for it"),
+                format!("a {what} is set, but the statement has no bind marker for it"),
             )
             .with_advice(format!("Write USING {what} ? in the statement"))
         };
-        let mut inserted = Vec::with_capacity(2);
+        let mut using_values = Vec::with_capacity(2);
         if let Some(ttl) = self.call.options.ttl {
             let seconds = saturated::<i32>(whole_seconds(ttl));
             // Each statement in the text of a batch may have a TTL.
-            inserted.extend(markers.ttl.iter().map(|index| (*index, seconds.to_be_bytes().to_vec())));
+            using_values.extend(markers.ttl.iter().map(|index| (*index, seconds.to_be_bytes().to_vec())));
             if markers.ttl.is_empty() {
                 return Err(missing("TTL"));
             }
         }
         if let Some(timestamp) = self.call.options.timestamp {
-            inserted.extend(markers.timestamp.iter().map(|index| (*index, timestamp.to_be_bytes().to_vec())));
+            using_values.extend(markers.timestamp.iter().map(|index| (*index, timestamp.to_be_bytes().to_vec())));
             if markers.timestamp.is_empty() {
                 return Err(missing("TIMESTAMP"));
             }
         }
-        inserted.sort_by_key(|(index, _)| *index);
-        Ok(inserted)
+        using_values.sort_by_key(|(index, _)| *index);
+        Ok(using_values)
     }
 
-    fn check(&self, cells: SerializedView<'_>) -> Result<(), Error> {
+    fn check_values(&self, view: SerializedView<'_>) -> Result<(), Error> {
         let columns = self.prepared.get_variable_col_specs();
-        if cells.count() != columns.len() {
+        if view.count() != columns.len() {
             let problem =
-                format!("{} values were given, the statement has {} bind markers", cells.count(), columns.len());
+                format!("{} values were given, the statement has {} bind markers", view.count(), columns.len());
             return Err(Error::new(ErrorKind::Type, self.call.info.attempted.clone(), problem));
         }
-        if cells.as_bytes().len() > rules::MAX_PARTITION_KEY_BYTES {
-            let key: usize = self.markers.key.iter().filter_map(|index| cells.value(*index)).map(<[u8]>::len).sum();
+        if view.as_bytes().len() > rules::MAX_PARTITION_KEY_BYTES {
+            let key: usize =
+                self.markers.partition_key.iter().filter_map(|index| view.value(*index)).map(<[u8]>::len).sum();
             if key > rules::MAX_PARTITION_KEY_BYTES {
                 let given = format!("this one has {key} bytes");
                 return Err(self.refused(ErrorKind::TooLarge, &rules::PARTITION_KEY_TOO_LARGE, &given));
             }
         }
-        if cells.as_bytes().len() > rules::MAX_ROW_BYTES && self.call.info.writes_values() {
-            let row = cells.surely_at_least(columns.as_slice());
+        if view.as_bytes().len() > rules::MAX_ROW_BYTES && self.call.info.writes_values() {
+            let row = view.min_size(columns.as_slice());
             if row > rules::MAX_ROW_BYTES {
                 let given = format!("this one has at least {row} bytes");
                 return Err(self.refused(ErrorKind::TooLarge, &rules::ROW_TOO_LARGE, &given));
             }
         }
-        if self.is_restricted { self.hold_to_rules(cells, SystemTime::now()) } else { Ok(()) }
+        if self.is_restricted { self.check_rules(view, SystemTime::now()) } else { Ok(()) }
     }
 
     /// Checks the rules that a value can break besides size limits.
-    fn hold_to_rules(&self, cells: SerializedView<'_>, now: SystemTime) -> Result<(), Error> {
+    fn check_rules(&self, view: SerializedView<'_>, now: SystemTime) -> Result<(), Error> {
         let refused = |rule, given: String| Err(self.refused(ErrorKind::Value, rule, &given));
-        let number = |index: &usize| number(cells.value(*index)?);
+        let number = |index: &usize| number(view.value(*index)?);
         for ttl in self.markers.ttl.iter().filter_map(number) {
             match u64::try_from(ttl) {
                 Ok(seconds) if seconds <= rules::MAX_TTL_SECONDS => {}
                 Ok(seconds) => return refused(&rules::TTL_TOO_LONG, format!("{seconds} seconds were given")),
                 Err(_) => {
-                    let problem = format!("a TTL of {ttl} seconds was given, and the least is 0, which is none");
+                    let problem = format!("a TTL of {ttl} seconds was given, but the minimum is 0, which means none");
                     return Err(Error::new(ErrorKind::Value, self.call.info.attempted.clone(), problem));
                 }
             }
@@ -277,12 +279,12 @@ impl UntypedStatement {
         if let Some(timestamp) = timestamps.find(|timestamp| !rules::takes_timestamp(*timestamp, now)) {
             return refused(&rules::TIMESTAMP_OUTSIDE_WINDOW, format!("{timestamp} µs since 1970 were given"));
         }
-        if let Some((index, digits)) = self.markers.too_many_digits(cells) {
+        if let Some((index, digits)) = self.markers.too_many_digits(view) {
             let column = self.prepared.get_variable_col_specs().get_by_index(index).map(ColumnSpec::name);
             let given = format!("{digits} digits were given for {}", column.unwrap_or_default());
             return refused(&rules::TOO_MANY_DIGITS, given);
         }
-        let subqueries = self.markers.subqueries(cells);
+        let subqueries = self.markers.subqueries(view);
         if subqueries > rules::IN_SUBQUERIES {
             return refused(&rules::IN_SUBQUERY_LIMIT, format!("these multiply to {subqueries}"));
         }
@@ -296,15 +298,15 @@ impl UntypedStatement {
     }
 
     /// The page size that a bound LIMIT asks for.
-    fn limit(&self, cells: SerializedView<'_>) -> Option<i32> {
-        let rows = number(cells.value(self.markers.limit?)?)?;
+    fn limit(&self, view: SerializedView<'_>) -> Option<i32> {
+        let rows = number(view.value(self.markers.limit?)?)?;
         let page = i64::from(self.prepared.get_page_size());
         i32::try_from(rows.clamp(1, page))
             .ok()
-            .filter(|_| self.call.options.page_size.is_none() && !self.call.info.filters())
+            .filter(|_| self.call.options.page_size.is_none() && !self.call.info.filters_rows())
     }
 
-    fn outdated(&self) -> Error {
+    fn outdated_error(&self) -> Error {
         let problem = "the table was dropped and created again with other columns since this statement was prepared";
         Error::new(ErrorKind::Type, self.call.info.attempted.clone(), problem)
             .with_advice("Prepare it again, with the types that the table has now")
@@ -318,7 +320,7 @@ impl UntypedStatement {
         format!("preparing {}", self.call.info.attempted)
     }
 
-    fn unbindable(&self, attempted: String, error: scylla::serialize::SerializationError) -> Error {
+    fn binding_error(&self, attempted: String, error: scylla::serialize::SerializationError) -> Error {
         Error::new(ErrorKind::Type, attempted, mismatch::explain_values(&error))
             .with_advice_if(mismatch::advice_on_values(&error, self.call.info.tree()))
             .with_source(error)

@@ -32,13 +32,13 @@ pub(super) fn mismatch(
     statement: Option<&Statement>,
 ) -> Option<NeverFits> {
     let values = parts_of_tuple(name)?;
-    let (most, least) = (markers.len(), markers.len() - optional.len());
-    if !(least..=most).contains(&values.len()) {
-        return Some(NeverFits { problem: bound_count(name, values.len(), most), advice: None });
+    let (max, min) = (markers.len(), markers.len() - optional.len());
+    if !(min..=max).contains(&values.len()) {
+        return Some(NeverFits { problem: bound_count(name, values.len(), max), advice: None });
     }
     let bound: Vec<_> = match values.len() {
-        all if all == most => markers.iter().collect(),
-        some if some == least => {
+        all if all == max => markers.iter().collect(),
+        some if some == min => {
             let is_given = |(index, _): &(usize, _)| !optional.contains(index);
             markers.iter().enumerate().filter(is_given).map(|(_, marker)| marker).collect()
         }
@@ -88,8 +88,8 @@ struct Misfit<'c, 'n> {
 impl<'c, 'n> Misfit<'c, 'n> {
     fn of(value: &'n str, column: &'c ColumnType<'c>) -> Option<Self> {
         let whole = || Some(Self { part: String::new(), column, value });
-        let name = bare(value);
-        if let Some(fits) = fitting(name) {
+        let name = unwrapped(value);
+        if let Some(fits) = accepted_types(name) {
             return if matches!(column, ColumnType::Native(native) if fits.contains(native)) { None } else { whole() };
         }
         match (Collection::of(name)?, column) {
@@ -150,7 +150,7 @@ fn parameters<'n>(name: &'n str, generic: &str) -> Option<&'n str> {
 }
 
 /// Removes references and `Option`, which do not change the CQL type.
-fn bare(name: &str) -> &str {
+fn unwrapped(name: &str) -> &str {
     let mut name = name.trim_start_matches('&');
     while let Some(inside) = parameters(name, type_name::<Option<()>>()) {
         name = inside.trim_start_matches('&');
@@ -159,19 +159,19 @@ fn bare(name: &str) -> &str {
 }
 
 /// The CQL types that the driver accepts for a Rust type; `None` if they are not known.
-fn fitting(name: &str) -> Option<&'static [NativeType]> {
+fn accepted_types(name: &str) -> Option<&'static [NativeType]> {
     let is_text = parameters(name, type_name::<AsText<()>>()).is_some();
     #[cfg(feature = "serde-1")]
     let is_text = is_text || parameters(name, type_name::<crate::value::Json<()>>()).is_some();
     if is_text {
         return Some(&[NativeType::Ascii, NativeType::Text]);
     }
-    KNOWN.iter().find(|(known, _)| known() == name).map(|(_, fits)| *fits)
+    ACCEPTED_TYPES.iter().find(|(known, _)| known() == name).map(|(_, fits)| *fits)
 }
 
-type KnownType = (fn() -> &'static str, &'static [NativeType]);
+type AcceptedTypes = (fn() -> &'static str, &'static [NativeType]);
 
-static KNOWN: &[KnownType] = &[
+static ACCEPTED_TYPES: &[AcceptedTypes] = &[
     (type_name::<bool>, &[NativeType::Boolean]),
     (type_name::<i8>, &[NativeType::TinyInt]),
     (type_name::<i16>, &[NativeType::SmallInt]),
@@ -239,8 +239,8 @@ mod tests {
     where
         (T,): SerializeRow,
     {
-        let name = bare(type_name::<T>());
-        assert!(fitting(name).is_some() || Collection::of(name).is_some(), "{name} is not known");
+        let name = unwrapped(type_name::<T>());
+        assert!(accepted_types(name).is_some() || Collection::of(name).is_some(), "{name} is not known");
         let row = (value,);
         let natives = NATIVE.map(ColumnType::Native);
         let collections = natives.clone().into_iter().flat_map(|of| {

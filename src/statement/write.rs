@@ -34,7 +34,7 @@ impl<V: SerializeRow> Write<V> {
     pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
         let mut request = match self.untyped.bind(values.values()) {
             Ok(request) => request,
-            Err(error) => self.untyped.prepared_anew(error).await?.bind(values.values())?,
+            Err(error) => self.untyped.prepare_again(error).await?.bind(values.values())?,
         };
         let call = &self.untyped.call;
         UntypedStatement::expect_no_rows(&call.info, execute::write(call, &mut request).await?)
@@ -55,7 +55,7 @@ impl<V: SerializeRow> sealed::Sealed for Write<V> {
     const EFFECT: Effect = Effect::Write;
 
     fn new(untyped: UntypedStatement) -> Result<Self, Error> {
-        untyped.check_values::<V>()?;
+        untyped.check_value_type::<V>()?;
         Ok(Self { untyped, shape: PhantomData })
     }
 }

@@ -18,14 +18,14 @@ use crate::{Error, Session, Values};
 /// one table. If the batch is not applied, each existing row is returned as an `R`, whichever statement it belongs to. So
 /// `R` should name the columns of all of them as `Option`s, including the primary key, to identify the row.
 pub struct ConditionalBatch<R = Row> {
-    members: BatchStatements,
+    statements: BatchStatements,
     rows: PhantomData<fn() -> R>,
 }
 
 impl<R: OwnedRow> ConditionalBatch<R> {
     /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
-        Self { members: BatchStatements::new(session, BatchType::Logged), rows: PhantomData }
+        Self { statements: BatchStatements::new(session, BatchType::Logged), rows: PhantomData }
     }
 
     /// Adds a conditional write.
@@ -38,7 +38,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Conditional<V, O>,
         values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        push_logged(&mut self.members, &write.untyped, values.values(), true)?;
+        push_logged(&mut self.statements, &write.untyped, values.values(), true)?;
         Ok(self)
     }
 
@@ -52,7 +52,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         write: &Write<V>,
         values: impl Values<V>,
     ) -> Result<&mut Self, Error> {
-        push_logged(&mut self.members, &write.untyped, values.values(), false)?;
+        push_logged(&mut self.statements, &write.untyped, values.values(), false)?;
         Ok(self)
     }
 
@@ -66,12 +66,12 @@ impl<R: OwnedRow> ConditionalBatch<R> {
     /// [`Refused`](crate::ErrorKind::Refused) if no statement has a condition; [`Type`](crate::ErrorKind::Type) if the
     /// batch was not applied and an existing row does not fit `R`.
     pub async fn execute(&mut self) -> Result<Outcome<Vec<R>>, Error> {
-        if !self.members.of.iter().any(|member| member.conditional) {
-            return Err(self.members.refused("no statement of it has a condition", "Use a LoggedBatch"));
+        if !self.statements.entries.iter().any(|entry| entry.is_conditional) {
+            return Err(self.statements.refused("none of its statements has a condition", "Use a LoggedBatch"));
         }
-        check_logged(&self.members).await?;
-        let answered = self.members.send().await;
-        Outcome::of(answered.and_then(|(answer, info)| answer::of_batch(&info, answer)))
+        check_logged(&self.statements).await?;
+        let answered = self.statements.send().await;
+        Outcome::from_answer(answered.and_then(|(answer, info)| answer::decode_batch(&info, answer)))
     }
 }
 
@@ -79,6 +79,6 @@ batch_methods!(ConditionalBatch<R>);
 
 impl<R> fmt::Debug for ConditionalBatch<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConditionalBatch").field("members", &self.members).finish()
+        f.debug_struct("ConditionalBatch").field("statements", &self.statements).finish()
     }
 }

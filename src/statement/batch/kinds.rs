@@ -35,11 +35,11 @@ pub(in crate::statement) struct Kinds {
 }
 
 impl Kinds {
-    pub(super) fn of(&self, kind: BatchLabel, tag: Option<Arc<str>>) -> (Arc<StatementInfo>, StatementMetrics) {
+    pub(super) fn get(&self, kind: BatchLabel, tag: Option<Arc<str>>) -> (Arc<StatementInfo>, StatementMetrics) {
         let mut known = locked(&self.known);
         let (info, metrics) = known.entry((kind, tag)).or_insert_with_key(|(kind, tag)| {
-            let of = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
-            let info = StatementInfo::of_several(of, kind.attempted(), kind.is_idempotent);
+            let batch_type = if kind.is_logged { BatchType::Logged } else { BatchType::Unlogged };
+            let info = StatementInfo::for_batch(batch_type, kind.attempted(), kind.is_idempotent);
             let metrics = StatementMetrics::for_statement(&info, tag.as_deref());
             (Arc::new(info), metrics)
         });
@@ -55,7 +55,7 @@ mod tests {
     fn batches_of_one_kind_share_their_name_and_no_others() {
         let kinds = Kinds::default();
         let kind = BatchLabel { is_logged: false, statements: 2, is_idempotent: true };
-        let info = |kind| kinds.of(kind, None).0;
+        let info = |kind| kinds.get(kind, None).0;
         assert_eq!(info(kind).attempted, "an unlogged batch of 2 statements");
         assert_eq!((info(kind).operation(), info(kind).is_idempotent), ("BATCH", true));
         assert!(Arc::ptr_eq(&info(kind), &info(kind)));
@@ -67,6 +67,6 @@ mod tests {
             assert!(!Arc::ptr_eq(&info(kind), &info(other)));
             assert_eq!(info(other).attempted, other.attempted());
         }
-        assert!(!Arc::ptr_eq(&info(kind), &kinds.of(kind, Some("import".into())).0));
+        assert!(!Arc::ptr_eq(&info(kind), &kinds.get(kind, Some("import".into())).0));
     }
 }

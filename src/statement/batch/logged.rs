@@ -10,10 +10,10 @@ use crate::statement::modification::ModifiedColumns;
 use crate::statement::{UntypedStatement, Write};
 use crate::{Error, Session, Values};
 
-/// The most statements of a logged batch (DG:quotas).
-const MOST_STATEMENTS: usize = 100;
-const MOST_STATEMENTS_WITH_STATIC_COLUMNS: usize = 50;
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// The maximum number of statements of a logged batch (DG:quotas).
+const MAX_STATEMENTS: usize = 100;
+const MAX_STATEMENTS_WITH_STATIC_COLUMNS: usize = 50;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Several writes that are all applied or none: at most 100 statements (50 if one sets a static column) and 4 MB
 /// (DG:batchStatements).
@@ -37,13 +37,13 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// ```
 #[derive(Debug)]
 pub struct LoggedBatch {
-    members: BatchStatements,
+    statements: BatchStatements,
 }
 
 impl LoggedBatch {
     /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
-        Self { members: BatchStatements::new(session, BatchType::Logged) }
+        Self { statements: BatchStatements::new(session, BatchType::Logged) }
     }
 
     /// Adds a write.
@@ -54,7 +54,7 @@ impl LoggedBatch {
     /// statement and for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch remains
     /// unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
-        push_logged(&mut self.members, &write.untyped, values.values(), false)?;
+        push_logged(&mut self.statements, &write.untyped, values.values(), false)?;
         Ok(self)
     }
 
@@ -72,8 +72,8 @@ impl LoggedBatch {
         if self.is_empty() {
             return Ok(());
         }
-        check_logged(&self.members).await?;
-        let (answer, info) = self.members.send().await?;
+        check_logged(&self.statements).await?;
+        let (answer, info) = self.statements.send().await?;
         UntypedStatement::expect_no_rows(&info, answer)
     }
 }
@@ -81,52 +81,53 @@ impl LoggedBatch {
 batch_methods!(LoggedBatch);
 
 pub(super) fn push_logged(
-    members: &mut BatchStatements,
+    statements: &mut BatchStatements,
     untyped: &UntypedStatement,
     values: &impl SerializeRow,
-    conditional: bool,
+    is_conditional: bool,
 ) -> Result<(), Error> {
     let info = &untyped.call.info;
-    members.push(untyped, values, conditional, |members, cells| {
-        if members.of.len() == MOST_STATEMENTS {
-            return Err(members.too_large(
-                format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
+    statements.push(untyped, values, is_conditional, |statements, values| {
+        if statements.entries.len() == MAX_STATEMENTS {
+            return Err(statements.too_large(
+                format!("one more statement is too many: Keyspaces accepts at most {MAX_STATEMENTS}"),
                 "Put into one batch only what must be applied together",
             ));
         }
         // The lower bound of the size is never larger than the values themselves, so small batches need no computation.
-        if members.values.len() > MOST_BYTES {
+        if statements.values.len() > MAX_BYTES {
             let columns = untyped.prepared.get_variable_col_specs();
-            let bytes = members.surely_at_least() + cells.surely_at_least(columns.as_slice());
-            if bytes > MOST_BYTES {
-                return Err(members.too_large(
-                    format!("with the next it is at least {bytes} bytes, Keyspaces takes at most {MOST_BYTES}"),
+            let bytes = statements.min_size() + values.min_size(columns.as_slice());
+            if bytes > MAX_BYTES {
+                return Err(statements.too_large(
+                    format!("with this statement it has at least {bytes} bytes: Keyspaces accepts at most {MAX_BYTES}"),
                     "Put into one batch only what must be applied together",
                 ));
             }
         }
-        match info.tree().and_then(ModifiedColumns::by) {
-            Some(touched) if touched.ranges => Err(deletes_a_range(members, info)),
+        match info.tree().and_then(ModifiedColumns::find) {
+            Some(modified) if modified.has_range => Err(applies_to_range(statements, info)),
             _ => Ok(()),
         }
     })
 }
 
 /// Checks the rules that need the primary keys of the tables.
-pub(super) async fn check_logged(members: &BatchStatements) -> Result<(), Error> {
+pub(super) async fn check_logged(statements: &BatchStatements) -> Result<(), Error> {
     let mut rows = HashSet::new();
-    for member in &members.of {
-        let Some(row) = ModifiedRow::of(&members.session, &member.call.info, members.cells(member)).await else {
+    for entry in &statements.entries {
+        let Some(row) = ModifiedRow::identify(&statements.session, &entry.call.info, statements.values_of(entry)).await
+        else {
             continue;
         };
         if row.is_range() {
-            return Err(deletes_a_range(members, &member.call.info));
+            return Err(applies_to_range(statements, &entry.call.info));
         }
-        if row.sets_static_columns && members.of.len() > MOST_STATEMENTS_WITH_STATIC_COLUMNS {
-            return Err(members.refused(
+        if row.sets_static_columns && statements.entries.len() > MAX_STATEMENTS_WITH_STATIC_COLUMNS {
+            return Err(statements.refused(
                 format!(
-                    "{} sets a static column, and then Keyspaces takes {MOST_STATEMENTS_WITH_STATIC_COLUMNS} statements",
-                    member.call.info.attempted
+                    "{} sets a static column: Keyspaces then accepts at most {MAX_STATEMENTS_WITH_STATIC_COLUMNS} statements",
+                    entry.call.info.attempted
                 ),
                 "Set the static column in another batch",
             ));
@@ -134,8 +135,8 @@ pub(super) async fn check_logged(members: &BatchStatements) -> Result<(), Error>
         if let Some(identity) = row.identity()
             && !rows.insert(identity)
         {
-            return Err(members.refused(
-                format!("{} is about a row that another of its statements is about", member.call.info.attempted),
+            return Err(statements.refused(
+                format!("{} writes a row that another of its statements also writes", entry.call.info.attempted),
                 "Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement",
             ));
         }
@@ -143,9 +144,9 @@ pub(super) async fn check_logged(members: &BatchStatements) -> Result<(), Error>
     Ok(())
 }
 
-fn deletes_a_range(members: &BatchStatements, info: &StatementInfo) -> Error {
-    members.refused(
-        format!("{} is about a range of rows", info.attempted),
+fn applies_to_range(statements: &BatchStatements, info: &StatementInfo) -> Error {
+    statements.refused(
+        format!("{} applies to a range of rows", info.attempted),
         "Keyspaces refuses that in a logged batch (DG:batchStatements): name the whole primary key with =",
     )
 }

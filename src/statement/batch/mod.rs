@@ -19,7 +19,7 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchStatement, BatchType};
 
 pub use self::conditional::ConditionalBatch;
-pub(super) use self::key::{Key, Keys, of as key_of};
+pub(super) use self::key::{PrimaryKey, PrimaryKeys, primary_key};
 use self::kinds::BatchLabel;
 pub(super) use self::kinds::Kinds;
 pub use self::logged::LoggedBatch;
@@ -38,8 +38,8 @@ use crate::{Error, ErrorKind, Session};
 struct BatchStatements {
     session: Session,
     batch: Batch,
-    of: Vec<BatchEntry>,
-    /// The values of all members, one after the other. A buffer for each member would cost an allocation for each.
+    entries: Vec<BatchEntry>,
+    /// The values of all entries, one after the other. A buffer for each entry would cost an allocation for each.
     values: Vec<u8>,
     options: CallOptions,
 }
@@ -47,21 +47,27 @@ struct BatchStatements {
 /// One statement of a batch.
 struct BatchEntry {
     call: Arc<Call>,
-    /// The range of the member's values in the buffer, and their number.
-    values: Range<usize>,
+    /// The range of the entry's values in the buffer, and their number.
+    range: Range<usize>,
     count: usize,
-    conditional: bool,
+    is_conditional: bool,
 }
 
 /// The capacity reserved with the first statement.
-const USUALLY_AT_MOST: usize = 10;
-const BYTES_USUALLY_AT_MOST: usize = 2 * 1024;
+const TYPICAL_STATEMENTS: usize = 10;
+const TYPICAL_BYTES: usize = 2 * 1024;
 
 impl BatchStatements {
     fn new(session: &Session, kind: BatchType) -> Self {
         let mut batch = Batch::new(kind);
         batch.set_consistency(WRITE_CONSISTENCY);
-        Self { session: session.clone(), batch, of: Vec::new(), values: Vec::new(), options: CallOptions::default() }
+        Self {
+            session: session.clone(),
+            batch,
+            entries: Vec::new(),
+            values: Vec::new(),
+            options: CallOptions::default(),
+        }
     }
 
     /// Adds a statement unless `refuses` returns an error. `refuses` receives the batch with the values of the new
@@ -70,13 +76,13 @@ impl BatchStatements {
         &mut self,
         untyped: &UntypedStatement,
         values: &impl SerializeRow,
-        conditional: bool,
+        is_conditional: bool,
         refuses: impl FnOnce(&Self, SerializedView<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if self.of.is_empty() {
-            self.of.reserve(USUALLY_AT_MOST);
-            self.batch.statements.reserve(USUALLY_AT_MOST);
-            self.values.reserve(BYTES_USUALLY_AT_MOST);
+        if self.entries.is_empty() {
+            self.entries.reserve(TYPICAL_STATEMENTS);
+            self.batch.statements.reserve(TYPICAL_STATEMENTS);
+            self.values.reserve(TYPICAL_BYTES);
         }
         let start = self.values.len();
         let appended = untyped.append_values(values, &mut self.values).and_then(|count| {
@@ -84,26 +90,30 @@ impl BatchStatements {
         });
         let count = appended.inspect_err(|_| self.values.truncate(start))?;
         self.batch.append_statement(untyped.prepared.clone());
-        self.of.push(BatchEntry {
+        self.entries.push(BatchEntry {
             call: Arc::clone(&untyped.call),
-            values: start..self.values.len(),
+            range: start..self.values.len(),
             count,
-            conditional,
+            is_conditional,
         });
         Ok(())
     }
 
-    fn cells(&self, member: &BatchEntry) -> SerializedView<'_> {
-        member.cells(&self.values)
+    fn values_of(&self, entry: &BatchEntry) -> SerializedView<'_> {
+        entry.values(&self.values)
     }
 
-    fn kind(&self) -> BatchLabel {
-        let is_idempotent = self.of.iter().all(|member| member.call.is_idempotent() && !member.conditional);
-        BatchLabel { is_logged: self.batch.get_type() != BatchType::Unlogged, statements: self.of.len(), is_idempotent }
+    fn label(&self) -> BatchLabel {
+        let is_idempotent = self.entries.iter().all(|entry| entry.call.is_idempotent() && !entry.is_conditional);
+        BatchLabel {
+            is_logged: self.batch.get_type() != BatchType::Unlogged,
+            statements: self.entries.len(),
+            is_idempotent,
+        }
     }
 
     fn attempted(&self) -> String {
-        self.kind().attempted()
+        self.label().attempted()
     }
 
     fn refused(&self, problem: impl Into<String>, advice: &'static str) -> Error {
@@ -115,10 +125,10 @@ impl BatchStatements {
     }
 
     /// A lower bound of the size that the service computes for the batch.
-    fn surely_at_least(&self) -> usize {
-        let sizes = self.of.iter().zip(&self.batch.statements).map(|(member, statement)| match statement {
+    fn min_size(&self) -> usize {
+        let sizes = self.entries.iter().zip(&self.batch.statements).map(|(entry, statement)| match statement {
             BatchStatement::PreparedStatement(prepared) => {
-                self.cells(member).surely_at_least(prepared.get_variable_col_specs().as_slice())
+                self.values_of(entry).min_size(prepared.get_variable_col_specs().as_slice())
             }
             _ => 0,
         });
@@ -127,21 +137,21 @@ impl BatchStatements {
 
     /// The rate limiters of all tables of the batch, each once.
     fn rate_limiters(&self) -> TableLimiters {
-        let Some((first, others)) = self.of.split_first() else { return Arc::default() };
-        if others.iter().all(|member| Arc::ptr_eq(&member.call.rate_limiters, &first.call.rate_limiters)) {
+        let Some((first, others)) = self.entries.split_first() else { return Arc::default() };
+        if others.iter().all(|entry| Arc::ptr_eq(&entry.call.rate_limiters, &first.call.rate_limiters)) {
             return Arc::clone(&first.call.rate_limiters);
         }
         let mut rate_limiters: Vec<&Arc<RateLimiter>> = Vec::new();
-        for pace in self.of.iter().flat_map(|member| &*member.call.rate_limiters) {
-            if !rate_limiters.iter().any(|known| Arc::ptr_eq(known, pace)) {
-                rate_limiters.push(pace);
+        for limiter in self.entries.iter().flat_map(|entry| &*entry.call.rate_limiters) {
+            if !rate_limiters.iter().any(|known| Arc::ptr_eq(known, limiter)) {
+                rate_limiters.push(limiter);
             }
         }
         rate_limiters.into_iter().map(Arc::clone).collect()
     }
 
     async fn send(&mut self) -> Result<(QueryResult, Arc<StatementInfo>), Error> {
-        let (info, metrics) = self.session.statements().kinds().of(self.kind(), self.options.tag.clone());
+        let (info, metrics) = self.session.statements().kinds().get(self.label(), self.options.tag.clone());
         let (session, options) = (self.session.without_keyspace(), self.options.clone());
         let call = Call {
             session,
@@ -152,26 +162,26 @@ impl BatchStatements {
             named_columns: OnceLock::new(),
         };
         // Each row costs whole units, and twice as many in a logged batch (DG:batchStatements).
-        let rows = self.of.iter().map(|member| member.values.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
+        let rows = self.entries.iter().map(|entry| entry.range.len().div_ceil(WRITE_UNIT).max(1) * WRITE_UNIT);
         let bytes = rows.sum::<usize>() * if self.batch.get_type() == BatchType::Logged { 2 } else { 1 };
-        let values = BatchEntryValues { members: &self.of, bytes: &self.values };
+        let values = BatchEntryValues { entries: &self.entries, bytes: &self.values };
         let answer = execute::batch(&call, &mut self.batch, &values, bytes).await?;
         Ok((answer, call.info))
     }
 }
 
 impl BatchEntry {
-    fn cells<'b>(&self, values: &'b [u8]) -> SerializedView<'b> {
-        SerializedView::new(values.get(self.values.clone()).unwrap_or_default(), self.count)
+    fn values<'b>(&self, bytes: &'b [u8]) -> SerializedView<'b> {
+        SerializedView::new(bytes.get(self.range.clone()).unwrap_or_default(), self.count)
     }
 }
 
 // Leaves out the values and the statements, because a text may contain literals.
 impl fmt::Debug for BatchStatements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Members")
+        f.debug_struct("BatchStatements")
             .field("kind", &self.batch.get_type())
-            .field("statements", &self.of.len())
+            .field("statements", &self.entries.len())
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
@@ -183,16 +193,16 @@ macro_rules! batch_methods {
         impl $(<$parameter>)? $batch $(<$parameter>)? {
             /// The number of statements in the batch.
             pub fn len(&self) -> usize {
-                self.members.of.len()
+                self.statements.entries.len()
             }
 
             /// Whether the batch is empty.
             pub fn is_empty(&self) -> bool {
-                self.members.of.is_empty()
+                self.statements.entries.is_empty()
             }
 
             fn with_changed_options(mut self, change: impl FnOnce(&mut crate::options::CallOptions)) -> Self {
-                change(&mut self.members.options);
+                change(&mut self.statements.options);
                 self
             }
         }

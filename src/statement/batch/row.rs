@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyspaces_cql::Statement;
 use keyspaces_cql::statement::{Term, TermKind};
 
-use super::{Key, key};
+use super::{PrimaryKey, primary_key};
 use crate::Session;
 use crate::statement::info::StatementInfo;
 use crate::statement::modification::ModifiedColumns;
@@ -34,28 +34,28 @@ pub(super) enum KeyValue {
 
 impl ModifiedRow {
     /// Identifies the row. `None` if the text cannot be parsed or the table's key is not known; then the server checks.
-    pub(super) async fn of(session: &Session, info: &StatementInfo, cells: SerializedView<'_>) -> Option<Self> {
+    pub(super) async fn identify(session: &Session, info: &StatementInfo, values: SerializedView<'_>) -> Option<Self> {
         let tree = info.tree()?;
         let table = tree.tables().into_iter().next()?.clone();
-        let key = key::of(session, &table.keyspace.as_ref()?.text, &table.name.text).await?;
-        Self::by(tree, cells, &key)
+        let key = primary_key(session, &table.keyspace.as_ref()?.text, &table.name.text).await?;
+        Self::from_tree(tree, values, &key)
     }
 
-    pub(super) fn by(tree: &Statement, cells: SerializedView<'_>, key: &Arc<Key>) -> Option<Self> {
-        let touched = ModifiedColumns::by(tree)?;
-        let values = |columns: &[String]| {
-            let pinned = |column: &String| touched.pins.iter().find(|(name, _)| name == column);
-            columns.iter().map(|column| pinned(column).and_then(|(_, term)| value(tree, cells, term))).collect()
+    pub(super) fn from_tree(tree: &Statement, values: SerializedView<'_>, key: &Arc<PrimaryKey>) -> Option<Self> {
+        let modified = ModifiedColumns::find(tree)?;
+        let key_values = |columns: &[String]| {
+            let fixed = |column: &String| modified.fixed_columns.iter().find(|(name, _)| name == column);
+            columns.iter().map(|column| fixed(column).and_then(|(_, term)| value(tree, values, term))).collect()
         };
         let is_key = |column: &&str| key.partition.iter().chain(&key.clustering).any(|name| name == column);
         let is_static = |column: &&str| key.statics.iter().any(|name| name == column);
         Some(Self {
             table: tree.tables().first()?.to_string(),
-            partition: values(&key.partition),
-            clustering: values(&key.clustering),
-            deletes_rows: touched.deletes_rows,
-            sets_regular_columns: touched.sets.iter().any(|column| !is_key(column) && !is_static(column)),
-            sets_static_columns: touched.sets.iter().any(is_static),
+            partition: key_values(&key.partition),
+            clustering: key_values(&key.clustering),
+            deletes_rows: modified.deletes_rows,
+            sets_regular_columns: modified.set_columns.iter().any(|column| !is_key(column) && !is_static(column)),
+            sets_static_columns: modified.set_columns.iter().any(is_static),
         })
     }
 
@@ -75,12 +75,12 @@ impl ModifiedRow {
     }
 }
 
-fn value(tree: &Statement, cells: SerializedView<'_>, term: &Term) -> Option<KeyValue> {
+fn value(tree: &Statement, values: SerializedView<'_>, term: &Term) -> Option<KeyValue> {
     match &term.kind {
         TermKind::Marker(marker) => {
             let markers = tree.bind_markers();
             let index = markers.iter().position(|other| other.span == marker.span)?;
-            (markers.len() == cells.count()).then(|| cells.value(index))?.map(|bytes| KeyValue::Bound(bytes.to_vec()))
+            (markers.len() == values.count()).then(|| values.value(index))?.map(|bytes| KeyValue::Bound(bytes.to_vec()))
         }
         TermKind::Constant(constant) => Some(KeyValue::Literal(constant.text.clone())),
         _ => None,

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use super::key::Key;
+use super::key::PrimaryKey;
 use super::row::ModifiedRow;
 use crate::statement::serialized::SerializedView;
 
 /// `readings(sensor, day, at, seq static, value, PRIMARY KEY ((sensor, day), at))`
-fn key() -> Arc<Key> {
-    Arc::new(Key {
+fn key() -> Arc<PrimaryKey> {
+    Arc::new(PrimaryKey {
         partition: vec!["sensor".into(), "day".into()],
         clustering: vec!["at".into()],
         statics: vec!["seq".into()],
@@ -20,7 +20,7 @@ fn row(text: &str, values: &[&[u8]]) -> ModifiedRow {
         bytes.extend_from_slice(value);
     }
     let statement = keyspaces_cql::parse(text).expect("it is CQL");
-    ModifiedRow::by(&statement, SerializedView::new(&bytes, values.len()), &key()).expect("it modifies")
+    ModifiedRow::from_tree(&statement, SerializedView::new(&bytes, values.len()), &key()).expect("it modifies")
 }
 
 const INSERT: &str = "INSERT INTO ks.readings (value, sensor, day, at) VALUES (?, ?, ?, ?)";
@@ -28,11 +28,11 @@ const UPDATE: &str = "UPDATE ks.readings SET value = ? WHERE at = ? AND sensor =
 
 #[test]
 fn statements_about_the_same_row_are_found_whatever_their_order_of_columns() {
-    let inserted = row(INSERT, &[b"1", b"s", b"d", b"t"]).identity().expect("the whole key");
-    assert_eq!(Some(&inserted), row(UPDATE, &[b"2", b"t", b"s", b"d"]).identity().as_ref());
-    assert_ne!(Some(&inserted), row(UPDATE, &[b"2", b"u", b"s", b"d"]).identity().as_ref());
+    let using_values = row(INSERT, &[b"1", b"s", b"d", b"t"]).identity().expect("the whole key");
+    assert_eq!(Some(&using_values), row(UPDATE, &[b"2", b"t", b"s", b"d"]).identity().as_ref());
+    assert_ne!(Some(&using_values), row(UPDATE, &[b"2", b"u", b"s", b"d"]).identity().as_ref());
     assert_ne!(
-        Some(&inserted),
+        Some(&using_values),
         row(&INSERT.replace("readings", "others"), &[b"1", b"s", b"d", b"t"]).identity().as_ref()
     );
 }

@@ -5,8 +5,8 @@ use super::{BatchStatements, batch_methods};
 use crate::statement::{UntypedStatement, Write};
 use crate::{Error, Session, Values};
 
-/// The most statements of an unlogged batch (DG:quotas).
-const MOST_STATEMENTS: usize = 30;
+/// The maximum number of statements of an unlogged batch (DG:quotas).
+const MAX_STATEMENTS: usize = 30;
 
 /// Several independent writes in one request: at most 30 statements (DG:batchStatements).
 ///
@@ -29,13 +29,13 @@ const MOST_STATEMENTS: usize = 30;
 /// ```
 #[derive(Debug)]
 pub struct UnloggedBatch {
-    members: BatchStatements,
+    statements: BatchStatements,
 }
 
 impl UnloggedBatch {
     /// Creates an empty batch.
     pub fn new(session: &Session) -> Self {
-        Self { members: BatchStatements::new(session, BatchType::Unlogged) }
+        Self { statements: BatchStatements::new(session, BatchType::Unlogged) }
     }
 
     /// Adds a write.
@@ -45,13 +45,13 @@ impl UnloggedBatch {
     /// The errors of [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the 31st
     /// statement. The batch remains unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
-        self.members.push(&write.untyped, values.values(), false, |members, _| {
-            if members.of.len() < MOST_STATEMENTS {
+        self.statements.push(&write.untyped, values.values(), false, |statements, _| {
+            if statements.entries.len() < MAX_STATEMENTS {
                 return Ok(());
             }
-            Err(members.too_large(
-                format!("one more is too many, Keyspaces takes {MOST_STATEMENTS}"),
-                "Write the rest in another batch, or singly and in flight together",
+            Err(statements.too_large(
+                format!("one more statement is too many: Keyspaces accepts at most {MAX_STATEMENTS}"),
+                "Write the rest in another batch, or as single writes in flight at once",
             ))
         })?;
         Ok(self)
@@ -69,7 +69,7 @@ impl UnloggedBatch {
         if self.is_empty() {
             return Ok(());
         }
-        let (answer, info) = self.members.send().await?;
+        let (answer, info) = self.statements.send().await?;
         UntypedStatement::expect_no_rows(&info, answer)
     }
 }

@@ -10,13 +10,13 @@ use scylla::serialize::writers::RowWriter;
 use super::BatchEntry;
 
 pub(super) struct BatchEntryValues<'m> {
-    pub(super) members: &'m [BatchEntry],
-    /// The values of all members.
+    pub(super) entries: &'m [BatchEntry],
+    /// The values of all entries.
     pub(super) bytes: &'m [u8],
 }
 
 pub(super) struct Iter<'m> {
-    members: slice::Iter<'m, BatchEntry>,
+    entries: slice::Iter<'m, BatchEntry>,
     bytes: &'m [u8],
 }
 
@@ -27,7 +27,7 @@ impl BatchValues for BatchEntryValues<'_> {
         Self: 'r;
 
     fn batch_values_iter(&self) -> Iter<'_> {
-        Iter { members: self.members.iter(), bytes: self.bytes }
+        Iter { entries: self.entries.iter(), bytes: self.bytes }
     }
 }
 
@@ -37,14 +37,14 @@ impl BatchValuesIterator<'_> for Iter<'_> {
         context: &RowSerializationContext<'_>,
         writer: &mut RowWriter<'_>,
     ) -> Option<Result<(), SerializationError>> {
-        self.members.next().map(|member| member.cells(self.bytes).serialize(context, writer))
+        self.entries.next().map(|entry| entry.values(self.bytes).serialize(context, writer))
     }
 
     fn is_empty_next(&mut self) -> Option<bool> {
-        self.members.next().map(|member| member.count == 0)
+        self.entries.next().map(|entry| entry.count == 0)
     }
 
     fn skip_next(&mut self) -> Option<()> {
-        self.members.next().map(drop)
+        self.entries.next().map(drop)
     }
 }

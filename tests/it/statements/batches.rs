@@ -23,8 +23,8 @@ async fn thirty_writes_fit_an_unlogged_batch_and_one_more_is_refused() {
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
-        "an unlogged batch of 30 statements failed: one more is too many, Keyspaces takes 30. Write the rest in another \
-         batch, or singly and in flight together"
+        "an unlogged batch of 30 statements failed: one more statement is too many: Keyspaces accepts at most 30. Write the \
+         rest in another batch, or as single writes in flight at once"
     );
     batch.execute().await.unwrap();
     assert_eq!(count(&session, &table).await, 30);
@@ -48,8 +48,8 @@ async fn a_logged_batch_is_held_to_its_limits_before_it_is_sent() {
     }
     assert_eq!(
         full.push(&store, (1, 100, String::new())).unwrap_err().to_string(),
-        "a logged batch of 100 statements failed: one more is too many, Keyspaces takes 100. Put into one batch only what \
-         must be applied together"
+        "a logged batch of 100 statements failed: one more statement is too many: Keyspaces accepts at most 100. Put into one \
+         batch only what must be applied together"
     );
 
     let mut large = LoggedBatch::new(&session);
@@ -58,15 +58,15 @@ async fn a_logged_batch_is_held_to_its_limits_before_it_is_sent() {
     }
     assert_eq!(
         large.push(&store, (1, 4, "x".repeat(1_000_000))).unwrap_err().to_string(),
-        "a logged batch of 4 statements failed: with the next it is at least 5000010 bytes, Keyspaces takes at most 4194304. \
-         Put into one batch only what must be applied together"
+        "a logged batch of 4 statements failed: with this statement it has at least 5000010 bytes: Keyspaces accepts at most \
+         4194304. Put into one batch only what must be applied together"
     );
 
     let of_a_range = |error: keyspaces::Error| {
         assert_eq!(
             error.to_string(),
             format!(
-                "a logged batch of {} statements failed: DELETE FROM {table} is about a range of rows. Keyspaces refuses that \
+                "a logged batch of {} statements failed: DELETE FROM {table} applies to a range of rows. Keyspaces refuses that \
                  in a logged batch (DG:batchStatements): name the whole primary key with =",
                 if error.to_string().contains("of 0") { 0 } else { 1 }
             )
@@ -81,8 +81,8 @@ async fn a_logged_batch_is_held_to_its_limits_before_it_is_sent() {
     assert_eq!(
         twice.execute().await.unwrap_err().to_string(),
         format!(
-            "a logged batch of 2 statements failed: INSERT INTO {table} is about a row that another of its statements is \
-             about. Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement"
+            "a logged batch of 2 statements failed: INSERT INTO {table} writes a row that another of its statements also \
+             writes. Keyspaces refuses that (DG:batchStatements): set all columns of the row in one statement"
         )
     );
 
@@ -94,8 +94,8 @@ async fn a_logged_batch_is_held_to_its_limits_before_it_is_sent() {
     assert_eq!(
         with_static.execute().await.unwrap_err().to_string(),
         format!(
-            "a logged batch of 51 statements failed: INSERT INTO {table} sets a static column, and then Keyspaces takes 50 \
-             statements. Set the static column in another batch"
+            "a logged batch of 51 statements failed: INSERT INTO {table} sets a static column: Keyspaces then accepts at most \
+             50 statements. Set the static column in another batch"
         )
     );
     assert_eq!(count(&session, &table).await, 0);
@@ -134,7 +134,7 @@ async fn a_conditional_batch_is_applied_as_one_or_gives_all_rows_that_stood_in_t
     let mut batch = ConditionalBatch::<There>::new(&session);
     assert_eq!(
         batch.push_unconditional(&store, (1, 3, "x")).unwrap().execute().await.unwrap_err().to_string(),
-        "a logged batch of 1 statements failed: no statement of it has a condition. Use a LoggedBatch"
+        "a logged batch of 1 statements failed: none of its statements has a condition. Use a LoggedBatch"
     );
     batch.push(&claim, (1, 1, "a")).unwrap().push(&claim, (1, 2, "b")).unwrap();
     assert!(batch.execute().await.unwrap().is_applied());

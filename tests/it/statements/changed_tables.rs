@@ -184,8 +184,8 @@ async fn a_statement_whose_values_are_of_any_type_takes_those_of_the_new_table_e
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "UPDATE {table} failed: a write was asked for, the text is an increment of a counter. Ask prepare() \
-                     for an Increment"
+                    "UPDATE {table} failed: expected a write, but the statement is an increment of a counter. Prepare it as an \
+                     Increment"
                 )
             );
             break;

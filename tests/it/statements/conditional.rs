@@ -68,9 +68,8 @@ async fn a_row_in_the_way_that_does_not_fit_is_an_error_that_says_it_was_not_app
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {table} failed: it was not applied, and what stood in the way cannot be read: (i32,) has 1 values, \
-             the rows have 2 columns. Derive DeserializeRow for a type that names the columns it wants: the others are left \
-             out"
+            "INSERT INTO {table} failed: it was not applied, and the existing row cannot be read: (i32,) has 1 values, the rows \
+             have 2 columns. Derive DeserializeRow for a type that names the columns to read: the others are ignored"
         )
     );
     let claim: Conditional<(i32, &str), (i32, String)> = session.prepare(&text).await.unwrap();

@@ -55,8 +55,8 @@ async fn a_ttl_without_a_bind_marker_for_it_is_refused_before_it_is_sent() {
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {table} failed: a TTL was given, and the statement has no bind marker for it. Write USING TTL ? in \
-             the statement"
+            "INSERT INTO {table} failed: a TTL is set, but the statement has no bind marker for it. Write USING TTL ? in the \
+             statement"
         )
     );
 }

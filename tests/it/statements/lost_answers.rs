@@ -136,8 +136,8 @@ async fn an_insert_of_unknown_outcome_is_resolved_by_the_id_that_it_writes() {
     assert_eq!(
         error.to_string(),
         format!(
-            "resolving INSERT INTO {table} failed: the row that is there cannot be read: (i32,) has 1 values, the rows have \
-             4 columns"
+            "resolving INSERT INTO {table} failed: the existing row cannot be read: (i32,) has 1 values, the rows have 4 \
+             columns"
         )
     );
 }
@@ -187,8 +187,8 @@ async fn a_write_that_nothing_tells_from_another_is_not_resolved() {
     assert_eq!(
         error.to_string(),
         format!(
-            "resolving INSERT INTO {table} failed: it binds no value to a column outside the primary key, so nothing tells \
-             its row from another's. Bind an id of the write's own to a column, and name the whole primary key"
+            "resolving INSERT INTO {table} failed: it binds no value to a column outside the primary key, so its row cannot be \
+             distinguished from another write's. Bind an id of the write's own to a column, and name the whole primary key"
         )
     );
     let tags = format!("INSERT INTO {table} (id, tags) VALUES (?, ?) IF NOT EXISTS");
@@ -197,8 +197,8 @@ async fn a_write_that_nothing_tells_from_another_is_not_resolved() {
     assert_eq!(
         tags.resolve((2, vec!["a"])).await.unwrap_err().to_string(),
         format!(
-            "resolving INSERT INTO {table} failed: it sets no column of a native type to a value, so nothing tells its row \
-             from another's. Bind an id of the write's own to a column"
+            "resolving INSERT INTO {table} failed: it sets no column of a native type to a value, so its row cannot be \
+             distinguished from another write's. Bind an id of the write's own to a column"
         )
     );
 }

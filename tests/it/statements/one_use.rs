@@ -34,8 +34,8 @@ async fn options_are_set_on_a_statement_for_one_use_as_on_a_prepared_one() {
     assert_eq!(
         error.to_string(),
         format!(
-            "SELECT FROM {table} failed: one row was asked for, there are more. Name the whole primary key in WHERE, or ask \
-             for first()"
+            "SELECT FROM {table} failed: expected one row, but there are more. Name the whole primary key in WHERE, or use \
+             first()"
         )
     );
     match session.query(&one, (1,)).with_deadline(Duration::ZERO).one::<(i32,)>().await {
@@ -123,7 +123,7 @@ async fn many_statements_are_prepared_at_once() {
     assert_eq!(
         error.to_string(),
         format!(
-            "SELECT FROM {table} failed: an increment of a counter was asked for, the text is a read. Ask prepare() for a \
+            "SELECT FROM {table} failed: expected an increment of a counter, but the statement is a read. Prepare it as a \
              Select"
         )
     );

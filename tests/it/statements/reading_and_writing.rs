@@ -44,8 +44,8 @@ async fn asking_for_one_row_where_there_are_two_is_an_error() {
     assert_eq!(
         error.to_string(),
         format!(
-            "SELECT FROM {table} failed: one row was asked for, there are more. Name the whole primary key in WHERE, or \
-             ask for first()"
+            "SELECT FROM {table} failed: expected one row, but there are more. Name the whole primary key in WHERE, or use \
+             first()"
         )
     );
     assert_eq!(error.kind(), ErrorKind::Type);
@@ -84,7 +84,7 @@ async fn a_conditional_write_is_refused_where_nobody_would_look_at_its_outcome()
     let error = session.execute("INSERT INTO ks.t (id) VALUES (1) IF NOT EXISTS", ()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "INSERT INTO ks.t failed: a write was asked for, the text is a conditional write. Ask prepare() for a Conditional"
+        "INSERT INTO ks.t failed: expected a write, but the statement is a conditional write. Prepare it as a Conditional"
     );
 }
 
@@ -112,7 +112,7 @@ async fn counters_are_incremented_and_a_list_append_is_a_write() {
     assert_eq!(
         error.to_string(),
         format!(
-            "UPDATE {lists} failed: an increment of a counter was asked for, the text is a write. Ask prepare() for a Write"
+            "UPDATE {lists} failed: expected an increment of a counter, but the statement is a write. Prepare it as a Write"
         )
     );
 }
