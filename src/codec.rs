@@ -1,11 +1,11 @@
-//! What a value type needs whose [`SerializeValue`](crate::SerializeValue) and
-//! [`DeserializeValue`](crate::DeserializeValue) are written by hand. Most types need neither:
+//! The driver's types for value types that implement [`SerializeValue`](crate::SerializeValue) and
+//! [`DeserializeValue`](crate::DeserializeValue) by hand. Most types need not do that:
 //! [`derive(Value)`](macro@crate::Value) makes both for newtypes and enums, [`Json`](crate::value::Json) and
 //! [`AsText`](crate::value::AsText) keep other types in a text column, and
 //! [`user_type`](macro@crate::user_type) makes both for a user-defined type.
 //!
-//! A value writes itself into a cell and reads itself from the bytes of one. It says what does not fit with an error of its
-//! own; the error of the call then names the column as well, and has the text of the value's error in it.
+//! A value writes itself into a cell and reads itself from the bytes of a cell. If it does not fit, it returns its own error;
+//! the error of the call adds the name of the column to its text.
 //!
 //! ```
 //! use keyspaces::codec::{

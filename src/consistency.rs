@@ -2,16 +2,16 @@ use std::fmt;
 
 use scylla::statement::Consistency;
 
-/// How many replicas a read waits for. These three are all that Amazon Keyspaces has (`DG:consistency`).
+/// The consistency level of a read. Amazon Keyspaces supports these three (`DG:consistency`).
 ///
-/// A write has nothing to choose: it waits for a local quorum, always.
+/// There is no choice for a write: it always uses `LOCAL_QUORUM`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum ReadConsistency {
     /// `ONE`: half the read capacity of [`LocalQuorum`](Self::LocalQuorum), and may miss the latest writes.
     One,
-    /// `LOCAL_ONE`: as [`One`](Self::One).
+    /// `LOCAL_ONE`: the same as [`One`](Self::One).
     LocalOne,
-    /// `LOCAL_QUORUM`, the default: sees every write that was acknowledged in this region before it.
+    /// `LOCAL_QUORUM`, the default: returns every write that was acknowledged in this Region before the read.
     #[default]
     LocalQuorum,
 }
@@ -26,7 +26,7 @@ impl ReadConsistency {
     }
 }
 
-/// Its name in CQL: `LOCAL_QUORUM`.
+/// Prints the name in CQL: `LOCAL_QUORUM`.
 impl fmt::Display for ReadConsistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -37,7 +37,7 @@ impl fmt::Display for ReadConsistency {
     }
 }
 
-/// The only consistency that the service takes for a write (`DG:consistency`).
+/// The only consistency that the service accepts for a write (`DG:consistency`).
 pub(crate) const WRITE_CONSISTENCY: Consistency = Consistency::LocalQuorum;
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_may_have_three_consistencies_and_has_local_quorum_unless_told() {
+    fn a_read_has_three_consistencies_and_local_quorum_is_the_default() {
         assert_eq!(ReadConsistency::default(), ReadConsistency::LocalQuorum);
         for (ours, drivers, name) in [
             (ReadConsistency::One, Consistency::One, "ONE"),

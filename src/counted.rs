@@ -1,8 +1,8 @@
-//! Numbers of things, in words.
+//! Prints counts with their nouns.
 
 use std::fmt;
 
-/// `1 row`, `2 rows`: a number, and the noun as it is for one.
+/// A count and its noun in the singular; prints `1 row`, `2 rows`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counted<N>(pub(crate) N, pub(crate) &'static str);
 
@@ -18,9 +18,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_thing_is_told_in_the_singular() {
-        let told = [0_u64, 1, 2].map(|count| Counted(count, "row").to_string());
-        assert_eq!(told, ["0 rows", "1 row", "2 rows"]);
+    fn one_is_printed_in_the_singular() {
+        let printed = [0_u64, 1, 2].map(|count| Counted(count, "row").to_string());
+        assert_eq!(printed, ["0 rows", "1 row", "2 rows"]);
         assert_eq!([1.0, 1.5].map(|count| Counted(count, "unit").to_string()), ["1 unit", "1.5 units"]);
     }
 }

@@ -20,8 +20,8 @@ use crate::{Conditional, Error, Increment, Outcome, Select, Session, Write};
 /// about twelve milliseconds each.
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
 
-/// The most statements in flight; more would only wait in another queue.
-const MOST_IN_FLIGHT: usize = 1_024;
+/// The maximum number of statements in flight; more would only wait in another queue.
+const MAX_IN_FLIGHT: usize = 1_024;
 
 /// A [`Stream`] of the results of many statements, one for each given key or row, with a bounded number of them in flight.
 /// Each result comes with its key or row.
@@ -64,7 +64,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
         Self {
             keys: keys.boxed(),
             run: Box::new(move |key| Ahead::begin(run(key))),
-            in_flight: (connections * IN_FLIGHT_PER_CONNECTION).min(MOST_IN_FLIGHT),
+            in_flight: (connections * IN_FLIGHT_PER_CONNECTION).min(MAX_IN_FLIGHT),
             as_they_come: false,
             running: None,
         }

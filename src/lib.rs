@@ -53,9 +53,9 @@ pub use statement::{
 };
 pub use stream::{Page, Pages, PagingState, RawPage, RawPages, Rows};
 
-/// Makes a value of a newtype, or of an enum that is stored as text or as a number.
+/// Makes a newtype a value, or an enum that is stored as text or as a number.
 ///
-/// A newtype (a struct with one field that has no name) is bound and read as what it holds:
+/// A newtype (a struct with one unnamed field) is bound and read like its field:
 ///
 /// ```
 /// use keyspaces::Value;
@@ -68,9 +68,9 @@ pub use stream::{Page, Pages, PagingState, RawPage, RawPages, Rows};
 /// struct Name<'a>(&'a str);
 /// ```
 ///
-/// An enum says how it is stored. `text` stores the name of the variant, or what `rename` or `rename_all` make of it
+/// An enum has to declare how it is stored. `text` stores the name of the variant, changed by `rename` or `rename_all`
 /// (`lowercase`, `UPPERCASE`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`). `tinyint`, `smallint`, `int` and
-/// `bigint` store its number, which each variant has to say.
+/// `bigint` store its number, which each variant has to declare.
 ///
 /// ```
 /// use keyspaces::Value;
@@ -92,16 +92,16 @@ pub use stream::{Page, Pages, PagingState, RawPage, RawPages, Rows};
 /// }
 /// ```
 ///
-/// Both implement [`SerializeValue`](trait@SerializeValue) and [`DeserializeValue`](trait@DeserializeValue), and go wherever a
-/// value goes: in tuples, rows, collections and user-defined types, as an `Option` where the column may be null. A text or a
-/// number that is no variant is an error of kind [`Type`](ErrorKind::Type) when the row is read: `the column status of a row
-/// cannot be read: "gone" is no Status, which is one of draft, in_review, live`. For values with parts of their own there is
+/// Both implement [`SerializeValue`](trait@SerializeValue) and [`DeserializeValue`](trait@DeserializeValue), so they can be used
+/// like any value: in tuples, rows, collections and user-defined types, as an `Option` where the column may be null. A text or a
+/// number that is not a variant is an error of kind [`Type`](ErrorKind::Type) when the row is read: `the column status of a row
+/// cannot be read: "gone" is no Status, which is one of draft, in_review, live`. For structured values, use
 /// [`value::Json`].
 ///
-/// `#[value(crate = path)]` says where this crate is, if not at `::keyspaces`.
+/// `#[value(crate = path)]` gives the path of this crate, if it is not `::keyspaces`.
 pub use keyspaces_macros::Value;
 
-/// Makes a row type of a struct: rows are read into it, and its fields are bound by their names.
+/// Makes a struct a row type: rows are read into it, and its fields are bound by their names.
 ///
 /// ```
 /// use keyspaces::{Select, Write};
@@ -123,14 +123,14 @@ pub use keyspaces_macros::Value;
 /// # Ok(()) }
 /// ```
 ///
-/// It stands for `#[derive(DeserializeRow, SerializeRow)] #[scylla(crate = ::keyspaces)]`, and names the column `type` where the
-/// field is `r#type`. `#[keyspaces::row(read)]` derives [`DeserializeRow`](trait@DeserializeRow) alone,
-/// `#[keyspaces::row(write)]` [`SerializeRow`](trait@SerializeRow). What the fields can say in `#[scylla(…)]` is in the docs of
-/// these [two](derive@DeserializeRow) [derives](derive@SerializeRow). `crate = path` says where this crate is, if not at
-/// `::keyspaces`.
+/// It expands to `#[derive(DeserializeRow, SerializeRow)] #[scylla(crate = ::keyspaces)]`, and maps a field `r#type` to the column
+/// `type`. `#[keyspaces::row(read)]` derives [`DeserializeRow`](trait@DeserializeRow) alone,
+/// `#[keyspaces::row(write)]` [`SerializeRow`](trait@SerializeRow). The docs of the two derives,
+/// [`DeserializeRow`](derive@DeserializeRow) and [`SerializeRow`](derive@SerializeRow), list the attributes `#[scylla(…)]` of
+/// fields. `crate = path` gives the path of this crate, if it is not `::keyspaces`.
 pub use keyspaces_macros::row;
 
-/// Makes a value of a struct whose fields are those of a user-defined type.
+/// Makes a struct a value of a user-defined type with the same fields.
 ///
 /// ```
 /// #[keyspaces::user_type]
@@ -141,22 +141,22 @@ pub use keyspaces_macros::row;
 /// }
 /// ```
 ///
-/// It stands for `#[derive(DeserializeValue, SerializeValue)] #[scylla(crate = ::keyspaces)]`, as [`row`](macro@row) does for
-/// rows, and takes the same arguments.
+/// It expands to `#[derive(DeserializeValue, SerializeValue)] #[scylla(crate = ::keyspaces)]`, like [`row`](macro@row) for rows,
+/// and accepts the same arguments.
 pub use keyspaces_macros::user_type;
 
-/// The driver's derive. [`row`](macro@row) and [`user_type`](macro@user_type) write it with all that it needs; by itself it needs
-/// `#[scylla(crate = keyspaces)]` beside it, without which the compiler says that there is no `scylla`.
+/// The driver's derive. [`row`](macro@row) and [`user_type`](macro@user_type) add it with the attributes that it needs. On its own
+/// it needs `#[scylla(crate = keyspaces)]`; without that the compiler reports that there is no crate `scylla`.
 pub use scylla::{DeserializeRow, DeserializeValue, SerializeRow, SerializeValue};
 
-// The traits that they derive, under the same names, for code that is generic in what it binds and reads.
+// The traits of these derives, under the same names, for generic code.
 pub use scylla::deserialize::row::DeserializeRow;
 pub use scylla::deserialize::value::DeserializeValue;
 pub use scylla::serialize::row::SerializeRow;
 pub use scylla::serialize::value::SerializeValue;
 
-/// All that is wrong with a text of CQL or a table before anything is sent: what Keyspaces refuses, AWS's advice on models, and
-/// what a schema of Cassandra says that Keyspaces ignores or lacks.
+/// Checks CQL texts and tables before anything is sent: what Keyspaces refuses, what AWS advises on data models, and which parts
+/// of a Cassandra schema Keyspaces ignores or lacks.
 ///
 /// ```
 /// let findings = keyspaces::lint::lint("CREATE INDEX ON shop.sales (price);");
@@ -168,8 +168,8 @@ pub mod lint {
     pub use keyspaces_cql::{Position, Span};
 }
 
-/// A schema of Cassandra or ScyllaDB made into one of Keyspaces: what Keyspaces takes of it, and each thing that is left out,
-/// replaced, added or to be decided.
+/// Converts a schema of Cassandra or ScyllaDB into one that Keyspaces accepts, and reports everything that is left out, replaced,
+/// added or left to decide.
 ///
 /// ```
 /// let conversion = keyspaces::convert::convert("CREATE TABLE shop.sales (id uuid PRIMARY KEY) WITH gc_grace_seconds = 3600;");

@@ -1,4 +1,4 @@
-//! Locks of std whose contents no panic leaves half changed: a poisoned one is taken like any other.
+//! Locks that ignore poisoning, because no panic leaves their contents half changed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -1,4 +1,4 @@
-//! Rows: any type that owns what it holds, or one for columns that are not known when the program is written.
+//! Row types: any type that owns its data, or [`Row`] for columns that are not known when the program is written.
 
 use std::fmt;
 
@@ -7,22 +7,21 @@ use scylla::deserialize::{DeserializationError, TypeCheckError};
 use scylla::frame::response::result::ColumnSpec;
 use scylla::value::CqlValue;
 
-/// A row type that owns what it holds: any `DeserializeRow` type without borrowed fields, a tuple, a derived struct or
+/// A row type that owns its data: any `DeserializeRow` type without borrowed fields, such as a tuple, a derived struct or
 /// [`Row`].
 ///
-/// What its fields have to be ready for:
+/// Its fields must be able to represent these cases:
 ///
-/// - A column that is null needs an `Option`, unless it is a collection: CQL stores no empty ones, and a null is read as an
-///   empty `Vec`, set or map. With an `Option` it is `None`.
-/// - A partition that has static columns and no rows is read as one row, in which all clustering columns and all other columns
-///   are null.
-/// - A cell that has expired is null. A row that was inserted with a TTL is gone after it, one that was updated with a TTL too
-///   unless something else of it is left.
-/// - `TTL(name)` is an `Option<i32>`, null without a TTL, and `WRITETIME(name)`, of tables with client-side timestamps, an
-///   `Option<i64>`, microseconds since 1970. The columns are called so in lower case: a field needs `#[scylla(rename = "ttl(name)")]`, or the text `TTL(name) AS ttl`.
-/// - A struct for a user-defined type may have fewer fields than the type. Read, it leaves the others out; **written, it sets
-///   them to null**, also those that were added to the type later. `#[scylla(forbid_excess_udt_fields)]` refuses that, when it
-///   is read and when it is bound.
+/// - A column that can be null needs an `Option`, unless it is a collection: CQL stores no empty collections, and a null is read
+///   as an empty `Vec`, set or map. With an `Option` it is `None`.
+/// - A partition with static columns but without rows is read as one row, whose clustering columns and regular columns are null.
+/// - A cell that has expired is null. A row inserted with a TTL disappears when it expires; a row updated with a TTL disappears
+///   unless it has other values that remain.
+/// - `TTL(name)` is an `Option<i32>`, null without a TTL. `WRITETIME(name)`, for tables with client-side timestamps, is an
+///   `Option<i64>`: microseconds since 1970. The names of these columns are in lower case: a field needs
+///   `#[scylla(rename = "ttl(name)")]`, or the text needs `TTL(name) AS ttl`.
+/// - A struct for a user-defined type may have fewer fields than the type. Reading ignores the other fields; **writing sets
+///   them to null**, including those added to the type later. `#[scylla(forbid_excess_udt_fields)]` refuses both.
 pub trait OwnedRow: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + Send + 'static {}
 
 impl<R> OwnedRow for R where R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + Send + 'static {}
@@ -47,17 +46,17 @@ pub struct Row {
 }
 
 impl Row {
-    /// The value of the column `name`, if there is such a column and it is not null.
+    /// Returns the value of the column `name`; `None` if there is no such column or it is null.
     pub fn get(&self, name: &str) -> Option<&CqlValue> {
         self.columns().find(|(column, _)| *column == name).and_then(|(_, value)| value)
     }
 
-    /// The columns in the order of the statement, with their values where they are not null.
+    /// Returns the columns in the order of the statement, each with its value, or `None` if that is null.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = (&str, Option<&CqlValue>)> {
         self.columns.iter().map(|(name, value)| (name.as_str(), value.as_ref()))
     }
 
-    /// As [`columns`](Self::columns), owned.
+    /// Like [`columns`](Self::columns), but returns owned names and values.
     pub fn into_columns(self) -> impl ExactSizeIterator<Item = (String, Option<CqlValue>)> {
         self.columns.into_iter()
     }

@@ -1,21 +1,21 @@
-//! Conversions of integers that keep the largest value where the number is larger.
+//! Integer conversions that saturate at the maximum of the target type.
 
-/// Integers with a largest value.
+/// Integer types with a maximum.
 pub(crate) trait Bounded {
-    const LARGEST: Self;
+    const MAX_VALUE: Self;
 }
 
 macro_rules! bounded {
     ($($integer:ident)*) => {$(
         impl Bounded for $integer {
-            const LARGEST: Self = Self::MAX;
+            const MAX_VALUE: Self = Self::MAX;
         }
     )*};
 }
 
 bounded! { i32 i64 u16 u32 u64 usize }
 
-/// The value, or the largest that there is of this type.
+/// Converts an integer; a value that does not fit becomes the maximum of the type.
 pub(crate) fn saturated<T: Bounded>(value: impl TryInto<T>) -> T {
-    value.try_into().unwrap_or(T::LARGEST)
+    value.try_into().unwrap_or(T::MAX_VALUE)
 }

@@ -17,7 +17,7 @@ fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() 
     let write_timeout =
         |received| Db::WriteTimeout { consistency, received, required: 2, write_type: WriteType::Simple };
     let read_timeout = |received| Db::ReadTimeout { consistency, received, required: 2, data_present: false };
-    let db = |code, said: &str| ExecutionError::LastAttemptError(Attempt::DbError(code, said.into()));
+    let db = |code, message: &str| ExecutionError::LastAttemptError(Attempt::DbError(code, message.into()));
     let attempt = ExecutionError::LastAttemptError;
     let broken = || BrokenConnectionError::from(BrokenConnectionErrorKind::ChannelError);
     let unfit = || SerializationError::new(std::io::Error::other("it does not fit"));
@@ -82,12 +82,12 @@ fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() 
 
 #[test]
 fn throttling_is_told_in_the_servers_words_with_where_to_look() {
-    let said = "Operation timed out - received only 0 responses.";
+    let message = "Operation timed out - received only 0 responses.";
     let code =
         DbError::ReadTimeout { consistency: Consistency::LocalQuorum, received: 0, required: 2, data_present: false };
-    let error = ExecutionError::LastAttemptError(RequestAttemptError::DbError(code, said.into()));
+    let error = ExecutionError::LastAttemptError(RequestAttemptError::DbError(code, message.into()));
     let error = execution_failure(error).into_error("SELECT FROM ks.t", true, None, AttemptHistory::default());
-    assert_eq!((error.kind(), error.server_message()), (ErrorKind::Throttled, Some(said)));
+    assert_eq!((error.kind(), error.server_message()), (ErrorKind::Throttled, Some(message)));
     assert!(error.to_string().contains("ReadThrottleEvents"), "{error}");
 }
 

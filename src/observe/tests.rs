@@ -62,7 +62,7 @@ async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
     session.execute("DELETE FROM shop.t WHERE a = 'a secret'", ()).await.unwrap_err();
 
     let spans = spans.0.lock().unwrap();
-    let told: Vec<String> = spans
+    let lines: Vec<String> = spans
         .iter()
         .filter(|(name, _)| ["request", "attempt"].contains(name))
         .map(|(name, fields)| {
@@ -73,7 +73,7 @@ async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
     let attempt = "server.address=127.0.0.1 server.port=<port>";
     let table_fields = r#"db.collection.name="t" db.namespace="shop""#;
     assert_eq!(
-        told,
+        lines,
         [
             format!(
                 r#"request attempts=2 {table_fields} db.operation.name="INSERT" db.query.summary="INSERT INTO shop.t" db.system.name="cassandra""#
@@ -188,13 +188,13 @@ mod metrics {
 
     #[test]
     fn calls_attempts_and_what_fails_are_counted_and_nothing_stays_in_flight() {
-        let seen = MetricsRecorder::default();
-        metrics::with_local_recorder(&seen, || {
+        let recorder = MetricsRecorder::default();
+        metrics::with_local_recorder(&recorder, || {
             StatementMetrics::describe();
             let metrics =
                 StatementMetrics::for_statement(&StatementInfo::of_text("INSERT INTO ks.t (a) VALUES (?)"), None);
             let running = metrics.begin_call();
-            assert_eq!(seen.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
+            assert_eq!(recorder.values.lock().unwrap()["keyspaces.in_flight"], 1.0);
             metrics.count_attempt();
             metrics.count_failed_attempt(ErrorKind::Throttled);
             metrics.record_wait(Duration::from_secs(2));
@@ -203,7 +203,7 @@ mod metrics {
             metrics.count_failed_call(ErrorKind::ConnectionLost);
             drop(running);
         });
-        let values = seen.values.lock().unwrap();
+        let values = recorder.values.lock().unwrap();
         for (name, value) in [
             ("keyspaces.calls", 1.0),
             ("keyspaces.attempts", 2.0),
@@ -220,7 +220,7 @@ mod metrics {
         for name in values.keys().filter_map(|name| name.split(' ').next()) {
             assert!(include_str!("../observe.md").contains(&format!("`{name}`")), "{name}");
             assert!(
-                seen.described.lock().unwrap().iter().any(|described| described == name),
+                recorder.described.lock().unwrap().iter().any(|described| described == name),
                 "{name} has no description"
             );
         }
@@ -228,9 +228,9 @@ mod metrics {
 
     #[test]
     fn labels_are_of_bounded_number_whatever_the_size_of_a_batch() {
-        let seen = MetricsRecorder::default();
+        let recorder = MetricsRecorder::default();
         let batch = |size: usize| StatementInfo::of_batch(format!("an unlogged batch of {size} statements"));
-        metrics::with_local_recorder(&seen, || {
+        metrics::with_local_recorder(&recorder, || {
             for size in 1..=30 {
                 StatementMetrics::for_statement(&batch(size), None);
             }
@@ -242,7 +242,7 @@ mod metrics {
                 Some("set up"),
             );
         });
-        let labels = seen.all_labels();
+        let labels = recorder.all_labels();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         assert_eq!(
             labels,
@@ -267,12 +267,12 @@ async fn a_call_with_a_tag_has_no_series_without_it() {
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let write: Write<()> = session.prepare("INSERT INTO shop.t (a) VALUES ('a')").await.unwrap();
-    let seen = metrics::MetricsRecorder::default();
-    let _here = ::metrics::set_default_local_recorder(&seen);
+    let recorder = metrics::MetricsRecorder::default();
+    let _here = ::metrics::set_default_local_recorder(&recorder);
     session.query("DELETE FROM shop.t WHERE a = 'a'", ()).with_tag("sign off").execute().await.unwrap();
     let mut batch = UnloggedBatch::new(&session).with_tag("sign off");
     batch.push(&write, ()).unwrap().execute().await.unwrap();
-    let labels = seen.all_labels();
+    let labels = recorder.all_labels();
     assert!(!labels.is_empty());
     assert!(labels.iter().all(|labels| labels.contains("tag=sign off")), "{labels:?}");
 }

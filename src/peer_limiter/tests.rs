@@ -67,26 +67,26 @@ async fn a_peer_gets_no_more_in_a_second_than_its_connections_have_capacity_for(
         drop(acquire(&limiter, None).await.unwrap());
         sent += 1;
     }
-    let most = 3 * 3 * 2_700 + 3 * 27 + 1;
-    assert!((most - 3 * 27 - 30..=most).contains(&sent), "{sent}");
+    let max_sent = 3 * 3 * 2_700 + 3 * 27 + 1;
+    assert!((max_sent - 3 * 27 - 30..=max_sent).contains(&sent), "{sent}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
     let limiter = PeerLimiter::new(limits(10), Instant::now());
     limiter.update([state(1, true)].into_iter(), limiter.began.elapsed());
-    let most = || {
+    let take_all = || {
         let permits = std::iter::from_fn(|| limiter.try_acquire(None, limiter.began.elapsed())).collect::<Vec<_>>();
         let count = permits.len();
         (permits, count)
     };
-    assert_eq!(most().1, 10);
+    assert_eq!(take_all().1, 10);
     tokio::time::advance(POOL_REFILL_TIME).await;
-    let (permits, count) = most();
+    let (permits, count) = take_all();
     assert_eq!(count, 30);
     permits[0].record_lost_connection(limiter.began.elapsed());
     drop(permits);
-    assert_eq!(most().1, 10);
+    assert_eq!(take_all().1, 10);
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,8 +244,8 @@ proptest! {
             }
             // The remaining callers are not polled again. Each delays a permit at most once.
             held.clear();
-            let most = queue::COLLECT_WITHIN * (u32::try_from(callers.len()).unwrap() + 2);
-            let permit = tokio::time::timeout(most, acquire(&limiter, None)).await;
+            let max_wait = queue::COLLECT_WITHIN * (u32::try_from(callers.len()).unwrap() + 2);
+            let permit = tokio::time::timeout(max_wait, acquire(&limiter, None)).await;
             drop(permit.expect("others harm nobody").unwrap());
             drop(callers);
             assert_eq!(limiter.in_flight(), 0);

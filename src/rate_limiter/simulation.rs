@@ -22,7 +22,7 @@ struct SimulatedTable {
     /// The start and end, in seconds, of a time in which everything is throttled.
     outage: (f64, f64),
     /// The capacity of one partition, in units per second (DG:troubleshooting.serverless).
-    of_partition: f64,
+    partition_capacity: f64,
 }
 
 /// The load: calls that arrive as a Poisson process.
@@ -75,7 +75,7 @@ struct Server {
 }
 
 impl Server {
-    fn takes(&mut self, units: f64, partition: i64, now: f64) -> bool {
+    fn accepts(&mut self, units: f64, partition: i64, now: f64) -> bool {
         let capacity = at(&self.table.capacity, now);
         // Unused capacity is kept for up to 300 seconds (DG:throughput-bursting).
         self.level = (self.level + (now - self.refilled_at) * capacity).min(300.0 * capacity);
@@ -83,15 +83,15 @@ impl Server {
         if (self.table.outage.0..self.table.outage.1).contains(&now) {
             return false;
         }
-        let most = self.table.of_partition;
+        let rate = self.table.partition_capacity;
         let (level, refilled_at) = self.partitions[partition as usize];
-        let level = (level + (now - refilled_at) * most).min(most);
-        let takes = self.level >= units && level >= units;
-        self.partitions[partition as usize] = (if takes { level - units } else { level }, now);
-        if takes {
+        let level = (level + (now - refilled_at) * rate).min(rate);
+        let accepts = self.level >= units && level >= units;
+        self.partitions[partition as usize] = (if accepts { level - units } else { level }, now);
+        if accepts {
             self.level -= units;
         }
-        takes
+        accepts
     }
 }
 
@@ -133,7 +133,7 @@ fn run_by(policy: Policy, table: &SimulatedTable, load: &Arrivals, seed: u64) ->
     let first = at(&table.capacity, 0.0);
     let server = Server {
         level: first,
-        partitions: vec![(table.of_partition, 0.0); 1_000],
+        partitions: vec![(table.partition_capacity, 0.0); 1_000],
         refilled_at: 0.0,
         table: table.clone(),
     };
@@ -201,7 +201,7 @@ impl Simulation {
             }
             SimulationEvent::Request(call) => {
                 let partition = self.calls[call].partition;
-                let taken = self.server.takes(self.load.units, partition, self.now.as_secs_f64());
+                let taken = self.server.accepts(self.load.units, partition, self.now.as_secs_f64());
                 self.calls[call].written |= taken;
                 let back = self.latency();
                 self.at(self.now + back, SimulationEvent::Answer(call, taken));
@@ -257,8 +257,8 @@ impl Simulation {
     fn send(&mut self, call: usize) {
         self.calls[call].attempts += 1;
         self.calls[call].sent = self.now;
-        let there = self.latency();
-        self.at(self.now + there, SimulationEvent::Request(call));
+        let latency = self.latency();
+        self.at(self.now + latency, SimulationEvent::Request(call));
     }
 
     /// The one-way latency: at least 1 ms, and occasionally much more.
@@ -309,7 +309,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn of<'c>(calls: impl Iterator<Item = &'c SimulatedCall>, seconds: f64) -> Self {
+    fn from_calls<'c>(calls: impl Iterator<Item = &'c SimulatedCall>, seconds: f64) -> Self {
         let calls: Vec<&SimulatedCall> = calls.collect();
         let times = |end: End| {
             let mut times: Vec<Duration> = calls
@@ -320,15 +320,15 @@ impl Figures {
             times
         };
         let (acknowledged, refused, unknown) = (times(End::Acknowledged), times(End::Refused), times(End::Unknown));
-        let of =
+        let percentile =
             |times: &[Duration], percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
         Self {
             per_second: acknowledged.len() as f64 / seconds,
             written_and_failed: unknown.len() as f64 / (acknowledged.len() + unknown.len()).max(1) as f64,
             attempts: calls.iter().map(|call| f64::from(call.attempts)).sum::<f64>() / acknowledged.len().max(1) as f64,
-            p50: of(&acknowledged, 50),
-            p99: of(&acknowledged, 99),
-            refused_after: of(&refused, 50),
+            p50: percentile(&acknowledged, 50),
+            p99: percentile(&acknowledged, 99),
+            refused_after: percentile(&refused, 50),
             refused: refused.len(),
         }
     }

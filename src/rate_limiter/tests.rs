@@ -23,16 +23,16 @@ struct TestTable {
 }
 
 impl TestTable {
-    fn takes(&mut self) -> bool {
-        self.takes_of(CAPACITY)
+    fn accepts(&mut self) -> bool {
+        self.accepts_at(CAPACITY)
     }
 
-    fn takes_of(&mut self, per_second: f64) -> bool {
+    fn accepts_at(&mut self, per_second: f64) -> bool {
         self.units += self.refilled_at.elapsed().as_secs_f64() * per_second;
         self.refilled_at = Instant::now();
-        let takes = self.units >= 1.0;
-        self.units -= f64::from(u8::from(takes));
-        takes
+        let accepts = self.units >= 1.0;
+        self.units -= f64::from(u8::from(accepts));
+        accepts
     }
 }
 
@@ -49,7 +49,7 @@ async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
                 limiter.acquire(units(1.0), began).await.unwrap();
                 let sent = began.elapsed();
                 tokio::time::sleep(Duration::from_millis(3)).await;
-                if table.lock().unwrap().takes() {
+                if table.lock().unwrap().accepts() {
                     acknowledged += 1;
                     limiter.record_acknowledged(1.0, None, sent, || began.elapsed());
                 } else {
@@ -85,7 +85,7 @@ async fn shares(limiter: Arc<RateLimiter>) -> (f64, f64) {
                 limiter.acquire(units(1.0), began).await.unwrap();
                 let sent = began.elapsed();
                 tokio::time::sleep(Duration::from_millis(3)).await;
-                if !table.lock().unwrap().takes_of(CAPACITY) {
+                if !table.lock().unwrap().accepts_at(CAPACITY) {
                     throttled += 1;
                     limiter.record_throttled(1.0, None, sent, began.elapsed());
                     continue;
@@ -213,8 +213,8 @@ async fn those_who_wait_are_told_when_the_table_takes_nothing_any_more() {
         limiter.record_throttled(1.0, None, began.elapsed(), began.elapsed());
     }
     tokio::time::sleep(Duration::from_millis(10)).await;
-    let told = waiting.iter_mut().filter_map(|turn| turn.as_mut().now_or_never()).collect::<Vec<_>>();
-    assert!(told.len() >= 10 && told.iter().all(Result::is_err), "{told:?}");
+    let refused = waiting.iter_mut().filter_map(|turn| turn.as_mut().now_or_never()).collect::<Vec<_>>();
+    assert!(refused.len() >= 10 && refused.iter().all(Result::is_err), "{refused:?}");
 }
 
 #[test]
@@ -233,15 +233,15 @@ fn a_turn_is_given_although_the_runtime_that_gave_turns_has_ended() {
 #[test]
 fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
     let rate_limiters = RateLimiters::default();
-    let of = |text: &str| {
+    let limiters_of = |text: &str| {
         let info = StatementInfo::of_text(text);
         rate_limiters.for_statement(&info)
     };
-    let read = of("SELECT a FROM ks.t WHERE a = ?");
-    let write = of("INSERT INTO ks.t (a) VALUES (?)");
-    assert!(Arc::ptr_eq(&read[0], &of("SELECT b FROM ks.t WHERE a = ?")[0]));
+    let read = limiters_of("SELECT a FROM ks.t WHERE a = ?");
+    let write = limiters_of("INSERT INTO ks.t (a) VALUES (?)");
+    assert!(Arc::ptr_eq(&read[0], &limiters_of("SELECT b FROM ks.t WHERE a = ?")[0]));
     assert!(!Arc::ptr_eq(&read[0], &write[0]));
-    assert!(!Arc::ptr_eq(&write[0], &of("INSERT INTO ks.u (a) VALUES (?)")[0]));
+    assert!(!Arc::ptr_eq(&write[0], &limiters_of("INSERT INTO ks.u (a) VALUES (?)")[0]));
     assert!(rate_limiters.for_statement(&StatementInfo::unparsed("FROB ks.t")).is_empty());
     let definition = StatementInfo::of_definition("ALTER TABLE ks.t ADD b int");
     assert!(rate_limiters.for_statement(&definition).is_empty(), "a definition waits for no statement");

@@ -151,7 +151,7 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     }
 }
 
-statement_options!(Conditional<V, R>, all, repeat, using);
+statement_options!(Conditional<V, R>, all, retry, using);
 
 impl<V, R> Conditional<V, R> {
     pub(crate) fn session(&self) -> &Session {

@@ -48,7 +48,7 @@ impl<V: SerializeRow> Increment<V> {
     }
 }
 
-statement_options!(Increment<V>, all, repeat);
+statement_options!(Increment<V>, all, retry);
 
 impl<V> Increment<V> {
     pub(crate) fn session(&self) -> &Session {

@@ -26,7 +26,8 @@ pub(super) struct Markers {
 impl Markers {
     /// Finds the markers. `tree` is `None` if only the server can parse the text.
     pub(super) fn find(tree: Option<&Statement>, columns: &[ColumnSpec<'_>], partition_key: Vec<usize>) -> Self {
-        let spans: Vec<Span> = tree.map(Statement::bind_markers).unwrap_or_default().iter().map(|of| of.span).collect();
+        let spans: Vec<Span> =
+            tree.map(Statement::bind_markers).unwrap_or_default().iter().map(|marker| marker.span).collect();
         let Some(tree) = tree.filter(|_| spans.len() == columns.len()) else {
             // Cassandra uses these names for unnamed markers that belong to no column.
             let at = |name| columns.iter().position(|column| column.name() == name);
@@ -76,9 +77,9 @@ impl Markers {
     pub(super) fn too_many_digits(&self, values: SerializedView<'_>) -> Option<(usize, usize)> {
         // A number of this many bytes has at most 36 digits, so the counting, which allocates, is skipped.
         const NEVER_TOO_MANY: usize = 15;
-        let mut digits = self.numbers.iter().filter_map(|(index, of)| {
+        let mut digits = self.numbers.iter().filter_map(|(index, kind)| {
             let bytes = values.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
-            Some((*index, max_digits(of, bytes, &UserTypes::default())))
+            Some((*index, max_digits(kind, bytes, &UserTypes::default())))
         });
         digits.find(|(_, digits)| *digits > rules::MAX_DIGITS)
     }
@@ -97,31 +98,36 @@ impl Markers {
 /// condition stores nothing.
 fn numbers(tree: &Statement, spans: &[Span], columns: &[ColumnSpec<'_>]) -> Vec<(usize, CqlTypeKind)> {
     let conditions = tree.conditions();
-    let compares = |span: &Span| conditions.iter().any(|of| of.span.start <= span.start && span.end <= of.span.end);
+    let compares = |span: &Span| {
+        conditions.iter().any(|condition| condition.span.start <= span.start && span.end <= condition.span.end)
+    };
     let markers = spans.iter().zip(columns).enumerate().filter(|(_, (span, _))| !compares(span));
     markers.filter_map(|(index, (_, column))| Some((index, numbers_of_type(column.typ())?))).collect()
 }
 
 /// The type of a value, reduced to the positions of its numbers; `None` if it contains none.
 fn numbers_of_type(column: &ColumnType<'_>) -> Option<CqlTypeKind> {
-    let part = |of: &ColumnType<'_>| CqlType::from(numbers_of_type(of).unwrap_or(CqlTypeKind::Native(Native::Blob)));
-    let parts = |of: &[&ColumnType<'_>]| -> Option<Vec<CqlType>> {
-        let parts: Vec<_> = of.iter().map(|of| numbers_of_type(of)).collect();
-        parts.iter().any(Option::is_some).then(|| of.iter().map(|of| part(of)).collect())
+    let part = |column_type: &ColumnType<'_>| {
+        CqlType::from(numbers_of_type(column_type).unwrap_or(CqlTypeKind::Native(Native::Blob)))
+    };
+    let parts = |column_type: &[&ColumnType<'_>]| -> Option<Vec<CqlType>> {
+        let parts: Vec<_> = column_type.iter().map(|column_type| numbers_of_type(column_type)).collect();
+        parts.iter().any(Option::is_some).then(|| column_type.iter().map(|column_type| part(column_type)).collect())
     };
     match column {
         ColumnType::Native(NativeType::Varint) => Some(CqlTypeKind::Native(Native::Varint)),
         ColumnType::Native(NativeType::Decimal) => Some(CqlTypeKind::Native(Native::Decimal)),
-        ColumnType::Collection { typ: CollectionType::List(of) | CollectionType::Set(of), .. } => {
-            numbers_of_type(of).map(|of| CqlTypeKind::List(Box::new(of.into())))
-        }
+        ColumnType::Collection {
+            typ: CollectionType::List(column_type) | CollectionType::Set(column_type), ..
+        } => numbers_of_type(column_type).map(|column_type| CqlTypeKind::List(Box::new(column_type.into()))),
         ColumnType::Collection { typ: CollectionType::Map(key, value), .. } => {
             parts(&[key, value]).map(|_| CqlTypeKind::Map(Box::new(part(key)), Box::new(part(value))))
         }
-        ColumnType::Tuple(of) => parts(&of.iter().collect::<Vec<_>>()).map(CqlTypeKind::Tuple),
+        ColumnType::Tuple(column_type) => parts(&column_type.iter().collect::<Vec<_>>()).map(CqlTypeKind::Tuple),
         // A user-defined type is encoded like a tuple of its fields.
         ColumnType::UserDefinedType { definition, .. } => {
-            parts(&definition.field_types.iter().map(|(_, of)| of).collect::<Vec<_>>()).map(CqlTypeKind::Tuple)
+            parts(&definition.field_types.iter().map(|(_, column_type)| column_type).collect::<Vec<_>>())
+                .map(CqlTypeKind::Tuple)
         }
         _ => None,
     }
@@ -138,7 +144,9 @@ mod tests {
 
     fn markers(text: &str, columns: &[ColumnType<'static>]) -> Markers {
         let tree = keyspaces_cql::parse(text).expect("it is CQL");
-        let column = |of: &ColumnType<'static>| ColumnSpec::borrowed("c", of.clone(), TableSpec::borrowed("ks", "t"));
+        let column = |column_type: &ColumnType<'static>| {
+            ColumnSpec::borrowed("c", column_type.clone(), TableSpec::borrowed("ks", "t"))
+        };
         let columns: Vec<_> = columns.iter().map(column).collect();
         Markers::find(Some(&tree), &columns, Vec::new())
     }
@@ -156,10 +164,11 @@ mod tests {
 
     #[test]
     fn only_values_that_are_stored_are_held_to_the_number_of_digits() {
-        let list = |of| ColumnType::Collection { frozen: false, typ: CollectionType::List(Box::new(of)) };
+        let list =
+            |column_type| ColumnType::Collection { frozen: false, typ: CollectionType::List(Box::new(column_type)) };
         let insert = "INSERT INTO ks.t (a, b, c, d) VALUES (?, ?, ?, ?)";
-        let of = [INT, VARINT, list(VARINT), ColumnType::Tuple(vec![INT, VARINT])];
-        let numbers: Vec<_> = markers(insert, &of).numbers.iter().map(|(index, _)| *index).collect();
+        let column_type = [INT, VARINT, list(VARINT), ColumnType::Tuple(vec![INT, VARINT])];
+        let numbers: Vec<_> = markers(insert, &column_type).numbers.iter().map(|(index, _)| *index).collect();
         assert_eq!(numbers, [1, 2, 3]);
         assert!(!markers("INSERT INTO ks.t (a, b) VALUES (?, ?)", &[INT, list(INT)]).are_restricted());
         assert!(!markers("SELECT a FROM ks.t WHERE a = ?", &[VARINT]).are_restricted());

@@ -112,8 +112,8 @@ fn is_timeuuid(cql: &ColumnType<'_>) -> bool {
 }
 
 fn is_uuid(rust: &str) -> bool {
-    let bare = rust.trim_start_matches('&');
-    bare == "Uuid" || bare == "Option<Uuid>"
+    let name = rust.trim_start_matches('&');
+    name == "Uuid" || name == "Option<Uuid>"
 }
 
 /// Whether a statement has `column IN (?)`.
@@ -350,13 +350,13 @@ fn explain_read_value(place: &str, error: &DeserializationError) -> String {
 }
 
 /// The name of a CQL type in CQL.
-fn cql_type(of: &ColumnType<'_>) -> String {
-    match of {
+fn cql_type(column_type: &ColumnType<'_>) -> String {
+    match column_type {
         ColumnType::Native(native) => native_type(native).to_owned(),
         ColumnType::Collection { frozen, typ } => {
             let inner = match typ {
-                CollectionType::List(of) => format!("list<{}>", cql_type(of)),
-                CollectionType::Set(of) => format!("set<{}>", cql_type(of)),
+                CollectionType::List(column_type) => format!("list<{}>", cql_type(column_type)),
+                CollectionType::Set(column_type) => format!("set<{}>", cql_type(column_type)),
                 CollectionType::Map(key, value) => format!("map<{}, {}>", cql_type(key), cql_type(value)),
                 _ => "a collection".into(),
             };
@@ -364,7 +364,9 @@ fn cql_type(of: &ColumnType<'_>) -> String {
         }
         ColumnType::Vector { typ, dimensions } => format!("vector<{}, {dimensions}>", cql_type(typ)),
         ColumnType::UserDefinedType { definition, .. } => definition.name.to_string(),
-        ColumnType::Tuple(of) => format!("tuple<{}>", of.iter().map(cql_type).collect::<Vec<_>>().join(", ")),
+        ColumnType::Tuple(column_type) => {
+            format!("tuple<{}>", column_type.iter().map(cql_type).collect::<Vec<_>>().join(", "))
+        }
         _ => "of a type that is not known".into(),
     }
 }

@@ -123,7 +123,7 @@ impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
     }
 }
 
-call_options!(impl ['q, V] Query<'q, V>, self: [self], all, read, repeat, idempotent, using);
+call_options!(impl ['q, V] Query<'q, V>, self: [self], all, read, retry, idempotent, using);
 
 impl<V> Query<'_, V> {
     fn with_changed_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {

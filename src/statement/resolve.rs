@@ -226,13 +226,13 @@ fn assigned_columns(tree: &Statement) -> Vec<(&Name, &Term)> {
             InsertContent::Json { .. } => Vec::new(),
         },
         Statement::Update(update) => {
-            let whole = update.assignments.iter().filter_map(|assignment| match &assignment.target {
+            let assignments = update.assignments.iter().filter_map(|assignment| match &assignment.target {
                 Target::Column(name) if assignment.operation == AssignmentOperation::Set => {
                     Some((name, &assignment.value))
                 }
                 _ => None,
             });
-            whole.collect()
+            assignments.collect()
         }
         _ => Vec::new(),
     }

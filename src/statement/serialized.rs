@@ -210,7 +210,9 @@ fn min_value_size(column: &ColumnType<'_>, bytes: &[u8]) -> usize {
     match column {
         ColumnType::Native(NativeType::Text | NativeType::Ascii | NativeType::Blob) => bytes.len(),
         ColumnType::Native(_) => bytes.len().min(1),
-        ColumnType::Collection { typ: CollectionType::List(of) | CollectionType::Set(of), .. } if is_bytes(of) => {
+        ColumnType::Collection { typ: CollectionType::List(element) | CollectionType::Set(element), .. }
+            if is_bytes(element) =>
+        {
             without_lengths(elements())
         }
         ColumnType::Collection { typ: CollectionType::Map(key, value), .. } if is_bytes(key) && is_bytes(value) => {
@@ -286,8 +288,10 @@ mod tests {
 
     #[test]
     fn what_is_large_for_cql_only_is_not_counted_as_large_for_the_service() {
-        let list =
-            |of| ColumnType::Collection { frozen: false, typ: CollectionType::List(Box::new(ColumnType::Native(of))) };
+        let list = |element| ColumnType::Collection {
+            frozen: false,
+            typ: CollectionType::List(Box::new(ColumnType::Native(element))),
+        };
         let columns = [column("n", list(NativeType::Int)), column("t", list(NativeType::Text))];
         let values = (vec![1_i32; 100], vec!["ab".to_owned(); 100]);
         let mut bytes = Vec::new();

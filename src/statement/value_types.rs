@@ -45,7 +45,7 @@ pub(super) fn mismatch(
         _ => return None,
     };
     bound.into_iter().zip(values).find_map(|(marker, value)| {
-        let Misfit { part, column, value } = Misfit::of(value, marker.typ())?;
+        let Misfit { part, column, value } = Misfit::find(value, marker.typ())?;
         let place = format!("{part}the bind marker for {}", marker.name());
         let advice = advice_on_bound_type(marker.name(), column, value, statement);
         Some(NeverFits { problem: bound_type(&place, column, value), advice })
@@ -86,24 +86,27 @@ struct Misfit<'c, 'n> {
 }
 
 impl<'c, 'n> Misfit<'c, 'n> {
-    fn of(value: &'n str, column: &'c ColumnType<'c>) -> Option<Self> {
+    fn find(value: &'n str, column: &'c ColumnType<'c>) -> Option<Self> {
         let whole = || Some(Self { part: String::new(), column, value });
         let name = unwrapped(value);
         if let Some(fits) = accepted_types(name) {
             return if matches!(column, ColumnType::Native(native) if fits.contains(native)) { None } else { whole() };
         }
-        match (Collection::of(name)?, column) {
+        match (Collection::parse(name)?, column) {
             (
                 Collection::Elements(element),
-                ColumnType::Collection { typ: CollectionType::List(of) | CollectionType::Set(of), .. }
-                | ColumnType::Vector { typ: of, .. },
-            ) => Self::of(element, of).map(|misfit| misfit.inside(AN_ELEMENT)),
+                ColumnType::Collection {
+                    typ: CollectionType::List(element_type) | CollectionType::Set(element_type),
+                    ..
+                }
+                | ColumnType::Vector { typ: element_type, .. },
+            ) => Self::find(element, element_type).map(|misfit| misfit.inside(AN_ELEMENT)),
             (
                 Collection::Entries(key, value),
-                ColumnType::Collection { typ: CollectionType::Map(of_key, of_value), .. },
-            ) => Self::of(key, of_key)
+                ColumnType::Collection { typ: CollectionType::Map(key_type, value_type), .. },
+            ) => Self::find(key, key_type)
                 .map(|misfit| misfit.inside(A_KEY))
-                .or_else(|| Self::of(value, of_value).map(|misfit| misfit.inside(A_VALUE))),
+                .or_else(|| Self::find(value, value_type).map(|misfit| misfit.inside(A_VALUE))),
             _ => whole(),
         }
     }
@@ -122,20 +125,20 @@ enum Collection<'n> {
 }
 
 impl<'n> Collection<'n> {
-    fn of(name: &'n str) -> Option<Self> {
+    fn parse(name: &'n str) -> Option<Self> {
         let inside = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         if let Some(element) = inside {
             // A type with a length is an array, which fits only a blob.
             return (!element.contains(';')).then_some(Self::Elements(element));
         }
-        let of = |generic: &str| parameters(name, generic).and_then(parts);
-        let elements = of(type_name::<Vec<()>>())
-            .or_else(|| of(type_name::<HashSet<()>>()))
-            .or_else(|| of(type_name::<BTreeSet<()>>()));
+        let arguments = |generic: &str| parameters(name, generic).and_then(parts);
+        let elements = arguments(type_name::<Vec<()>>())
+            .or_else(|| arguments(type_name::<HashSet<()>>()))
+            .or_else(|| arguments(type_name::<BTreeSet<()>>()));
         if let Some([element]) = elements.as_deref() {
             return Some(Self::Elements(element));
         }
-        let entries = of(type_name::<HashMap<(), ()>>()).or_else(|| of(type_name::<BTreeMap<(), ()>>()));
+        let entries = arguments(type_name::<HashMap<(), ()>>()).or_else(|| arguments(type_name::<BTreeMap<(), ()>>()));
         match entries.as_deref() {
             Some([key, value]) => Some(Self::Entries(key, value)),
             _ => None,
@@ -240,27 +243,27 @@ mod tests {
         (T,): SerializeRow,
     {
         let name = unwrapped(type_name::<T>());
-        assert!(accepted_types(name).is_some() || Collection::of(name).is_some(), "{name} is not known");
+        assert!(accepted_types(name).is_some() || Collection::parse(name).is_some(), "{name} is not known");
         let row = (value,);
         let natives = NATIVE.map(ColumnType::Native);
-        let collections = natives.clone().into_iter().flat_map(|of| {
+        let collections = natives.clone().into_iter().flat_map(|element| {
             let map = |key: &ColumnType<'static>, value: &ColumnType<'static>| {
                 CollectionType::Map(Box::new(key.clone()), Box::new(value.clone()))
             };
             let text = ColumnType::Native(NativeType::Text);
-            let list = CollectionType::List(Box::new(of.clone()));
+            let list = CollectionType::List(Box::new(element.clone()));
             let lists = CollectionType::List(Box::new(ColumnType::Collection { frozen: true, typ: list.clone() }));
-            let set = CollectionType::Set(Box::new(of.clone()));
-            [list, lists, set, map(&of, &text), map(&text, &of)]
+            let set = CollectionType::Set(Box::new(element.clone()));
+            [list, lists, set, map(&element, &text), map(&text, &element)]
                 .map(|typ| ColumnType::Collection { frozen: false, typ })
         });
-        for of in natives.iter().cloned().chain(collections) {
-            let markers = [column(of.clone())];
+        for element in natives.iter().cloned().chain(collections) {
+            let markers = [column(element.clone())];
             let context = RowSerializationContext::from_specs(&markers);
             let binds = row.serialize(&context, &mut RowWriter::new(&mut Vec::new()));
-            let told = mismatch(type_name::<(T,)>(), &markers, &[], None).map(|it| it.problem);
+            let predicted = mismatch(type_name::<(T,)>(), &markers, &[], None).map(|never_fits| never_fits.problem);
             let bound = binds.err().map(|error| explain_values(&error).into_owned());
-            assert_eq!(told, bound, "{} for {of:?}", type_name::<T>());
+            assert_eq!(predicted, bound, "{} for {element:?}", type_name::<T>());
         }
     }
 
@@ -309,7 +312,7 @@ mod tests {
     #[test]
     fn what_never_fits_is_told_as_it_would_be_when_it_is_bound() {
         let markers = [NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
-        let problem = |never_fits: Option<NeverFits>| never_fits.map(|it| it.problem);
+        let problem = |never_fits: Option<NeverFits>| never_fits.map(|never_fits| never_fits.problem);
         assert_eq!(mismatch(type_name::<(i32, Option<&str>)>(), &markers, &[], None), None);
         assert_eq!(
             problem(mismatch(type_name::<(i32, Option<f64>)>(), &markers, &[], None)).as_deref(),

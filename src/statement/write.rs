@@ -41,7 +41,7 @@ impl<V: SerializeRow> Write<V> {
     }
 }
 
-statement_options!(Write<V>, all, repeat, idempotent, using);
+statement_options!(Write<V>, all, retry, idempotent, using);
 
 impl<V> Write<V> {
     pub(crate) fn session(&self) -> &Session {

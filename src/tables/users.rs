@@ -260,7 +260,7 @@ impl Users {
     }
 }
 
-call_options!(impl [] Users, self: [&self], all, read, repeat);
+call_options!(impl [] Users, self: [&self], all, read, retry);
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

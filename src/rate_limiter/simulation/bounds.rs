@@ -8,7 +8,7 @@ use super::others::Policy;
 use super::{Arrivals, End, Figures, SimulatedCall, SimulatedTable, run, run_by};
 
 fn table(capacity: f64) -> SimulatedTable {
-    SimulatedTable { capacity: vec![(0.0, capacity)], outage: (0.0, 0.0), of_partition: 1_000.0 }
+    SimulatedTable { capacity: vec![(0.0, capacity)], outage: (0.0, 0.0), partition_capacity: 1_000.0 }
 }
 
 fn load(arrivals: f64) -> Arrivals {
@@ -40,7 +40,7 @@ fn a_table_that_is_asked_for_more_than_it_takes_is_used_to_its_capacity() {
     for (capacity, factors) in [(20.0, [1.1, 5.0]), (200.0, [1.1, 2.0]), (200.0, [1.5, 5.0]), (1_000.0, [1.1, 5.0])] {
         for (seed, factor) in factors.into_iter().enumerate() {
             let calls = run(&table(capacity), &load(factor * capacity), seed as u64);
-            let figures = Figures::of(calls.iter().filter(called_at(5.0..60.0)), 55.0);
+            let figures = Figures::from_calls(calls.iter().filter(called_at(5.0..60.0)), 55.0);
             let case = format!("{factor} times {capacity}: {figures:?}");
             assert!(acknowledged(&calls, 5.0..60.0) >= 0.95 * capacity, "{case}");
             assert!(figures.written_and_failed <= 0.01 && figures.attempts <= 1.1, "{case}");
@@ -53,14 +53,14 @@ fn a_table_that_is_asked_for_more_than_it_takes_is_used_to_its_capacity() {
 
 #[test]
 fn a_table_that_has_room_makes_nobody_wait() {
-    let figures = Figures::of(run(&table(200.0), &load(100.0), 1).iter(), 60.0);
+    let figures = Figures::from_calls(run(&table(200.0), &load(100.0), 1).iter(), 60.0);
     assert!(figures.refused == 0 && figures.attempts == 1.0 && figures.p99 < Duration::from_millis(50), "{figures:?}");
 }
 
 #[test]
 fn a_table_that_takes_one_request_in_several_seconds_is_used() {
     // The lower the rate, the larger the share by which it exceeds what is acknowledged.
-    for (capacity, arrivals, most) in
+    for (capacity, arrivals, max_attempts) in
         [(0.2, 1.0, 1.8), (0.5, 1.0, 1.5), (1.0, 2.0, 2.0), (1.0, 5.0, 2.0), (2.0, 10.0, 1.4)]
     {
         for seed in 0..20 {
@@ -69,8 +69,8 @@ fn a_table_that_takes_one_request_in_several_seconds_is_used() {
                 &Arrivals { seconds: 300.0, deadline: Duration::from_secs(30), ..load(arrivals) },
                 seed,
             );
-            let (used, figures) = (acknowledged(&calls, 30.0..300.0), Figures::of(calls.iter(), 300.0));
-            assert!(used >= 0.95 * capacity && figures.attempts <= most, "{used} of {capacity}: {figures:?}");
+            let (used, figures) = (acknowledged(&calls, 30.0..300.0), Figures::from_calls(calls.iter(), 300.0));
+            assert!(used >= 0.95 * capacity && figures.attempts <= max_attempts, "{used} of {capacity}: {figures:?}");
         }
     }
 }
@@ -123,7 +123,7 @@ fn a_capacity_that_rises_and_falls_tenfold_is_found_within_ten_seconds() {
             let used = acknowledged(&calls, from..from + 10.0);
             assert!(used >= 0.95 * capacity, "{used} of {capacity} from {from} s on");
         }
-        let figures = Figures::of(calls.iter(), 60.0);
+        let figures = Figures::from_calls(calls.iter(), 60.0);
         assert!(figures.attempts <= 1.1 && figures.written_and_failed <= 0.01, "{figures:?}");
     }
 }
@@ -135,7 +135,7 @@ fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
         let calls = run(&table(4_000.0), &Arrivals { units: 10.0, hot: 75, ..load(200.0) }, seed);
         let of = |is_hot: bool| {
             let of_kind = calls.iter().filter(called_at(5.0..60.0)).filter(|call| (call.partition == 0) == is_hot);
-            Figures::of(of_kind, 55.0)
+            Figures::from_calls(of_kind, 55.0)
         };
         let (hot, cold) = (of(true), of(false));
         assert!(hot.per_second >= 90.0 && hot.attempts <= 1.1, "{hot:?}");
@@ -147,9 +147,9 @@ fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
 fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
     // 1,500 units a second go to the hot partition, which accepts 1,000, and 1,500 to the others, for which 1,000 are left.
     let calls = run(&table(2_000.0), &Arrivals { units: 10.0, hot: 50, ..load(300.0) }, 1);
-    let figures = Figures::of(calls.iter().filter(called_at(5.0..60.0)), 55.0);
+    let figures = Figures::from_calls(calls.iter().filter(called_at(5.0..60.0)), 55.0);
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0 && figures.attempts <= 1.2, "{figures:?}");
-    let cold = Figures::of(calls.iter().filter(called_at(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
+    let cold = Figures::from_calls(calls.iter().filter(called_at(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
     assert!(cold.per_second >= 70.0, "{cold:?}");
 }
 
@@ -158,7 +158,7 @@ fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
 fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
     let figures = |policy| {
         let calls = run_by(policy, &table(200.0), &load(400.0), 1);
-        Figures::of(calls.iter().filter(called_at(5.0..56.0)), 51.0)
+        Figures::from_calls(calls.iter().filter(called_at(5.0..56.0)), 51.0)
     };
     let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
     let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
@@ -174,7 +174,7 @@ fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
 #[test]
 fn more_than_twice_the_capacity_with_a_deadline_of_four_seconds() {
     let calls = run(&table(100.0), &Arrivals { seconds: 40.0, ..load(250.0) }, 1);
-    let figures = Figures::of(calls.iter(), 40.0);
+    let figures = Figures::from_calls(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0, "{figures:?}");
     assert!(figures.written_and_failed <= 0.01 && figures.refused_after <= Duration::from_millis(100), "{figures:?}");
 }
@@ -182,7 +182,7 @@ fn more_than_twice_the_capacity_with_a_deadline_of_four_seconds() {
 #[test]
 fn more_than_twice_the_limit_of_the_session_on_a_table_that_throttles_nothing() {
     let calls = run(&table(1e6), &Arrivals { seconds: 40.0, limit: NonZeroU32::new(100), ..load(250.0) }, 1);
-    let figures = Figures::of(calls.iter(), 40.0);
+    let figures = Figures::from_calls(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0 && figures.attempts <= 1.0, "{figures:?}");
     assert!(figures.written_and_failed <= 0.01 && figures.refused_after <= Duration::from_millis(100), "{figures:?}");
 }
@@ -194,7 +194,7 @@ fn a_little_more_than_the_capacity_for_minutes() {
         let used = acknowledged(&calls, f64::from(from)..f64::from(from + 20));
         assert!(used >= 475.0, "{used} of 500 from {from} s on");
     }
-    let figures = Figures::of(calls.iter(), 120.0);
+    let figures = Figures::from_calls(calls.iter(), 120.0);
     assert!(figures.written_and_failed <= 0.01 && figures.attempts <= 1.1, "{figures:?}");
 }
 
@@ -212,7 +212,8 @@ fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
 fn callers_with_short_deadlines_get_their_share_beside_callers_with_long_ones() {
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(30));
     let calls = run(&table(200.0), &Arrivals { deadline: short, other_deadline: Some(long), ..load(600.0) }, 1);
-    let figures = |first: usize| Figures::of(calls.iter().skip(first).step_by(2).filter(called_at(5.0..30.0)), 25.0);
+    let figures =
+        |first: usize| Figures::from_calls(calls.iter().skip(first).step_by(2).filter(called_at(5.0..30.0)), 25.0);
     let (short, long) = (figures(0), figures(1));
     assert!(short.per_second >= 80.0 && long.per_second >= 80.0, "{short:?}, {long:?}");
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0, "{short:?}, {long:?}");

@@ -208,7 +208,7 @@ macro_rules! batch_methods {
         }
 
         crate::options::call_options!(
-            impl [$($parameter)?] $batch $(<$parameter>)?, self: [self], all, repeat
+            impl [$($parameter)?] $batch $(<$parameter>)?, self: [self], all, retry
         );
     };
 }

@@ -328,7 +328,7 @@ impl Events {
 }
 
 // The first page of a day has 100 rows unless a page size is set.
-call_options!(impl [] Events, self: [&self], all, read, repeat);
+call_options!(impl [] Events, self: [&self], all, read, retry);
 
 impl EventTable {
     /// The partition of an event.

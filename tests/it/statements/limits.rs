@@ -183,7 +183,7 @@ async fn a_bound_number_ttl_or_timestamp_beyond_the_limit_is_refused_before_it_i
     let negative = session.execute(&insert("i", " USING TTL ?"), (1, 1, -1)).await.unwrap_err();
     assert_eq!(
         negative.to_string(),
-        format!("INSERT INTO {table} failed: a TTL of -1 seconds was given, and the least is 0, which is none")
+        format!("INSERT INTO {table} failed: a TTL of -1 seconds was given, but the minimum is 0, which means none")
     );
 }
 
