@@ -18,7 +18,7 @@ use std::error::Error;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use keyspaces::{Builder, ReadyWhen, Select, Session, Write};
+use keyspaces::{ReadyWhen, Select, Session, SessionBuilder, Write};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 use tokio::sync::OnceCell;
@@ -31,7 +31,7 @@ struct Function {
 static FUNCTION: OnceCell<Function> = OnceCell::const_new();
 
 /// The cold start. In a function: `Session::builder().region(…)`.
-async fn start(builder: Builder) -> Result<Function, keyspaces::Error> {
+async fn start(builder: SessionBuilder) -> Result<Function, keyspaces::Error> {
     let began = Instant::now();
     let session = builder
         .keyspace("functions")
@@ -50,7 +50,7 @@ async fn start(builder: Builder) -> Result<Function, keyspaces::Error> {
 }
 
 /// One invocation.
-async fn handle(builder: Builder, id: i32) -> Result<Option<String>, keyspaces::Error> {
+async fn handle(builder: SessionBuilder, id: i32) -> Result<Option<String>, keyspaces::Error> {
     // Should it fail, the next invocation tries again.
     let function = FUNCTION.get_or_try_init(|| start(builder)).await?;
     function.store.execute((id, "Ada")).await?;

@@ -87,7 +87,7 @@ impl<'c> Attempts<'c> {
     async fn acquire_units_and_permit(&mut self) -> Result<Permit<'c>, Error> {
         let (session, request) = (&self.call.session, self.units_request());
         for (index, limiter) in self.call.rate_limiters.iter().enumerate() {
-            if let Err(TurnTooLate(wait)) = limiter.acquire(request, session.began()).await {
+            if let Err(TurnTooLate(wait)) = limiter.acquire(request, session.started_at()).await {
                 self.refund_units(index);
                 return Err(self.end(StopReason::TurnTooLate(wait)));
             }
@@ -281,7 +281,7 @@ impl<'c> Attempts<'c> {
     /// Gives back the units acquired for the first `tables` tables, because the attempt will not be made.
     fn refund_units(&self, tables: usize) {
         for limiter in self.call.rate_limiters.iter().take(tables) {
-            limiter.refund(self.units_request(), self.call.session.began());
+            limiter.refund(self.units_request(), self.call.session.started_at());
         }
     }
 
@@ -349,7 +349,7 @@ impl StopReason {
             Self::ConnectionsFull | Self::ConnectionsFullUntilDeadline => {
                 AttemptFailure::new(ErrorKind::Overloaded, problem).with_advice(
                     "Nothing was sent. Send fewer requests at once, or open more connections with \
-                     Builder::connections_per_host",
+                     SessionBuilder::connections_per_host",
                 )
             }
             Self::NotRetryable | Self::Deadline | Self::RetryBudget | Self::NoTimeForAnswer => {

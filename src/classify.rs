@@ -281,7 +281,7 @@ fn throttled() -> AttemptFailure {
     )
 }
 
-const RECONNECTING: &str = "The session keeps connecting; Builder::diagnose() shows which stage fails";
+const RECONNECTING: &str = "The session keeps connecting; SessionBuilder::diagnose() shows which stage fails";
 
 fn no_connection(error: ConnectionPoolError) -> AttemptFailure {
     AttemptFailure::new(ErrorKind::NoConnection, format!("no connection to the peer ({error})"))

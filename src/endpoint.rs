@@ -1,3 +1,5 @@
+//! Where a session connects.
+
 mod address;
 #[cfg(test)]
 mod tests;
@@ -9,10 +11,11 @@ use self::address::{parse_dns_name, parse_host, parse_port, parse_server_name, s
 use crate::region::{Quoted, Region};
 use crate::{Error, ErrorKind};
 
-/// Where to connect, and by which name the certificate must go: host, port, name to verify, region of the signature.
+/// Where to connect: the host and port, the name that certificates must contain, and the region to sign for.
 ///
-/// The names are those of `DG:programmatic.endpoints`. A region that the guide does not list is accepted if it reads
-/// like one; a kind of endpoint that a region does not have is an error.
+/// The names of the service's endpoints are those of `DG:programmatic.endpoints`. A region that the guide does not list
+/// is accepted if its name has the form of a region name. A kind of endpoint that a region does not have is an error.
+/// All errors here are of kind [`Configuration`](crate::ErrorKind::Configuration).
 ///
 /// ```
 /// use keyspaces::Endpoint;
@@ -29,45 +32,46 @@ pub struct Endpoint {
     signing_region: Option<Region>,
 }
 
-/// CQL over TLS (`DG:programmatic.endpoints`).
+/// The port of CQL over TLS (`DG:programmatic.endpoints`).
 const PORT: u16 = 9142;
 
-/// Where a Cassandra listens unless told otherwise.
+/// The default port of a Cassandra.
 const CASSANDRA_PORT: u16 = 9042;
 
-/// The commercial regions with FIPS endpoints beside the standard ones (`DG:programmatic.endpoints`).
+/// The commercial regions that have FIPS endpoints besides the standard ones (`DG:programmatic.endpoints`).
 const FIPS_REGIONS: [&str; 2] = ["us-east-1", "us-west-2"];
 
 impl Endpoint {
-    /// The standard endpoint of a region: `cassandra.us-east-1.amazonaws.com`, in China
-    /// `cassandra.cn-north-1.amazonaws.com.cn`.
+    /// Returns the standard endpoint of a region, port 9142: `cassandra.us-east-1.amazonaws.com`, in China
+    /// `cassandra.cn-north-1.amazonaws.com.cn`. The region may be in upper case.
     ///
-    /// In GovCloud it is a FIPS endpoint. In a VPC with an interface endpoint and private DNS, this name leads to
-    /// that endpoint.
+    /// In GovCloud, the standard endpoint is a FIPS endpoint. In a VPC with an interface endpoint and private DNS, this
+    /// name resolves to that interface endpoint.
     ///
     /// # Errors
     ///
-    /// If the text does not read like a region.
+    /// If `region` does not have the form of a region name.
     pub fn region(region: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self::standard(Region::parse(region.as_ref())?))
     }
 
-    /// The standard endpoint of the region in `AWS_REGION` or, where that is not set or empty, in
-    /// `AWS_DEFAULT_REGION`.
+    /// Returns the standard endpoint of the region in the environment variable `AWS_REGION`, or in `AWS_DEFAULT_REGION`
+    /// if `AWS_REGION` is not set or empty.
     ///
     /// # Errors
     ///
-    /// If neither is set, or what is set does not read like a region.
+    /// If neither is set, or the value does not have the form of a region name.
     pub fn from_environment() -> Result<Self, Error> {
         Self::from_variables(|name| env::var(name).ok())
     }
 
-    /// The FIPS endpoint of a region: `cassandra-fips.us-east-1.amazonaws.com`. Only us-east-1 and us-west-2 have
-    /// one; in GovCloud it is the standard endpoint, which this gives.
+    /// Returns the FIPS endpoint of a region, port 9142: `cassandra-fips.us-east-1.amazonaws.com`. Only us-east-1 and
+    /// us-west-2 have one. In GovCloud, the standard endpoint is a FIPS endpoint, so this returns the standard
+    /// endpoint.
     ///
     /// # Errors
     ///
-    /// If the region has none, or does not read like a region.
+    /// If the region has no FIPS endpoint, or `region` does not have the form of a region name.
     pub fn fips(region: impl AsRef<str>) -> Result<Self, Error> {
         let region = Region::parse(region.as_ref())?;
         let partition = region.partition();
@@ -75,7 +79,7 @@ impl Endpoint {
             return Ok(Self::standard(region));
         }
         if !FIPS_REGIONS.contains(&region.as_str()) {
-            return Err(no_such_kind(
+            return Err(kind_missing(
                 "FIPS",
                 &region,
                 "only us-east-1 and us-west-2 have one, and in us-gov-east-1 and us-gov-west-1 the standard endpoint \
@@ -85,41 +89,43 @@ impl Endpoint {
         Ok(Self::named(format!("cassandra-fips.{region}.{}", partition.suffix), region))
     }
 
-    /// The endpoint of a region that has IPv6 addresses beside the IPv4 ones: `cassandra.us-east-1.api.aws`.
+    /// Returns the dual-stack endpoint of a region, which has IPv6 and IPv4 addresses, port 9142:
+    /// `cassandra.us-east-1.api.aws`.
     ///
     /// # Errors
     ///
-    /// If the region has none (China), or does not read like a region.
+    /// If the region has no dual-stack endpoint, as in China, or `region` does not have the form of a region name.
     pub fn dual_stack(region: impl AsRef<str>) -> Result<Self, Error> {
         let region = Region::parse(region.as_ref())?;
         match region.partition().dual_stack_suffix {
             Some(suffix) => Ok(Self::named(format!("cassandra.{region}.{suffix}"), region)),
-            None => Err(no_such_kind("dual-stack", &region, "only the commercial and the GovCloud regions have one")),
+            None => Err(kind_missing("dual-stack", &region, "only the commercial and the GovCloud regions have one")),
         }
     }
 
-    /// The endpoint of a region that is both: `cassandra-fips.us-east-1.api.aws`. Only us-east-1 and us-west-2 have
-    /// one. In GovCloud the guide calls the standard endpoints FIPS endpoints and does not say it of the dual-stack
-    /// ones, so none is given there.
+    /// Returns the endpoint of a region that is both a FIPS and a dual-stack endpoint, port 9142:
+    /// `cassandra-fips.us-east-1.api.aws`. Only us-east-1 and us-west-2 have one. For GovCloud this is an error: the
+    /// guide calls its standard endpoints FIPS endpoints, but not its dual-stack endpoints.
     ///
     /// # Errors
     ///
-    /// If the region has none, or does not read like a region.
+    /// If the region has no such endpoint, or `region` does not have the form of a region name.
     pub fn fips_dual_stack(region: impl AsRef<str>) -> Result<Self, Error> {
         let region = Region::parse(region.as_ref())?;
         match region.partition().dual_stack_suffix {
             Some(suffix) if FIPS_REGIONS.contains(&region.as_str()) => {
                 Ok(Self::named(format!("cassandra-fips.{region}.{suffix}"), region))
             }
-            _ => Err(no_such_kind("FIPS dual-stack", &region, "only us-east-1 and us-west-2 have one")),
+            _ => Err(kind_missing("FIPS dual-stack", &region, "only us-east-1 and us-west-2 have one")),
         }
     }
 
-    /// The DNS name of an interface VPC endpoint: `vpce-<id>.cassandra.us-east-1.vpce.amazonaws.com`, with or without
-    /// an availability zone after the id. Where private DNS is on, [`Endpoint::region`] is enough.
+    /// Returns the endpoint with the DNS name of an interface VPC endpoint, port 9142:
+    /// `vpce-<id>.cassandra.us-east-1.vpce.amazonaws.com`, with or without an availability zone after the id. If
+    /// private DNS is enabled, use [`Endpoint::region`] instead.
     ///
-    /// The certificate is held to the region's standard name. That it carries this name and not the VPC endpoint's is
-    /// unverified; [`with_server_name`](Self::with_server_name) sets another.
+    /// Certificates must contain the standard name of the region. It is unverified that they contain this name and not
+    /// that of the VPC endpoint; [`with_server_name`](Self::with_server_name) sets another name.
     ///
     /// # Errors
     ///
@@ -129,26 +135,37 @@ impl Endpoint {
         let Some((host, server_name, region)) = vpc_parts(text) else {
             return Err(Error::new(
                 ErrorKind::Configuration,
-                format!("taking {} as a VPC endpoint's name", Quoted(text)),
-                "it does not read like vpce-0123456789abcdef0-01234567.cassandra.us-east-1.vpce.amazonaws.com",
+                format!("parsing {} as the name of a VPC endpoint", Quoted(text)),
+                "it does not have the form vpce-0123456789abcdef0-01234567.cassandra.us-east-1.vpce.amazonaws.com",
             )
             .with_advice(
-                "`aws ec2 describe-vpc-endpoints` lists the names; with private DNS on, use Endpoint::region instead",
+                "`aws ec2 describe-vpc-endpoints` lists the names; with private DNS enabled, use Endpoint::region \
+                 instead",
             ));
         };
         Ok(Self { server_name: Some(server_name), ..Self::named(host, region) })
     }
 
-    /// A host and port of one's own, and the DNS name that its certificate must carry: a proxy, a tunnel, an address
-    /// where DNS does not reach, a local Keyspaces.
+    /// Returns an endpoint with any host and port, and the DNS name that its certificate must contain. It is meant for
+    /// a proxy, a tunnel, an address without a DNS name, or a local Keyspaces.
     ///
-    /// The host is a DNS name or an IP address, with or without brackets. If the name to verify is one of the
-    /// service's, its region is the signature's; otherwise [`with_signing_region`](Self::with_signing_region) says it.
+    /// `host` is a DNS name or an IP address; an IPv6 address may be in brackets. If `server_name` is a name of the
+    /// service's endpoints, the session signs for its region; otherwise set the region with
+    /// [`with_signing_region`](Self::with_signing_region) or [`SessionBuilder::region`](crate::SessionBuilder::region).
+    ///
+    /// ```
+    /// use keyspaces::Endpoint;
+    ///
+    /// // A tunnel to the endpoint of us-east-1, whose certificate is still verified.
+    /// let endpoint = Endpoint::explicit("127.0.0.1", 19142, "cassandra.us-east-1.amazonaws.com")?;
+    /// assert_eq!(endpoint.signing_region(), Some("us-east-1"));
+    /// # Ok::<(), keyspaces::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// If the host is neither, the port is 0, or the name to verify is not a DNS name: an IP address is not,
-    /// because the service's certificates carry DNS names only.
+    /// If `host` is neither a DNS name nor an IP address, `port` is 0, or `server_name` is not a DNS name. An IP
+    /// address is refused as `server_name`, because the service's certificates contain only DNS names.
     pub fn explicit(host: impl AsRef<str>, port: u16, server_name: impl AsRef<str>) -> Result<Self, Error> {
         let server_name = parse_server_name(server_name.as_ref())?;
         Ok(Self {
@@ -159,35 +176,36 @@ impl Endpoint {
         })
     }
 
-    /// A plain Cassandra at `host:port`: no TLS, no signature, a password if one is set. For the container in an
-    /// application's tests. Without a port it is 9042; an IPv6 address stands in brackets.
+    /// Returns the endpoint of a plain Cassandra at `host:port`, without TLS and signatures, for instance in a
+    /// container for an application's tests. The session authenticates with a password if one is set. The default port
+    /// is 9042. An IPv6 address needs brackets.
     ///
     /// # Errors
     ///
-    /// If the text is not an address.
+    /// If `address` does not have that form.
     pub fn cassandra(address: impl AsRef<str>) -> Result<Self, Error> {
         let (host, port) = split_address(address.as_ref())?;
         Ok(Self { host: parse_host(host)?, port, server_name: None, signing_region: None })
     }
 
-    /// The same endpoint, its certificate held to another name.
+    /// Returns the same endpoint with another name that its certificate must contain.
     ///
     /// # Errors
     ///
-    /// If it is not a DNS name, if it is a name of another region than the endpoint's, or on a plain Cassandra, which
-    /// has no certificate.
+    /// If `server_name` is not a DNS name or belongs to another region than the endpoint, or for a plain Cassandra,
+    /// which has no certificate.
     pub fn with_server_name(mut self, server_name: impl AsRef<str>) -> Result<Self, Error> {
         let name = parse_server_name(server_name.as_ref())?;
         if self.is_cassandra() {
             return Err(Error::new(
                 ErrorKind::Configuration,
                 format!("verifying {self} as {name}"),
-                "a plain Cassandra is spoken to without TLS and has no certificate",
+                "a plain Cassandra is connected to without TLS and has no certificate",
             )
             .with_advice("Use Endpoint::explicit"));
         }
         match (&self.signing_region, region_of(&name)) {
-            (Some(ours), Some(theirs)) if *ours != theirs => return Err(two_regions(&name, &theirs, ours)),
+            (Some(ours), Some(theirs)) if *ours != theirs => return Err(contradicting_regions(&name, &theirs, ours)),
             (None, Some(theirs)) => self.signing_region = Some(theirs),
             _ => {}
         }
@@ -195,25 +213,25 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// The same endpoint, signed for this region. Only an [`explicit`](Self::explicit) endpoint whose name to verify
-    /// is not one of the service's needs it.
+    /// Returns the same endpoint with another region to sign for. This is necessary only for an
+    /// [`explicit`](Self::explicit) endpoint whose server name is not a name of the service's endpoints.
     ///
     /// # Errors
     ///
-    /// If the text does not read like a region, if the name to verify is of another region (the service would refuse
-    /// every signature), or on a plain Cassandra, which takes no signatures.
+    /// If `region` does not have the form of a region name, if the server name belongs to another region, whose
+    /// endpoint would refuse every signature, or for a plain Cassandra, which does not accept signatures.
     pub fn with_signing_region(mut self, region: impl AsRef<str>) -> Result<Self, Error> {
         let region = Region::parse(region.as_ref())?;
         let Some(name) = &self.server_name else {
             return Err(Error::new(
                 ErrorKind::Configuration,
                 format!("signing for {region} at {self}"),
-                "a plain Cassandra takes no signatures",
+                "a plain Cassandra does not accept signatures",
             )
             .with_advice("Use a password, or Endpoint::explicit"));
         };
         match region_of(name) {
-            Some(theirs) if theirs != region => Err(two_regions(name, &theirs, &region)),
+            Some(theirs) if theirs != region => Err(contradicting_regions(name, &theirs, &region)),
             _ => {
                 self.signing_region = Some(region);
                 Ok(self)
@@ -221,7 +239,7 @@ impl Endpoint {
         }
     }
 
-    /// The DNS name or IP address to connect to, an IPv6 address without brackets.
+    /// The DNS name or IP address to connect to. An IPv6 address has no brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -231,17 +249,19 @@ impl Endpoint {
         self.port
     }
 
-    /// The DNS name that every certificate must carry; `None` for a plain Cassandra, where there is no TLS.
+    /// The DNS name that every certificate must contain; `None` for a plain Cassandra, which is connected to without
+    /// TLS.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
 
-    /// The region that signatures are made for; `None` for a plain Cassandra, and where nothing tells it.
+    /// The region to sign for; `None` for a plain Cassandra, and if neither the server name nor
+    /// [`with_signing_region`](Self::with_signing_region) determines it.
     pub fn signing_region(&self) -> Option<&str> {
         self.signing_region.as_ref().map(Region::as_str)
     }
 
-    /// Whether this is a plain Cassandra: no TLS and no signature.
+    /// Whether this is a plain Cassandra, without TLS and signatures.
     pub fn is_cassandra(&self) -> bool {
         self.server_name.is_none()
     }
@@ -260,15 +280,15 @@ impl Endpoint {
             Some(region) => Self::region(region),
             None => Err(Error::new(
                 ErrorKind::Configuration,
-                "taking the region from the environment",
+                "reading the region from the environment",
                 "neither AWS_REGION nor AWS_DEFAULT_REGION is set",
             )
-            .with_advice("Set one of them, or name the region in the program")),
+            .with_advice("Set one of them, or set the region in the program")),
         }
     }
 }
 
-/// `host:port`, an IPv6 host in brackets.
+/// Prints `host:port`, with an IPv6 address in brackets.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -283,23 +303,23 @@ fn standard_name(service: &str, region: &Region) -> String {
     format!("{service}.{region}.{}", region.partition().suffix)
 }
 
-/// Host, name to verify and region of a VPC endpoint's name.
+/// Returns the host, the name to verify and the region for the DNS name of a VPC endpoint; `None` if it is not one.
 ///
-/// The one place that decides by which name the certificate behind a VPC endpoint goes (unverified).
+/// Only this function decides which name the certificate behind a VPC endpoint must contain (unverified).
 fn vpc_parts(text: &str) -> Option<(String, String, Region)> {
     let host = parse_dns_name(text)?;
     let (id, rest) = host.split_once('.')?;
     let (service, rest) = rest.split_once('.')?;
     let (region, suffix) = rest.split_once('.')?;
     let region = Region::parse(region).ok()?;
-    let well_formed = id.strip_prefix("vpce-").is_some_and(|id| !id.is_empty())
+    let is_well_formed = id.strip_prefix("vpce-").is_some_and(|id| !id.is_empty())
         && (service == "cassandra" || service == "cassandra-fips")
         && suffix.strip_prefix("vpce.") == Some(region.partition().suffix);
     let server_name = standard_name(service, &region);
-    well_formed.then(|| (host.clone(), server_name, region))
+    is_well_formed.then(|| (host.clone(), server_name, region))
 }
 
-/// The region of a name that the service's endpoints have.
+/// The region of a name of the service's endpoints; `None` for any other name.
 fn region_of(name: &str) -> Option<Region> {
     if let Some((.., region)) = vpc_parts(name) {
         return Some(region);
@@ -311,18 +331,18 @@ fn region_of(name: &str) -> Option<Region> {
     (suffix == partition.suffix || Some(suffix) == partition.dual_stack_suffix).then_some(region)
 }
 
-fn no_such_kind(kind: &str, region: &Region, where_it_exists: &'static str) -> Error {
-    Error::new(ErrorKind::Configuration, format!("finding the {kind} endpoint of {region}"), where_it_exists)
+fn kind_missing(kind: &str, region: &Region, regions_with_it: &'static str) -> Error {
+    Error::new(ErrorKind::Configuration, format!("finding the {kind} endpoint of {region}"), regions_with_it)
         .with_advice(format!(
             "Use Endpoint::region(\"{region}\"), or Endpoint::explicit if AWS has added an endpoint since"
         ))
 }
 
-fn two_regions(name: &str, theirs: &Region, ours: &Region) -> Error {
+fn contradicting_regions(name: &str, theirs: &Region, ours: &Region) -> Error {
     Error::new(
         ErrorKind::Configuration,
         format!("signing for {ours} at {name}"),
-        format!("that is an endpoint of {theirs}, which refuses every signature made for another region"),
+        format!("that is an endpoint of {theirs}, which refuses signatures for other regions"),
     )
-    .with_advice("Name the same region in both")
+    .with_advice("Use the same region for both")
 }

@@ -13,7 +13,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use scylla::serialize::row::SerializeRow;
 
 use crate::row::OwnedRow;
-use crate::stream::Ahead;
+use crate::stream::AbortOnDrop;
 use crate::{Conditional, Error, Increment, Outcome, Select, Session, Write};
 
 /// Statements in flight for each connection: 2,700 requests a second, of the 3,000 that a connection allows (DG:quotas), at
@@ -49,7 +49,7 @@ pub struct FanOut<K, T> {
     running: Option<BoxStream<'static, (K, Result<T, Error>)>>,
 }
 
-type Run<K, T> = Box<dyn Fn(K) -> Ahead<(K, Result<T, Error>)> + Send>;
+type Run<K, T> = Box<dyn Fn(K) -> AbortOnDrop<(K, Result<T, Error>)> + Send>;
 
 impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     fn new<F>(
@@ -63,7 +63,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
         let connections = session.peers().len().max(1) * session.connections_per_host().get();
         Self {
             keys: keys.boxed(),
-            run: Box::new(move |key| Ahead::begin(run(key))),
+            run: Box::new(move |key| AbortOnDrop::spawn(run(key))),
             in_flight: (connections * IN_FLIGHT_PER_CONNECTION).min(MAX_IN_FLIGHT),
             as_they_come: false,
             running: None,
@@ -131,7 +131,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
     fn run(&mut self) -> &mut BoxStream<'static, (K, Result<T, Error>)> {
         self.running.get_or_insert_with(|| {
             let keys = std::mem::replace(&mut self.keys, stream::empty().boxed());
-            let run = std::mem::replace(&mut self.run, Box::new(|_| Ahead::begin(std::future::pending())));
+            let run = std::mem::replace(&mut self.run, Box::new(|_| AbortOnDrop::spawn(std::future::pending())));
             let statements = keys.map(run);
             if self.as_they_come {
                 statements.buffer_unordered(self.in_flight).boxed()

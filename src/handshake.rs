@@ -1,20 +1,25 @@
 //! Opens one connection, stage by stage.
 //!
 //! The driver reports little about a connection that fails, and nothing about one that hangs. This module opens its own
-//! connection through the same stages and records the result of each. The results explain a failed `connect()` and are what
-//! `diagnose` reports; in a running session, a peer has to pass this handshake before the driver gets the peer's address.
+//! connection through the same stages and records the result of each. The results explain a failed `connect()` and are
+//! what `diagnose` reports; in a running session, a peer has to pass this handshake before the driver gets the peer's
+//! address.
+//!
+//! What is bounded: the whole handshake by a deadline; each frame, the events before an answer and nested types by a
+//! maximum (`wire.rs`); each text of the server in length, before it reaches an error or a report (`failure.rs`).
+//!
+//! What is trusted: nothing that a server says before its certificate is verified, because the TLS handshake comes
+//! before the first request. Only an endpoint of a plain Cassandra has no TLS.
 
 mod failure;
-mod picture;
 mod resolve;
+mod topology;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::failure::was_not_asked;
-use self::failure::{no_answer, no_connection, no_credentials, no_tls, silent, unexpected};
-pub(crate) use self::resolve::resolve;
+use self::failure::{credentials_missing, exchange_failed, tcp_failed, timed_out, tls_failed, unexpected_response};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,10 +37,10 @@ use tokio_rustls::TlsConnector;
 use crate::auth::{Authenticator, Identity};
 use crate::tls::{PeerCertificate, Trust};
 use crate::{Endpoint, Error};
-pub(crate) use failure::HandshakeFailure;
-pub(crate) use picture::{EC2_PERMISSIONS, Picture};
-pub(crate) use resolve::Resolver;
-use wire::{Response, WireRequest, ask};
+pub(crate) use failure::{HandshakeFailure, refuse_unauthenticated};
+pub(crate) use resolve::{Resolver, resolve};
+pub(crate) use topology::{EC2_PERMISSIONS, Topology};
+use wire::{Response, WireRequest, exchange};
 
 /// The stages of a connection, in order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -45,7 +50,7 @@ pub(crate) enum Stage {
     Tls,
     Options,
     Startup,
-    /// Waits for the credentials provider, not for the server.
+    /// Waits for the credentials provider; the server is not involved.
     Credentials,
     Authentication,
     Register,
@@ -57,12 +62,12 @@ pub(crate) enum Stage {
 pub(crate) enum Depth {
     /// TCP only: whether anything listens.
     Tcp,
-    /// TCP, TLS and OPTIONS. Without an answer to read, TLS 1.3 would not deliver the ticket with which the driver's own
-    /// handshake resumes.
+    /// TCP, TLS and OPTIONS. Reading an answer is necessary, because TLS 1.3 delivers with it the ticket with which the
+    /// driver's own handshake resumes the TLS session.
     Options,
-    /// As far as a pool's connection goes: authentication.
+    /// To the end of authentication, as far as a connection of the driver's pools goes.
     Authentication,
-    /// As far as the control connection goes: events and the two topology tables.
+    /// To the registration for events and the two topology tables, as far as the driver's control connection goes.
     SystemTables,
 }
 
@@ -77,24 +82,24 @@ pub(crate) struct Handshake {
     resolver: Resolver,
 }
 
-/// The result of one handshake, as far as it came.
+/// The results of one handshake, up to the stage at which it ended.
 #[derive(Debug)]
 pub(crate) struct HandshakeAttempt {
     pub(crate) address: SocketAddr,
     /// The stages passed, and the time of each.
     pub(crate) passed: Vec<(Stage, Duration)>,
-    pub(crate) tls: Option<TlsFound>,
-    /// The server's name for its authenticator; `None` if it asked for no credentials.
+    pub(crate) tls: Option<TlsDetails>,
+    /// The name of the server's authenticator; `None` if the server did not require authentication.
     pub(crate) authenticator: Option<String>,
-    pub(crate) picture: Option<Picture>,
+    pub(crate) topology: Option<Topology>,
     pub(crate) failure: Option<HandshakeFailure>,
     stage: Stage,
-    since: Instant,
+    stage_started: Instant,
 }
 
 /// The properties of the TLS session.
 #[derive(Clone, Debug)]
-pub(crate) struct TlsFound {
+pub(crate) struct TlsDetails {
     pub(crate) version: String,
     pub(crate) leaf: PeerCertificate,
     pub(crate) root: Option<String>,
@@ -111,7 +116,8 @@ impl Handshake {
     ) -> Result<Self, Error> {
         let tls = endpoint.server_name().map(|name| trust.client_config(name)).transpose()?;
         let mut startup = BTreeMap::from([
-            ("CQL_VERSION", "4.0.0".to_owned()), // what the driver sends; servers of 3.x take it
+            // The version that the driver sends; servers of CQL 3 accept it.
+            ("CQL_VERSION", "4.0.0".to_owned()),
             ("DRIVER_NAME", env!("CARGO_PKG_NAME").to_owned()),
             ("DRIVER_VERSION", env!("CARGO_PKG_VERSION").to_owned()),
         ]);
@@ -134,46 +140,46 @@ impl Handshake {
         &self.authenticator
     }
 
-    /// The TLS configuration, which the driver has to share so that its handshakes can resume ours. `None` for a plain
-    /// Cassandra.
+    /// The TLS configuration, with the verification of certificates. The driver uses the same one, so it verifies the
+    /// same names, and its handshakes resume the TLS sessions of ours. `None` for a plain Cassandra.
     pub(crate) fn tls(&self) -> Option<&Arc<ClientConfig>> {
         self.tls.as_ref()
     }
 
     /// Opens a connection to one address, takes it as far as `depth` within the deadline, and closes it.
-    pub(crate) fn try_at(
+    pub(crate) fn attempt(
         &self,
         address: SocketAddr,
         depth: Depth,
         deadline: Instant,
     ) -> BoxFuture<'_, HandshakeAttempt> {
-        self.attempt(address, depth, deadline).boxed()
+        self.run(address, depth, deadline).boxed()
     }
 
-    async fn attempt(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> HandshakeAttempt {
+    async fn run(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> HandshakeAttempt {
         let started = Instant::now();
         let mut attempt = HandshakeAttempt {
             address,
             passed: Vec::new(),
             tls: None,
             authenticator: None,
-            picture: None,
+            topology: None,
             failure: None,
             stage: Stage::Tcp,
-            since: started,
+            stage_started: started,
         };
-        let outcome = timeout_at(deadline, self.stages(&mut attempt, depth)).await;
+        let outcome = timeout_at(deadline, self.run_stages(&mut attempt, depth)).await;
         let failure = match outcome {
             Ok(Ok(())) => return attempt,
             Ok(Err(failure)) => failure,
-            Err(_) => silent(self, attempt.stage),
+            Err(_) => timed_out(self, attempt.stage),
         };
-        attempt.failure = Some(failure.at(address, started.elapsed()));
+        attempt.failure = Some(failure.with_peer(address, started.elapsed()));
         attempt
     }
 
-    async fn stages(&self, attempt: &mut HandshakeAttempt, depth: Depth) -> Result<(), HandshakeFailure> {
-        let tcp = TcpStream::connect(attempt.address).await.map_err(|error| no_connection(self, error))?;
+    async fn run_stages(&self, attempt: &mut HandshakeAttempt, depth: Depth) -> Result<(), HandshakeFailure> {
+        let tcp = TcpStream::connect(attempt.address).await.map_err(|error| tcp_failed(self, error))?;
         if depth == Depth::Tcp {
             attempt.enter(attempt.stage);
             return Ok(());
@@ -182,58 +188,58 @@ impl Handshake {
             None => Box::new(tcp),
             Some(config) => {
                 attempt.enter(Stage::Tls);
-                // The same name as the driver uses, so that both share TLS sessions. The verifier checks the pinned name
-                // instead.
+                // The driver passes the address, too, and TLS sessions are stored by it. The verifier ignores it and
+                // checks the endpoint's name.
                 let name = ServerName::IpAddress(attempt.address.ip().into());
                 let connector = TlsConnector::from(Arc::clone(config));
-                let stream = connector.connect(name, tcp).await.map_err(|error| no_tls(self, error))?;
-                attempt.tls = Some(self.look_at(stream.get_ref().1));
+                let stream = connector.connect(name, tcp).await.map_err(|error| tls_failed(self, error))?;
+                attempt.tls = Some(self.tls_details(stream.get_ref().1));
                 Box::new(stream)
             }
         };
-        self.speak(attempt, &mut stream, depth).await?;
+        self.run_cql_stages(attempt, &mut stream, depth).await?;
         attempt.enter(attempt.stage);
-        // A polite close; the result does not matter.
+        // The result of the handshake does not depend on how the connection ends.
         let _ = stream.shutdown().await;
         Ok(())
     }
 
-    async fn speak(
+    async fn run_cql_stages(
         &self,
         attempt: &mut HandshakeAttempt,
         stream: &mut Box<dyn Transport>,
         depth: Depth,
     ) -> Result<(), HandshakeFailure> {
         attempt.enter(Stage::Options);
-        match self.ask(attempt, stream, &WireRequest::Options).await? {
+        match self.exchange(attempt, stream, &WireRequest::Options).await? {
             Response::Supported => {}
-            other => return Err(unexpected(self, Stage::Options, other)),
+            other => return Err(unexpected_response(self, Stage::Options, other)),
         }
         if depth == Depth::Options {
             return Ok(());
         }
         attempt.enter(Stage::Startup);
         let options = self.startup.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        match self.ask(attempt, stream, &WireRequest::Startup(options)).await? {
-            Response::Ready => was_not_asked(self)?,
+        match self.exchange(attempt, stream, &WireRequest::Startup(options)).await? {
+            Response::Ready => refuse_unauthenticated(self)?,
             Response::Authenticate(name) => {
-                attempt.authenticator = Some(failure::word_for_word(&name));
+                attempt.authenticator = Some(failure::sanitized(&name));
                 self.authenticate(attempt, stream).await?;
             }
-            other => return Err(unexpected(self, Stage::Startup, other)),
+            other => return Err(unexpected_response(self, Stage::Startup, other)),
         }
         if depth == Depth::Authentication {
             return Ok(());
         }
         attempt.enter(Stage::Register);
-        match self.ask(attempt, stream, &WireRequest::Register(&EVENTS)).await? {
+        match self.exchange(attempt, stream, &WireRequest::Register(&EVENTS)).await? {
             Response::Ready => {}
-            other => return Err(unexpected(self, Stage::Register, other)),
+            other => return Err(unexpected_response(self, Stage::Register, other)),
         }
         attempt.enter(Stage::SystemTables);
-        let local = self.rows(attempt, stream, picture::LOCAL).await?;
-        let peers = self.rows(attempt, stream, picture::PEERS).await?;
-        attempt.picture = Some(Picture::new(&local, &peers));
+        let local = self.rows(attempt, stream, topology::LOCAL).await?;
+        let peers = self.rows(attempt, stream, topology::PEERS).await?;
+        attempt.topology = Some(Topology::new(&local, &peers));
         Ok(())
     }
 
@@ -243,23 +249,23 @@ impl Handshake {
         stream: &mut Box<dyn Transport>,
     ) -> Result<(), HandshakeFailure> {
         attempt.enter(Stage::Credentials);
-        if self.authenticator.describe() == Identity::Nobody {
-            return Err(no_credentials(self, attempt.authenticator.as_deref().unwrap_or_default()));
+        if self.authenticator.identity() == Identity::Anonymous {
+            return Err(credentials_missing(self, attempt.authenticator.as_deref().unwrap_or_default()));
         }
         let first = self.authenticator.initial_response().await.map_err(HandshakeFailure::credentials)?;
         attempt.enter(Stage::Authentication);
-        let challenge = match self.ask(attempt, stream, &WireRequest::AuthResponse(&first)).await? {
+        let challenge = match self.exchange(attempt, stream, &WireRequest::AuthResponse(&first)).await? {
             Response::Success => return Ok(()),
             Response::Challenge(challenge) => challenge,
-            other => return Err(unexpected(self, Stage::Authentication, other)),
+            other => return Err(unexpected_response(self, Stage::Authentication, other)),
         };
         attempt.enter(Stage::Credentials);
         let answer = self.authenticator.answer(challenge.as_deref()).await.map_err(HandshakeFailure::credentials)?;
         attempt.enter(Stage::Authentication);
-        match self.ask(attempt, stream, &WireRequest::AuthResponse(&answer)).await? {
+        match self.exchange(attempt, stream, &WireRequest::AuthResponse(&answer)).await? {
             Response::Success => Ok(()),
             Response::Challenge(_) => Err(HandshakeFailure::credentials(self.authenticator.second_challenge())),
-            other => Err(unexpected(self, Stage::Authentication, other)),
+            other => Err(unexpected_response(self, Stage::Authentication, other)),
         }
     }
 
@@ -269,54 +275,54 @@ impl Handshake {
         stream: &mut Box<dyn Transport>,
         statement: &str,
     ) -> Result<wire::WireRows, HandshakeFailure> {
-        match self.ask(attempt, stream, &WireRequest::Query(statement)).await? {
+        match self.exchange(attempt, stream, &WireRequest::Query(statement)).await? {
             Response::Rows(rows) => Ok(rows),
-            other => Err(unexpected(self, Stage::SystemTables, other)),
+            other => Err(unexpected_response(self, Stage::SystemTables, other)),
         }
     }
 
-    async fn ask(
+    async fn exchange(
         &self,
         attempt: &HandshakeAttempt,
         stream: &mut Box<dyn Transport>,
         request: &WireRequest<'_>,
     ) -> Result<Response, HandshakeFailure> {
-        ask(stream, request).await.map_err(|fault| no_answer(self, attempt.stage, fault))
+        exchange(stream, request).await.map_err(|error| exchange_failed(self, attempt.stage, error))
     }
 
-    fn look_at(&self, connection: &rustls::ClientConnection) -> TlsFound {
+    fn tls_details(&self, connection: &rustls::ClientConnection) -> TlsDetails {
         let chain = connection.peer_certificates().unwrap_or_default();
-        TlsFound {
+        TlsDetails {
             version: match connection.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
                 Some(rustls::ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
                 other => format!("{other:?}"),
             },
             leaf: chain.first().and_then(PeerCertificate::read).unwrap_or_default(),
-            root: self.trust.root_of(chain),
+            root: self.trust.root_name(chain),
         }
     }
 }
 
 impl HandshakeAttempt {
-    /// The time of the stages that a probe of a peer passes. The time of a credentials provider and of reading the system
-    /// tables is left out, because it says nothing about the distance of the server.
-    pub(crate) fn took(&self) -> Duration {
-        let of_a_probe = |stage: Stage| stage <= Stage::Authentication && stage != Stage::Credentials;
-        self.passed.iter().filter(|(stage, _)| of_a_probe(*stage)).map(|(_, took)| *took).sum()
+    /// The time of the stages that a probe of a peer passes. It excludes the time of the credentials provider and of
+    /// reading the system tables, because these do not depend on the distance of the server.
+    pub(crate) fn probe_duration(&self) -> Duration {
+        let is_probe_stage = |stage: Stage| stage <= Stage::Authentication && stage != Stage::Credentials;
+        self.passed.iter().filter(|(stage, _)| is_probe_stage(*stage)).map(|(_, took)| *took).sum()
     }
 
     /// Records that the current stage was passed, and begins the next.
     fn enter(&mut self, stage: Stage) {
         let now = Instant::now();
-        // Authentication waits for the credentials and the server in turn, so each stage is listed once and its times are
-        // added.
+        // Authentication waits for the credentials and for the server in turn, so these two stages are entered twice.
+        // Each is listed once, with the sum of its times.
         match self.passed.iter_mut().find(|(passed, _)| *passed == self.stage) {
-            Some((_, took)) => *took += now - self.since,
-            None => self.passed.push((self.stage, now - self.since)),
+            Some((_, took)) => *took += now - self.stage_started,
+            None => self.passed.push((self.stage, now - self.stage_started)),
         }
         self.stage = stage;
-        self.since = now;
+        self.stage_started = now;
     }
 }
 

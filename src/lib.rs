@@ -44,8 +44,8 @@ pub use rate_limiter::TableLimit;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use session::{
-    Builder, CredentialsHealth, Finding, Health, Peer, PeerHealth, PoolAdvice, ReadyWhen, Report, Session,
-    TopologyHealth, Trouble,
+    CredentialsHealth, Finding, Health, HealthProblem, Peer, PeerHealth, PoolAdvice, ReadyWhen, Report, Session,
+    SessionBuilder, TopologyHealth,
 };
 pub use statement::{
     Conditional, ConditionalBatch, Increment, LoggedBatch, Outcome, Query, Select, Statement, Statements,

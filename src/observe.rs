@@ -25,7 +25,7 @@ use crate::execute::Call;
 use crate::peer_limiter::Permit;
 
 /// Receives every attempt of every call of a session, and every warning of the server, for custom logs or metrics. See
-/// [`Builder::observer`](crate::Builder::observer).
+/// [`SessionBuilder::observer`](crate::SessionBuilder::observer).
 ///
 /// Its methods run in the task that makes the call, and should return at once.
 ///

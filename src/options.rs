@@ -45,7 +45,7 @@ macro_rules! call_options {
 
     (@all $self:ident [$($receiver:tt)*]) => {
         /// Sets the time limit for all attempts of a call together; for a read, of each page. At most a year. Default: the
-        /// session's [call timeout](crate::Builder::call_timeout).
+        /// session's [call timeout](crate::SessionBuilder::call_timeout).
         ///
         /// Like every option, it can be set permanently or for one call: `store.with_deadline(second).execute(&row)`.
         #[must_use]
@@ -55,7 +55,7 @@ macro_rules! call_options {
         }
 
         /// Sets the time limit for each attempt of a call, at most a year. Default: the session's [attempt
-        /// timeout](crate::Builder::attempt_timeout). An attempt also ends at the deadline of its call.
+        /// timeout](crate::SessionBuilder::attempt_timeout). An attempt also ends at the deadline of its call.
         ///
         /// A statement that takes long on the server needs both: with a deadline alone, each attempt is abandoned after the
         /// session's attempt timeout.
@@ -92,7 +92,7 @@ macro_rules! call_options {
         }
 
         /// Sets the maximum number of rows of a page, regardless of a LIMIT. Default: the session's
-        /// [page size](crate::Builder::page_size), or the LIMIT if that is less and no rows are filtered out.
+        /// [page size](crate::SessionBuilder::page_size), or the LIMIT if that is less and no rows are filtered out.
         ///
         /// With a filter, the page size counts the rows read, not the rows returned (DG:paginating-results).
         #[must_use]

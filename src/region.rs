@@ -1,22 +1,28 @@
+//! The names of regions.
+
 use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// A region's name that reads like one: lower case, `us-east-1`, `us-gov-west-1`, `eusc-de-east-1`.
+/// A name in the form of a region name, in lower case: `us-east-1`, `us-gov-west-1`, `eusc-de-east-1`.
 ///
-/// Whether there is such a region is not asked: AWS opens new ones, and a list would refuse them.
+/// Whether the region exists is not checked: AWS opens new regions, and a list would refuse them.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Region(String);
 
 impl Region {
-    /// Takes `US-EAST-1` for `us-east-1`; anything that does not read like a region is an error that says why.
+    /// Parses a region name, in lower or upper case.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration`, with the reason, if the text does not have the form of a region name.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let name = text.to_ascii_lowercase();
-        match fault(&name) {
+        match problem(&name) {
             None => Ok(Self(name)),
-            Some(fault) => {
-                Err(Error::new(ErrorKind::Configuration, format!("taking {} as a region", Quoted(text)), fault)
-                    .with_advice("A region reads like us-east-1, us-gov-west-1 or cn-north-1"))
+            Some(problem) => {
+                Err(Error::new(ErrorKind::Configuration, format!("parsing {} as a region", Quoted(text)), problem)
+                    .with_advice("A region name looks like us-east-1, us-gov-west-1 or cn-north-1"))
             }
         }
     }
@@ -40,21 +46,21 @@ impl fmt::Display for Region {
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct AwsPartition {
     prefix: &'static str,
-    /// What ends the standard endpoints' names.
+    /// The end of the names of standard endpoints.
     pub(crate) suffix: &'static str,
-    /// What ends the dual-stack endpoints' names, where there are any.
+    /// The end of the names of dual-stack endpoints; `None` if the partition has none.
     pub(crate) dual_stack_suffix: Option<&'static str>,
-    /// The standard endpoints' names are FIPS endpoints.
+    /// Whether the standard endpoints are FIPS endpoints.
     pub(crate) fips_by_default: bool,
 }
 
-/// Where nothing else is said.
+/// The partition of all regions without one of the prefixes below.
 const COMMERCIAL: AwsPartition =
     AwsPartition { prefix: "", suffix: "amazonaws.com", dual_stack_suffix: Some("api.aws"), fips_by_default: false };
 
-/// `DG:programmatic.endpoints` speaks of the commercial regions, GovCloud and China (IPv4 only). For the others it
-/// names no endpoint: their suffixes are those of the AWS SDK's table of partitions, and that Keyspaces has endpoints
-/// there is unverified.
+/// `DG:programmatic.endpoints` lists endpoints of the commercial regions, GovCloud and China (IPv4 only). It lists none
+/// for the other partitions: their suffixes are from the AWS SDK's table of partitions, and it is unverified that
+/// Keyspaces has endpoints there.
 const PARTITIONS: [AwsPartition; 7] = [
     AwsPartition {
         prefix: "us-gov-",
@@ -74,37 +80,37 @@ const fn ipv4_only(prefix: &'static str, suffix: &'static str) -> AwsPartition {
     AwsPartition { prefix, suffix, dual_stack_suffix: None, fips_by_default: false }
 }
 
-/// Text of unknown origin, as it may stand in an error: in quotes, escaped, not longer than a line bears.
+/// Text of unknown origin as it may appear in an error: quoted, escaped, and cut to 100 characters.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 100;
-        match self.0.char_indices().nth(LONGEST) {
+        const MAX_CHARS: usize = 100;
+        match self.0.char_indices().nth(MAX_CHARS) {
             None => write!(f, "{:?}", self.0),
             Some((end, _)) => write!(f, "{:?}…", &self.0[..end]),
         }
     }
 }
 
-/// What keeps a lower-cased text from being a region's name.
-fn fault(name: &str) -> Option<String> {
+/// Why a text in lower case does not have the form of a region name; `None` if it has.
+fn problem(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("it is empty".to_owned());
     }
     if let Some(odd) = name.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
-        return Some(format!("it holds {odd:?}, and a region is made of letters, digits and hyphens"));
+        return Some(format!("it contains {odd:?}, and a region name has only letters, digits and hyphens"));
     }
     let mut parts = name.split('-');
     let area = parts.next().unwrap_or_default();
     let number = parts.next_back().unwrap_or_default();
     let places: Vec<_> = parts.collect();
-    let word = |part: &&str| (2..=12).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase());
+    let is_word = |part: &&str| (2..=12).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase());
     if !(1..=2).contains(&number.len()) || !number.bytes().all(|b| b.is_ascii_digit()) {
         return Some("it does not end in a hyphen and a number".to_owned());
     }
-    if !word(&area) || !(1..=3).contains(&places.len()) || !places.iter().all(word) {
-        return Some("it is not made of an area, a place and a number".to_owned());
+    if !is_word(&area) || !(1..=3).contains(&places.len()) || !places.iter().all(is_word) {
+        return Some("it does not consist of an area, a place and a number".to_owned());
     }
     None
 }
@@ -114,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_reads_like_a_region_is_taken_in_lower_case_known_or_not() {
+    fn a_text_in_the_form_of_a_region_name_is_accepted_in_lower_case_known_or_not() {
         for name in [
             "us-east-1",
             "ap-southeast-7",
@@ -132,27 +138,27 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_read_like_a_region_is_refused_with_the_reason() {
-        let advice = "A region reads like us-east-1, us-gov-west-1 or cn-north-1";
+    fn a_text_in_another_form_is_refused_with_the_reason() {
+        let advice = "A region name looks like us-east-1, us-gov-west-1 or cn-north-1";
         for (text, fault) in [
             ("", "it is empty"),
-            (" us-east-1", "it holds ' ', and a region is made of letters, digits and hyphens"),
-            ("us_east_1", "it holds '_', and a region is made of letters, digits and hyphens"),
-            ("us-east-1\n", r"it holds '\n', and a region is made of letters, digits and hyphens"),
-            ("us-éast-1", "it holds 'é', and a region is made of letters, digits and hyphens"),
+            (" us-east-1", "it contains ' ', and a region name has only letters, digits and hyphens"),
+            ("us_east_1", "it contains '_', and a region name has only letters, digits and hyphens"),
+            ("us-east-1\n", r"it contains '\n', and a region name has only letters, digits and hyphens"),
+            ("us-éast-1", "it contains 'é', and a region name has only letters, digits and hyphens"),
             ("us-east", "it does not end in a hyphen and a number"),
             ("us-east-1a", "it does not end in a hyphen and a number"),
             ("us-east-", "it does not end in a hyphen and a number"),
             ("us-east-123", "it does not end in a hyphen and a number"),
             ("useast1", "it does not end in a hyphen and a number"),
-            ("us-1", "it is not made of an area, a place and a number"),
-            ("us--1", "it is not made of an area, a place and a number"),
-            ("-east-1", "it is not made of an area, a place and a number"),
-            ("us-west-2-lax-1", "it is not made of an area, a place and a number"),
+            ("us-1", "it does not consist of an area, a place and a number"),
+            ("us--1", "it does not consist of an area, a place and a number"),
+            ("-east-1", "it does not consist of an area, a place and a number"),
+            ("us-west-2-lax-1", "it does not consist of an area, a place and a number"),
             ("1", "it does not end in a hyphen and a number"),
         ] {
             let error = Region::parse(text).unwrap_err();
-            assert_eq!(error.to_string(), format!("taking {text:?} as a region failed: {fault}. {advice}"));
+            assert_eq!(error.to_string(), format!("parsing {text:?} as a region failed: {fault}. {advice}"));
             assert_eq!(error.kind(), ErrorKind::Configuration);
         }
     }
@@ -160,7 +166,7 @@ mod tests {
     #[test]
     fn a_long_text_does_not_fill_the_error() {
         let text = Region::parse(&"é".repeat(1_000)).unwrap_err().to_string();
-        assert!(text.starts_with(&format!("taking \"{}\"… as a region failed", "é".repeat(100))), "{text}");
+        assert!(text.starts_with(&format!("parsing \"{}\"… as a region failed", "é".repeat(100))), "{text}");
     }
 
     #[test]

@@ -1,8 +1,13 @@
-//! The trusted certificates: five roots, and one name that every peer's certificate must have.
+//! TLS: the roots that are trusted, and the one name that every server's certificate must contain.
 //!
-//! Certificates of Keyspaces carry DNS names only, and the driver hands rustls the address of a peer instead of a
-//! name. So the name to verify is pinned here: chain, dates, usage and name are all checked, for the contact point
-//! and for each peer, and nothing turns that off.
+//! Certificates of Keyspaces contain only DNS names, and the driver passes the address of a peer to rustls instead of a
+//! name. So the verifier here ignores that address and checks the endpoint's name, which is fixed when the session is
+//! built.
+//!
+//! For the contact points and each peer, WebPKI checks the chain up to a trusted root, the dates, the usage, and the
+//! name. No setting turns any of this off. A program can only add roots
+//! ([`SessionBuilder::trust_pem`](crate::SessionBuilder::trust_pem)) and choose the name
+//! ([`Endpoint::explicit`](crate::Endpoint::explicit)).
 
 mod certificate;
 #[cfg(test)]
@@ -31,7 +36,7 @@ const ROOTS: [(&str, &str); 5] = [
     ("sf-class2-root.pem", include_str!("../certs/sf-class2-root.pem")),
 ];
 
-const CHECKING_ROOTS: &str = "reading the certificates to trust";
+const READING_ROOTS: &str = "reading the trusted certificates";
 
 /// The roots that a server's certificate may chain to.
 #[derive(Clone)]
@@ -42,53 +47,61 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// The five roots, and those of each PEM in `more`.
-    pub(crate) fn new<'a>(more: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Error> {
-        Self::with_clock(more, Arc::new(DefaultTimeProvider))
+    /// Trusts the five roots, and the certificates in each PEM of `extra_roots`.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration` if a PEM contains no certificate, or a damaged one.
+    pub(crate) fn new<'a>(extra_roots: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Error> {
+        Self::with_clock(extra_roots, Arc::new(DefaultTimeProvider))
     }
 
-    fn with_clock<'a>(more: impl IntoIterator<Item = &'a [u8]>, clock: Arc<dyn TimeProvider>) -> Result<Self, Error> {
-        let mut roots = built_in()?.to_vec();
-        for pem in more {
-            roots.extend(certificates_in(pem)?);
+    fn with_clock<'a>(
+        extra_roots: impl IntoIterator<Item = &'a [u8]>,
+        clock: Arc<dyn TimeProvider>,
+    ) -> Result<Self, Error> {
+        let mut roots = built_in_roots()?.to_vec();
+        for pem in extra_roots {
+            roots.extend(parse_pem(pem)?);
         }
         let mut anchors = RootCertStore::empty();
         for root in &roots {
             anchors.add(root.clone()).map_err(|error| {
-                Error::new(ErrorKind::Configuration, CHECKING_ROOTS, "a PEM block is not an X.509 certificate")
+                Error::new(ErrorKind::Configuration, READING_ROOTS, "a PEM block is not an X.509 certificate")
                     .with_source(error)
             })?;
         }
         Ok(Self { anchors: Arc::new(anchors), roots: roots.into(), clock })
     }
 
-    /// Returns the configuration that all connections of a session share, so that TLS sessions resume: TLS 1.2 and 1.3, and
-    /// `server_name` as the name to find in each certificate.
+    /// Returns the TLS configuration with TLS 1.2 and 1.3 and `server_name` as the name that each certificate must
+    /// contain. All connections of a session share it, so that they resume each other's TLS sessions.
     pub(crate) fn client_config(&self, server_name: &str) -> Result<Arc<ClientConfig>, Error> {
         let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(
                 ErrorKind::Configuration,
                 "setting up TLS",
-                format!("{} cannot be verified against a certificate", server_name.escape_debug()),
+                format!("{} is not a name that a certificate can be verified against", server_name.escape_debug()),
             )
             .with_source(source)
         };
         let name = ServerName::try_from(server_name.to_owned()).map_err(|error| refused(error.into()))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = PinnedName::new(name, Arc::clone(&self.anchors), Arc::clone(&provider))
+        let verifier = PinnedNameVerifier::new(name, Arc::clone(&self.anchors), Arc::clone(&provider))
             .map_err(|error| refused(error.into()))?;
         let config = ClientConfig::builder_with_details(provider, Arc::clone(&self.clock))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|error| refused(error.into()))?
-            .dangerous() // rustls's word for any verifier but its own; this one leaves nothing out
+            // rustls calls every custom verifier dangerous. This one checks all that rustls's own verifier checks.
+            .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         Ok(Arc::new(config))
     }
 
-    /// The name of the root that a verified chain, leaf first, ends in.
-    pub(crate) fn root_of(&self, chain: &[CertificateDer<'_>]) -> Option<String> {
-        certificate::root_of(chain, &self.roots)
+    /// The name of the root that a verified chain ends in. The leaf is the first certificate of the chain.
+    pub(crate) fn root_name(&self, chain: &[CertificateDer<'_>]) -> Option<String> {
+        certificate::root_name(chain, &self.roots)
     }
 }
 
@@ -98,43 +111,43 @@ impl std::fmt::Debug for Trust {
     }
 }
 
-/// The five roots, read once per program, because reading them takes longer than everything else in setting up a session.
-fn built_in() -> Result<&'static [CertificateDer<'static>], Error> {
+/// The five roots. They are parsed once per program, because that takes longer than the rest of setting up a session.
+fn built_in_roots() -> Result<&'static [CertificateDer<'static>], Error> {
     static READ: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
     if let Some(roots) = READ.get() {
         return Ok(roots);
     }
     let mut roots = Vec::new();
     for (_, pem) in ROOTS {
-        roots.extend(certificates_in(pem.as_bytes())?);
+        roots.extend(parse_pem(pem.as_bytes())?);
     }
     Ok(READ.get_or_init(|| roots))
 }
 
-/// Reads the certificates of one PEM. A PEM without any is an error, because the caller meant to add one.
-fn certificates_in(mut pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// Parses the certificates of one PEM. A PEM without a certificate is an error, because the caller meant to add one.
+fn parse_pem(mut pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let refused = |problem: &'static str| {
-        Error::new(ErrorKind::Configuration, CHECKING_ROOTS, problem)
-            .with_advice("What is wanted is PEM: -----BEGIN CERTIFICATE-----, base64, -----END CERTIFICATE-----")
+        Error::new(ErrorKind::Configuration, READING_ROOTS, problem)
+            .with_advice("Expected PEM: -----BEGIN CERTIFICATE-----, base64, -----END CERTIFICATE-----")
     };
     let certificates = rustls_pemfile::certs(&mut pem)
         .collect::<Result<Vec<_>, io::Error>>()
         .map_err(|error| refused("the PEM is damaged").with_source(error))?;
     if certificates.is_empty() {
-        return Err(refused("the PEM holds no certificate"));
+        return Err(refused("the PEM contains no certificate"));
     }
     Ok(certificates)
 }
 
-/// WebPKI's verifier with the endpoint's name in the place of whatever name it is asked about, and the reason of a
-/// refusal in words.
+/// WebPKI's verifier, but for the endpoint's name instead of the one that rustls passes. It adds nothing to what WebPKI
+/// accepts; it only explains in words why a certificate is refused.
 #[derive(Debug)]
-struct PinnedName {
+struct PinnedNameVerifier {
     name: ServerName<'static>,
     webpki: Arc<WebPkiServerVerifier>,
 }
 
-impl PinnedName {
+impl PinnedNameVerifier {
     fn new(
         name: ServerName<'static>,
         anchors: Arc<RootCertStore>,
@@ -145,7 +158,7 @@ impl PinnedName {
     }
 }
 
-impl ServerCertVerifier for PinnedName {
+impl ServerCertVerifier for PinnedNameVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -188,17 +201,17 @@ impl ServerCertVerifier for PinnedName {
     }
 }
 
-/// The meaning of a failed TLS handshake, and the advice.
+/// Why a TLS handshake failed, and what to do.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Explanation {
     pub(crate) problem: String,
-    pub(crate) said: Option<String>,
+    pub(crate) server_message: Option<String>,
     pub(crate) advice: &'static str,
     /// Whether trying again cannot help.
     pub(crate) permanent: bool,
 }
 
-const WRONG_PORT: &str = "Check the port: Keyspaces listens on 9142, with TLS only; a Cassandra without TLS is \
+const WRONG_PORT: &str = "Check the port: Keyspaces listens on 9142, with TLS only; for a Cassandra without TLS use \
                           Endpoint::cassandra";
 
 /// Explains the error of a TLS handshake, or of the connection under it.
@@ -209,10 +222,10 @@ pub(crate) fn explain(error: &io::Error) -> Explanation {
                 io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe => "the connection was closed in the TLS handshake".into(),
-                _ => format!("the connection broke in the TLS handshake: {error}"),
+                | io::ErrorKind::BrokenPipe => "the connection was closed during the TLS handshake".into(),
+                _ => format!("the connection failed during the TLS handshake: {error}"),
             },
-            said: None,
+            server_message: None,
             advice: WRONG_PORT,
             permanent: false,
         };
@@ -220,31 +233,36 @@ pub(crate) fn explain(error: &io::Error) -> Explanation {
     if let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(reason))) = tls
         && let Some(refused) = reason.downcast_ref::<RefusedCertificate>()
     {
-        return Explanation { problem: refused.to_string(), said: None, advice: refused.advice(), permanent: true };
+        return Explanation {
+            problem: refused.to_string(),
+            server_message: None,
+            advice: refused.advice(),
+            permanent: true,
+        };
     }
     match tls {
         rustls::Error::InvalidMessage(_) => Explanation {
-            problem: "what answers does not speak TLS".into(),
-            said: None,
+            problem: "the server does not speak TLS".into(),
+            server_message: None,
             advice: WRONG_PORT,
             permanent: true,
         },
         rustls::Error::AlertReceived(alert) => Explanation {
             problem: "the server ended the TLS handshake".into(),
-            said: Some(format!("{alert:?}")),
-            advice: "Check the endpoint's host and port; the server has to speak TLS 1.2 or 1.3",
+            server_message: Some(format!("{alert:?}")),
+            advice: "Check the endpoint's host and port; the server must support TLS 1.2 or 1.3",
             permanent: true,
         },
         rustls::Error::PeerIncompatible(_) => Explanation {
-            problem: format!("the server's TLS does not fit: {tls}"),
-            said: None,
-            advice: "The server has to speak TLS 1.2 or 1.3 with an ephemeral key exchange",
+            problem: format!("the server's TLS is not compatible: {tls}"),
+            server_message: None,
+            advice: "The server must support TLS 1.2 or 1.3 with an ephemeral key exchange",
             permanent: true,
         },
         _ => Explanation {
             problem: format!("TLS failed: {tls}"),
-            said: None,
-            advice: "Check the endpoint's host and port, and what is between here and there",
+            server_message: None,
+            advice: "Check the endpoint's host and port, and any proxy or firewall on the way",
             permanent: true,
         },
     }

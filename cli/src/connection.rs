@@ -3,7 +3,7 @@
 use std::env;
 use std::path::Path;
 
-use keyspaces::{Builder, Endpoint, ReadyWhen, Session};
+use keyspaces::{Endpoint, ReadyWhen, Session, SessionBuilder};
 use keyspaces_local::Ready;
 
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ pub(crate) async fn connect_to_one_peer(settings: Settings) -> Result<Session, F
 }
 
 /// A builder with the endpoint, the trusted roots and the credentials.
-pub(crate) async fn session_builder(settings: Settings) -> Result<Builder, Failure> {
+pub(crate) async fn session_builder(settings: Settings) -> Result<SessionBuilder, Failure> {
     let settings = settings.resolve()?;
     let builder = Session::builder().application_name("keyspaces-cli");
     if let Some(path) = &settings.local {
@@ -46,7 +46,7 @@ pub(crate) async fn session_builder(settings: Settings) -> Result<Builder, Failu
     with_user(builder, settings.user.as_deref())
 }
 
-fn with_local(builder: Builder, path: &Path) -> Result<Builder, Failure> {
+fn with_local(builder: SessionBuilder, path: &Path) -> Result<SessionBuilder, Failure> {
     let ready = read_ready_file(path)?;
     let server_name = ready.names.get(1).unwrap_or(&ready.host);
     let key = &ready.credentials;
@@ -57,7 +57,7 @@ fn with_local(builder: Builder, path: &Path) -> Result<Builder, Failure> {
         .static_credentials(&key.access_key, &key.secret_key, key.session_token.as_deref()))
 }
 
-fn with_user(builder: Builder, user: Option<&str>) -> Result<Builder, Failure> {
+fn with_user(builder: SessionBuilder, user: Option<&str>) -> Result<SessionBuilder, Failure> {
     let Some(user) = user else { return Ok(builder) };
     let password = env::var("KEYSPACES_PASSWORD")
         .map_err(|_| Failure::usage(format!("the password of {user} is not known. Set KEYSPACES_PASSWORD")))?;
@@ -65,7 +65,7 @@ fn with_user(builder: Builder, user: Option<&str>) -> Result<Builder, Failure> {
 }
 
 /// Takes the credentials of an AWS profile and, if `takes_region`, its Region.
-async fn with_profile(builder: Builder, profile: &str, takes_region: bool) -> Result<Builder, Failure> {
+async fn with_profile(builder: SessionBuilder, profile: &str, takes_region: bool) -> Result<SessionBuilder, Failure> {
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).profile_name(profile).load().await;
     let mut builder = builder;
     if let Some(region) = config.region().filter(|_| takes_region) {

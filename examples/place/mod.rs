@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use keyspaces::{Builder, Endpoint, Session};
+use keyspaces::{Endpoint, Session, SessionBuilder};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 
@@ -23,7 +23,7 @@ pub(crate) struct Place {
 impl Place {
     /// What a session is built with there, and the local Keyspaces that was started if no place was given, whose definitions
     /// take so long. It lives as long as the value.
-    pub(crate) async fn find(&self, ddl_delay: Duration) -> Result<(Builder, Option<Local>), Box<dyn Error>> {
+    pub(crate) async fn find(&self, ddl_delay: Duration) -> Result<(SessionBuilder, Option<Local>), Box<dyn Error>> {
         Ok(match (&self.region, &self.cassandra) {
             (Some(region), _) => (Session::builder().region(region), None),
             (None, Some(cassandra)) => (Session::builder().endpoint(Endpoint::cassandra(cassandra)?), None),

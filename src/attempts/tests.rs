@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
-use crate::{Builder, Endpoint, Error, ErrorKind, Session, WhenFull};
-use testkit::stub::{Ca, Reaction, Stub};
+use crate::{Endpoint, Error, ErrorKind, Session, SessionBuilder, WhenFull};
+use testkit::stub::{Ca, Does, Stub};
 
 use super::*;
 
@@ -17,9 +17,9 @@ struct StubSite {
 }
 
 impl StubSite {
-    async fn new(peers: u8, change: impl FnOnce(Builder) -> Builder) -> Self {
+    async fn new(peers: u8, change: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Self {
         let ca = Ca::new("Test CA");
-        let stub = Stub::with_addresses(peers).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
+        let stub = Stub::at(peers).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
         let builder = Session::builder()
             .endpoint(Endpoint::explicit("127.0.0.1", stub.port(), NAME).unwrap())
             .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", None)
@@ -39,7 +39,7 @@ impl StubSite {
     /// The addresses that statements were sent to, in order.
     fn sent(&self) -> Vec<IpAddr> {
         let is_ours = |text: &str| !text.contains("system.");
-        let seen = self.stub.observed();
+        let seen = self.stub.seen();
         let ours = seen.requests.iter().filter(|request| request.statement.as_deref().is_some_and(is_ours));
         ours.map(|request| request.address).collect()
     }
@@ -55,7 +55,7 @@ fn text_of(error: &Error) -> String {
 #[tokio::test]
 async fn a_throttled_write_is_sent_to_other_peers_until_it_is_acknowledged() {
     let site = StubSite::new(2, |builder| builder).await;
-    site.stub.script([Reaction::Throttle, Reaction::Throttle, Reaction::Throttle]);
+    site.stub.next([Does::Throttles, Does::Throttles, Does::Throttles]);
     site.write(WRITE).await.unwrap();
     let sent = site.sent();
     assert_eq!(sent.len(), 4);
@@ -66,7 +66,7 @@ async fn a_throttled_write_is_sent_to_other_peers_until_it_is_acknowledged() {
 #[tokio::test]
 async fn a_write_whose_connection_breaks_is_sent_again() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.script([Reaction::LoseAnswer]);
+    site.stub.next([Does::AnswersNobody]);
     site.write(WRITE).await.unwrap();
     assert_eq!(site.sent().len(), 2);
 }
@@ -74,7 +74,7 @@ async fn a_write_whose_connection_breaks_is_sent_again() {
 #[tokio::test]
 async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unknown() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.script([Reaction::Throttle]);
+    site.stub.next([Does::Throttles]);
     let error = site.write(APPEND).await.unwrap_err();
     assert_eq!(
         text_of(&error),
@@ -87,7 +87,7 @@ async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unkn
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 1));
     assert!(error.is_throttled() && error.may_have_been_applied());
 
-    site.stub.script([Reaction::LoseAnswer]);
+    site.stub.next([Does::AnswersNobody]);
     let error = site.write(APPEND).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert!(!error.is_throttled());
@@ -99,20 +99,20 @@ async fn a_statement_that_opts_in_is_retried_when_throttled_and_not_when_the_ans
     let site = StubSite::new(1, |builder| builder).await;
     let append: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
-    site.stub.script([Reaction::Throttle]);
+    site.stub.next([Does::Throttles]);
     append.retry_when_throttled().execute(()).await.unwrap();
     assert_eq!(site.sent().len() - before, 2);
-    site.stub.script([Reaction::Throttle, Reaction::LoseAnswer]);
+    site.stub.next([Does::Throttles, Does::AnswersNobody]);
     let error = append.retry_when_throttled().execute(()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 2));
-    site.stub.script([Reaction::LoseAnswer]);
+    site.stub.next([Does::AnswersNobody]);
     append.assume_idempotent().execute(()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_throttled_write_is_retried_until_its_deadline_and_its_error_describes_the_attempts() {
     let site = StubSite::new(2, |builder| builder.call_timeout(Duration::from_secs(2))).await;
-    site.stub.script(std::iter::repeat_n(Reaction::Throttle, 1_000));
+    site.stub.next(std::iter::repeat_n(Does::Throttles, 1_000));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert_eq!(error.peers().len(), 2);
@@ -127,7 +127,7 @@ async fn a_throttled_write_is_retried_until_its_deadline_and_its_error_describes
 #[tokio::test]
 async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadline() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.script(std::iter::repeat_n(Reaction::Throttle, 1));
+    site.stub.next(std::iter::repeat_n(Does::Throttles, 1));
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     write.execute(()).await.unwrap_err();
     let error = write.with_deadline(Duration::from_millis(1)).execute(()).await.unwrap_err();
@@ -148,7 +148,7 @@ async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadl
 #[tokio::test]
 async fn other_failures_are_not_retried_beyond_the_budget() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.script(std::iter::repeat_n(Reaction::Error(0x1001, "too much"), 20));
+    site.stub.next(std::iter::repeat_n(Does::Says(0x1001, "too much"), 20));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
         text_of(&error),
@@ -161,7 +161,7 @@ async fn other_failures_are_not_retried_beyond_the_budget() {
 #[tokio::test]
 async fn what_the_server_refuses_is_sent_once() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.script([Reaction::Error(0x2200, "unconfigured table shop.t")]);
+    site.stub.next([Does::Says(0x2200, "unconfigured table shop.t")]);
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -174,10 +174,10 @@ async fn what_the_server_refuses_is_sent_once() {
 #[tokio::test]
 async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     let change =
-        |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_secs(5));
+        |builder: SessionBuilder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_secs(5));
     let site = StubSite::new(2, change).await;
     let (session, peer_limiter) = (&site.session, site.session.peer_limiter());
-    site.stub.wait_until(|seen| seen.open.values().all(|open| *open > 0)).await;
+    site.stub.until(|seen| seen.open.values().all(|open| *open > 0)).await;
     session.refresh_peers(session.age(Instant::now()));
     // Takes all capacity of one peer's connections, and none of the other's.
     let mut held = Vec::new();
@@ -188,12 +188,12 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
     held.retain(|permit| Arc::ptr_eq(permit.peer(), &full));
     assert_eq!(held.len(), 512);
 
-    site.stub.script([Reaction::Error(0x1001, "too much")]);
+    site.stub.next([Does::Says(0x1001, "too much")]);
     let repeated = tokio::spawn({
         let session = session.clone();
         async move { session.execute(WRITE, ()).await }
     });
-    site.stub.wait_until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
+    site.stub.until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
     // This call waits a while for the full peer. The others are served at once by the peer that has capacity.
     for _ in 0..20 {
         session.execute("INSERT INTO shop.other (a) VALUES (1)", ()).await.unwrap();
@@ -213,11 +213,11 @@ async fn take_all_permits(session: &Session) -> Vec<Permit<'_>> {
 }
 
 const FULL_ADVICE: &str =
-    "Nothing was sent. Send fewer requests at once, or open more connections with Builder::connections_per_host";
+    "Nothing was sent. Send fewer requests at once, or open more connections with SessionBuilder::connections_per_host";
 
 #[tokio::test]
 async fn with_when_full_fail_a_call_fails_as_overloaded_at_once_if_every_connection_is_full() {
-    let change = |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).when_full(WhenFull::Fail);
+    let change = |builder: SessionBuilder| builder.connections_per_host(NonZeroUsize::MIN).when_full(WhenFull::Fail);
     let site = StubSite::new(1, change).await;
     let held = take_all_permits(&site.session).await;
     let error = site.write(WRITE).await.unwrap_err();
@@ -236,8 +236,9 @@ async fn with_when_full_fail_a_call_fails_as_overloaded_at_once_if_every_connect
 
 #[tokio::test]
 async fn with_when_full_wait_a_call_waits_for_a_connection_until_its_deadline() {
-    let change =
-        |builder: Builder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_millis(300));
+    let change = |builder: SessionBuilder| {
+        builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_millis(300))
+    };
     let site = StubSite::new(1, change).await;
     let held = take_all_permits(&site.session).await;
     let error = site.write(WRITE).await.unwrap_err();
@@ -262,7 +263,7 @@ async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
         async move { session.execute("INSERT INTO shop.held (a) VALUES (1)", ()).await }
     });
     let is_there = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains("held"));
-    site.stub.wait_until(|seen| seen.requests.iter().any(|request| is_there(&request.statement))).await;
+    site.stub.until(|seen| seen.requests.iter().any(|request| is_there(&request.statement))).await;
     assert_eq!(site.session.peer_limiter().in_flight(), 1);
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
@@ -274,17 +275,17 @@ async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
 async fn a_call_goes_on_to_its_deadline_after_the_session_was_closed() {
     let backoff = Duration::from_millis(500);
     let site = StubSite::new(2, |builder| builder.backoff(backoff, backoff)).await;
-    site.stub.script([Reaction::Throttle, Reaction::Throttle]);
+    site.stub.next([Does::Throttles, Does::Throttles]);
     let call = tokio::spawn({
         let session = site.session.clone();
         async move { session.execute(WRITE, ()).await }
     });
-    site.stub.wait_until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
+    site.stub.until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
     let error = site.session.close(Duration::ZERO).await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
     call.await.unwrap().unwrap();
     assert_eq!(site.sent().len(), 3);
-    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+    site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
 #[tokio::test]
@@ -303,10 +304,10 @@ async fn a_statement_that_takes_long_can_be_given_the_time_for_one_attempt() {
     let site = StubSite::new(1, |builder| builder.attempt_timeout(Duration::from_millis(100))).await;
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
-    site.stub.script([Reaction::Delay(Duration::from_millis(500))]);
+    site.stub.next([Does::Late(Duration::from_millis(500))]);
     write.with_attempt_timeout(Duration::from_secs(30)).execute(()).await.unwrap();
     assert_eq!(site.sent().len() - before, 1);
-    site.stub.script([Reaction::Delay(Duration::from_millis(500))]);
+    site.stub.next([Does::Late(Duration::from_millis(500))]);
     let error = write.with_deadline(Duration::from_secs(30)).execute(()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 1));
 }
@@ -325,20 +326,15 @@ async fn a_batch_shows_neither_its_texts_nor_its_values() {
 #[tokio::test]
 async fn a_statement_is_prepared_again_if_no_peer_could() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.inject_fault(
-        IpAddr::from([127, 0, 0, 1]),
-        testkit::stub::FaultPoint::Prepare,
-        Reaction::Error(0x1001, "too much"),
-    );
+    site.stub.fails(IpAddr::from([127, 0, 0, 1]), testkit::stub::At::Prepare, Does::Says(0x1001, "too much"));
     let preparing = tokio::spawn({
         let session = site.session.clone();
         async move { session.prepare::<crate::Write<()>>(WRITE).await }
     });
     let is_prepare = |text: &Option<String>| text.as_deref() == Some(WRITE);
-    let twice = |seen: &testkit::stub::Observed| {
-        seen.requests.iter().filter(|request| is_prepare(&request.statement)).count() >= 2
-    };
-    site.stub.wait_until(twice).await;
-    site.stub.clear_faults();
+    let twice =
+        |seen: &testkit::stub::Seen| seen.requests.iter().filter(|request| is_prepare(&request.statement)).count() >= 2;
+    site.stub.until(twice).await;
+    site.stub.heal();
     preparing.await.unwrap().unwrap();
 }

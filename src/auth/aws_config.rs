@@ -6,14 +6,15 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 
 /// The AWS SDK's default chain: variables, profile, SSO, web identity, container, instance.
 ///
-/// The chain is built again for each request, which the cache makes rare. A chain built once would keep the keys that it
-/// found in the profile, or the failure to find any, for ever. Building it reads files, within the cache's time limit.
+/// The chain is built for each request; the cache makes requests rare. A chain that is built once would keep the keys
+/// that it found in the profile, or its failure to find any, for ever. Building it reads files; that counts towards the
+/// cache's time limit.
 pub(crate) struct DefaultChain {
     loader: Box<dyn Fn() -> ConfigLoader + Send + Sync>,
 }
 
 impl DefaultChain {
-    /// Creates the chain. With a region, it asks that region's STS for roles; without one, it looks for a region first.
+    /// Creates the chain. With a region, it uses that region's STS for roles; without one, it looks for a region first.
     pub(crate) fn new(region: Option<&str>) -> Self {
         let region = region.map(|region| Region::new(region.to_owned()));
         Self::from_loader(move || match region.clone() {
@@ -22,9 +23,10 @@ impl DefaultChain {
         })
     }
 
-    /// Returns the region that the chain finds in variables, profile or instance; `None` if it finds none.
+    /// Returns the region that the chain finds in the variables, the profile or the instance's metadata; `None` if it
+    /// finds none.
     ///
-    /// This has no time limit: outside AWS, it may wait some seconds for the instance's metadata service.
+    /// This has no time limit of its own: outside AWS, it may wait some seconds for the metadata service.
     pub(crate) async fn region(&self) -> Option<String> {
         self.load().await.region().map(ToString::to_string)
     }
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_chain_gives_credentials_and_reads_a_profile_anew_at_each_ask() {
+    async fn the_chain_returns_credentials_and_reads_a_profile_for_each_request() {
         let chain = with_profile();
         let from_variables = set("AWS_ACCESS_KEY_ID").filter(|_| set("AWS_SECRET_ACCESS_KEY").is_some());
         for key in ["AKID0", "AKID1"] {
@@ -102,19 +104,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_chain_gives_the_region() {
+    async fn the_chain_returns_the_region() {
         let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
         let found = with_profile().region().await;
         assert_eq!(found.as_deref(), Some(region.as_deref().unwrap_or("eu-west-3")));
     }
 
     #[tokio::test]
-    async fn a_region_that_is_given_is_the_chains() {
+    async fn a_region_that_is_set_is_the_chains() {
         assert_eq!(DefaultChain::new(Some("eu-north-1")).region().await.as_deref(), Some("eu-north-1"));
     }
 
     #[tokio::test]
-    async fn the_chain_shows_its_name_only() {
+    async fn debug_prints_only_the_name_of_the_chain() {
         let chain = with_profile();
         chain.credentials().await.unwrap();
         assert_eq!(format!("{chain:?}"), "DefaultChain");

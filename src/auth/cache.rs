@@ -1,3 +1,5 @@
+//! The cache of credentials.
+
 mod failure;
 #[cfg(test)]
 mod tests;
@@ -19,40 +21,41 @@ use super::source::CredentialSource;
 use crate::Error;
 use crate::lock::locked;
 
-/// A cache that asks a provider for credentials once for all connections, and renews them before they expire.
+/// A cache that fetches credentials from a provider once for all connections, and renews them before they expire.
 ///
-/// The AWS SDK caches nothing here, and a pool opens all its connections at once. Callers that find no fresh credentials
-/// share one request to the provider. It continues while at least one caller waits, and is dropped with the last. While the
-/// provider fails, the last credentials are used until they expire.
+/// The AWS SDK caches nothing here, and a pool opens all its connections at once. Callers that find no fresh
+/// credentials share one request to the provider. The request continues while at least one caller waits, and is dropped
+/// with the last. If the provider fails, the cached credentials are used until they expire, and the provider is asked
+/// again after a pause.
 #[derive(Clone)]
 pub(crate) struct CredentialCache(Arc<Inner>);
 
-/// When the provider is asked, and how long it may take.
+/// When the provider is asked for credentials, and how long it may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// How long the provider may take. Default 5 s.
-    pub(crate) limit: Duration,
-    /// How long before their expiry credentials are renewed. Default 5 min, when EC2 already has new credentials for a role
-    /// (the EC2 guide's "at least five minutes before"). Credentials with less than twice this time left when they arrive
-    /// are renewed after half of their remaining time.
-    pub(crate) ahead: Duration,
-    /// How often a provider is asked again if its credentials have no expiry, because a file or a variable may be rotated.
-    /// Default 5 min.
-    pub(crate) interval: Duration,
-    /// The first pause after a provider has failed; it doubles with each failure. Default 500 ms.
-    pub(crate) shortest_pause: Duration,
-    /// The longest pause. Default 15 s.
-    pub(crate) longest_pause: Duration,
+    /// How long the provider may take. Default: 5 s.
+    pub(crate) provider_timeout: Duration,
+    /// How long before their expiry credentials are renewed. Default: 5 min, because EC2 has new credentials of a role
+    /// "at least five minutes before" the old ones expire (EC2 guide). Credentials that arrive with less than twice
+    /// this time left are renewed after half of the time left.
+    pub(crate) renew_ahead: Duration,
+    /// How often credentials without an expiry are fetched again, because their file or variable may change. Default: 5
+    /// min.
+    pub(crate) refetch_interval: Duration,
+    /// The pause after the provider's first failure. It doubles with each further failure. Default: 500 ms.
+    pub(crate) min_pause: Duration,
+    /// The longest pause. Default: 15 s.
+    pub(crate) max_pause: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            limit: Duration::from_secs(5),
-            ahead: Duration::from_secs(300),
-            interval: Duration::from_secs(300),
-            shortest_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(15),
+            provider_timeout: Duration::from_secs(5),
+            renew_ahead: Duration::from_secs(300),
+            refetch_interval: Duration::from_secs(300),
+            min_pause: Duration::from_millis(500),
+            max_pause: Duration::from_secs(15),
         }
     }
 }
@@ -67,18 +70,19 @@ struct Inner {
 /// The state of the cache. Its lock is never held across an await.
 #[derive(Default)]
 struct CacheState {
-    held: Option<Held>,
-    ask: Option<WeakShared<BoxFuture<'static, CredentialsResult>>>,
-    /// The last failure, if any since the last success.
+    cached: Option<CachedCredentials>,
+    /// The running request, which all callers share.
+    request: Option<WeakShared<BoxFuture<'static, CredentialsResult>>>,
+    /// The provider's last failure; `None` if its last request succeeded.
     failed: Option<Failed>,
 }
 
 type CredentialsResult = Result<Credentials, Arc<CredentialsFailure>>;
 
-struct Held {
+struct CachedCredentials {
     credentials: Credentials,
-    came: Instant,
-    /// The time left until their expiry when they arrived; `None` if they have no expiry.
+    fetched_at: Instant,
+    /// The time from `fetched_at` to their expiry; `None` if they have no expiry.
     lifetime: Option<Duration>,
 }
 
@@ -95,20 +99,20 @@ impl CredentialCache {
 
     /// Returns credentials that are valid now.
     ///
-    /// Takes at most as long as the provider may take ([`Timing::limit`]).
+    /// This takes at most as long as the provider may take ([`Timing::provider_timeout`]).
     ///
     /// # Errors
     ///
-    /// `Credentials` if the provider has none, fails, or takes too long, and no earlier ones are valid.
+    /// `Credentials` if the provider has none, fails or takes too long, and no cached credentials are valid.
     pub(crate) async fn get(&self) -> Result<Credentials, Error> {
-        let ask = match self.0.look() {
+        let request = match self.0.lookup() {
             CacheLookup::Fresh(credentials) => return Ok(credentials),
-            CacheLookup::Paused(failure) => return self.0.last_resort(&failure),
-            CacheLookup::Ask(ask) => ask,
+            CacheLookup::Paused(failure) => return self.0.cached_or_error(&failure),
+            CacheLookup::Pending(request) => request,
         };
-        match ask.await {
+        match request.await {
             Ok(credentials) => Ok(credentials),
-            Err(failure) => self.0.last_resort(&failure),
+            Err(failure) => self.0.cached_or_error(&failure),
         }
     }
 
@@ -118,14 +122,14 @@ impl CredentialCache {
     }
 
     /// The provider's last failure and its time; `None` if the last request succeeded.
-    pub(crate) fn trouble(&self) -> Option<(Instant, Error)> {
+    pub(crate) fn last_failure(&self) -> Option<(Instant, Error)> {
         let (failure, at) = self.0.state().failed.as_ref().map(|failed| (Arc::clone(&failed.failure), failed.at))?;
-        Some((at, self.0.told(&failure)))
+        Some((at, self.0.error(&failure)))
     }
 
     /// When the cached credentials expire: `None` if none are cached, `Some(None)` if they have no expiry.
     pub(crate) fn expiry(&self) -> Option<Option<SystemTime>> {
-        self.0.state().held.as_ref().map(|held| held.credentials.expiry())
+        self.0.state().cached.as_ref().map(|cached| cached.credentials.expiry())
     }
 }
 
@@ -137,45 +141,46 @@ impl fmt::Debug for CredentialCache {
 
 enum CacheLookup {
     Fresh(Credentials),
+    /// The provider has just failed and is not asked again yet.
     Paused(Arc<CredentialsFailure>),
-    Ask(Shared<BoxFuture<'static, CredentialsResult>>),
+    Pending(Shared<BoxFuture<'static, CredentialsResult>>),
 }
 
 impl Inner {
-    fn look(self: &Arc<Self>) -> CacheLookup {
+    fn lookup(self: &Arc<Self>) -> CacheLookup {
         let mut state = self.state();
-        if let Some(held) = &state.held
-            && !held.wants_renewal(self.clock.now(), &self.timing)
+        if let Some(cached) = &state.cached
+            && !cached.needs_renewal(self.clock.now(), &self.timing)
         {
-            return CacheLookup::Fresh(held.credentials.clone());
+            return CacheLookup::Fresh(cached.credentials.clone());
         }
         if let Some(failed) = &state.failed
             && failed.at.elapsed() < failed.pause
         {
             return CacheLookup::Paused(Arc::clone(&failed.failure));
         }
-        if let Some(ask) = state.ask.as_ref().and_then(WeakShared::upgrade) {
-            return CacheLookup::Ask(ask);
+        if let Some(request) = state.request.as_ref().and_then(WeakShared::upgrade) {
+            return CacheLookup::Pending(request);
         }
-        let ask = Arc::clone(self).ask().boxed().shared();
-        state.ask = ask.downgrade();
-        CacheLookup::Ask(ask)
+        let request = Arc::clone(self).fetch().boxed().shared();
+        state.request = request.downgrade();
+        CacheLookup::Pending(request)
     }
 
-    /// Asks the provider and stores the result. Runs once for all waiting callers.
-    async fn ask(self: Arc<Self>) -> CredentialsResult {
-        // A panic would otherwise end every waiting task, including the driver's pool.
-        let asked = AssertUnwindSafe(async { self.source.provide_credentials().await }).catch_unwind();
-        let outcome = match timeout(self.timing.limit, asked).await {
-            Ok(Ok(Ok(credentials))) => self.judge(credentials),
+    /// Asks the provider and stores the result. This runs once for all waiting callers.
+    async fn fetch(self: Arc<Self>) -> CredentialsResult {
+        // A panic of the provider would otherwise end every waiting task, including those of the driver's pools.
+        let request = AssertUnwindSafe(async { self.source.provide_credentials().await }).catch_unwind();
+        let outcome = match timeout(self.timing.provider_timeout, request).await {
+            Ok(Ok(Ok(credentials))) => self.validate(credentials),
             Ok(Ok(Err(error))) => Err(CredentialsFailure::Provider(Arc::new(error))),
             Ok(Err(_panic)) => Err(CredentialsFailure::Panicked),
-            Err(_elapsed) => Err(CredentialsFailure::Silent(self.timing.limit)),
+            Err(_elapsed) => Err(CredentialsFailure::TimedOut(self.timing.provider_timeout)),
         };
-        self.keep(outcome.map_err(Arc::new))
+        self.store(outcome.map_err(Arc::new))
     }
 
-    fn judge(&self, credentials: Credentials) -> Result<Held, CredentialsFailure> {
+    fn validate(&self, credentials: Credentials) -> Result<CachedCredentials, CredentialsFailure> {
         if credentials.access_key_id().is_empty() {
             return Err(CredentialsFailure::Empty("access key"));
         }
@@ -184,31 +189,30 @@ impl Inner {
         }
         let lifetime = match credentials.expiry() {
             None => None,
-            Some(expiry) => Some(left(expiry, self.clock.now()).map_err(CredentialsFailure::Expired)?),
+            Some(expiry) => Some(time_left(expiry, self.clock.now()).map_err(CredentialsFailure::Expired)?),
         };
-        Ok(Held { credentials, came: Instant::now(), lifetime })
+        Ok(CachedCredentials { credentials, fetched_at: Instant::now(), lifetime })
     }
 
-    fn keep(&self, outcome: Result<Held, Arc<CredentialsFailure>>) -> CredentialsResult {
+    fn store(&self, outcome: Result<CachedCredentials, Arc<CredentialsFailure>>) -> CredentialsResult {
         let mut state = self.state();
-        state.ask = None;
+        state.request = None;
         match outcome {
-            Ok(held) => {
-                let credentials = held.credentials.clone();
-                state.held = Some(held);
+            Ok(cached) => {
+                let credentials = cached.credentials.clone();
+                state.cached = Some(cached);
                 state.failed = None;
                 Ok(credentials)
             }
             Err(failure) => {
-                let Timing { shortest_pause, longest_pause, .. } = self.timing;
-                let pause =
-                    state.failed.as_ref().map_or(shortest_pause, |failed| (failed.pause * 2).min(longest_pause));
+                let Timing { min_pause, max_pause, .. } = self.timing;
+                let pause = state.failed.as_ref().map_or(min_pause, |failed| (failed.pause * 2).min(max_pause));
                 tracing::warn!(
                     provider = self.source.name(),
                     problem = %failure,
-                    held = state.held.is_some(),
+                    cached = state.cached.is_some(),
                     ?pause,
-                    "no new credentials; those held serve until they expire",
+                    "the provider returned no new credentials; cached credentials are used until they expire",
                 );
                 state.failed = Some(Failed { failure: Arc::clone(&failure), at: Instant::now(), pause });
                 Err(failure)
@@ -217,19 +221,20 @@ impl Inner {
     }
 
     /// Returns the cached credentials after a failure, while they are valid.
-    fn last_resort(&self, failure: &CredentialsFailure) -> Result<Credentials, Error> {
-        let held = self.state().held.as_ref().map(|held| held.credentials.clone());
-        held.filter(|credentials| self.expired(credentials).is_none()).ok_or_else(|| self.told(failure))
+    fn cached_or_error(&self, failure: &CredentialsFailure) -> Result<Credentials, Error> {
+        let cached = self.state().cached.as_ref().map(|cached| cached.credentials.clone());
+        cached.filter(|credentials| self.expired_for(credentials).is_none()).ok_or_else(|| self.error(failure))
     }
 
-    fn told(&self, failure: &CredentialsFailure) -> Error {
-        let expired = self.state().held.as_ref().and_then(|held| self.expired(&held.credentials));
+    /// The error of a failed request, for the callers.
+    fn error(&self, failure: &CredentialsFailure) -> Error {
+        let expired = self.state().cached.as_ref().and_then(|cached| self.expired_for(&cached.credentials));
         failure.to_error(&self.source, expired)
     }
 
-    /// How long ago the credentials expired; `None` if they have not.
-    fn expired(&self, credentials: &Credentials) -> Option<Duration> {
-        left(credentials.expiry()?, self.clock.now()).err()
+    /// How long ago the credentials expired; `None` if they are valid.
+    fn expired_for(&self, credentials: &Credentials) -> Option<Duration> {
+        time_left(credentials.expiry()?, self.clock.now()).err()
     }
 
     fn state(&self) -> MutexGuard<'_, CacheState> {
@@ -237,20 +242,20 @@ impl Inner {
     }
 }
 
-impl Held {
-    fn wants_renewal(&self, now: SystemTime, timing: &Timing) -> bool {
+impl CachedCredentials {
+    fn needs_renewal(&self, now: SystemTime, timing: &Timing) -> bool {
         match (self.credentials.expiry(), self.lifetime) {
             (Some(expiry), Some(lifetime)) => {
-                let ahead = timing.ahead.min(lifetime / 2);
-                left(expiry, now).map_or(true, |left| left <= ahead)
+                let ahead = timing.renew_ahead.min(lifetime / 2);
+                time_left(expiry, now).map_or(true, |left| left <= ahead)
             }
-            _ => self.came.elapsed() >= timing.interval,
+            _ => self.fetched_at.elapsed() >= timing.refetch_interval,
         }
     }
 }
 
-/// The time until the expiry, or as the error the time since.
-fn left(expiry: SystemTime, now: SystemTime) -> Result<Duration, Duration> {
+/// Returns the time until the expiry, or as the error the time since the expiry.
+fn time_left(expiry: SystemTime, now: SystemTime) -> Result<Duration, Duration> {
     match expiry.duration_since(now) {
         Ok(Duration::ZERO) => Err(Duration::ZERO),
         Ok(left) => Ok(left),

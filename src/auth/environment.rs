@@ -5,18 +5,18 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 
-/// Credentials from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary ones, `AWS_SESSION_TOKEN`, read again
-/// for each request. An empty variable counts as not set.
+/// The credentials in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials, `AWS_SESSION_TOKEN`.
+/// The variables are read for each request. An empty variable counts as not set.
 pub(crate) struct EnvironmentCredentials {
     variable: Box<Lookup>,
 }
 
-/// The value of a variable, if it is set.
+/// Returns the value of a variable if it is set.
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl EnvironmentCredentials {
     /// The credentials in this process's environment.
-    pub(crate) fn of_process() -> Self {
+    pub(crate) fn from_process() -> Self {
         Self::new(|name| env::var(name).ok())
     }
 
@@ -26,7 +26,7 @@ impl EnvironmentCredentials {
 
     fn read(&self) -> provider::Result {
         let set = |name| (self.variable)(name).filter(|value| !value.is_empty());
-        let missing = |which| CredentialsError::not_loaded(Missing(which));
+        let missing = |which| CredentialsError::not_loaded(MissingVariable(which));
         match (set(ACCESS_KEY), set(SECRET)) {
             (Some(access_key), Some(secret)) => {
                 Ok(Credentials::new(access_key, secret, set("AWS_SESSION_TOKEN"), None, "environment"))
@@ -56,7 +56,7 @@ impl fmt::Debug for EnvironmentCredentials {
 /// The error for a missing variable.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Missing(&'static str);
+pub(crate) struct MissingVariable(&'static str);
 
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_variables_make_the_credentials() {
+    fn the_three_variables_become_the_credentials() {
         let credentials =
             with(&[(ACCESS_KEY, "AKID"), (SECRET, "secret"), ("AWS_SESSION_TOKEN", "token")]).read().unwrap();
         assert_eq!(credentials.access_key_id(), "AKID");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_empty_is_named() {
+    fn a_missing_or_empty_variable_is_named() {
         for (provider, text) in [
             (with(&[]), "neither AWS_ACCESS_KEY_ID nor AWS_SECRET_ACCESS_KEY is set"),
             (with(&[(ACCESS_KEY, "AKID")]), "AWS_SECRET_ACCESS_KEY is not set"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_variables_are_read_anew_at_each_ask() {
+    async fn the_variables_are_read_again_for_each_request() {
         let key = Arc::new(Mutex::new("first"));
         let provider = EnvironmentCredentials::new({
             let key = Arc::clone(&key);

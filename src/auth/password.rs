@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// A user name and password: for Amazon Keyspaces, the service-specific credentials of an IAM user; for a plain Cassandra,
-/// those of its user.
+/// A user name and password: for Amazon Keyspaces, the service-specific credentials of an IAM user; for a plain
+/// Cassandra, those of its user.
 #[derive(Clone)]
 pub(crate) struct Password {
     user: String,
@@ -13,23 +13,23 @@ pub(crate) struct Password {
 impl Password {
     /// # Errors
     ///
-    /// If either is empty or contains a NUL, which is the separator in the response.
+    /// `Credentials` if either is empty or contains a NUL, which separates the two in the response.
     pub(crate) fn new(user: impl Into<String>, secret: impl Into<String>) -> Result<Self, Error> {
         let (user, secret) = (user.into(), secret.into());
-        for (name, value) in [("user", &user), ("password", &secret)] {
+        for (name, value) in [("user name", &user), ("password", &secret)] {
             let problem = match value {
                 value if value.is_empty() => "is empty",
-                value if value.contains('\0') => "holds a NUL",
+                value if value.contains('\0') => "contains a NUL",
                 _ => continue,
             };
             return Err(Error::new(
                 ErrorKind::Credentials,
-                "taking a user and password",
+                "checking the user name and password",
                 format!("the {name} {problem}"),
             )
             .with_advice(
-                "`aws iam create-service-specific-credential --service-name cassandra.amazonaws.com` makes a pair for \
-                 Amazon Keyspaces",
+                "`aws iam create-service-specific-credential --service-name cassandra.amazonaws.com` creates a pair \
+                 for Amazon Keyspaces",
             ));
         }
         Ok(Self { user, secret })
@@ -39,7 +39,8 @@ impl Password {
         &self.user
     }
 
-    /// SASL PLAIN: no authorization identity, the user, the password.
+    /// The response of SASL PLAIN: no authorization identity, the user name, the password. It contains the password in
+    /// clear, so it must not be logged; TLS protects it on the way, except to a plain Cassandra.
     pub(crate) fn initial_response(&self) -> Vec<u8> {
         [b"\0", self.user.as_bytes(), b"\0", self.secret.as_bytes()].concat()
     }
@@ -62,27 +63,28 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_one_or_one_with_a_nul_is_refused() {
+    fn an_empty_user_or_password_or_one_with_a_nul_is_refused() {
         for (user, secret, problem) in [
-            ("", "secret", "the user is empty"),
+            ("", "secret", "the user name is empty"),
             ("alice", "", "the password is empty"),
-            ("al\0ice", "secret", "the user holds a NUL"),
-            ("alice", "sec\0ret", "the password holds a NUL"),
+            ("al\0ice", "secret", "the user name contains a NUL"),
+            ("alice", "sec\0ret", "the password contains a NUL"),
         ] {
             let error = Password::new(user, secret).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Credentials);
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "taking a user and password failed: {problem}. `aws iam create-service-specific-credential \
-                     --service-name cassandra.amazonaws.com` makes a pair for Amazon Keyspaces"
+                    "checking the user name and password failed: {problem}. `aws iam \
+                     create-service-specific-credential --service-name cassandra.amazonaws.com` creates a pair for \
+                     Amazon Keyspaces"
                 )
             );
         }
     }
 
     #[test]
-    fn the_password_does_not_show() {
+    fn debug_does_not_print_the_password() {
         let shown = format!("{:?}", Password::new("alice", "sesame").unwrap());
         assert_eq!(shown, r#"Password { user: "alice", secret: "** redacted **" }"#);
     }

@@ -5,9 +5,9 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 use super::environment::EnvironmentCredentials;
 
-/// A source of credentials: a provider, its name for messages, and the advice if it has none.
+/// A source of credentials: a provider, its name in messages, and the advice for when it has no credentials.
 ///
-/// Its `Debug` prints only the name, because a provider's own `Debug` may print secrets.
+/// `Debug` prints only the name, because a provider's own `Debug` may print secrets.
 #[derive(Clone)]
 pub(crate) struct CredentialSource {
     provider: SharedCredentialsProvider,
@@ -16,28 +16,29 @@ pub(crate) struct CredentialSource {
 }
 
 impl CredentialSource {
-    /// A source from the program's own provider.
-    pub(crate) fn given(provider: SharedCredentialsProvider) -> Self {
+    /// The provider that the program has passed to the session.
+    pub(crate) fn from_provider(provider: SharedCredentialsProvider) -> Self {
         Self {
             provider,
             name: "the provider given to the session",
-            advice: "Look into that provider, or give another one to the session",
+            advice: "Check that provider, or give the session another one",
         }
     }
 
-    /// A source with a fixed access key and secret, and the session token of temporary keys.
-    pub(crate) fn fixed(access_key: &str, secret: &str, token: Option<&str>) -> Self {
+    /// A fixed access key and secret key, and for temporary credentials the session token.
+    pub(crate) fn static_keys(access_key: &str, secret: &str, token: Option<&str>) -> Self {
         let token = token.filter(|token| !token.is_empty()).map(str::to_owned);
         Self {
             provider: SharedCredentialsProvider::new(Credentials::new(access_key, secret, token, None, "static")),
             name: "the static credentials",
-            advice: "Give the session an access key and its secret, and the session token of temporary ones",
+            advice: "Give the session an access key and its secret key, and for temporary credentials the session \
+                     token",
         }
     }
 
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`.
+    /// The environment variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
     pub(crate) fn environment() -> Self {
-        Self::environment_with(EnvironmentCredentials::of_process())
+        Self::environment_with(EnvironmentCredentials::from_process())
     }
 
     pub(super) fn environment_with(provider: EnvironmentCredentials) -> Self {

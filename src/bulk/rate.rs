@@ -13,8 +13,8 @@ use crate::{Error, ErrorKind, Session};
 /// The limit of the capacity units that an operation uses in a second.
 ///
 /// The units of a row are computed before it is sent, by AWS's own estimate ([`keyspaces_cql::units`]): a row of 5 KB takes
-/// five or six. With every setting, the rate adapts to a table that throttles ([`Builder::table_limit`](crate::Builder)
-/// says how).
+/// five or six. With every setting, the rate adapts to a table that throttles
+/// ([`SessionBuilder::table_limit`](crate::SessionBuilder) says how).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Rate {

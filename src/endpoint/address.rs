@@ -1,3 +1,5 @@
+//! Parses hosts, ports and names.
+
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{CASSANDRA_PORT, PORT};
@@ -6,16 +8,16 @@ use crate::{Error, ErrorKind};
 
 pub(super) fn parse_port(port: u16) -> Result<u16, Error> {
     match port {
-        0 => Err(Error::new(ErrorKind::Configuration, "taking 0 as a port", "nothing listens there")
+        0 => Err(Error::new(ErrorKind::Configuration, "parsing 0 as a port", "it is not the number of a port")
             .with_advice(format!("Amazon Keyspaces listens on {PORT}"))),
         port => Ok(port),
     }
 }
 
-/// Host and port of a Cassandra's address.
+/// Splits the address of a Cassandra into host and port.
 pub(super) fn split_address(text: &str) -> Result<(&str, u16), Error> {
     let refused = |problem, advice| {
-        Error::new(ErrorKind::Configuration, format!("taking {} as a Cassandra's address", Quoted(text)), problem)
+        Error::new(ErrorKind::Configuration, format!("parsing {} as the address of a Cassandra", Quoted(text)), problem)
             .with_advice(advice)
     };
     let after_brackets = text.rfind(']').map_or(0, |end| end + 1);
@@ -24,16 +26,16 @@ pub(super) fn split_address(text: &str) -> Result<(&str, u16), Error> {
     };
     let (host, port) = (&text[..colon], &text[colon + 1..]);
     if text.parse::<Ipv6Addr>().is_ok() || port.contains(':') && !port.contains('/') {
-        return Err(refused("an IPv6 address needs brackets", "Write [::1]:9042"));
+        return Err(refused("an IPv6 address needs brackets", "Write it like [::1]:9042"));
     }
     let digits = port.bytes().all(|b| b.is_ascii_digit());
     match port.parse() {
         Ok(port) if digits && port != 0 => Ok((host, port)),
-        _ => Err(refused("what follows the colon is not a port from 1 to 65535", "Write 127.0.0.1:9042")),
+        _ => Err(refused("the text after the colon is not a port from 1 to 65535", "Write it like 127.0.0.1:9042")),
     }
 }
 
-/// The host without brackets, a DNS name in lower case.
+/// Parses a host: an IP address, returned without brackets, or a DNS name, returned in lower case.
 pub(super) fn parse_host(text: &str) -> Result<String, Error> {
     let address = match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
@@ -42,7 +44,7 @@ pub(super) fn parse_host(text: &str) -> Result<String, Error> {
     address.map(|address| address.to_string()).or_else(|| parse_dns_name(text)).ok_or_else(|| {
         Error::new(
             ErrorKind::Configuration,
-            format!("taking {} as a host", Quoted(text)),
+            format!("parsing {} as a host", Quoted(text)),
             "it is neither a DNS name nor an IP address",
         )
         .with_advice("Give the host alone, without scheme, port or path")
@@ -51,26 +53,28 @@ pub(super) fn parse_host(text: &str) -> Result<String, Error> {
 
 pub(super) fn parse_server_name(text: &str) -> Result<String, Error> {
     let refused = |problem| {
-        Error::new(ErrorKind::Configuration, format!("taking {} as the name to verify", Quoted(text)), problem)
-            .with_advice("It is the DNS name in the certificate, like cassandra.us-east-1.amazonaws.com")
+        Error::new(ErrorKind::Configuration, format!("parsing {} as the name to verify", Quoted(text)), problem)
+            .with_advice("Give the DNS name in the certificate, such as cassandra.us-east-1.amazonaws.com")
     };
     if text.parse::<IpAddr>().is_ok() {
-        return Err(refused("it is an IP address, and the service's certificates carry DNS names only"));
+        return Err(refused("it is an IP address, and the service's certificates contain only DNS names"));
     }
     parse_dns_name(text).ok_or_else(|| refused("it is not a DNS name"))
 }
 
-/// Lower case, without the root's dot: certificates are compared that way.
+/// Parses a DNS name. It is returned in lower case and without the dot of the root, because certificates are compared
+/// in this form.
 pub(super) fn parse_dns_name(text: &str) -> Option<String> {
     let name = text.strip_suffix('.').unwrap_or(text);
-    let label = |label: &str| {
+    let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    // A name whose last label is a number is an address that went wrong: 127.0.0.256.
+    // A name whose last label is a number is a mistyped address, such as 127.0.0.256.
     let last = name.rsplit('.').next()?;
-    let well_formed = name.len() <= 253 && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit());
-    well_formed.then(|| name.to_ascii_lowercase())
+    let is_well_formed =
+        name.len() <= 253 && name.split('.').all(is_label) && !last.bytes().all(|b| b.is_ascii_digit());
+    is_well_formed.then(|| name.to_ascii_lowercase())
 }

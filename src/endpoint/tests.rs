@@ -21,7 +21,7 @@ fn assert_refused(endpoint: Result<Endpoint, Error>, text: &str) {
 }
 
 #[test]
-fn a_region_gives_host_port_and_the_name_to_verify() {
+fn a_region_determines_host_port_and_name_to_verify() {
     for region in [
         "us-east-1",
         "us-east-2",
@@ -62,18 +62,18 @@ fn a_region_gives_host_port_and_the_name_to_verify() {
 }
 
 #[test]
-fn a_region_nobody_has_heard_of_is_taken_and_upper_case_is_lowered() {
+fn an_unknown_region_is_accepted_and_converted_to_lower_case() {
     assert_named(Endpoint::region("EU-Nowhere-9"), "cassandra.eu-nowhere-9.amazonaws.com", "eu-nowhere-9");
     assert_named(Endpoint::region("us-iso-east-1"), "cassandra.us-iso-east-1.c2s.ic.gov", "us-iso-east-1");
     assert_named(Endpoint::dual_stack("eu-nowhere-9"), "cassandra.eu-nowhere-9.api.aws", "eu-nowhere-9");
 }
 
 #[test]
-fn a_text_that_is_no_region_is_refused_by_every_kind() {
+fn a_text_that_is_not_a_region_is_refused_for_every_kind() {
     for endpoint in [Endpoint::region, Endpoint::fips, Endpoint::dual_stack, Endpoint::fips_dual_stack] {
         assert_refused(
             endpoint("us-east"),
-            "taking \"us-east\" as a region failed: it does not end in a hyphen and a number. A region reads \
+            "parsing \"us-east\" as a region failed: it does not end in a hyphen and a number. A region name looks \
              like us-east-1, us-gov-west-1 or cn-north-1",
         );
     }
@@ -85,7 +85,7 @@ fn fips_in_govcloud_is_the_standard_endpoint() {
 }
 
 #[test]
-fn a_kind_that_a_region_does_not_have_is_refused_with_the_regions_that_have_it() {
+fn a_kind_of_endpoint_that_a_region_does_not_have_is_refused_with_the_regions_that_have_it() {
     assert_refused(
         Endpoint::fips("eu-west-1"),
         "finding the FIPS endpoint of eu-west-1 failed: only us-east-1 and us-west-2 have one, and in \
@@ -109,7 +109,7 @@ fn a_kind_that_a_region_does_not_have_is_refused_with_the_regions_that_have_it()
 }
 
 #[test]
-fn the_environment_names_the_region_aws_region_first() {
+fn the_region_is_read_from_the_environment_aws_region_first() {
     let from = |set: &[(&str, &str)]| {
         let set: Vec<_> = set.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         Endpoint::from_variables(move |name| set.iter().find(|(set, _)| set == name).map(|(_, value)| value.clone()))
@@ -120,14 +120,14 @@ fn the_environment_names_the_region_aws_region_first() {
     assert_eq!(from(&[(first, ""), (second, "us-east-1")]).unwrap().signing_region(), Some("us-east-1"));
     assert_refused(
         from(&[(first, "")]),
-        "taking the region from the environment failed: neither AWS_REGION nor AWS_DEFAULT_REGION is set. Set one \
-         of them, or name the region in the program",
+        "reading the region from the environment failed: neither AWS_REGION nor AWS_DEFAULT_REGION is set. Set one of \
+         them, or set the region in the program",
     );
     assert_eq!(from(&[(first, "here")]).unwrap_err().kind(), ErrorKind::Configuration);
 }
 
 #[test]
-fn a_vpc_endpoint_is_connected_to_by_its_name_and_held_to_the_regions() {
+fn a_vpc_endpoint_is_connected_to_by_its_name_and_verified_by_the_name_of_its_region() {
     for (host, server_name, region) in [
         (
             "vpce-0a1b2c3d4e5f60718-abcdefgh.cassandra.us-east-1.vpce.amazonaws.com",
@@ -155,19 +155,19 @@ fn a_vpc_endpoint_is_connected_to_by_its_name_and_held_to_the_regions() {
 }
 
 #[test]
-fn the_name_that_a_vpc_endpoints_certificate_is_held_to_can_be_set() {
+fn the_name_to_verify_of_a_vpc_endpoint_can_be_set() {
     let host = "vpce-0a1b2c3d-x.cassandra.us-east-1.vpce.amazonaws.com";
     let endpoint = Endpoint::vpc(host).unwrap().with_server_name(host).unwrap();
     assert_parts(&endpoint, host, 9142, Some(host), Some("us-east-1"));
     assert_refused(
         endpoint.with_server_name("cassandra.eu-west-1.amazonaws.com"),
-        "signing for us-east-1 at cassandra.eu-west-1.amazonaws.com failed: that is an endpoint of eu-west-1, \
-         which refuses every signature made for another region. Name the same region in both",
+        "signing for us-east-1 at cassandra.eu-west-1.amazonaws.com failed: that is an endpoint of eu-west-1, which \
+         refuses signatures for other regions. Use the same region for both",
     );
 }
 
 #[test]
-fn a_name_that_is_no_vpc_endpoints_is_refused() {
+fn a_name_that_is_not_of_a_vpc_endpoint_is_refused() {
     for name in [
         "cassandra.us-east-1.amazonaws.com",
         "vpce-1.cassandra.us-east-1.vpce.amazonaws.com.cn",
@@ -180,9 +180,9 @@ fn a_name_that_is_no_vpc_endpoints_is_refused() {
         assert_refused(
             Endpoint::vpc(name),
             &format!(
-                "taking {name:?} as a VPC endpoint's name failed: it does not read like \
+                "parsing {name:?} as the name of a VPC endpoint failed: it does not have the form \
                  vpce-0123456789abcdef0-01234567.cassandra.us-east-1.vpce.amazonaws.com. `aws ec2 \
-                 describe-vpc-endpoints` lists the names; with private DNS on, use Endpoint::region instead"
+                 describe-vpc-endpoints` lists the names; with private DNS enabled, use Endpoint::region instead"
             ),
         );
     }
@@ -221,51 +221,51 @@ fn an_explicit_host_may_be_a_name_or_an_address_of_either_kind() {
 }
 
 #[test]
-fn a_host_port_or_name_that_cannot_be_is_refused() {
+fn an_invalid_host_port_or_name_is_refused() {
     let long = "a".repeat(64);
     for host in ["", "a b", "localhost:9142", "https://localhost", "[10.0.0.1]", "[::1", "127.0.0.256", "-a", &long] {
         assert_refused(
             Endpoint::explicit(host, 9142, "localhost"),
             &format!(
-                "taking {host:?} as a host failed: it is neither a DNS name nor an IP address. Give the host \
-                 alone, without scheme, port or path"
+                "parsing {host:?} as a host failed: it is neither a DNS name nor an IP address. Give the host alone, \
+                 without scheme, port or path"
             ),
         );
     }
     assert_refused(
         Endpoint::explicit("localhost", 0, "localhost"),
-        "taking 0 as a port failed: nothing listens there. Amazon Keyspaces listens on 9142",
+        "parsing 0 as a port failed: it is not the number of a port. Amazon Keyspaces listens on 9142",
     );
     assert_refused(
         Endpoint::explicit("localhost", 9142, "127.0.0.1"),
-        "taking \"127.0.0.1\" as the name to verify failed: it is an IP address, and the service's certificates \
-         carry DNS names only. It is the DNS name in the certificate, like cassandra.us-east-1.amazonaws.com",
+        "parsing \"127.0.0.1\" as the name to verify failed: it is an IP address, and the service's certificates \
+         contain only DNS names. Give the DNS name in the certificate, such as cassandra.us-east-1.amazonaws.com",
     );
     assert_refused(
         Endpoint::explicit("localhost", 9142, "*.amazonaws.com"),
-        "taking \"*.amazonaws.com\" as the name to verify failed: it is not a DNS name. It is the DNS name in the \
-         certificate, like cassandra.us-east-1.amazonaws.com",
+        "parsing \"*.amazonaws.com\" as the name to verify failed: it is not a DNS name. Give the DNS name in the \
+         certificate, such as cassandra.us-east-1.amazonaws.com",
     );
 }
 
 #[test]
-fn the_signing_region_can_be_said_where_the_name_does_not_tell_it() {
+fn the_signing_region_can_be_set_if_the_name_does_not_determine_it() {
     let endpoint = Endpoint::explicit("localhost", 9142, "proxy.internal").unwrap();
     let signed = endpoint.with_signing_region("EU-WEST-1").unwrap();
     assert_eq!(signed.signing_region(), Some("eu-west-1"));
     assert_refused(
         Endpoint::region("us-east-1").unwrap().with_signing_region("eu-west-1"),
-        "signing for eu-west-1 at cassandra.us-east-1.amazonaws.com failed: that is an endpoint of us-east-1, \
-         which refuses every signature made for another region. Name the same region in both",
+        "signing for eu-west-1 at cassandra.us-east-1.amazonaws.com failed: that is an endpoint of us-east-1, which \
+         refuses signatures for other regions. Use the same region for both",
     );
     assert_refused(
         Endpoint::cassandra("localhost").unwrap().with_signing_region("eu-west-1"),
-        "signing for eu-west-1 at localhost:9042 failed: a plain Cassandra takes no signatures. Use a password, \
+        "signing for eu-west-1 at localhost:9042 failed: a plain Cassandra does not accept signatures. Use a password, \
          or Endpoint::explicit",
     );
     assert_refused(
         Endpoint::cassandra("localhost").unwrap().with_server_name("localhost"),
-        "verifying localhost:9042 as localhost failed: a plain Cassandra is spoken to without TLS and has no \
+        "verifying localhost:9042 as localhost failed: a plain Cassandra is connected to without TLS and has no \
          certificate. Use Endpoint::explicit",
     );
 }
@@ -284,13 +284,13 @@ fn a_plain_cassandra_is_host_and_port() {
 }
 
 #[test]
-fn an_address_that_is_none_is_refused() {
+fn an_invalid_address_is_refused() {
     for address in ["::1", "::1:9042", "2001:db8::1:9042"] {
         assert_refused(
             Endpoint::cassandra(address),
             &format!(
-                "taking {address:?} as a Cassandra's address failed: an IPv6 address needs brackets. Write \
-                 [::1]:9042"
+                "parsing {address:?} as the address of a Cassandra failed: an IPv6 address needs brackets. Write it \
+                 like [::1]:9042"
             ),
         );
     }
@@ -298,14 +298,14 @@ fn an_address_that_is_none_is_refused() {
         assert_refused(
             Endpoint::cassandra(address),
             &format!(
-                "taking {address:?} as a Cassandra's address failed: what follows the colon is not a port from 1 \
-                 to 65535. Write 127.0.0.1:9042"
+                "parsing {address:?} as the address of a Cassandra failed: the text after the colon is not a port from \
+                 1 to 65535. Write it like 127.0.0.1:9042"
             ),
         );
     }
     assert_refused(
         Endpoint::cassandra(":9042"),
-        "taking \"\" as a host failed: it is neither a DNS name nor an IP address. Give the host alone, without \
+        "parsing \"\" as a host failed: it is neither a DNS name nor an IP address. Give the host alone, without \
          scheme, port or path",
     );
 }

@@ -13,7 +13,7 @@ const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
 async fn what_is_answered_and_not_yet_polled_for_keeps_no_permit() {
     const WRITES: usize = 10;
     let ca = Ca::new("Test CA");
-    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
+    let stub = Stub::at(1).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
     let session = Session::builder()
         .endpoint(Endpoint::explicit("127.0.0.1", stub.port(), NAME).unwrap())
         .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", None)

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::wire::{Response, WireFault};
+use super::wire::{Response, WireError};
 use super::{Handshake, Stage};
 use crate::auth::Identity;
 use crate::{Error, ErrorKind, tls};
@@ -15,7 +15,7 @@ pub(crate) struct HandshakeFailure {
     pub(crate) stage: Stage,
     /// Whether trying again within the same `connect()` cannot help.
     pub(crate) permanent: bool,
-    /// Whether the stage ended by silence, not by an answer.
+    /// Whether the deadline passed while the stage waited for an answer.
     pub(crate) silent: bool,
     pub(crate) error: Error,
 }
@@ -25,42 +25,42 @@ impl HandshakeFailure {
         Self { stage: Stage::Credentials, permanent: true, silent: false, error }
     }
 
-    /// Adds the peer and the elapsed time, except for missing credentials, which have neither.
-    pub(super) fn at(mut self, address: SocketAddr, elapsed: Duration) -> Self {
+    /// Adds the peer and the elapsed time, but not to an error of the credentials, which has nothing to do with either.
+    pub(super) fn with_peer(mut self, address: SocketAddr, elapsed: Duration) -> Self {
         if self.stage != Stage::Credentials || self.silent {
             self.error = self.error.with_peer(address);
-            self = self.after(elapsed);
+            self = self.with_elapsed(elapsed);
         }
         self
     }
 
-    pub(crate) fn after(mut self, elapsed: Duration) -> Self {
+    pub(crate) fn with_elapsed(mut self, elapsed: Duration) -> Self {
         self.error = self.error.with_elapsed(elapsed);
         self
     }
 
-    fn advise(mut self, advice: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+    fn with_advice(mut self, advice: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         self.error = self.error.with_advice(advice);
         self
     }
 
-    fn say(mut self, said: impl AsRef<str>) -> Self {
-        self.error = self.error.with_server_message(word_for_word(said.as_ref()));
+    fn with_server_message(mut self, message: impl AsRef<str>) -> Self {
+        self.error = self.error.with_server_message(sanitized(message.as_ref()));
         self
     }
 
-    fn because(mut self, error: io::Error) -> Self {
+    fn with_source(mut self, error: io::Error) -> Self {
         self.error = self.error.with_source(error);
         self
     }
 }
 
-const SECURITY_GROUPS: &str = "Check that security groups, network ACLs and routes let this machine reach it; Amazon \
-                               Keyspaces listens on 9142";
-const CLOSE_TO_IT: &str = "Something between here and the endpoint may hold it up, or the endpoint is not well; \
-                           another try may reach another address";
-const IAM: &str = "Allow the IAM user or role cassandra:Select on /keyspace/system* and on what it is to read, for \
-                   instance with the policy AmazonKeyspacesReadOnlyAccess_v2";
+const SECURITY_GROUPS_ADVICE: &str = "Check that security groups, network ACLs and routes let this machine reach it; \
+                                      Amazon Keyspaces listens on 9142";
+const SILENCE_ADVICE: &str = "A proxy or firewall may block it, or the endpoint may be down; another try may reach \
+                              another address";
+const IAM_ADVICE: &str = "Allow the IAM user or role cassandra:Select on /keyspace/system* and on the tables that it \
+                          reads, for instance with the policy AmazonKeyspacesReadOnlyAccess_v2";
 
 mod code {
     pub(super) const SERVER_ERROR: i32 = 0x0000;
@@ -72,7 +72,7 @@ mod code {
     pub(super) const UNAUTHORIZED: i32 = 0x2100;
 }
 
-fn kind(stage: Stage) -> ErrorKind {
+fn error_kind(stage: Stage) -> ErrorKind {
     match stage {
         Stage::Resolve => ErrorKind::Resolve,
         Stage::Tcp | Stage::Options | Stage::Startup => ErrorKind::Connect,
@@ -83,10 +83,10 @@ fn kind(stage: Stage) -> ErrorKind {
     }
 }
 
-/// The request that the other side has to answer at this stage.
-fn asked(stage: Stage) -> &'static str {
+/// What the other side has to answer at this stage, for messages.
+fn request_name(stage: Stage) -> &'static str {
     match stage {
-        Stage::Resolve => "the look-up",
+        Stage::Resolve => "the lookup",
         Stage::Tcp => "TCP",
         Stage::Tls => "the TLS handshake",
         Stage::Options => "OPTIONS",
@@ -98,18 +98,22 @@ fn asked(stage: Stage) -> &'static str {
     }
 }
 
-fn failed(handshake: &Handshake, stage: Stage, permanent: bool, problem: impl Into<String>) -> HandshakeFailure {
-    let error = Error::new(kind(stage), format!("connecting to {}", handshake.endpoint), problem.into());
+fn attempted(handshake: &Handshake) -> String {
+    format!("connecting to {}", handshake.endpoint)
+}
+
+fn stage_failure(handshake: &Handshake, stage: Stage, permanent: bool, problem: impl Into<String>) -> HandshakeFailure {
+    let error = Error::new(error_kind(stage), attempted(handshake), problem.into());
     HandshakeFailure { stage, permanent, silent: false, error }
 }
 
-pub(super) fn no_address(handshake: &Handshake, error: Option<io::Error>) -> HandshakeFailure {
+pub(super) fn resolve_failed(handshake: &Handshake, error: Option<io::Error>) -> HandshakeFailure {
     let host = handshake.endpoint.host();
     let problem = match &error {
-        Some(error) => format!("{host} has no address that can be looked up: {error}"),
+        Some(error) => format!("{host} could not be resolved: {error}"),
         None => format!("{host} has no address"),
     };
-    let mut failure = failed(handshake, Stage::Resolve, true, problem).advise(
+    let mut failure = stage_failure(handshake, Stage::Resolve, true, problem).with_advice(
         "Check the region or host, and that DNS works on this machine; in a VPC, that DNS resolution is enabled",
     );
     if let Some(error) = error {
@@ -118,130 +122,146 @@ pub(super) fn no_address(handshake: &Handshake, error: Option<io::Error>) -> Han
     failure
 }
 
-pub(super) fn no_connection(handshake: &Handshake, error: io::Error) -> HandshakeFailure {
+pub(super) fn tcp_failed(handshake: &Handshake, error: io::Error) -> HandshakeFailure {
     let (problem, advice) = match error.kind() {
         io::ErrorKind::ConnectionRefused => (
             "the connection was refused".to_owned(),
             "Nothing listens there: check host and port; Amazon Keyspaces listens on 9142",
         ),
-        _ => (format!("no connection: {error}"), SECURITY_GROUPS),
+        _ => (format!("the connection failed: {error}"), SECURITY_GROUPS_ADVICE),
     };
-    failed(handshake, Stage::Tcp, true, problem).advise(advice).because(error)
+    stage_failure(handshake, Stage::Tcp, true, problem).with_advice(advice).with_source(error)
 }
 
-pub(super) fn no_tls(handshake: &Handshake, error: io::Error) -> HandshakeFailure {
-    let tls::Explanation { problem, said, advice, permanent } = tls::explain(&error);
-    let mut failure = failed(handshake, Stage::Tls, permanent, problem).advise(advice).because(error);
-    if let Some(said) = said {
-        failure.error = failure.error.with_server_message(said);
+pub(super) fn tls_failed(handshake: &Handshake, error: io::Error) -> HandshakeFailure {
+    let tls::Explanation { problem, server_message, advice, permanent } = tls::explain(&error);
+    let mut failure = stage_failure(handshake, Stage::Tls, permanent, problem).with_advice(advice).with_source(error);
+    if let Some(message) = server_message {
+        failure.error = failure.error.with_server_message(message);
     }
     failure
 }
 
 /// The failure of a stage that was still waiting when the deadline passed.
-pub(super) fn silent(handshake: &Handshake, stage: Stage) -> HandshakeFailure {
+pub(super) fn timed_out(handshake: &Handshake, stage: Stage) -> HandshakeFailure {
     let (problem, advice) = match stage {
         Stage::Resolve => (
             format!("DNS did not answer for {}", handshake.endpoint.host()),
             "Check that DNS works on this machine; in a VPC, that DNS resolution is enabled",
         ),
-        Stage::Tcp => ("TCP was not answered".to_owned(), SECURITY_GROUPS),
+        Stage::Tcp => ("TCP was not answered".to_owned(), SECURITY_GROUPS_ADVICE),
         Stage::Tls => (
             "TCP connected, and the TLS handshake was not answered".to_owned(),
             "Check the port: Keyspaces listens on 9142, with TLS only. A proxy or firewall may let TCP through and \
-             hold up what follows",
+             block what follows",
         ),
         Stage::Credentials => (
-            "the provider of the credentials did not answer".to_owned(),
-            "Check what it asks: a metadata service, an SSO session, a credential process",
+            "the credentials provider did not answer".to_owned(),
+            "Check the source that it uses: a metadata service, an SSO session, a credential process",
         ),
-        _ => (format!("{} was not answered", asked(stage)), CLOSE_TO_IT),
+        _ => (format!("{} was not answered", request_name(stage)), SILENCE_ADVICE),
     };
-    HandshakeFailure { silent: true, ..failed(handshake, stage, false, problem).advise(advice) }
+    HandshakeFailure { silent: true, ..stage_failure(handshake, stage, false, problem).with_advice(advice) }
 }
 
-pub(super) fn no_answer(handshake: &Handshake, stage: Stage, fault: WireFault) -> HandshakeFailure {
-    match fault {
-        WireFault::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            no_tls(handshake, error)
+pub(super) fn exchange_failed(handshake: &Handshake, stage: Stage, error: WireError) -> HandshakeFailure {
+    match error {
+        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            tls_failed(handshake, error)
         }
-        WireFault::Io(error) => failed(
+        WireError::Io(error) => stage_failure(
             handshake,
             stage,
             false,
-            format!("the connection was closed instead of an answer to {}", asked(stage)),
+            format!("the connection was closed instead of answering {}", request_name(stage)),
         )
-        .advise(CLOSE_TO_IT)
-        .because(error),
-        WireFault::NoCql(bytes) if handshake.tls.is_none() && matches!(bytes.first(), Some(0x15 | 0x16)) => {
-            failed(handshake, stage, true, "what answers speaks TLS, and this is an endpoint without TLS").advise(
+        .with_advice(SILENCE_ADVICE)
+        .with_source(error),
+        WireError::NotCql(bytes) if handshake.tls.is_none() && matches!(bytes.first(), Some(0x15 | 0x16)) => {
+            stage_failure(
+                handshake,
+                stage,
+                true,
+                "the server speaks TLS, but the endpoint is configured without \
+                                             TLS",
+            )
+            .with_advice(
                 "Use Endpoint::region or Endpoint::explicit; Endpoint::cassandra is for a Cassandra without TLS",
             )
         }
-        WireFault::NoCql(bytes) => failed(handshake, stage, true, "what answers does not speak CQL v4")
-            .say(String::from_utf8_lossy(&bytes))
-            .advise("Check host and port: Amazon Keyspaces listens on 9142, a Cassandra on 9042"),
-        WireFault::TooLong(length) => {
-            failed(handshake, stage, true, format!("{} was answered by a frame of {length} bytes", asked(stage)))
-                .advise("No server of CQL does that here: check what listens on this port")
-        }
-        WireFault::Malformed => {
-            failed(handshake, stage, true, format!("{} was answered by a frame that is not CQL v4", asked(stage)))
-                .advise("No server of CQL does that here: check what listens on this port")
-        }
+        WireError::NotCql(bytes) => stage_failure(handshake, stage, true, "the server does not speak CQL v4")
+            .with_server_message(String::from_utf8_lossy(&bytes))
+            .with_advice("Check host and port: Amazon Keyspaces listens on 9142, a Cassandra on 9042"),
+        WireError::TooLong(length) => stage_failure(
+            handshake,
+            stage,
+            true,
+            format!(
+                "the answer to {} announces {length} bytes, more than any answer in a handshake has",
+                request_name(stage)
+            ),
+        )
+        .with_advice("A CQL server does not answer like this: check what listens on this port"),
+        WireError::Malformed => stage_failure(
+            handshake,
+            stage,
+            true,
+            format!("the answer to {} is not a valid frame of CQL v4", request_name(stage)),
+        )
+        .with_advice("A CQL server does not answer like this: check what listens on this port"),
     }
 }
 
 /// The failure of a stage that got an unexpected answer.
-pub(super) fn unexpected(handshake: &Handshake, stage: Stage, response: Response) -> HandshakeFailure {
+pub(super) fn unexpected_response(handshake: &Handshake, stage: Stage, response: Response) -> HandshakeFailure {
     let Response::Error { code, text } = response else {
-        return failed(
+        return stage_failure(
             handshake,
             stage,
             true,
-            format!("{} was answered by something else than CQL v4 has for it", asked(stage)),
+            format!("the answer to {} is of a kind that CQL v4 does not allow here", request_name(stage)),
         )
-        .advise("No server of CQL does that here: check what listens on this port");
+        .with_advice("A CQL server does not answer like this: check what listens on this port");
     };
     let refused = match (stage, code) {
         (Stage::Authentication, code::BAD_CREDENTIALS) => bad_credentials(handshake),
         (_, code::UNAUTHORIZED) => {
-            let mut failure = failed(handshake, stage, true, "the server knows who this is and allows nothing");
-            failure.error = Error::new(
-                ErrorKind::Authentication,
-                format!("connecting to {}", handshake.endpoint),
-                "these credentials have no permissions",
-            );
-            failure.advise(IAM)
+            let problem = "the credentials have no permissions";
+            let error = Error::new(ErrorKind::Authentication, attempted(handshake), problem);
+            HandshakeFailure { stage, permanent: true, silent: false, error }.with_advice(IAM_ADVICE)
         }
-        (_, code::PROTOCOL_ERROR) => failed(handshake, stage, true, format!("the server refused {}", asked(stage)))
-            .advise("The server has to speak CQL v4"),
+        (_, code::PROTOCOL_ERROR) => {
+            stage_failure(handshake, stage, true, format!("the server refused {}", request_name(stage)))
+                .with_advice("The server must support CQL v4")
+        }
         (_, code) => {
             let transient = [code::SERVER_ERROR, code::UNAVAILABLE, code::OVERLOADED, code::IS_BOOTSTRAPPING];
-            failed(
+            stage_failure(
                 handshake,
                 stage,
                 !transient.contains(&code),
-                format!("the server refused {} with error 0x{code:04X}", asked(stage)),
+                format!("the server refused {} with error 0x{code:04X}", request_name(stage)),
             )
-            .advise("What the server says is all that is known; without it, no session is possible")
+            .with_advice(
+                "No session is possible while the server refuses this request; its message is all that is \
+                          known",
+            )
         }
     };
-    refused.say(text)
+    refused.with_server_message(text)
 }
 
 fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
-    match handshake.authenticator.describe() {
+    match handshake.authenticator.identity() {
         Identity::SigV4 { region, .. } => {
-            failed(handshake, Stage::Authentication, true, format!("the signature for {region} was refused")).advise(
-                format!(
+            stage_failure(handshake, Stage::Authentication, true, format!("the signature for {region} was refused"))
+                .with_advice(format!(
                     "Check that the endpoint is in {region}, that this machine's clock is right, and that the access \
                  key is active and its session token not expired"
-                ),
-            )
+                ))
         }
-        Identity::Password { .. } | Identity::Nobody => {
-            failed(handshake, Stage::Authentication, true, "the user name or password was refused").advise(
+        Identity::Password { .. } | Identity::Anonymous => {
+            stage_failure(handshake, Stage::Authentication, true, "the user name or password was refused").with_advice(
                 "For Amazon Keyspaces they are the service-specific credentials of an IAM user \
                  (alice-at-111122223333), not the user's own password",
             )
@@ -249,39 +269,45 @@ fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
     }
 }
 
-/// The failure when the server asks for credentials and none are configured.
-pub(super) fn no_credentials(handshake: &Handshake, authenticator: &str) -> HandshakeFailure {
-    failed(
+/// The failure for a server that requires credentials when none are configured.
+pub(super) fn credentials_missing(handshake: &Handshake, authenticator: &str) -> HandshakeFailure {
+    stage_failure(
         handshake,
         Stage::Credentials,
         true,
-        format!("the server asks for credentials ({authenticator}), and there are none"),
+        format!("the server requires authentication ({authenticator}), and the session has no credentials"),
     )
-    .advise("Give Builder::password, or an endpoint with TLS and Builder::credentials")
+    .with_advice("Set SessionBuilder::password, or use an endpoint with TLS and SessionBuilder::credentials")
 }
 
-/// Checks whether the server may answer READY without AUTHENTICATE. A plain Cassandra may, even if credentials are
-/// configured.
-pub(crate) fn was_not_asked(handshake: &Handshake) -> Result<(), HandshakeFailure> {
+/// Refuses a server that answers STARTUP with READY, which means that it authenticates nobody. Amazon Keyspaces always
+/// authenticates, so such a server is another one. A plain Cassandra is accepted, even if credentials are configured.
+pub(crate) fn refuse_unauthenticated(handshake: &Handshake) -> Result<(), HandshakeFailure> {
     if handshake.endpoint.is_cassandra() {
         return Ok(());
     }
-    Err(failed(handshake, Stage::Authentication, true, "the server let us in without asking for credentials").advise(
-        "Amazon Keyspaces always asks, so this is something else: check host and port; a Cassandra without \
-             TLS is Endpoint::cassandra",
+    Err(stage_failure(
+        handshake,
+        Stage::Authentication,
+        true,
+        "the server accepted the connection without authentication",
+    )
+    .with_advice(
+        "Amazon Keyspaces always requires authentication, so this is another server: check host and port; for a \
+             Cassandra without TLS use Endpoint::cassandra",
     ))
 }
 
-/// The server's text, shortened to fit an error, with control characters escaped.
-pub(super) fn word_for_word(text: &str) -> String {
-    const LONGEST: usize = 1_000;
-    let mut shown = String::new();
-    for character in text.chars().take(LONGEST) {
+/// Text from the server as it may appear in an error: at most 1,000 characters, with control characters escaped.
+pub(super) fn sanitized(text: &str) -> String {
+    const MAX_CHARS: usize = 1_000;
+    let mut sanitized = String::new();
+    for character in text.chars().take(MAX_CHARS) {
         if character.is_control() {
-            shown.extend(character.escape_default());
+            sanitized.extend(character.escape_default());
         } else {
-            shown.push(character);
+            sanitized.push(character);
         }
     }
-    shown
+    sanitized
 }

@@ -1,20 +1,20 @@
 //! Resolves the endpoint's name to its current addresses.
 
-use super::failure::{no_address, silent};
 use std::io;
 use std::net::SocketAddr;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::failure::{resolve_failed, timed_out};
 use super::{Handshake, HandshakeFailure, Stage};
 
-/// The source of addresses. Each lookup asks it again; nothing is cached here.
+/// The source of the endpoint's addresses. Nothing is cached here, so each lookup sees later changes of DNS.
 #[derive(Clone, Default)]
 pub(crate) enum Resolver {
     #[default]
     System,
     #[cfg(test)]
-    Given(std::sync::Arc<dyn Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync>),
+    Custom(std::sync::Arc<dyn Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync>),
 }
 
 impl Resolver {
@@ -22,7 +22,7 @@ impl Resolver {
         match self {
             Self::System => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
             #[cfg(test)]
-            Self::Given(answer) => answer(),
+            Self::Custom(answer) => answer(),
         }
     }
 }
@@ -35,12 +35,12 @@ impl std::fmt::Debug for Resolver {
 
 /// Returns every address of the endpoint's host, in the resolver's order.
 ///
-/// A lookup cannot be cancelled: after the deadline, or if this future is dropped, the system's resolver continues in its
-/// own thread until it gives up.
+/// A lookup cannot be cancelled: after the deadline, or if this future is dropped, the system's resolver continues in
+/// its own thread until it gives up.
 pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<Vec<SocketAddr>, HandshakeFailure> {
     let started = Instant::now();
-    let looking = handshake.resolver.look_up(handshake.endpoint.host(), handshake.endpoint.port());
-    let problem = match timeout_at(deadline, looking).await {
+    let lookup = handshake.resolver.look_up(handshake.endpoint.host(), handshake.endpoint.port());
+    let failure = match timeout_at(deadline, lookup).await {
         Ok(Ok(addresses)) => {
             let mut unique: Vec<SocketAddr> = Vec::new();
             for address in addresses {
@@ -51,18 +51,19 @@ pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<
             if !unique.is_empty() {
                 return Ok(unique);
             }
-            no_address(handshake, None)
+            resolve_failed(handshake, None)
         }
         Ok(Err(error)) => {
             let permanent = !is_temporary(&error);
-            HandshakeFailure { permanent, ..no_address(handshake, Some(error)) }
+            HandshakeFailure { permanent, ..resolve_failed(handshake, Some(error)) }
         }
-        Err(_) => silent(handshake, Stage::Resolve),
+        Err(_) => timed_out(handshake, Stage::Resolve),
     };
-    Err(problem.after(started.elapsed()))
+    Err(failure.with_elapsed(started.elapsed()))
 }
 
-/// Whether the error is EAI_AGAIN. The standard library keeps only its text: one for glibc and macOS, another for musl.
+/// Whether the error is EAI_AGAIN. The standard library keeps only its text, which differs between glibc and macOS on
+/// the one hand and musl on the other.
 fn is_temporary(error: &io::Error) -> bool {
     let text = error.to_string();
     ["Temporary failure in name resolution", "Try again"].iter().any(|again| text.contains(again))

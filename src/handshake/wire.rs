@@ -6,12 +6,13 @@ use std::io;
 use crate::saturated::saturated;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The longest frame accepted. No answer in a handshake is longer: the two system tables have at most a few dozen short
-/// rows.
-const LONGEST_FRAME: usize = 1 << 20;
-/// The most events accepted before an answer. A server may push events after REGISTER.
-const MOST_EVENTS: usize = 32;
-const DEEPEST_TYPE: usize = 8;
+/// The longest body that is read. A length announced by the server is compared with it before memory is allocated.
+/// Answers in a handshake are shorter: the two system tables have at most a few dozen short rows.
+const MAX_FRAME_BYTES: usize = 1 << 20;
+/// How many events are skipped before an answer. A server may push events after REGISTER, but not without end.
+const MAX_EVENTS: usize = 32;
+/// How deeply the type of a column may be nested, so that a server cannot exhaust the stack.
+const MAX_TYPE_DEPTH: usize = 8;
 const VERSION: u8 = 4;
 const LOCAL_QUORUM: u16 = 0x0006;
 
@@ -46,37 +47,37 @@ pub(super) struct WireRows {
 
 /// Why no answer could be read.
 #[derive(Debug)]
-pub(super) enum WireFault {
+pub(super) enum WireError {
     Io(io::Error),
     /// The first bytes of something that is not a CQL frame.
-    NoCql(Vec<u8>),
+    NotCql(Vec<u8>),
     TooLong(usize),
     Malformed,
 }
 
-impl From<io::Error> for WireFault {
+impl From<io::Error> for WireError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
 /// Sends a request on a connection with nothing else in flight, and reads the answer.
-pub(super) async fn ask(
+pub(super) async fn exchange(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     request: &WireRequest<'_>,
-) -> Result<Response, WireFault> {
+) -> Result<Response, WireError> {
     stream.write_all(&request.frame()).await?;
     stream.flush().await?;
-    for _ in 0..MOST_EVENTS {
+    for _ in 0..MAX_EVENTS {
         let (flags, opcode, body) = read_frame(stream).await?;
         if opcode != opcode::EVENT {
-            return Response::read(flags, opcode, &body).ok_or(WireFault::Malformed);
+            return Response::read(flags, opcode, &body).ok_or(WireError::Malformed);
         }
     }
-    Err(WireFault::Malformed)
+    Err(WireError::Malformed)
 }
 
-async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Vec<u8>), WireFault> {
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Vec<u8>), WireError> {
     let mut header = [0; 9];
     let mut filled = 0;
     while filled < header.len() {
@@ -85,20 +86,20 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Ve
             return Err(if filled == 0 {
                 io::Error::from(io::ErrorKind::UnexpectedEof).into()
             } else {
-                WireFault::NoCql(header[..filled].to_vec())
+                WireError::NotCql(header[..filled].to_vec())
             });
         }
         filled += read;
-        // A server of a newer version answers in that version, also with an ERROR. That is still CQL, and its text is
+        // A server that does not support v4 answers with an ERROR in its own version, 3 to 6. The text of that error is
         // useful.
         if !(0x83..=0x86).contains(&header[0]) {
-            return Err(WireFault::NoCql(header[..filled].to_vec()));
+            return Err(WireError::NotCql(header[..filled].to_vec()));
         }
     }
     let [_, flags, .., opcode, l0, l1, l2, l3] = header;
     let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-    if length > LONGEST_FRAME {
-        return Err(WireFault::TooLong(length));
+    if length > MAX_FRAME_BYTES {
+        return Err(WireError::TooLong(length));
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
@@ -168,7 +169,7 @@ impl WireRequest<'_> {
 
 impl Response {
     fn read(flags: u8, opcode: u8, body: &[u8]) -> Option<Self> {
-        let mut body = Bytes(body);
+        let mut body = BodyReader(body);
         body.skip_extensions(flags)?;
         Some(match opcode {
             opcode::ERROR => Self::Error { code: body.int()?, text: body.string()? },
@@ -183,10 +184,10 @@ impl Response {
     }
 }
 
-/// A body that is read from its start. Every read returns `None` if the body is too short.
-struct Bytes<'a>(&'a [u8]);
+/// Reads a body from its start. Every read returns `None` if the body is too short.
+struct BodyReader<'a>(&'a [u8]);
 
-impl<'a> Bytes<'a> {
+impl<'a> BodyReader<'a> {
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
@@ -214,7 +215,9 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// Skips what the header's flags put before the actual body. We request none of it, but a proxy may add it.
+    /// Skips the parts that the header's flags announce before the body: tracing id, warnings, custom payload. We
+    /// request none of them, but a proxy may add them. Compression was not negotiated, so a compressed body is
+    /// malformed.
     fn skip_extensions(&mut self, flags: u8) -> Option<()> {
         if flags & flag::COMPRESSED != 0 {
             return None;
@@ -259,7 +262,7 @@ impl<'a> Bytes<'a> {
                 self.string()?;
             }
             columns.push(self.string()?);
-            self.skip_type(DEEPEST_TYPE)?;
+            self.skip_type(MAX_TYPE_DEPTH)?;
         }
         let mut rows = Vec::new();
         for _ in 0..self.int()? {
@@ -296,8 +299,8 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// Writes a length of two bytes. Everything we send is short: option names, an answer to an authentication challenge, a
-/// SELECT. The length of a longer text is clamped, and the server refuses it.
+/// Writes a length in two bytes. Everything that is sent here is short: options, an answer to a challenge, a SELECT.
+/// The length of a longer text is clamped, and the server refuses the frame.
 fn put_short(body: &mut Vec<u8>, number: usize) {
     body.extend(saturated::<u16>(number).to_be_bytes());
 }
@@ -322,23 +325,23 @@ mod tests {
 
     use super::*;
 
-    async fn answer(bytes: &[u8]) -> Result<Response, WireFault> {
+    async fn answer(bytes: &[u8]) -> Result<Response, WireError> {
         let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
         theirs.write_all(bytes).await.unwrap();
         drop(theirs.shutdown().await);
-        ask(&mut ours, &WireRequest::Options).await
+        exchange(&mut ours, &WireRequest::Options).await
     }
 
     #[tokio::test]
-    async fn a_frame_of_any_announced_length_is_not_believed() {
-        let fault = answer(&[0x84, 0, 0, 0, 6, 0x7F, 0xFF, 0xFF, 0xFF]).await.unwrap_err();
-        assert!(matches!(fault, WireFault::TooLong(0x7FFF_FFFF)), "{fault:?}");
+    async fn a_frame_that_announces_too_many_bytes_is_refused_unread() {
+        let error = answer(&[0x84, 0, 0, 0, 6, 0x7F, 0xFF, 0xFF, 0xFF]).await.unwrap_err();
+        assert!(matches!(error, WireError::TooLong(0x7FFF_FFFF)), "{error:?}");
     }
 
     #[tokio::test]
-    async fn what_is_no_cql_is_told_by_its_first_byte() {
-        let fault = answer(b"HTTP/1.1 400").await.unwrap_err();
-        assert!(matches!(&fault, WireFault::NoCql(bytes) if bytes.starts_with(b"H")), "{fault:?}");
+    async fn other_protocols_are_recognized_by_their_first_byte() {
+        let error = answer(b"HTTP/1.1 400").await.unwrap_err();
+        assert!(matches!(&error, WireError::NotCql(bytes) if bytes.starts_with(b"H")), "{error:?}");
     }
 
     #[tokio::test]
@@ -351,15 +354,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_before_the_answer_are_passed_over_and_not_without_end() {
+    async fn events_before_the_answer_are_skipped_up_to_the_maximum() {
         let event = [0x84, 0, 0xFF, 0xFF, 0x0C, 0, 0, 0, 0];
         let ready = [0x84, 0, 0, 0, 2, 0, 0, 0, 0];
         assert!(matches!(answer(&[event, event, ready].concat()).await.unwrap(), Response::Ready));
-        assert!(matches!(answer(&event.repeat(MOST_EVENTS)).await.unwrap_err(), WireFault::Malformed));
+        assert!(matches!(answer(&event.repeat(MAX_EVENTS)).await.unwrap_err(), WireError::Malformed));
     }
 
     #[tokio::test]
-    async fn what_the_flags_put_before_the_answer_is_passed_over() {
+    async fn the_parts_that_flags_announce_before_the_answer_are_skipped() {
         let mut body = vec![7; 16]; // the id of a trace
         body.extend([0, 1, 0, 2]);
         body.extend(b"hm"); // one warning
@@ -369,7 +372,7 @@ mod tests {
         let frame = |flags| [&[0x84, flags, 0, 0, 0, 0, 0, 0, body.len() as u8], &body[..]].concat();
         let response = answer(&frame(0x0E)).await.unwrap();
         assert!(matches!(&response, Response::Error { code: 0x2200, text } if text == "no!"), "{response:?}");
-        assert!(matches!(answer(&frame(0x0F)).await.unwrap_err(), WireFault::Malformed), "compressed");
+        assert!(matches!(answer(&frame(0x0F)).await.unwrap_err(), WireError::Malformed), "compressed");
     }
 
     proptest! {

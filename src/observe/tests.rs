@@ -49,16 +49,16 @@ impl Subscriber for Spans {
 #[tokio::test]
 async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
     use crate::{Endpoint, Session};
-    use testkit::stub::{Reaction, Stub};
+    use testkit::stub::{Does, Stub};
 
-    let stub = Stub::with_addresses(1).start().await;
+    let stub = Stub::at(1).start().await;
     let session =
         Session::builder().endpoint(Endpoint::cassandra(stub.address().to_string()).unwrap()).connect().await.unwrap();
     let spans = Spans::default();
     let _here = tracing::subscriber::set_default(spans.clone());
-    stub.script([Reaction::Throttle]);
+    stub.next([Does::Throttles]);
     session.execute("INSERT INTO shop.t (a) VALUES ('a secret')", ()).await.unwrap();
-    stub.script([Reaction::Error(0x2200, "no")]);
+    stub.next([Does::Says(0x2200, "no")]);
     session.execute("DELETE FROM shop.t WHERE a = 'a secret'", ()).await.unwrap_err();
 
     let spans = spans.0.lock().unwrap();
@@ -263,7 +263,7 @@ async fn a_call_with_a_tag_has_no_series_without_it() {
 
     use crate::{Endpoint, Session, UnloggedBatch, Write};
 
-    let stub = Stub::with_addresses(1).start().await;
+    let stub = Stub::at(1).start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let write: Write<()> = session.prepare("INSERT INTO shop.t (a) VALUES ('a')").await.unwrap();
@@ -282,7 +282,7 @@ async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
     use crate::{Endpoint, Session};
     use testkit::stub::Stub;
 
-    let stub = Stub::with_addresses(1).start().await;
+    let stub = Stub::at(1).start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).trace_query_text(true).connect().await.unwrap();
     let spans = Spans::default();
@@ -297,7 +297,7 @@ async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
 async fn an_observer_is_told_of_every_attempt() {
     use super::{Attempt, Observer};
     use crate::{Endpoint, Session};
-    use testkit::stub::{Reaction, Stub};
+    use testkit::stub::{Does, Stub};
 
     #[derive(Clone, Default)]
     struct RecordedMetrics(Arc<Mutex<Vec<String>>>);
@@ -309,13 +309,13 @@ async fn an_observer_is_told_of_every_attempt() {
         }
     }
 
-    let stub = Stub::with_addresses(1).start().await;
+    let stub = Stub::at(1).start().await;
     let kept = RecordedMetrics::default();
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).observer(kept.clone()).connect().await.unwrap();
-    stub.script([Reaction::Throttle]);
+    stub.next([Does::Throttles]);
     session.query("INSERT INTO shop.t (a) VALUES ('a')", ()).with_tag("sign up").execute().await.unwrap();
-    stub.script([Reaction::Error(0x2200, "no")]);
+    stub.next([Does::Says(0x2200, "no")]);
     session.execute("DELETE FROM shop.t WHERE a = 'a'", ()).await.unwrap_err();
     assert_eq!(
         *kept.0.lock().unwrap(),

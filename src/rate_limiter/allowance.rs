@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::token_bucket::seconds;
 
 /// The capacity of a table that a session may use, in units per second: see
-/// [`Builder::table_limit`](crate::Builder::table_limit).
+/// [`SessionBuilder::table_limit`](crate::SessionBuilder::table_limit).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[must_use]
 pub struct TableLimit {

@@ -7,26 +7,27 @@ use crate::statement::StatementInfo;
 use crate::stream::{Fingerprint, SealedBytes};
 use crate::{Error, ErrorKind};
 
-/// The progress of a [`Scan`](super::Scan), which can be stored, and from which a scan can be resumed after a restart of
-/// the program.
+/// The progress of a [`Scan`](super::Scan), which can be stored, and from which a scan can be resumed after a restart
+/// of the program.
 ///
-/// Progress is stored as bytes ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display`
-/// and `FromStr`). It takes one byte for each range, and for each partly read range also the server's paging state.
+/// Progress is stored as bytes ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its
+/// `Display` and `FromStr`). It takes one byte for each range, and for each partly read range also the server's paging
+/// state.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ScanProgress {
-    of: Fingerprint,
+    fingerprint: Fingerprint,
     ranges: Vec<RangeState>,
 }
 
 /// The progress of one range.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum RangeState {
-    Fresh,
+    NotStarted,
     At(Vec<u8>),
     Done,
 }
 
-const FRESH: u8 = 0;
+const NOT_STARTED: u8 = 0;
 const AT: u8 = 1;
 const DONE: u8 = 2;
 
@@ -47,7 +48,7 @@ impl ScanProgress {
         let mut inner = Vec::with_capacity(self.ranges.len());
         for range in &self.ranges {
             match range {
-                RangeState::Fresh => inner.push(FRESH),
+                RangeState::NotStarted => inner.push(NOT_STARTED),
                 RangeState::Done => inner.push(DONE),
                 RangeState::At(state) => {
                     inner.push(AT);
@@ -57,7 +58,7 @@ impl ScanProgress {
                 }
             }
         }
-        SealedBytes::new(&self.of, &inner).into_bytes()
+        SealedBytes::new(&self.fingerprint, &inner).into_bytes()
     }
 
     /// Reads progress from stored bytes.
@@ -66,13 +67,13 @@ impl ScanProgress {
     ///
     /// [`Cursor`](ErrorKind::Cursor) if the bytes are not the progress of a scan of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        const WHAT: &str = "reading the progress of a scan";
-        let sealed = SealedBytes::read(WHAT, bytes)?;
+        const READING: &str = "reading the progress of a scan";
+        let sealed = SealedBytes::open(READING, bytes)?;
         let mut ranges = Vec::new();
         let mut rest = sealed.inner();
         while let Some((kind, after)) = rest.split_first() {
             let (state, after) = match (*kind, after.split_first_chunk::<4>()) {
-                (FRESH, _) => (Some(RangeState::Fresh), after),
+                (NOT_STARTED, _) => (Some(RangeState::NotStarted), after),
                 (DONE, _) => (Some(RangeState::Done), after),
                 (AT, Some((length, after))) => match after.split_at_checked(u32::from_be_bytes(*length) as usize) {
                     Some((state, after)) => (Some(RangeState::At(state.to_vec())), after),
@@ -80,27 +81,27 @@ impl ScanProgress {
                 },
                 _ => (None, after),
             };
-            ranges.push(state.ok_or_else(|| Error::new(ErrorKind::Cursor, WHAT, "it is none"))?);
+            ranges.push(state.ok_or_else(|| Error::new(ErrorKind::Cursor, READING, "it is none"))?);
             rest = after;
         }
-        Ok(Self { of: sealed.fingerprint(), ranges })
+        Ok(Self { fingerprint: sealed.fingerprint(), ranges })
     }
 
-    pub(super) fn begin(of: Fingerprint, ranges: NonZeroU16) -> Self {
-        Self { of, ranges: vec![RangeState::Fresh; ranges.get().into()] }
+    pub(super) fn new(fingerprint: Fingerprint, ranges: NonZeroU16) -> Self {
+        Self { fingerprint, ranges: vec![RangeState::NotStarted; ranges.get().into()] }
     }
 
-    pub(super) fn check(&self, of: Fingerprint, info: &StatementInfo) -> Result<(), Error> {
-        if self.of == of {
+    pub(super) fn check(&self, fingerprint: Fingerprint, info: &StatementInfo) -> Result<(), Error> {
+        if self.fingerprint == fingerprint {
             return Ok(());
         }
-        let problem = "the progress is of a scan with another statement";
+        let problem = "the progress belongs to a scan of another statement";
         Err(Error::new(ErrorKind::Cursor, info.attempted.clone(), problem)
-            .with_advice("Give the text that it came from, or begin anew"))
+            .with_advice("Use the statement that it was made with, or start over"))
     }
 
-    pub(super) fn is_fresh(&self) -> bool {
-        self.ranges.iter().all(|state| *state == RangeState::Fresh)
+    pub(super) fn is_unread(&self) -> bool {
+        self.ranges.iter().all(|state| *state == RangeState::NotStarted)
     }
 
     pub(super) fn unfinished(&self) -> impl Iterator<Item = usize> {
@@ -118,8 +119,8 @@ impl ScanProgress {
         }
     }
 
-    /// Returns the bounds of a range: its tokens are greater than the first bound, and at most the second. Murmur3 never
-    /// yields `i64::MIN`, so every token is in one range.
+    /// Returns the bounds of a range: its tokens are greater than the first bound, and at most the second. Murmur3
+    /// never yields `i64::MIN`, so every token is in one range.
     pub(super) fn bounds(&self, range: usize) -> (i64, i64) {
         let count = self.ranges.len().max(1) as i128;
         let bound = |range: usize| {
@@ -161,12 +162,12 @@ mod tests {
     use crate::stream::TextHash;
 
     fn begun(ranges: u16) -> ScanProgress {
-        let of = Fingerprint::new(TextHash::of("SELECT id FROM ks.t"), SerializedView::new(&[], 0));
-        ScanProgress::begin(of, NonZeroU16::new(ranges).expect("some"))
+        let fingerprint = Fingerprint::new(TextHash::new("SELECT id FROM ks.t"), SerializedView::new(&[], 0));
+        ScanProgress::new(fingerprint, NonZeroU16::new(ranges).expect("some"))
     }
 
     #[test]
-    fn the_ranges_cover_all_tokens_and_none_twice() {
+    fn each_token_is_in_exactly_one_range() {
         for count in [1, 2, 3, 7, 256, 10_007] {
             let scan = begun(count);
             let bounds: Vec<_> = (0..count.into()).map(|range| scan.bounds(range)).collect();
@@ -187,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn progress_that_was_cut_is_refused() {
+    fn truncated_progress_is_refused() {
         let bytes = begun(4).to_bytes();
         let error = ScanProgress::from_bytes(&bytes[..bytes.len() - 1]).expect_err("it was cut");
-        assert_eq!(error.to_string(), "reading the progress of a scan failed: it was cut or changed. Begin anew");
+        assert_eq!(error.to_string(), "reading the progress of a scan failed: it was truncated or changed. Start over");
     }
 }

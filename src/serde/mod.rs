@@ -1,7 +1,7 @@
-//! The driver's values, rows and cursors for serde (feature `serde-1`).
+//! Serde implementations for CQL values, rows and cursors (feature `serde-1`).
 //!
-//! The value types of CQL come from the driver and are no types of serde. A field of such a type says how it is written and
-//! read; for an `Option` there is `option` in each module:
+//! The types of CQL values come from the driver and do not implement the traits of serde. Name one of the modules here
+//! in the attribute `with` of a field of such a type, and its submodule `option` for an `Option`:
 //!
 //! ```
 //! use keyspaces::value::{CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint, Counter};
@@ -46,14 +46,17 @@
 //! assert_eq!(written, serde_json::from_str::<serde_json::Value>(json).unwrap());
 //! ```
 //!
-//! Numbers that may be larger than a number of JSON is to most programs are texts, and keep their digits and their scale.
+//! A `varint` or `decimal` is a string, because many programs read a number in JSON as a floating-point number. The
+//! string keeps all digits and the scale.
 //!
-//! [`Row`](crate::Row) implements `Serialize`: an object of its columns, with `null` for null. Integers, booleans and finite
-//! floating-point numbers are those of JSON; blobs are `0x` and hexadecimal digits; lists, sets, vectors and tuples are arrays;
-//! maps and values of user-defined types are objects, in which a key that is no text is the text of it; all else is a text as in
-//! the modules here. No digit is lost.
+//! [`Row`](crate::Row) implements `Serialize`, as an object of its columns; a null is `null`. Integers, booleans and
+//! finite floating-point numbers are numbers and booleans of JSON. Blobs are strings of `0x` and hexadecimal digits.
+//! Lists, sets, vectors and tuples are arrays. Maps and values of user-defined types are objects; a key of a map that
+//! is not a text becomes its JSON as a string. All other values are strings in the format of the modules here. No digit
+//! is lost.
 //!
-//! [`PagingState`](crate::PagingState) implements `Serialize` and `Deserialize`: the text that is its `Display`.
+//! [`PagingState`](crate::PagingState) implements `Serialize` and `Deserialize`, as the string that its `Display`
+//! prints.
 //!
 //! ```
 //! # fn answer(rows: Vec<keyspaces::Row>, next: Option<keyspaces::PagingState>) -> serde_json::Result<String> {
@@ -72,11 +75,11 @@ mod cursor;
 mod row;
 mod scalar;
 
-/// A module for `#[serde(with = …)]` for each type.
+/// Defines a module for `#[serde(with = …)]` for each type.
 macro_rules! modules {
     ($($(#[$doc:meta])* $module:ident: $value:ident;)+) => {$(
         $(#[$doc])*
-        /// The [module above](super) has an example.
+        /// [The module `serde`](super) has an example.
         pub mod $module {
             use scylla::value::$value;
             use serde::{Deserializer, Serializer};
@@ -87,7 +90,7 @@ macro_rules! modules {
             ///
             /// # Errors
             ///
-            /// Those of the serializer.
+            /// The errors of the serializer.
             pub fn serialize<S: Serializer>(value: &$value, serializer: S) -> Result<S::Ok, S::Error> {
                 value.write(serializer)
             }
@@ -96,31 +99,31 @@ macro_rules! modules {
             ///
             /// # Errors
             ///
-            /// What is there is none, or those of the deserializer.
+            /// If the input is not a valid value, or the errors of the deserializer.
             pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$value, D::Error> {
                 SerdeValue::read(deserializer)
             }
 
-            /// An `Option` of the same: `None` is the format's own null.
+            /// The same for an `Option`. `None` is the null of the format.
             pub mod option {
                 use super::super::scalar::{read_option, write_option};
                 use super::{$value, Deserializer, Serializer};
 
-                /// Writes a value, or none.
+                /// Writes a value, or null for `None`.
                 ///
                 /// # Errors
                 ///
-                /// Those of the serializer.
-                #[allow(clippy::ref_option, reason = "serde calls it so")]
+                /// The errors of the serializer.
+                #[allow(clippy::ref_option, reason = "serde calls it with this type")]
                 pub fn serialize<S: Serializer>(value: &Option<$value>, serializer: S) -> Result<S::Ok, S::Error> {
                     write_option(value.as_ref(), serializer)
                 }
 
-                /// Reads a value, or none.
+                /// Reads a value, or `None` for null.
                 ///
                 /// # Errors
                 ///
-                /// What is there is none, or those of the deserializer.
+                /// If the input is not a valid value, or the errors of the deserializer.
                 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<$value>, D::Error> {
                     read_option(deserializer)
                 }
@@ -134,16 +137,16 @@ modules! {
     counter: Counter;
     /// A `date` as `2026-11-26`.
     date: CqlDate;
-    /// A `decimal` as a text with all its digits: `19.90`.
+    /// A `decimal` as a string with all its digits: `19.90`.
     decimal: CqlDecimal;
-    /// A `duration` as CQL writes it: `1y2mo3d4ns`.
+    /// A `duration` in the format of CQL: `1y2mo3d4ns`.
     duration: CqlDuration;
     /// A `time` as `18:30:00.000000000`.
     time: CqlTime;
-    /// A `timestamp` as RFC 3339 has it, to the millisecond: `2026-11-26T13:30:54.123Z`.
+    /// A `timestamp` in the format of RFC 3339, to the millisecond: `2026-11-26T13:30:54.123Z`.
     timestamp: CqlTimestamp;
-    /// A `timeuuid` as UUIDs are written.
+    /// A `timeuuid` in the format of UUIDs.
     timeuuid: CqlTimeuuid;
-    /// A `varint` as a text with all its digits.
+    /// A `varint` as a string with all its digits.
     varint: CqlVarint;
 }

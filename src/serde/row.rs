@@ -16,7 +16,7 @@ impl Serialize for Row {
     }
 }
 
-/// A value of any type in the types of JSON.
+/// A value of any CQL type as JSON.
 struct AnyJson<'v>(&'v CqlValue);
 
 impl Serialize for AnyJson<'_> {
@@ -29,9 +29,11 @@ impl Serialize for AnyJson<'_> {
             CqlValue::Int(number) => serializer.serialize_i32(*number),
             CqlValue::BigInt(number) => serializer.serialize_i64(*number),
             CqlValue::Counter(number) => number.write(serializer),
-            // JSON has no word for these, and serde_json writes null.
-            CqlValue::Float(number) if !number.is_finite() => serializer.serialize_str(not_finite((*number).into())),
-            CqlValue::Double(number) if !number.is_finite() => serializer.serialize_str(not_finite(*number)),
+            // JSON has no such numbers, and serde_json would write null.
+            CqlValue::Float(number) if !number.is_finite() => {
+                serializer.serialize_str(non_finite_name((*number).into()))
+            }
+            CqlValue::Double(number) if !number.is_finite() => serializer.serialize_str(non_finite_name(*number)),
             CqlValue::Float(number) => serializer.serialize_f32(*number),
             CqlValue::Double(number) => serializer.serialize_f64(*number),
             CqlValue::Decimal(number) => number.write(serializer),
@@ -52,25 +54,25 @@ impl Serialize for AnyJson<'_> {
             CqlValue::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
-                    map.serialize_entry(&key_of(key).map_err(S::Error::custom)?, &AnyJson(value))?;
+                    map.serialize_entry(&key_string(key).map_err(S::Error::custom)?, &AnyJson(value))?;
                 }
                 map.end()
             }
             CqlValue::UserDefinedType { fields, .. } => {
                 serializer.collect_map(fields.iter().map(|(name, value)| (name, value.as_ref().map(AnyJson))))
             }
-            _ => Err(S::Error::custom("a value of a type that is not known")),
+            _ => Err(S::Error::custom("the value has an unknown type")),
         }
     }
 }
 
-/// The key of a map: as the text that it is, or as its JSON in a text.
-fn key_of(key: &CqlValue) -> Result<String, serde_json::Error> {
+/// The key of a map as a string: a text itself, or the JSON of any other value.
+fn key_string(key: &CqlValue) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(&AnyJson(key))?;
     if json.starts_with('"') { serde_json::from_str(&json) } else { Ok(json) }
 }
 
-fn not_finite(number: f64) -> &'static str {
+fn non_finite_name(number: f64) -> &'static str {
     if number.is_nan() {
         "NaN"
     } else if number > 0.0 {

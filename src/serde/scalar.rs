@@ -1,4 +1,5 @@
-//! Single values as texts, by the bytes that they have in the protocol.
+//! Single values as strings. Both directions go through the bytes of the value in the protocol, which `keyspaces-cql`
+//! prints and parses.
 
 use std::borrow::Cow;
 
@@ -14,14 +15,14 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A value of the driver that a module here writes and reads.
+/// A value of the driver that one of the modules writes and reads.
 pub(super) trait SerdeValue: Sized {
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 }
 
-/// A value that is a text.
+/// A value that is written as a string.
 pub(super) trait TextValue: SerializeValue + for<'f, 'm> DeserializeValue<'f, 'm> {
     const NATIVE: NativeType;
     const DRIVER: DriverType;
@@ -29,15 +30,17 @@ pub(super) trait TextValue: SerializeValue + for<'f, 'm> DeserializeValue<'f, 'm
 
 impl<V: TextValue> SerdeValue for V {
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match text_of(self) {
+        match to_text(self) {
             Some(text) => serializer.serialize_str(&text),
-            None => Err(S::Error::custom(format!("a value that is no {} cannot be written", V::NATIVE.name()))),
+            None => {
+                Err(S::Error::custom(format!("the value is not a valid {} and cannot be written", V::NATIVE.name())))
+            }
         }
     }
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = BorrowedText::deserialize(deserializer)?.0;
-        value_of(&text).ok_or_else(|| D::Error::custom(format!("{text:?} is no {}", V::NATIVE.name())))
+        from_text(&text).ok_or_else(|| D::Error::custom(format!("{text:?} is not a valid {}", V::NATIVE.name())))
     }
 }
 
@@ -51,11 +54,11 @@ impl SerdeValue for Counter {
     }
 }
 
-/// `None` if the value is none of its type: a `CqlTime` can hold more than a day.
-fn text_of<V: TextValue>(value: &V) -> Option<String> {
+/// Returns the value as a string; `None` if it is not valid, such as a `CqlTime` of more than a day.
+fn to_text<V: TextValue>(value: &V) -> Option<String> {
     let mut cell = Vec::new();
     value.serialize(&ColumnType::Native(V::DRIVER), CellWriter::new(&mut cell)).ok()?;
-    // Its length is before it.
+    // A cell starts with its length.
     let (_, bytes) = cell.split_first_chunk::<4>()?;
     let mut text = String::new();
     if !write_scalar(V::NATIVE, bytes, &mut text) || text.is_empty() {
@@ -69,7 +72,7 @@ fn text_of<V: TextValue>(value: &V) -> Option<String> {
     Some(text)
 }
 
-fn value_of<V: TextValue>(text: &str) -> Option<V> {
+fn from_text<V: TextValue>(text: &str) -> Option<V> {
     let mut bytes = Vec::new();
     if text.is_empty() || !append_scalar(V::NATIVE, text, &mut bytes) {
         return None;
@@ -96,7 +99,7 @@ text_values! {
     CqlVarint is Varint,
 }
 
-/// A text that is borrowed where the format lends it.
+/// A string that is borrowed from the input if the format allows it.
 #[derive(Debug)]
 pub(super) struct BorrowedText<'de>(pub(super) Cow<'de, str>);
 
@@ -108,7 +111,7 @@ impl<'de> Deserialize<'de> for BorrowedText<'de> {
             type Value = BorrowedText<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text")
+                f.write_str("a string")
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {

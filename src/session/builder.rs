@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::defaults::{CONNECTIONS_PER_HOST, MAX_TIMEOUT};
 use super::diagnose::diagnose;
-use super::set_up::{refused, set_up};
+use super::set_up::{configuration_error, set_up};
 use super::settings::Settings;
 use super::{PoolAdvice, ReadyWhen, Report, Session};
 use crate::auth::CredentialSource;
@@ -36,7 +36,7 @@ use crate::{Endpoint, Error, ReadConsistency, WhenFull};
 #[doc = include_str!("defaults.md")]
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `connect` or `diagnose` is called and awaited"]
-pub struct Builder {
+pub struct SessionBuilder {
     pub(super) region: Option<String>,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) credentials: Option<CredentialSource>,
@@ -48,19 +48,20 @@ pub struct Builder {
     pub(super) resolver: crate::handshake::Resolver,
 }
 
-impl Builder {
-    /// Sets the region to connect to, at its standard endpoint. If an [`endpoint`](Self::endpoint) is set as well, this is
-    /// the region to sign for, which must not contradict the endpoint's name.
+impl SessionBuilder {
+    /// Sets the region to connect to, at its standard endpoint. If an [`endpoint`](Self::endpoint) is set, too, this is
+    /// the region to sign for; it must be the region of the endpoint's name.
     ///
-    /// Default: `AWS_REGION`, then `AWS_DEFAULT_REGION`; with feature `aws-config`, then the profile's or the
-    /// instance's.
+    /// Default: the environment variable `AWS_REGION`, then `AWS_DEFAULT_REGION`; with feature `aws-config`, then the
+    /// region of the AWS profile or the instance. Without any, [`connect`](Self::connect) fails with
+    /// [`Configuration`](crate::ErrorKind::Configuration).
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// Sets the endpoint to connect to, if it is not a region's standard endpoint: FIPS, dual-stack, a VPC endpoint, a
-    /// local Keyspaces, or a plain Cassandra.
+    /// Sets the endpoint to connect to, if it is not the standard endpoint of a region: FIPS, dual-stack, a VPC
+    /// endpoint, a local Keyspaces, or a plain Cassandra.
     ///
     /// Default: the standard endpoint of the region.
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
@@ -68,26 +69,28 @@ impl Builder {
         self
     }
 
-    /// Sets the credentials provider: any provider of the AWS SDK, or your own. It is asked once for all connections, and
-    /// again before the credentials expire; each request may take 5 s.
+    /// Sets the credentials provider: any provider of the AWS SDK, or your own. The session asks it once for all
+    /// connections, and again 5 min before the credentials expire, or every 5 min if they have no expiry. A request to
+    /// the provider may take 5 s.
     ///
-    /// Default: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; with feature `aws-config` the
-    /// SDK's default chain.
+    /// Default: the environment variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; with
+    /// feature `aws-config`, the default chain of the AWS SDK instead. It is an error to set both credentials and a
+    /// [`password`](Self::password).
     pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
-        self.credentials = Some(CredentialSource::given(SharedCredentialsProvider::new(provider)));
+        self.credentials = Some(CredentialSource::from_provider(SharedCredentialsProvider::new(provider)));
         self
     }
 
-    /// Signs with the given access key; temporary keys need a session token as well.
+    /// Signs with a fixed access key and secret key. Temporary credentials need their session token, too.
     ///
     /// Default: as [`credentials`](Self::credentials).
     pub fn static_credentials(mut self, access_key: &str, secret_key: &str, session_token: Option<&str>) -> Self {
-        self.credentials = Some(CredentialSource::fixed(access_key, secret_key, session_token));
+        self.credentials = Some(CredentialSource::static_keys(access_key, secret_key, session_token));
         self
     }
 
-    /// Signs with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary keys, `AWS_SESSION_TOKEN`, read again
-    /// whenever credentials are needed, and with no other source.
+    /// Signs with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials, `AWS_SESSION_TOKEN`, and
+    /// uses no other source. The variables are read again every 5 min.
     ///
     /// Default: as [`credentials`](Self::credentials).
     pub fn environment_credentials(mut self) -> Self {
@@ -95,8 +98,12 @@ impl Builder {
         self
     }
 
-    /// Authenticates with a user name and password instead of a signature: the service-specific credentials of an IAM user
-    /// (`DG:programmatic.credentials.ssc`), or those of a plain Cassandra.
+    /// Authenticates with a user name and password instead of a signature. For Amazon Keyspaces they are the
+    /// service-specific credentials of an IAM user (`DG:programmatic.credentials.ssc`); a plain Cassandra has its own
+    /// users.
+    ///
+    /// TLS protects the password on the way to Amazon Keyspaces. A plain Cassandra gets it in clear, because it is
+    /// connected to without TLS.
     ///
     /// Default: none.
     pub fn password(mut self, user: impl Into<String>, secret: impl Into<String>) -> Self {
@@ -104,12 +111,14 @@ impl Builder {
         self
     }
 
-    /// Trusts the certificates in this PEM as roots, in addition to the five roots of Keyspaces. It is meant for a local
-    /// Keyspaces, or a proxy with its own certificate authority.
+    /// Trusts the certificates in this PEM as roots, in addition to the five roots of Amazon Keyspaces. It is meant for
+    /// a local Keyspaces, or a proxy with its own certificate authority. The name of each certificate is verified as
+    /// before. Several calls add up.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the PEM contains no certificate, or a damaged one.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the PEM contains no certificate, or a damaged
+    /// one.
     pub fn trust_pem(mut self, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Trust::new([pem.as_ref()])?;
         self.trusted.push(pem.as_ref().to_vec());
@@ -132,8 +141,8 @@ impl Builder {
     /// # }
     /// ```
     ///
-    /// Give the name without the quotes that CQL needs for some names. `USE` is refused, because it would apply to only one
-    /// of many connections. [`Session::in_keyspace`] sets another keyspace for one statement.
+    /// Give the name without the quotes that CQL needs for some names. `USE` is refused, because it would apply to only
+    /// one of many connections. [`Session::in_keyspace`] sets another keyspace for one statement.
     ///
     /// Default: none.
     pub fn keyspace(mut self, keyspace: impl AsRef<str>) -> Self {
@@ -141,7 +150,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many connections to open to each address that the service lists.
+    /// Sets how many connections to open to each peer that the service lists. A public endpoint lists nine peers
+    /// (`DG:connections`). [`PoolAdvice`] computes the number for an application.
     ///
     /// Default: 3.
     pub fn connections_per_host(mut self, connections: NonZeroUsize) -> Self {
@@ -160,7 +170,9 @@ impl Builder {
         self
     }
 
-    /// Sets how long [`connect`](Self::connect) may take in all, whatever the server does.
+    /// Sets how long [`connect`](Self::connect) may take in all, whatever the server does. It must be longer than zero;
+    /// a year is the maximum, as for every timeout here. It must be longer than zero; a year is the maximum, as for
+    /// every timeout here.
     ///
     /// Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -170,9 +182,9 @@ impl Builder {
 
     /// Sets whether [`connect`](Self::connect) waits for every peer or for the first.
     ///
-    /// Amazon Keyspaces lists nine peers at a public endpoint, and the session opens three connections to each, each with
-    /// TLS and a signature. A program that runs for a second, or has to answer its first request soon, need not wait for
-    /// all of them:
+    /// Amazon Keyspaces lists nine peers at a public endpoint, and the session opens three connections to each, each
+    /// with TLS and a signature. A program that runs for a second, or has to answer its first request soon, need not
+    /// wait for all of them:
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), keyspaces::Error> {
@@ -183,12 +195,12 @@ impl Builder {
     /// # }
     /// ```
     ///
-    /// The session then connects to the other peers in the background. Until then, [`Session::health`] lists them as not
-    /// connected, and all requests use the connections to the first peer: 2,700 a second on each. If that peer cannot be
-    /// connected, `connect` waits for every peer after all.
+    /// The session then connects to the other peers in the background. Until then, [`Session::health`] lists them as
+    /// not connected, and all requests use the connections to the first peer: 2,700 a second on each. If that peer
+    /// cannot be connected, `connect` waits for every peer after all.
     ///
-    /// Every peer is the default because a service that starts under load would otherwise send all of it to one peer, and
-    /// because unreachable peers are then known when `connect` returns.
+    /// Every peer is the default because a service that starts under load would otherwise send all of it to one peer,
+    /// and because unreachable peers are then known when `connect` returns.
     ///
     /// Default: EveryPeer.
     pub fn ready_when(mut self, ready_when: ReadyWhen) -> Self {
@@ -212,21 +224,19 @@ impl Builder {
         self
     }
 
-    /// Sets the wait before a statement is sent again: a random time up to a bound (full jitter). The bound is `first`
-    /// before the first retry, doubles with each retry, and is at most `max`.
-    ///
-    /// A statement is sent again only if that does no harm: it was certainly not sent, or it is a read, or it is a write
-    /// that may be sent twice.
+    /// Sets the wait before a retry: a random time up to a bound (full jitter). The bound is `initial` before the first
+    /// retry, doubles with each retry, and is at most `max`. A statement is retried only if that does no harm: it was
+    /// certainly not sent, it is a read, or it is a write that may be sent twice.
     ///
     /// Default: up to 10ms, doubling to 1s.
-    pub fn backoff(mut self, first: Duration, max: Duration) -> Self {
-        self.settings.backoff = Backoff { first, max: max.max(first).min(MAX_TIMEOUT) };
+    pub fn backoff(mut self, initial: Duration, max: Duration) -> Self {
+        self.settings.backoff = Backoff { first: initial, max: max.max(initial).min(MAX_TIMEOUT) };
         self
     }
 
-    /// Sets how many retries the session may make, in percent of its requests of the last 10 s, and at least 10. Once the
-    /// budget is used up, a call that fails is not retried. Retries of attempts that were certainly not sent do not count;
-    /// nor do retries of throttled attempts, which wait for a turn under the table's rate limit.
+    /// Sets how many retries the session may make, in percent of its requests of the last 10 s; at least 10 are
+    /// allowed. When the budget is spent, a failed call is not retried. Two kinds of retries do not count: of attempts
+    /// that were certainly not sent, and of throttled attempts, which wait for a turn under the table's rate limit.
     ///
     /// Default: 20 %.
     pub fn retry_budget(mut self, percent: u8) -> Self {
@@ -234,8 +244,8 @@ impl Builder {
         self
     }
 
-    /// Sets whether the [span](crate::observe) of a call contains the text of its statement (`db.query.text`), including
-    /// values written as literals. Bound values are in no span. A batch has no text.
+    /// Sets whether the [span](crate::observe) of a call contains the text of its statement (`db.query.text`),
+    /// including values written as literals. Bound values are in no span. A batch has no text.
     ///
     /// Default: no, because literals may be secrets.
     pub fn trace_query_text(mut self, is_traced: bool) -> Self {
@@ -243,7 +253,7 @@ impl Builder {
         self
     }
 
-    /// Sets the observer, which is notified of every attempt of every call and every warning of the server: see
+    /// Sets the observer. It is notified of every attempt of every call and of every warning of the server; see
     /// [`Observer`](crate::observe::Observer).
     ///
     /// Default: none.
@@ -252,8 +262,8 @@ impl Builder {
         self
     }
 
-    /// Sets what a call does when the connections have no capacity left: each takes 512 requests in flight
-    /// (`DG:using_java_driver`).
+    /// Sets what a call does when the connections have no capacity left. Each connection has at most 512 requests in
+    /// flight (`DG:using_java_driver`).
     ///
     /// Default: Wait.
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
@@ -261,13 +271,13 @@ impl Builder {
         self
     }
 
-    /// Limits how much capacity of a table (`keyspace.table` as in CQL) this session uses, so that it leaves capacity to
-    /// others. A call waits for its turn if the turn comes before its deadline. Otherwise it fails at once with
-    /// [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), unsent, and [`Error::retry_after`] says how long it would
-    /// have waited.
+    /// Limits how much of the capacity of a table this session uses, so that it leaves capacity to other programs.
+    /// `table` is `keyspace.table`, with quotes as in CQL. A call waits for its turn if the turn comes before its
+    /// deadline. Otherwise it fails at once with [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), unsent, and
+    /// [`Error::retry_after`] says how long it would have waited.
     ///
-    /// The units counted are an estimate: for a write, from the bytes of its values (for a batch, all of them for each of
-    /// its tables); for a read, one unit, corrected when the page arrives to what the page costs at LOCAL_QUORUM.
+    /// The units counted are an estimate: for a write, from the bytes of its values (for a batch, all of them for each
+    /// of its tables); for a read, one unit, corrected when the page arrives to what the page costs at LOCAL_QUORUM.
     ///
     /// Default: none. The session finds the rate of a throttled table without it.
     ///
@@ -276,22 +286,23 @@ impl Builder {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if `table` is not the name of a table with its
     /// keyspace.
     pub fn table_limit(mut self, table: &str, limit: TableLimit) -> Result<Self, Error> {
-        let named = keyspaces_cql::parse(&format!("SELECT a FROM {table}"));
-        let named = named.ok().and_then(|statement| {
+        let table_name = keyspaces_cql::parse(&format!("SELECT a FROM {table}"));
+        let table_name = table_name.ok().and_then(|statement| {
             let table = *statement.tables().first()?;
             table.keyspace.is_some().then(|| table.to_string())
         });
-        let Some(named) = named else {
-            return Err(refused(
+        let Some(table_name) = table_name else {
+            return Err(configuration_error(
                 format!("{table:?} is not the name of a table with its keyspace"),
                 "Write keyspace.table",
             ));
         };
-        self.settings.table_limits.insert(named, limit);
+        self.settings.table_limits.insert(table_name, limit);
         Ok(self)
     }
 
-    /// Sets the consistency of reads that do not set their own. The consistency of writes is fixed.
+    /// Sets the consistency of reads that do not set their own. Writes are always sent at LOCAL_QUORUM, the only
+    /// consistency that the service accepts for them (`DG:consistency`).
     ///
     /// Default: LOCAL_QUORUM.
     pub fn read_consistency(mut self, consistency: ReadConsistency) -> Self {
@@ -307,9 +318,9 @@ impl Builder {
         self
     }
 
-    /// Sets how often to read the list of peers, because the service is not known to push changes, and the ids of the
-    /// tables of prepared statements ([`Session::prepare`] says why; one request for each keyspace). The list of peers is
-    /// also read as soon as a control connection is lost.
+    /// Sets how often the session reads the list of peers, because the service is not known to push changes of it. At
+    /// the same interval the session reads the ids of the tables of prepared statements, with one request for each
+    /// keyspace ([`Session::prepare`] says why). The list of peers is also read when the control connection is lost.
     ///
     /// Default: 60 s.
     pub fn topology_interval(mut self, interval: Duration) -> Self {
@@ -325,26 +336,26 @@ impl Builder {
         self
     }
 
-    /// Connects: resolves the endpoint, connects by TCP and TLS, verifies the certificate, authenticates, reads the list of
-    /// peers, and connects to each of them ([`ready_when`](Self::ready_when) says how many it waits for).
+    /// Connects: resolves the endpoint, connects with TCP and TLS, verifies the certificate, authenticates, reads the
+    /// list of peers, and connects to each peer ([`ready_when`](Self::ready_when) says how many it waits for).
     ///
-    /// If all is well, every connection opened is kept by the session. A step that takes longer than 250 ms is probed by
-    /// additional connections. One deadline ([`connect_timeout`](Self::connect_timeout)) applies to the whole. This table
-    /// says what happens when something is wrong:
+    /// If all is well, every connection opened is kept by the session. A step that takes longer than 250 ms is probed
+    /// by additional connections. One deadline ([`connect_timeout`](Self::connect_timeout)) applies to the whole. This
+    /// table says what happens when something is wrong:
     ///
-    /// | what | then |
+    /// | problem | result |
     /// |---|---|
-    /// | the endpoint's name cannot be looked up for the moment | new tries until the deadline |
-    /// | the endpoint's name has no address, its addresses refuse TCP, do not speak TLS or CQL, show a certificate that is not to be trusted; the credentials are missing or refused | an error at once |
-    /// | one of the endpoint's addresses is silent or refuses, another is well | the one that is well is taken |
-    /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the reading of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
+    /// | the endpoint's name cannot be resolved at the moment | new tries until the deadline |
+    /// | the endpoint's name has no address; its addresses refuse TCP, do not speak TLS or CQL, or have a certificate that is not accepted; the credentials are missing or refused | an error at once |
+    /// | one of the endpoint's addresses is silent or refuses, another works | the one that works is used |
+    /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the read of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
     /// | a peer is silent at TCP, TLS or OPTIONS | it is left out after 1 s; the driver tries it again in the background |
     /// | a peer is silent at STARTUP or AUTH_RESPONSE | it is left out after 1.5 s; the driver tries it again in the background |
-    /// | a peer shows a certificate for another name | it is left out |
-    /// | an address that the system tables name refuses TCP | the address of the peer with the same host id is taken, else one of the endpoint's |
-    /// | all peers are silent at TCP, and the endpoint is well | the endpoint's addresses are taken for them |
-    /// | the server does not ask for credentials although there are some | an error; a plain Cassandra is accepted |
-    /// | `system.peers` is empty | a session with the endpoint alone, and a warning: see [`diagnose`](Self::diagnose) |
+    /// | a peer has a certificate for another name | it is left out |
+    /// | an address in the system tables refuses TCP | the address of the peer with the same host id is used, or else one of the endpoint's addresses |
+    /// | all peers are silent at TCP, but the endpoint works | the endpoint's addresses are used in their place |
+    /// | the server does not require authentication, although credentials are set | an error; a plain Cassandra is accepted |
+    /// | `system.peers` is empty | a session with the endpoint only, and a warning; see [`diagnose`](Self::diagnose) |
     ///
     /// Dropping the future closes every opened connection. Only a name lookup in progress continues, until the system's
     /// resolver ends by itself.
@@ -354,9 +365,9 @@ impl Builder {
     /// The kind names the stage that failed: [`Resolve`](crate::ErrorKind::Resolve),
     /// [`Connect`](crate::ErrorKind::Connect), [`Tls`](crate::ErrorKind::Tls),
     /// [`Credentials`](crate::ErrorKind::Credentials), [`Authentication`](crate::ErrorKind::Authentication) or
-    /// [`Topology`](crate::ErrorKind::Topology); [`Configuration`](crate::ErrorKind::Configuration) for invalid settings,
-    /// found before anything is sent. The text says where connecting failed, after how long, what the other side said, and
-    /// what to do.
+    /// [`Topology`](crate::ErrorKind::Topology); [`Configuration`](crate::ErrorKind::Configuration) for invalid
+    /// settings, found before anything is sent. The text says where connecting failed, after how long, what the other
+    /// side said, and what to do.
     pub async fn connect(self) -> Result<Session, Error> {
         self.connecting().await
     }
@@ -371,11 +382,11 @@ impl Builder {
         .boxed()
     }
 
-    /// Connects step by step and reports what each step found, with a remedy for each problem.
+    /// Connects step by step and reports the result of each step, with a remedy for each problem.
     ///
     /// Use it when connecting fails, or to check a working setup. The report covers addresses, TCP, TLS and its
-    /// certificate, authentication, the server, its peers and which of them answer, when the credentials expire, whether
-    /// the pool is large enough, and whether a session can be opened. It takes at most three times the
+    /// certificate, authentication, the server, its peers and which of them answer, when the credentials expire,
+    /// whether the pool is large enough, and whether a session can be opened. It takes at most three times the
     /// [`connect_timeout`](Self::connect_timeout).
     ///
     /// The future may be dropped at any time.
@@ -384,9 +395,9 @@ impl Builder {
     }
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for SessionBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("SessionBuilder")
             .field("region", &self.region)
             .field("endpoint", &self.endpoint)
             .field("credentials", &self.credentials)

@@ -9,31 +9,31 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::builder::Builder;
+use super::builder::SessionBuilder;
 use super::defaults::probe_timeout;
 use super::pool_advice::REQUESTS_PER_CONNECTION;
-use super::report::{Report, in_short};
+use super::report::{Report, short_text};
 use super::set_up::set_up;
 use super::settings::Settings;
 use super::{PoolAdvice, ReadyWhen, Session};
 use crate::auth::Identity;
 use crate::handshake::{
-    Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Picture, Stage, TlsFound,
+    Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Stage, TlsDetails, Topology,
 };
 
 /// The least connections of a pool if there is only one peer (`DG:troubleshooting.serverless`).
-const FEWEST_TO_ONE_PEER: usize = 9;
+const MIN_CONNECTIONS_TO_ONE_PEER: usize = 9;
 
 /// The most peers probed. A public endpoint lists nine, but the server could list any number.
-const MOST_PROBED: usize = 50;
+const MAX_PROBED: usize = 50;
 
-pub(super) async fn diagnose(builder: &Builder) -> Report {
+pub(super) async fn diagnose(builder: &SessionBuilder) -> Report {
     let started = Instant::now();
     let (handshake, settings) = match set_up(builder).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let mut report = Report::new("No endpoint to connect to");
-            report.failed("configuration", &error);
+            report.add_error("configuration", &error);
             return report;
         }
     };
@@ -42,90 +42,97 @@ pub(super) async fn diagnose(builder: &Builder) -> Report {
         Some(name) => format!("Amazon Keyspaces at {endpoint}, verified as {name}"),
         None => format!("A plain Cassandra at {endpoint}"),
     });
-    if let Some((picture, probe)) = connection(&handshake, started + settings.connect_timeout, &mut report).await {
-        topology(&handshake, &picture, probe.min(settings.connect_timeout), &mut report).await;
-        pool(builder.pool_advice, &settings, &picture, endpoint.is_cassandra(), &mut report);
-        if picture.fault().is_none() {
-            session(handshake, settings, &mut report).await;
+    if let Some((topology, probe)) =
+        report_connection(&handshake, started + settings.connect_timeout, &mut report).await
+    {
+        report_peers(&handshake, &topology, probe.min(settings.connect_timeout), &mut report).await;
+        report_pool(builder.pool_advice, &settings, &topology, endpoint.is_cassandra(), &mut report);
+        if topology.problem().is_none() {
+            report_session(handshake, settings, &mut report).await;
         }
     }
     report
 }
 
-/// Opens one connection and reports its stages. If it reads the system tables, returns them with the time that a probe of a
-/// peer may take.
-async fn connection(handshake: &Handshake, deadline: Instant, report: &mut Report) -> Option<(Picture, Duration)> {
+/// Opens one connection and reports its stages. If it reads the system tables, returns them with the time that a probe
+/// of a peer may take.
+async fn report_connection(
+    handshake: &Handshake,
+    deadline: Instant,
+    report: &mut Report,
+) -> Option<(Topology, Duration)> {
     let addresses = match resolve(handshake, deadline).await {
         Ok(addresses) => addresses,
         Err(failure) => {
-            report.failed("addresses", &failure.error);
+            report.add_error("addresses", &failure.error);
             return None;
         }
     };
-    report.right("addresses", listed(addresses.iter().map(SocketAddr::ip)));
+    report.add_ok("addresses", joined(addresses.iter().map(SocketAddr::ip)));
     let attempts =
-        join_all(addresses.into_iter().map(|address| handshake.try_at(address, Depth::SystemTables, deadline))).await;
-    let reached = |attempt: &HandshakeAttempt| attempt.failure.as_ref().map(|failure| failure.stage);
+        join_all(addresses.into_iter().map(|address| handshake.attempt(address, Depth::SystemTables, deadline))).await;
+    let failed_stage = |attempt: &HandshakeAttempt| attempt.failure.as_ref().map(|failure| failure.stage);
     // The attempt that came farthest says most; `None` means that it passed every stage.
-    let told = attempts.iter().max_by_key(|attempt| (reached(attempt).is_none(), reached(attempt)))?;
-    stages(handshake, told, report);
-    for other in attempts.iter().filter(|other| other.address != told.address) {
+    let best = attempts.iter().max_by_key(|attempt| (failed_stage(attempt).is_none(), failed_stage(attempt)))?;
+    report_stages(handshake, best, report);
+    for other in attempts.iter().filter(|other| other.address != best.address) {
         if let Some(failure) = &other.failure {
-            // Not a problem, because another address answers: `localhost` has two addresses, and often only one is served.
-            report.right("other address", format!("{}: {}", other.address, in_short(&failure.error)));
+            // Not a problem, because another address answers: `localhost` has two addresses, and often only one is
+            // served.
+            report.add_ok("other address", format!("{}: {}", other.address, short_text(&failure.error)));
         }
     }
-    Some((told.picture.clone()?, probe_timeout([told])))
+    Some((best.topology.clone()?, probe_timeout([best])))
 }
 
-fn stages(handshake: &Handshake, attempt: &HandshakeAttempt, report: &mut Report) {
+fn report_stages(handshake: &Handshake, attempt: &HandshakeAttempt, report: &mut Report) {
     let took = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).map(|(_, took)| *took);
     if let Some(took) = took(Stage::Tcp) {
-        report.right("TCP", format!("connected with {} in {took:.1?}", attempt.address));
+        report.add_ok("TCP", format!("connected with {} in {took:.1?}", attempt.address));
     }
     if let (Some(tls), Some(took)) = (&attempt.tls, took(Stage::Tls)) {
-        certificate(tls, took, report);
+        report_certificate(tls, took, report);
     }
     if let Some(took) = took(Stage::Options) {
-        report.right("CQL", format!("v4, answered in {took:.1?}"));
+        report.add_ok("CQL", format!("v4, answered in {took:.1?}"));
     }
     let authenticated = attempt.failure.as_ref().is_none_or(|failure| failure.stage > Stage::Authentication);
     if let (true, Some(took)) = (authenticated, took(Stage::Authentication)) {
         let name = attempt.authenticator.as_deref().unwrap_or("the server");
-        report.right(
+        report.add_ok(
             "authentication",
-            format!("{}; accepted by {name} in {took:.1?}", handshake.authenticator().describe()),
+            format!("{}; accepted by {name} in {took:.1?}", handshake.authenticator().identity()),
         );
     } else if attempt.failure.is_none() {
-        report.right("authentication", "the server does not ask who we are");
+        report.add_ok("authentication", "the server does not require authentication");
     }
-    expiry(handshake, report);
-    if let Some(picture) = &attempt.picture {
+    report_expiry(handshake, report);
+    if let Some(topology) = &attempt.topology {
         let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "unknown".to_owned());
-        report.right(
+        report.add_ok(
             "server",
             format!(
                 "{}, release {}, partitioner {}, data center {}",
-                text(&picture.cluster_name),
-                text(&picture.release_version),
-                text(&picture.partitioner),
-                text(&picture.data_center)
+                text(&topology.cluster_name),
+                text(&topology.release_version),
+                text(&topology.partitioner),
+                text(&topology.data_center)
             ),
         );
     }
     if let Some(failure) = &attempt.failure {
-        report.failed(subject(failure), &failure.error);
+        report.add_error(subject(failure), &failure.error);
     }
 }
 
-fn certificate(tls: &TlsFound, took: Duration, report: &mut Report) {
-    let TlsFound { version, leaf, root } = tls;
-    report.right("TLS", format!("{version}, in {took:.1?}"));
-    report.right(
+fn report_certificate(tls: &TlsDetails, took: Duration, report: &mut Report) {
+    let TlsDetails { version, leaf, root } = tls;
+    report.add_ok("TLS", format!("{version}, in {took:.1?}"));
+    report.add_ok(
         "certificate",
         format!(
             "for {}; valid until {}; root {}",
-            listed(&leaf.names),
+            joined(&leaf.names),
             DateTime::from_timestamp(leaf.not_after, 0).map_or_else(|| "an unknown date".to_owned(), date),
             root.as_deref().unwrap_or("unknown")
         ),
@@ -144,76 +151,89 @@ fn subject(failure: &HandshakeFailure) -> &'static str {
     }
 }
 
-fn expiry(handshake: &Handshake, report: &mut Report) {
-    let Identity::SigV4 { source, expiry: Some(expiry), .. } = handshake.authenticator().describe() else { return };
+fn report_expiry(handshake: &Handshake, report: &mut Report) {
+    let Identity::SigV4 { source, expiry: Some(expiry), .. } = handshake.authenticator().identity() else { return };
     match expiry {
-        None => report.right("credentials", format!("from {source}; they do not say when they expire")),
+        None => report.add_ok("credentials", format!("from {source}; they have no expiry")),
         Some(at) => match at.duration_since(SystemTime::now()) {
             Ok(left) => {
                 let minutes = left.as_secs() / 60;
-                report.right("credentials", format!("from {source}; they expire on {}, in {minutes} min", date(at)));
+                report.add_ok("credentials", format!("from {source}; they expire on {}, in {minutes} min", date(at)));
             }
-            Err(_) => report.wrong(
+            Err(_) => report.add_problem(
                 "credentials",
                 format!("from {source}; they expired on {}", date(at)),
-                "Renew them where they come from, and check this machine's clock",
+                "Renew them at their source, and check this machine's clock",
             ),
         },
     }
 }
 
-async fn topology(handshake: &Handshake, picture: &Picture, probe: Duration, report: &mut Report) {
-    let peers = picture.visible_peers();
-    if let Some(fault) = picture.fault() {
-        report.wrong("peers", fault, EC2_PERMISSIONS);
+async fn report_peers(handshake: &Handshake, topology: &Topology, probe: Duration, report: &mut Report) {
+    let peers = topology.visible_peers();
+    if let Some(fault) = topology.problem() {
+        report.add_problem("peers", fault, EC2_PERMISSIONS);
         return;
     }
     if handshake.endpoint().is_cassandra() {
-        report.right("peers", format!("{} beside this node", peers.len()));
+        report.add_ok("peers", format!("{} besides this node", peers.len()));
     } else if peers.len() < 2 {
         let text = if peers.is_empty() { "none is visible" } else { "only one is visible" };
-        report.wrong("peers", text, EC2_PERMISSIONS);
+        report.add_problem("peers", text, EC2_PERMISSIONS);
     } else {
-        report.right("peers", format!("{} are visible: {}", peers.len(), listed(&peers)));
+        report.add_ok("peers", format!("{} are visible: {}", peers.len(), joined(&peers)));
     }
     let limit = Instant::now() + probe;
     let port = handshake.endpoint().port();
-    let addresses = peers.iter().take(MOST_PROBED).map(|peer| SocketAddr::new(*peer, port));
-    let probed = join_all(addresses.map(|peer| handshake.try_at(peer, Depth::Authentication, limit))).await;
+    let addresses = peers.iter().take(MAX_PROBED).map(|peer| SocketAddr::new(*peer, port));
+    let probed = join_all(addresses.map(|peer| handshake.attempt(peer, Depth::Authentication, limit))).await;
     for attempt in probed {
         if let Some(failure) = &attempt.failure {
-            report.wrong(
+            report.add_problem(
                 "peer",
-                format!("{}: {}", attempt.address, in_short(&failure.error)),
+                format!("{}: {}", attempt.address, short_text(&failure.error)),
                 failure.error.advice().unwrap_or(super::PEERS_REACHABLE),
             );
         }
     }
 }
 
-fn pool(advice: Option<PoolAdvice>, settings: &Settings, picture: &Picture, is_cassandra: bool, report: &mut Report) {
+fn report_pool(
+    advice: Option<PoolAdvice>,
+    settings: &Settings,
+    topology: &Topology,
+    is_cassandra: bool,
+    report: &mut Report,
+) {
     let connections = settings.connections_per_host.get();
-    let peers = picture.visible_peers().len().max(1);
+    let peers = topology.visible_peers().len().max(1);
     let requests = saturated::<u64>(connections.saturating_mul(peers)).saturating_mul(REQUESTS_PER_CONNECTION);
     let text = format!(
-        "{connections} connections to each of {peers} peers: {requests} requests per second at the \
-         {REQUESTS_PER_CONNECTION} a connection that AWS plans with"
+        "{connections} connections to each of {peers} peers: {requests} requests per second, with the \
+         {REQUESTS_PER_CONNECTION} per connection that AWS plans"
     );
-    let advice = advice.map(|advice| advice.over(saturated::<u32>(peers)));
+    let advice = advice.map(|advice| advice.with_endpoints(saturated::<u32>(peers)));
     match advice {
         Some(advice) if advice.connections_per_host() > connections => {
-            report.wrong("pool", text, format!("AWS's formula asks for {advice}: set Builder::connections_per_host"));
+            report.add_problem(
+                "pool",
+                text,
+                format!("AWS's formula gives {advice}: set SessionBuilder::connections_per_host"),
+            );
         }
-        None if peers == 1 && !is_cassandra && connections < FEWEST_TO_ONE_PEER => report.wrong(
+        None if peers == 1 && !is_cassandra && connections < MIN_CONNECTIONS_TO_ONE_PEER => report.add_problem(
             "pool",
             text,
-            format!("With one peer AWS asks for {FEWEST_TO_ONE_PEER} or more: set Builder::connections_per_host"),
+            format!(
+                "With one peer AWS recommends {MIN_CONNECTIONS_TO_ONE_PEER} or more: set \
+                 SessionBuilder::connections_per_host"
+            ),
         ),
-        _ => report.right("pool", text),
+        _ => report.add_ok("pool", text),
     }
 }
 
-async fn session(handshake: Handshake, settings: Settings, report: &mut Report) {
+async fn report_session(handshake: Handshake, settings: Settings, report: &mut Report) {
     let started = Instant::now();
     let settings = Settings { ready_when: ReadyWhen::EveryPeer, ..settings };
     match Session::open(handshake, settings, started).await {
@@ -221,9 +241,9 @@ async fn session(handshake: Handshake, settings: Settings, report: &mut Report) 
             let took = started.elapsed();
             let peers = session.peers();
             let connected = peers.iter().filter(|peer| peer.is_connected()).count();
-            report.right("session", format!("connected with {connected} of {} peers in {took:.1?}", peers.len()));
+            report.add_ok("session", format!("connected with {connected} of {} peers in {took:.1?}", peers.len()));
         }
-        Err(error) => report.failed("session", &error),
+        Err(error) => report.add_error("session", &error),
     }
 }
 
@@ -231,6 +251,6 @@ fn date(at: impl Into<DateTime<Utc>>) -> String {
     at.into().format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+fn joined(items: impl IntoIterator<Item = impl ToString>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }

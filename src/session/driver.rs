@@ -1,7 +1,8 @@
-//! The driver's configuration. Each driver default that does harm on Keyspaces is replaced here, and only here.
+//! The driver's configuration. Each default of the driver that does harm on Keyspaces is replaced here, and only here.
 //!
-//! The driver's rarely needed futures are boxed here too. A future held by value is compiled again into each crate and each
-//! codegen unit that holds it, and the driver's futures are large: the code of connecting was compiled nine times.
+//! The driver's futures that are rarely needed are boxed here. A future that is held by value is compiled into each
+//! crate and each codegen unit that holds it, and the driver's futures are large: the code of connecting was compiled
+//! nine times.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,15 +35,15 @@ pub(super) fn builder(
     translator: Arc<dyn AddressTranslator>,
 ) -> SessionBuilder {
     let profile = ExecutionProfile::builder()
-        // The only consistency that a write can have; a read with another one sets it itself.
+        // The only consistency of a write. A read with another consistency sets it itself.
         .consistency(WRITE_CONSISTENCY)
         // The driver's default sends LOCAL_SERIAL with every request. Whether the service accepts that is unverified.
         .serial_consistency(None)
         // The driver's retry policies cannot wait, so they would flood a throttled table; this crate repeats attempts
         // itself.
         .retry_policy(Arc::new(FallthroughRetryPolicy))
-        // The service's tokens are not i64, so the driver replaces them with random ones. A token-aware policy would then
-        // send each partition to one node, and some nodes would get forty times the requests of others.
+        // The service's tokens are not i64, so the driver replaces them with random ones. A token-aware policy would
+        // then send each partition to one node, and some nodes would get forty times the requests of others.
         .load_balancing_policy(Arc::new(Rotation::default()))
         .request_timeout(Some(settings.attempt_timeout.min(settings.call_timeout)))
         .speculative_execution_policy(None)
@@ -57,14 +58,14 @@ pub(super) fn builder(
     }
 
     SessionBuilder::new()
-        // Addresses that have just answered. Given a name, the driver would try its addresses one by one, and wait for a
-        // silent one for ever. The translator handles later changes of DNS.
+        // With a name instead of addresses, the driver would try the addresses one by one and wait for a silent one for
+        // ever. The translator handles later changes of DNS.
         .known_nodes_addr(contact_points)
         .tls_context(handshake.tls().cloned().map(TlsContext::from))
         .authenticator_provider(handshake.authenticator().as_driver_provider())
         .address_translator(translator)
-        // If the service lacks or refuses one schema table, the driver discards the topology too, and reads it again every
-        // second.
+        // If the service lacks or refuses one schema table, the driver discards the topology too, and reads it again
+        // every second.
         .fetch_schema_metadata(false)
         .fetch_full_schema_metadata(false)
         // By default the driver reads peers again only after a server event, and the service is not known to send any.

@@ -16,86 +16,86 @@ use crate::auth::Identity;
 #[derive(Clone, Debug)]
 pub struct Health {
     endpoint: String,
-    closed: bool,
+    is_closed: bool,
     peers: Vec<PeerHealth>,
-    alone_since: Option<SystemTime>,
+    disconnected_since: Option<SystemTime>,
     credentials: CredentialsHealth,
     topology: TopologyHealth,
-    reconnected: u64,
-    reconnecting: Option<Trouble>,
+    reconnects: u64,
+    reconnect_problem: Option<HealthProblem>,
 }
 
 /// The health of one peer, part of [`Health`].
 #[derive(Clone, Debug)]
 pub struct PeerHealth {
     address: SocketAddr,
-    connected: bool,
+    is_connected: bool,
     since: SystemTime,
-    trouble: Option<Trouble>,
+    problem: Option<HealthProblem>,
 }
 
 /// The credentials that a session signs or logs in with, part of [`Health`].
 #[derive(Clone, Debug)]
 pub struct CredentialsHealth {
     identity: Identity,
-    trouble: Option<Trouble>,
+    problem: Option<HealthProblem>,
 }
 
-/// When and how well the session read its list of peers, part of [`Health`].
+/// When the session last read its list of peers, and why a read failed, part of [`Health`].
 #[derive(Clone, Debug)]
 pub struct TopologyHealth {
-    read: SystemTime,
-    overdue: bool,
-    trouble: Option<Trouble>,
+    last_read: SystemTime,
+    is_overdue: bool,
+    problem: Option<HealthProblem>,
 }
 
-/// The last problem, and the number of problems so far.
+/// The last problem of its kind, and how many there have been.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct HealthProblem {
     text: String,
-    last: Instant,
-    times: u64,
+    last_seen: Instant,
+    count: u64,
 }
 
 impl Health {
-    pub(super) fn of(session: &Session) -> Self {
+    pub(super) fn new(session: &Session) -> Self {
         let connected = session.connected();
         if let Some(connected) = &connected {
-            session.0.watch.look(connected, Instant::now());
+            session.inner.watch.record_peers(connected, Instant::now());
         }
-        let authenticator = session.0.handshake.authenticator();
-        let seen = session.0.watch.seen();
+        let authenticator = session.inner.handshake.authenticator();
+        let state = session.inner.watch.state();
         let mut peers: Vec<PeerHealth> = connected.as_ref().map_or_else(Vec::new, |connected| {
-            let state = connected.driver.get_cluster_state();
-            let known = state.get_nodes_info().iter().filter_map(|node| {
-                let (is_connected, since) = seen.peers.get(&node.host_id).copied()?;
+            let cluster = connected.driver.get_cluster_state();
+            let known = cluster.get_nodes_info().iter().filter_map(|node| {
+                let (is_connected, since) = state.peers.get(&node.host_id).copied()?;
                 Some(PeerHealth {
                     address: connected.address(node),
-                    connected: is_connected,
+                    is_connected,
                     since: system_time(since),
-                    trouble: connected.translator.trouble(node.host_id),
+                    problem: connected.translator.problem(node.host_id),
                 })
             });
             known.collect()
         });
         peers.sort_by_key(PeerHealth::address);
-        let overdue = session.0.settings.topology_interval * 2 + TOPOLOGY_TIMEOUT;
+        let overdue_after = session.inner.settings.topology_interval * 2 + TOPOLOGY_TIMEOUT;
         Self {
             endpoint: session.endpoint().to_string(),
-            closed: connected.is_none(),
+            is_closed: connected.is_none(),
             peers,
-            alone_since: seen.alone_since.map(system_time),
+            disconnected_since: state.disconnected_since.map(system_time),
             credentials: CredentialsHealth {
-                identity: authenticator.describe(),
-                trouble: authenticator.trouble().map(|(at, error)| Trouble::new(error.to_string(), at)),
+                identity: authenticator.identity(),
+                problem: authenticator.last_failure().map(|(at, error)| HealthProblem::new(error.to_string(), at)),
             },
             topology: TopologyHealth {
-                read: system_time(seen.topology_read),
-                overdue: seen.topology_read.elapsed() > overdue,
-                trouble: seen.topology_trouble,
+                last_read: system_time(state.topology_read),
+                is_overdue: state.topology_read.elapsed() > overdue_after,
+                problem: state.topology_problem,
             },
-            reconnected: seen.reconnected,
-            reconnecting: seen.reconnecting,
+            reconnects: state.reconnects,
+            reconnect_problem: state.reconnect_problem,
         }
     }
 
@@ -105,8 +105,8 @@ impl Health {
     }
 
     /// When the session lost its last connected peer; `None` if a peer is connected.
-    pub fn alone_since(&self) -> Option<SystemTime> {
-        self.alone_since
+    pub fn disconnected_since(&self) -> Option<SystemTime> {
+        self.disconnected_since
     }
 
     /// The credentials that the session signs or logs in with.
@@ -119,15 +119,15 @@ impl Health {
         &self.topology
     }
 
-    /// How often the session has reconnected, starting with the lookup of the endpoint's name, because no peer was left or
-    /// the topology could not be read.
-    pub fn reconnected(&self) -> u64 {
-        self.reconnected
+    /// How often the session has reconnected, beginning with the lookup of the endpoint's name, because no peer was
+    /// connected or reads of the topology got no answer.
+    pub fn reconnects(&self) -> u64 {
+        self.reconnects
     }
 
-    /// The problem of the last attempt to reconnect, while the session is reconnecting.
-    pub fn reconnecting(&self) -> Option<&Trouble> {
-        self.reconnecting.as_ref()
+    /// The problem of the last try to reconnect, until the session has reconnected.
+    pub fn reconnect_problem(&self) -> Option<&HealthProblem> {
+        self.reconnect_problem.as_ref()
     }
 
     /// Whether calls can be made now: the session is open and a peer is connected. Use it for a readiness probe: an
@@ -142,13 +142,13 @@ impl Health {
     /// # }
     /// ```
     pub fn is_ready(&self) -> bool {
-        !self.closed && self.peers.iter().any(PeerHealth::is_connected)
+        !self.is_closed && self.peers.iter().any(PeerHealth::is_connected)
     }
 
-    /// Whether the session is open. Use it for a liveness probe: a session without peers recovers by itself, so restarting
-    /// the program helps only after the session was closed.
+    /// Whether the session is open. Use it for a liveness probe: a session without peers recovers by itself, so
+    /// restarting the program helps only after the session was closed.
     pub fn is_live(&self) -> bool {
-        !self.closed
+        !self.is_closed
     }
 
     /// Whether the session has [`problems`](Self::problems).
@@ -158,24 +158,24 @@ impl Health {
 
     /// The problems of the session in words, the worst first.
     pub fn problems(&self) -> Vec<String> {
-        if self.closed {
+        if self.is_closed {
             return vec!["the session is closed".to_owned()];
         }
         let mut problems = Vec::new();
-        if let Some(since) = self.alone_since {
+        if let Some(since) = self.disconnected_since {
             let mut text = format!("no peer has been connected for {}", ago(since));
-            if let Some(trouble) = &self.reconnecting {
-                text.push_str(&format!("; connecting anew failed {} times, last: {trouble}", trouble.times));
+            if let Some(problem) = &self.reconnect_problem {
+                text.push_str(&format!("; reconnecting failed {} times, last: {problem}", problem.count));
             }
             problems.push(text);
         }
-        for peer in self.peers.iter().filter(|peer| !peer.connected) {
+        for peer in self.peers.iter().filter(|peer| !peer.is_connected) {
             problems.push(peer.to_string());
         }
-        if let Some(trouble) = &self.credentials.trouble {
-            problems.push(format!("there are no new credentials: {trouble}"));
+        if let Some(problem) = &self.credentials.problem {
+            problems.push(format!("the credentials could not be renewed: {problem}"));
         }
-        if self.topology.overdue {
+        if self.topology.is_overdue {
             problems.push(self.topology.to_string());
         }
         problems
@@ -184,7 +184,7 @@ impl Health {
 
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connected = self.peers.iter().filter(|peer| peer.connected).count();
+        let connected = self.peers.iter().filter(|peer| peer.is_connected).count();
         write!(f, "{}: {connected} of {} peers connected", self.endpoint, self.peers.len())?;
         for problem in self.problems() {
             write!(f, "\n- {problem}")?;
@@ -201,7 +201,7 @@ impl PeerHealth {
 
     /// Whether the peer has at least one connection.
     pub fn is_connected(&self) -> bool {
-        self.connected
+        self.is_connected
     }
 
     /// When the peer was connected or disconnected last, to within half a second.
@@ -209,38 +209,38 @@ impl PeerHealth {
         self.since
     }
 
-    /// The peer's last problem. The session finds it when it probes the peer before connecting; a connection that breaks
-    /// later is not recorded.
-    pub fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+    /// The peer's last problem. It is found when the session probes the peer before connecting to it; a connection that
+    /// breaks later is not recorded.
+    pub fn problem(&self) -> Option<&HealthProblem> {
+        self.problem.as_ref()
     }
 }
 
 impl fmt::Display for PeerHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.connected { "connected" } else { "not connected" };
+        let how = if self.is_connected { "connected" } else { "disconnected" };
         write!(f, "{} has been {how} for {}", self.address, ago(self.since))?;
-        match &self.trouble {
-            Some(trouble) if !self.connected => write!(f, ": {trouble}"),
+        match &self.problem {
+            Some(problem) if !self.is_connected => write!(f, ": {problem}"),
             _ => Ok(()),
         }
     }
 }
 
 impl CredentialsHealth {
-    /// When the current credentials expire. `None` if they have no expiry, if there are none yet, or if the session uses a
-    /// password.
+    /// When the current credentials expire. `None` if they have no expiry, if there are none yet, or if the session
+    /// uses a password.
     pub fn expiry(&self) -> Option<SystemTime> {
         match &self.identity {
             Identity::SigV4 { expiry, .. } => expiry.flatten(),
-            Identity::Password { .. } | Identity::Nobody => None,
+            Identity::Password { .. } | Identity::Anonymous => None,
         }
     }
 
-    /// Why the provider last failed, if it has failed since it last returned credentials. The current credentials are used
-    /// until they expire. If a server refuses them, that is the [`PeerHealth::trouble`] of its peers.
-    pub fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+    /// Why the credentials provider failed, if its last request did. The current credentials are used until they
+    /// expire. A refusal of the credentials by a server is the [`PeerHealth::problem`] of its peers.
+    pub fn problem(&self) -> Option<&HealthProblem> {
+        self.problem.as_ref()
     }
 }
 
@@ -252,53 +252,53 @@ impl fmt::Display for CredentialsHealth {
 
 impl TopologyHealth {
     /// When the list of peers was last read.
-    pub fn read(&self) -> SystemTime {
-        self.read
+    pub fn last_read(&self) -> SystemTime {
+        self.last_read
     }
 
-    /// Why the list of peers could not be read, if a read has failed since the last success.
-    pub fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+    /// Why the list of peers could not be read, if the last read failed.
+    pub fn problem(&self) -> Option<&HealthProblem> {
+        self.problem.as_ref()
     }
 }
 
 impl fmt::Display for TopologyHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "which peers there are was last read {} ago", ago(self.read))?;
-        match &self.trouble {
-            Some(trouble) => write!(f, ": {trouble}"),
+        write!(f, "the list of peers was last read {} ago", ago(self.last_read))?;
+        match &self.problem {
+            Some(problem) => write!(f, ": {problem}"),
             None => Ok(()),
         }
     }
 }
 
-impl Trouble {
+impl HealthProblem {
     /// The problem in words.
     pub fn text(&self) -> &str {
         &self.text
     }
 
     /// When the problem was last seen.
-    pub fn at(&self) -> SystemTime {
-        system_time(self.last)
+    pub fn last_seen(&self) -> SystemTime {
+        system_time(self.last_seen)
     }
 
-    /// The number of problems so far, this one and others.
-    pub fn times(&self) -> u64 {
-        self.times
+    /// How many such problems there have been, including this one.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
-    pub(super) fn new(text: String, last: Instant) -> Self {
-        Self { text, last, times: 1 }
+    pub(super) fn new(text: String, last_seen: Instant) -> Self {
+        Self { text, last_seen, count: 1 }
     }
 
-    pub(super) fn note(trouble: &mut Option<Self>, text: String) {
-        let times = trouble.as_ref().map_or(0, |trouble| trouble.times);
-        *trouble = Some(Self { times: times.saturating_add(1), ..Self::new(text, Instant::now()) });
+    pub(super) fn record(problem: &mut Option<Self>, text: String) {
+        let count = problem.as_ref().map_or(0, |problem| problem.count);
+        *problem = Some(Self { count: count.saturating_add(1), ..Self::new(text, Instant::now()) });
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for HealthProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }

@@ -32,8 +32,8 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         // The limiter holds the peers, and a peer's connections are closed when its last holder drops it.
-        if self.session.0.gate.leave() {
-            self.session.0.peer_limiter.clear();
+        if self.session.inner.gate.leave() {
+            self.session.inner.peer_limiter.clear();
         }
     }
 }

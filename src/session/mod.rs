@@ -16,7 +16,7 @@ mod report;
 mod rotation;
 mod set_up;
 mod settings;
-mod topology;
+mod translator;
 mod watch;
 
 #[cfg(test)]
@@ -49,9 +49,9 @@ use crate::schema::MAX_CONCURRENT_DEFINITIONS;
 use crate::statement::Cache;
 use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
-pub use self::builder::Builder;
+pub use self::builder::SessionBuilder;
 pub(crate) use self::defaults::MAX_TIMEOUT;
-pub use self::health::{CredentialsHealth, Health, PeerHealth, TopologyHealth, Trouble};
+pub use self::health::{CredentialsHealth, Health, HealthProblem, PeerHealth, TopologyHealth};
 pub(crate) use self::in_flight::InFlight;
 pub use self::peer::Peer;
 pub use self::pool_advice::PoolAdvice;
@@ -60,15 +60,20 @@ pub use self::report::{Finding, Report};
 
 /// A session with Amazon Keyspaces: verified, authenticated connections, and every operation on them.
 ///
-/// A session is cheap to clone, and all clones share its connections. When the last clone is dropped, the connections are
-/// closed at once; [`close`](Self::close) waits for the calls in flight first.
+/// A session is cheap to clone, and all clones share its connections. When the last clone is dropped, the connections
+/// are closed at once; [`close`](Self::close) waits for the calls in flight first.
 #[derive(Clone)]
-pub struct Session(Arc<Inner>, DefaultKeyspace);
+pub struct Session {
+    inner: Arc<Inner>,
+    keyspace: DefaultKeyspace,
+}
 
 /// The keyspace of table and type names without one, if the session has a default.
 type DefaultKeyspace = Option<Arc<str>>;
 
+/// What all clones of a session share.
 struct Inner {
+    /// `None` once the session is closed.
     connected: RwLock<Option<Arc<Connected>>>,
     handshake: Handshake,
     settings: Settings,
@@ -78,58 +83,64 @@ struct Inner {
     statements: Arc<Cache>,
     /// A permit for each definition that may be in progress at once.
     definitions: Semaphore,
-    began: Instant,
+    started_at: Instant,
     retry: Retry,
     peer_limiter: PeerLimiter,
     rate_limiters: RateLimiters,
     watch: Watch,
 }
 
-/// How often `warm_up` checks which peers are connected.
+/// How often `warm_up` checks which peers are connected. The driver sends no notice.
 const WARM_UP_INTERVAL: Duration = Duration::from_millis(20);
 
 const PEERS_REACHABLE: &str = "Check that security groups and network ACLs let this machine reach every address that \
-                               system.peers names, not only the endpoint's";
+                               system.peers lists, not only the endpoint's";
 
 impl Session {
     /// Returns a builder with the defaults: the region and credentials of the environment.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::default()
     }
 
     /// The endpoint that the session is connected to.
     pub fn endpoint(&self) -> &Endpoint {
-        self.0.handshake.endpoint()
+        self.inner.handshake.endpoint()
     }
 
-    /// The keyspace for tables and types that a text names without one, as set by [`Builder::keyspace`] or
-    /// [`in_keyspace`](Self::in_keyspace). Default: none.
+    /// The default keyspace, for tables and types that a statement names without a keyspace; `None` if the session has
+    /// none. It is set with [`SessionBuilder::keyspace`] or [`in_keyspace`](Self::in_keyspace).
     pub fn keyspace(&self) -> Option<&str> {
-        self.1.as_deref()
+        self.keyspace.as_deref()
     }
 
-    /// Returns the same session with another default keyspace, for one statement or for a part of a program.
+    /// Returns the same session with another default keyspace, for one statement or for a part of a program. Nothing is
+    /// sent.
     ///
-    /// The clone shares the connections, prepared statements and limits of this session, and nothing is sent. Give the name
-    /// without the quotes that CQL needs for some names.
+    /// The returned session shares the connections, prepared statements and limits of this one. Give the name without
+    /// the quotes that CQL needs for some names.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
     /// use keyspaces::Select;
     ///
-    /// let of_the_archive: Select<(&str,), (String,)> =
+    /// let archived_name: Select<(&str,), (String,)> =
     ///     session.in_keyspace("archive").prepare("SELECT name FROM names WHERE id = ?").await?;
-    /// # drop(of_the_archive);
+    /// # drop(archived_name);
     /// # Ok(()) }
     /// ```
     #[must_use]
     pub fn in_keyspace(&self, keyspace: impl AsRef<str>) -> Self {
-        Self(Arc::clone(&self.0), Some(keyspace.as_ref().into()))
+        Self { inner: Arc::clone(&self.inner), keyspace: Some(keyspace.as_ref().into()) }
     }
 
-    /// Returns the same session without a default keyspace. Calls need none, because their statements' names are complete.
+    /// Returns the same session without a default keyspace. A call does not need one, because the names in its
+    /// statement are complete already.
     pub(crate) fn without_keyspace(&self) -> Self {
-        Self(Arc::clone(&self.0), None)
+        Self::from_inner(Arc::clone(&self.inner))
+    }
+
+    fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { inner, keyspace: None }
     }
 
     /// The peers that the system tables list, in no particular order; empty once the session is closed.
@@ -150,35 +161,35 @@ impl Session {
     /// let health = session.health();
     /// if health.is_degraded() {
     ///     // cassandra.us-east-1.amazonaws.com:9142: 8 of 9 peers connected
-    ///     // - 3.234.248.200:9142 has been not connected for 12 s: connecting to … TCP was not answered. …
+    ///     // - 3.234.248.200:9142 has been disconnected for 12 s: connecting to … TCP was not answered. …
     ///     eprintln!("{health}");
     /// }
-    /// // For a readiness probe: some peer is connected.
-    /// let ready = health.alone_since().is_none();
+    /// // For a readiness probe: a peer is connected.
+    /// let ready = health.is_ready();
     /// # }
     /// ```
     ///
-    /// A session recovers by itself. This table says how long that takes once the cause is gone:
+    /// A session recovers by itself. This table says how long that takes at most after the cause is gone:
     ///
     /// | what happened | recovered after |
     /// |---|---|
     /// | all connections were closed, or the server restarted within 3 s | 2 s |
-    /// | a connection is half open: nothing arrives any more | 12 s from the last answer: 5 s until a keepalive, 5 s for its answer, and connecting |
-    /// | a peer was gone or silent, or its certificate was not to be trusted | 13 s: the driver waits up to 11.5 s between tries; the other peers go on |
-    /// | the program was frozen, as on AWS Lambda between two invocations, and its connections were closed meanwhile | the first call: it is made once there are connections again, within its deadline |
-    /// | all peers were gone, or the endpoint's name has other addresses | 16 s: after 3 s without any peer it connects anew, tries again after up to 5 s, and a try that meets silence takes up to 10 s |
-    /// | the credentials expired or were refused, while no connection was left | 30 s: their provider is asked again after up to 15 s, and the driver tries again within 12 s more |
-    /// | the system tables show other peers | 60 s, the [`topology_interval`](Builder::topology_interval) |
+    /// | a connection is half open, so nothing arrives any more | 12 s from the last answer: 5 s until a keepalive, 5 s for its answer, and the time to connect |
+    /// | a peer was down or silent, or its certificate was not accepted | 13 s: the driver waits up to 11.5 s between tries; the other peers serve meanwhile |
+    /// | the program was frozen, as on AWS Lambda between two invocations, and its connections were closed meanwhile | the first call, which waits for new connections within its deadline |
+    /// | all peers were down, or the endpoint's name has other addresses | 16 s: after 3 s without a connected peer the session reconnects; it tries again after up to 5 s, and a try without an answer takes up to 10 s |
+    /// | the credentials expired or were refused, and no connection was left | 30 s: the provider is asked again after up to 15 s, and the driver tries again within another 12 s |
+    /// | the system tables show other peers | 60 s, the [`topology_interval`](SessionBuilder::topology_interval) |
     ///
-    /// Each change is logged once through `tracing`, not with each request; the driver logs lines of its own.
+    /// Each change is logged once through `tracing`, not with each request. The driver logs its own lines besides.
     pub fn health(&self) -> Health {
-        Health::of(self)
+        Health::new(self)
     }
 
-    /// Tells the limiter which peers exist and whether they are connected.
+    /// Passes the peers, and whether they are connected, to the peer limiter.
     pub(crate) fn refresh_peers(&self, now: Duration) {
-        // A peer's connections are closed when its last holder drops it, so a closed session tells the limiter no peers.
-        // Calls still in flight then continue with the peers that the limiter knows.
+        // A peer's connections are closed when its last holder drops it, so a closed session must not give peers to the
+        // limiter again. Calls in flight continue with the peers that the limiter still has.
         let Some(connected) = self.connected() else { return };
         let state = connected.driver.get_cluster_state();
         let peers = state.get_nodes_info().iter().map(|node| PeerState {
@@ -186,11 +197,11 @@ impl Session {
             address: connected.address(node),
             is_connected: node.is_connected(),
         });
-        self.0.peer_limiter.update(peers, now);
+        self.inner.peer_limiter.update(peers, now);
     }
 
     /// Waits until every peer that the service lists is connected. It is meant for a program that connects with
-    /// [`ReadyWhen::OnePeer`] and has other work before its first request, such as preparing its statements.
+    /// [`ReadyWhen::OnePeer`] and does other work before its first request, such as preparing its statements.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), keyspaces::Error> {
@@ -204,21 +215,20 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// The future may be dropped at any time. The connections after the first of each peer are opened in the background;
-    /// the driver does not report how many are open.
+    /// The future may be dropped at any time. The connections after the first of each peer are opened in the
+    /// background; the driver does not report how many are open.
     ///
     /// # Errors
-    ///
-    /// [`ErrorKind::Timeout`] if a peer is not connected after `deadline`; the text names the peer, and the session can be
+    /// [`ErrorKind::Timeout`] if a peer is not connected after `deadline`. The text names the peer; the session can be
     /// used nevertheless. [`ErrorKind::Closed`] after [`close`](Self::close).
     pub async fn warm_up(&self, deadline: Duration) -> Result<(), Error> {
-        let began = Instant::now();
+        let started = Instant::now();
         loop {
             if self.connected().is_none() {
                 return Err(self.closed());
             }
             let missing: Vec<_> = self.peers().into_iter().filter(|peer| !peer.is_connected()).collect();
-            let left = deadline.saturating_sub(began.elapsed());
+            let left = deadline.saturating_sub(started.elapsed());
             if missing.is_empty() {
                 return Ok(());
             }
@@ -226,18 +236,17 @@ impl Session {
                 let missing: Vec<_> = missing.iter().map(|peer| peer.address().to_string()).collect();
                 let problem = format!("not connected yet: {}", missing.join(", "));
                 return Err(Error::new(ErrorKind::Timeout, format!("warming up {}", self.endpoint()), problem)
-                    .with_elapsed(began.elapsed())
-                    .with_advice("The session goes on connecting, and health() says what is wrong with each peer"));
+                    .with_elapsed(started.elapsed())
+                    .with_advice("The session keeps connecting, and health() names the problem of each peer"));
             }
-            // The driver sends no notice when a peer is connected, so this polls.
             tokio::time::sleep(WARM_UP_INTERVAL.min(left)).await;
         }
     }
 
     /// Refuses new calls from now on, waits for the calls in flight, and closes the connections.
     ///
-    /// Calls in flight keep their own deadlines and are not cut off. Calls left after `deadline` continue, and the
-    /// connections are closed when the last of them has ended. A second `close` waits again.
+    /// Calls in flight keep their own deadlines. If some are left at `deadline`, they continue, and the connections are
+    /// closed when the last of them has ended. A second `close` waits again.
     ///
     /// If the future is dropped while it waits, new calls are still refused; the connections stay open until `close` is
     /// called again or the session is dropped.
@@ -246,30 +255,30 @@ impl Session {
     ///
     /// [`ErrorKind::Timeout`] if calls were still in flight at the deadline.
     pub async fn close(&self, deadline: Duration) -> Result<(), Error> {
-        let drained = tokio::time::timeout(deadline, self.0.gate.close()).await;
-        write_locked(&self.0.connected).take();
-        self.0.watch.end();
+        let drained = tokio::time::timeout(deadline, self.inner.gate.close()).await;
+        write_locked(&self.inner.connected).take();
+        self.inner.watch.stop();
         if drained.is_ok() {
-            self.0.peer_limiter.clear();
+            self.inner.peer_limiter.clear();
         }
         drained.map_err(|_| {
             Error::new(
                 ErrorKind::Timeout,
                 format!("closing the session with {}", self.endpoint()),
-                format!("{} calls were still in flight", self.0.gate.in_flight()),
+                format!("calls still in flight: {}", self.inner.gate.in_flight()),
             )
             .with_elapsed(deadline)
-            .with_advice("They go on to their own deadlines; give close() a longer one to wait for them")
+            .with_advice("They continue until their own deadlines; give close() a longer deadline to wait for them")
         })
     }
 
     /// Returns the driver's own session, for features that this crate does not have.
     ///
     /// The driver's session has none of this crate's protections: it accepts consistencies that the service refuses;
-    /// statements are not checked, limited or repeated; unpaged reads fail at 1 MB; DDL is not awaited; errors are the
-    /// driver's; and [`close`](Self::close) does not wait for its requests. TLS, the check of each certificate's name, and
-    /// SigV4 still apply. After the session has had to reconnect ([`health`](Self::health)), it uses a new driver session,
-    /// and the old one has no connections: do not keep it.
+    /// statements are not checked, limited or retried; unpaged reads fail at 1 MB; DDL is not awaited; errors are the
+    /// driver's; and [`close`](Self::close) does not wait for its requests. TLS, the check of each certificate's name,
+    /// and SigV4 still apply. After the session has had to reconnect ([`health`](Self::health)), it uses a new driver
+    /// session, and the old one has no connections: do not keep it.
     ///
     /// # Errors
     ///
@@ -280,79 +289,79 @@ impl Session {
 
     /// Registers a call as in flight, or fails if the session is closed.
     pub(crate) fn begin(&self) -> Result<InFlight, Error> {
-        if !self.0.gate.enter() {
+        if !self.inner.gate.enter() {
             // This refused call may be the last to leave the gate, so it has to release the peers.
-            if self.0.gate.in_flight() == 0 {
-                self.0.peer_limiter.clear();
+            if self.inner.gate.in_flight() == 0 {
+                self.inner.peer_limiter.clear();
             }
             return Err(self.closed());
         }
         match self.connected() {
             Some(connected) => Ok(InFlight::new(connected, self.clone())),
             None => {
-                self.0.gate.leave();
+                self.inner.gate.leave();
                 Err(self.closed())
             }
         }
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {
-        self.0.settings.call_timeout
+        self.inner.settings.call_timeout
     }
 
     pub(crate) fn read_consistency(&self) -> ReadConsistency {
-        self.0.settings.read_consistency
+        self.inner.settings.read_consistency
     }
 
     /// The page size in the driver's type.
     pub(crate) fn page_size(&self) -> i32 {
-        saturated::<i32>(self.0.settings.page_size.get())
+        saturated::<i32>(self.inner.settings.page_size.get())
     }
 
     pub(crate) fn definitions(&self) -> &Semaphore {
-        &self.0.definitions
+        &self.inner.definitions
     }
 
     pub(crate) fn statements(&self) -> &Cache {
-        &self.0.statements
+        &self.inner.statements
     }
 
     pub(crate) fn attempt_timeout(&self) -> Duration {
-        self.0.settings.attempt_timeout
+        self.inner.settings.attempt_timeout
     }
 
     /// Whether spans may contain statement texts, which include the values written as literals.
     pub(crate) fn traces_query_text(&self) -> bool {
-        self.0.settings.traces_query_text
+        self.inner.settings.traces_query_text
     }
 
     pub(crate) fn observers(&self) -> &Observers {
-        &self.0.settings.observers
+        &self.inner.settings.observers
     }
 
     pub(crate) fn retry(&self) -> &Retry {
-        &self.0.retry
+        &self.inner.retry
     }
 
     pub(crate) fn peer_limiter(&self) -> &PeerLimiter {
-        &self.0.peer_limiter
+        &self.inner.peer_limiter
     }
 
     pub(crate) fn rate_limiters(&self) -> &RateLimiters {
-        &self.0.rate_limiters
+        &self.inner.rate_limiters
     }
 
-    pub(crate) fn began(&self) -> Instant {
-        self.0.began
+    pub(crate) fn started_at(&self) -> Instant {
+        self.inner.started_at
     }
 
     /// The time since the session began; counters per second use it.
     pub(crate) fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.0.began)
+        now.saturating_duration_since(self.inner.started_at)
     }
 
     pub(crate) fn connections_per_host(&self) -> NonZeroUsize {
-        self.0.settings.connections_per_host
+        self.inner.settings.connections_per_host
     }
 
     pub(crate) fn is_plain_cassandra(&self) -> bool {
@@ -361,15 +370,15 @@ impl Session {
 
     /// The data center in `system.local`; on Keyspaces, the region.
     pub(crate) fn data_center(&self) -> &str {
-        &self.0.data_center
+        &self.inner.data_center
     }
 
     async fn open(handshake: Handshake, settings: Settings, started: Instant) -> Result<Self, Error> {
         let connected = connect::connect(&handshake, &settings, started).await?;
-        let others_wait = connected.let_others_in();
+        let peers_pending = connected.accept_all_peers();
         let state = connected.driver.get_cluster_state();
         let data_center = state.get_nodes_info().iter().find_map(|node| node.datacenter.clone()).unwrap_or_default();
-        let began = Instant::now();
+        let started_at = Instant::now();
         let limits = PeerLimits {
             connections: settings.connections_per_host,
             requests_per_second: (!handshake.endpoint().is_cassandra()).then_some(REQUESTS_PER_SECOND),
@@ -386,30 +395,34 @@ impl Session {
             gate: Gate::default(),
             statements: Arc::default(),
             definitions: Semaphore::new(MAX_CONCURRENT_DEFINITIONS),
-            began,
+            started_at,
             retry: Retry::new(settings.backoff, budget, Random::new()),
-            peer_limiter: PeerLimiter::new(limits, began),
+            peer_limiter: PeerLimiter::new(limits, started_at),
             rate_limiters: RateLimiters::new(settings.table_limits.clone()),
             settings,
         };
-        let session = Self(Arc::new(inner), keyspace);
+        let session = Self { inner: Arc::new(inner), keyspace };
         StatementMetrics::describe();
         let peers = session.peers();
         info!(
             endpoint = %session.endpoint(),
-            identity = %session.0.handshake.authenticator().describe(),
+            identity = %session.inner.handshake.authenticator().identity(),
             peers = peers.len(),
             connected = peers.iter().filter(|peer| peer.is_connected()).count(),
             elapsed = ?started.elapsed(),
             "connected"
         );
         session.refresh_peers(Duration::ZERO);
-        session.0.watch.begin(&Arc::downgrade(&session.0), session.0.settings.topology_interval, others_wait);
+        session.inner.watch.start(
+            &Arc::downgrade(&session.inner),
+            session.inner.settings.topology_interval,
+            peers_pending,
+        );
         Ok(session)
     }
 
     fn connected(&self) -> Option<Arc<Connected>> {
-        read_locked(&self.0.connected).clone()
+        read_locked(&self.inner.connected).clone()
     }
 
     fn closed(&self) -> Error {
@@ -423,7 +436,7 @@ impl fmt::Debug for Session {
             .field("endpoint", &self.endpoint().to_string())
             .field("keyspace", &self.keyspace())
             .field("peers", &self.peers())
-            .field("in_flight", &self.0.gate.in_flight())
+            .field("in_flight", &self.inner.gate.in_flight())
             .finish_non_exhaustive()
     }
 }

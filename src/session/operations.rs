@@ -28,31 +28,33 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// A session prepares each text once, however many callers ask for it, and keeps the last 1,000 texts used. Preparing
-    /// is repeated like a read until the session's call timeout has passed.
+    /// A session prepares each text once, however many callers ask for it, and keeps the last 1,000 texts used.
+    /// Preparing is repeated like a read until the session's call timeout has passed.
     ///
     /// The future may be dropped at any time: the text is still prepared, for the next caller that asks for it.
     ///
     /// # Tables that change under a running program
     ///
-    /// A column that another program adds changes nothing: see [`Select`](crate::Select). If another program drops a table
-    /// and creates it again with other types, the session notices as follows. Before it reports that a row type or values
-    /// do not fit, it prepares the text again, once; so a statement prepared after the change has the new types. A
-    /// statement prepared before the change fails with [`Type`](crate::ErrorKind::Type) as soon as the session has read the
-    /// ids of its tables again, every 60 s ([`Builder::topology_interval`](crate::Builder::topology_interval)). Until then
-    /// it is sent with values of the old types, and the server stores them if their bytes are also valid for the new type:
-    /// a client cannot notice this with version 4 of the protocol. A definition made by this session itself is seen at once
-    /// by every statement that it prepares afterwards.
+    /// A column that another program adds changes nothing: see [`Select`](crate::Select). If another program drops a
+    /// table and creates it again with other types, the session notices as follows. Before it reports that a row type
+    /// or values do not fit, it prepares the text again, once; so a statement prepared after the change has the new
+    /// types. A statement prepared before the change fails with [`Type`](crate::ErrorKind::Type) as soon as the session
+    /// has read the ids of its tables again, every 60 s
+    /// ([`SessionBuilder::topology_interval`](crate::SessionBuilder::topology_interval)). Until then it is sent with
+    /// values of the old types, and the server stores them if their bytes are also valid for the new type: a client
+    /// cannot notice this with version 4 of the protocol. A definition made by this session itself is seen at once by
+    /// every statement that it prepares afterwards.
     ///
     /// # Errors
     ///
-    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is not CQL (the error says where, and what
-    /// is expected there), is another kind of statement than the type says, names a table without its keyspace in a session
-    /// that has [none](crate::Builder::keyspace), or is not supported by Keyspaces; the error has the reason and advice.
-    /// After the server was asked: the server refuses the text, for instance because the table does not exist.
-    /// [`Type`](crate::ErrorKind::Type): the rows of a `Select` do not fit its row type, or a tuple of values differs in
-    /// length from the statement's bind markers, or contains a type that never fits; values of other types are checked when
-    /// they are bound. [`Timeout`](crate::ErrorKind::Timeout): the text was not prepared within the session's call timeout.
+    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is not CQL (the error says where, and
+    /// what is expected there), is another kind of statement than the type says, names a table without its keyspace in
+    /// a session that has [none](crate::SessionBuilder::keyspace), or is not supported by Keyspaces; the error has the
+    /// reason and advice. After the server was asked: the server refuses the text, for instance because the table does
+    /// not exist. [`Type`](crate::ErrorKind::Type): the rows of a `Select` do not fit its row type, or a tuple of
+    /// values differs in length from the statement's bind markers, or contains a type that never fits; values of other
+    /// types are checked when they are bound. [`Timeout`](crate::ErrorKind::Timeout): the text was not prepared within
+    /// the session's call timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
         statement::prepare(self, text).await
     }
@@ -84,8 +86,8 @@ impl Session {
         S::prepare(self, texts).await
     }
 
-    /// Creates a statement for one use, with `()` for no values. Options can be set on it before it is executed or its rows
-    /// are read.
+    /// Creates a statement for one use, with `()` for no values. Options can be set on it before it is executed or its
+    /// rows are read.
     ///
     /// Without values the text is sent unprepared. With values it is prepared first, because only the server knows the
     /// types of the values, and kept as [`prepare`](Self::prepare) does. Prepare a statement that is executed often.
@@ -94,8 +96,8 @@ impl Session {
         Query::new(self, text, values)
     }
 
-    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition, with `()` for no values. This is short for
-    /// [`query`](Self::query) and [`Query::execute`].
+    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition, with `()` for no values. This is short
+    /// for [`query`](Self::query) and [`Query::execute`].
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -103,7 +105,8 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
+    /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt
+    /// follows.
     ///
     /// # Errors
     ///
@@ -112,8 +115,8 @@ impl Session {
         self.query(text, values).execute().await
     }
 
-    /// Executes a read once and returns its rows as type `R` ([`Row`](crate::Row) if the columns are not known), with `()`
-    /// for no values. This is short for [`query`](Self::query) and [`Query::rows`].
+    /// Executes a read once and returns its rows as type `R` ([`Row`](crate::Row) if the columns are not known), with
+    /// `()` for no values. This is short for [`query`](Self::query) and [`Query::rows`].
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -135,11 +138,11 @@ impl Session {
     /// Creates, changes, drops, awaits and describes keyspaces, tables and types, which are given as values.
     ///
     /// A change is sent when it is awaited, not before. It completes when `system_schema_mcs` shows it as done, because
-    /// Keyspaces answers a definition before carrying it out, and a table used too early fails with `unconfigured table`.
-    /// On a plain Cassandra, a change waits for schema agreement instead, `SingleRegionStrategy` is sent as
-    /// `NetworkTopologyStrategy` with one replica, and options that only Keyspaces has are refused unless [the change
-    /// leaves them out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program can define its tables in
-    /// a Cassandra container.
+    /// Keyspaces answers a definition before carrying it out, and a table used too early fails with
+    /// `unconfigured table`. On a plain Cassandra, a change waits for schema agreement instead, `SingleRegionStrategy`
+    /// is sent as `NetworkTopologyStrategy` with one replica, and options that only Keyspaces has are refused unless
+    /// [the change leaves them out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program can
+    /// define its tables in a Cassandra container.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -162,18 +165,18 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// For every change: [`Refused`](crate::ErrorKind::Refused) if Keyspaces does not support it (the error has the reason
-    /// and advice), if the server refuses it, or if the service fails to carry it out;
+    /// For every change: [`Refused`](crate::ErrorKind::Refused) if Keyspaces does not support it (the error has the
+    /// reason and advice), if the server refuses it, or if the service fails to carry it out;
     /// [`Timeout`](crate::ErrorKind::Timeout) if it has not completed within its deadline
-    /// ([`with_deadline`](SchemaChange::with_deadline), 5 minutes by default, 3 hours for a restore): the service continues with it. For
-    /// several definitions, the error says how many were carried out, and how many more were sent and continue in the
-    /// service.
+    /// ([`with_deadline`](SchemaChange::with_deadline), 5 minutes by default, 3 hours for a restore): the service
+    /// continues with it. For several definitions, the error says how many were carried out, and how many more were
+    /// sent and continue in the service.
     pub fn schema(&self) -> Schema<'_> {
         Schema::new(self)
     }
 
-    /// Executes a CQL definition (CREATE, ALTER or DROP) and waits until it is carried out, like [`schema`](Self::schema),
-    /// for programs that have their definitions as text.
+    /// Executes a CQL definition (CREATE, ALTER or DROP) and waits until it is carried out, like
+    /// [`schema`](Self::schema), for programs that have their definitions as text.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -186,27 +189,27 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The errors of [`schema`](Self::schema), and [`Refused`](crate::ErrorKind::Refused) if the text is not a definition.
-    /// Repeat a definition with `IF NOT EXISTS` to continue waiting for it.
+    /// The errors of [`schema`](Self::schema), and [`Refused`](crate::ErrorKind::Refused) if the text is not a
+    /// definition. Repeat a definition with `IF NOT EXISTS` to continue waiting for it.
     pub fn define(&self, cql: &str) -> SchemaChange<'_> {
         schema::define(self, cql)
     }
 
-    /// Applies the files of `migrations` that are not applied yet, in order, and returns their names. The table of applied
-    /// files is in `keyspace`, which is created in the session's Region if it does not exist. Names without a keyspace in
-    /// the files refer to `keyspace`; the session's own default keyspace is not used.
+    /// Applies the files of `migrations` that are not applied yet, in order, and returns their names. The table of
+    /// applied files is in `keyspace`, which is created in the session's Region if it does not exist. Names without a
+    /// keyspace in the files refer to `keyspace`; the session's own default keyspace is not used.
     ///
     /// The module [`migrate`](crate::migrate) describes what happens if several programs migrate at once, or one is
     /// interrupted.
     ///
     /// # Errors
     ///
-    /// [`Refused`](crate::ErrorKind::Refused) if an applied file is missing, has changed since, or has a higher number than
-    /// a file not applied yet; nothing is sent then. Also if Keyspaces refuses a statement: the error names its file and
-    /// number, and the statements before it stay applied. [`Timeout`](crate::ErrorKind::Timeout) if another program holds
-    /// the lock for longer than this program [waits](Migrate::wait), if the lease was lost, or if a definition takes longer
-    /// than [`with_deadline`](Migrate::with_deadline). [`Unknown`](crate::ErrorKind::Unknown) if it is not known whether a write that may
-    /// not be sent twice was applied.
+    /// [`Refused`](crate::ErrorKind::Refused) if an applied file is missing, has changed since, or has a higher number
+    /// than a file not applied yet; nothing is sent then. Also if Keyspaces refuses a statement: the error names its
+    /// file and number, and the statements before it stay applied. [`Timeout`](crate::ErrorKind::Timeout) if another
+    /// program holds the lock for longer than this program [waits](Migrate::wait), if the lease was lost, or if a
+    /// definition takes longer than [`with_deadline`](Migrate::with_deadline). [`Unknown`](crate::ErrorKind::Unknown)
+    /// if it is not known whether a write that may not be sent twice was applied.
     pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
         Migrate::new(self, keyspace, migrations)
     }

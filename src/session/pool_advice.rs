@@ -3,13 +3,14 @@ use std::fmt;
 use crate::counted::Counted;
 use crate::saturated::saturated;
 
-/// How many connections each instance of an application should have to each of the service's endpoints, by AWS's
-/// formula (`DG:connections`):
+/// Computes how many connections each instance of an application should open to each endpoint of the service, with
+/// AWS's formula (`DG:connections`):
 ///
 /// > requests per second / (instances − 1) / endpoints / 500, rounded up
 ///
-/// One instance is subtracted so that the others can take its load if it fails. AWS plans 500 requests per second on each
-/// connection, where 3,000 are possible, so that an uneven load fits. The result is at least 3 (`DG:using_java_driver`).
+/// One instance is subtracted so that the others can take its load if it fails. AWS plans 500 requests per second on
+/// each connection, where 3,000 are possible, so that an uneven load fits. The result is at least 3
+/// (`DG:using_java_driver`).
 ///
 /// ```
 /// use keyspaces::PoolAdvice;
@@ -28,7 +29,7 @@ pub struct PoolAdvice {
 pub(super) const REQUESTS_PER_CONNECTION: u64 = 500;
 
 /// The least connections of a pool (`DG:using_java_driver`).
-const FEWEST: u64 = 3;
+const MIN_CONNECTIONS: u64 = 3;
 
 impl PoolAdvice {
     /// How many endpoints `system.peers` lists for a public endpoint (`DG:connections`).
@@ -38,20 +39,22 @@ impl PoolAdvice {
     /// number of endpoints: 9 for a public endpoint; 2 to 5 for a VPC endpoint, one for each availability zone; 1 if
     /// `system.peers` is empty.
     ///
-    /// Each key of an `IN` and each replicated write of a multi-Region table counts (`DG:functional-differences`). With one
-    /// instance, the divisor is 1; zero instances or endpoints count as one.
+    /// Each key of an `IN` and each replicated write of a multi-Region table counts (`DG:functional-differences`). With
+    /// one instance, the divisor is 1; zero instances or endpoints count as one.
     pub fn new(requests_per_second: u64, instances: u32, endpoints: u32) -> Self {
         Self { requests_per_second, instances: instances.max(1), endpoints: endpoints.max(1) }
     }
 
     /// The connections that each instance should open to each endpoint.
     pub fn connections_per_host(&self) -> usize {
-        let wanted = self.requests_per_second.div_ceil(self.shares().saturating_mul(REQUESTS_PER_CONNECTION));
-        saturated::<usize>(wanted.max(FEWEST))
+        let needed = self
+            .requests_per_second
+            .div_ceil(self.connections_across_instances().saturating_mul(REQUESTS_PER_CONNECTION));
+        saturated::<usize>(needed.max(MIN_CONNECTIONS))
     }
 
     /// The same advice for the number of endpoints that was found.
-    pub(super) fn over(self, endpoints: u32) -> Self {
+    pub(super) fn with_endpoints(self, endpoints: u32) -> Self {
         Self::new(self.requests_per_second, self.instances, endpoints)
     }
 
@@ -59,7 +62,7 @@ impl PoolAdvice {
         (self.instances - 1).max(1)
     }
 
-    fn shares(&self) -> u64 {
+    fn connections_across_instances(&self) -> u64 {
         u64::from(self.divisor()) * u64::from(self.endpoints)
     }
 }
@@ -71,7 +74,7 @@ impl fmt::Display for PoolAdvice {
         write!(
             f,
             "{} connections per host for {} per second from {} over {} ({requests_per_second} / {} / {endpoints} / \
-             {REQUESTS_PER_CONNECTION}, rounded up, at least {FEWEST})",
+             {REQUESTS_PER_CONNECTION}, rounded up, at least {MIN_CONNECTIONS})",
             self.connections_per_host(),
             Counted(*requests_per_second, "request"),
             Counted(*instances, "instance"),

@@ -9,7 +9,7 @@ use scylla::routing::Shard;
 /// The driver's own policy leaves out peers without tokens, but on the service all peers are equal.
 #[derive(Debug, Default)]
 pub(super) struct Rotation {
-    turn: AtomicUsize,
+    next: AtomicUsize,
 }
 
 impl LoadBalancingPolicy for Rotation {
@@ -18,19 +18,19 @@ impl LoadBalancingPolicy for Rotation {
         _request: &'a RoutingInfo<'_>,
         cluster: &'a ClusterState,
     ) -> Option<(NodeRef<'a>, Option<Shard>)> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
         let nodes = cluster.get_nodes_info();
         let connected = nodes.iter().filter(|node| node.is_connected()).count();
-        let node = nodes.iter().filter(|node| node.is_connected()).nth(turn.checked_rem(connected)?)?;
+        let node = nodes.iter().filter(|node| node.is_connected()).nth(next.checked_rem(connected)?)?;
         Some((node, None))
     }
 
     fn fallback<'a>(&'a self, _request: &'a RoutingInfo<'_>, cluster: &'a ClusterState) -> FallbackPlan<'a> {
         let nodes = cluster.get_nodes_info();
-        let turn = self.turn.load(Ordering::Relaxed).checked_rem(nodes.len()).unwrap_or_default();
-        let in_turn = || nodes[turn..].iter().chain(&nodes[..turn]);
-        let connected = in_turn().filter(|node| node.is_connected());
-        let others = in_turn().filter(|node| !node.is_connected());
+        let next = self.next.load(Ordering::Relaxed).checked_rem(nodes.len()).unwrap_or_default();
+        let rotated = || nodes[next..].iter().chain(&nodes[..next]);
+        let connected = rotated().filter(|node| node.is_connected());
+        let others = rotated().filter(|node| !node.is_connected());
         Box::new(connected.chain(others).map(|node| (node, None)))
     }
 

@@ -9,7 +9,7 @@ mod topology;
 use std::time::Duration;
 
 use super::*;
-use testkit::stub::{Ca, FaultPoint, Reaction, Stub};
+use testkit::stub::{At, Ca, Does, Stub};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
@@ -23,16 +23,16 @@ struct Site {
 impl Site {
     async fn new(addresses: u8, change: impl FnOnce(testkit::stub::Builder) -> testkit::stub::Builder) -> Self {
         let ca = Ca::new("Test CA");
-        let stub = change(Stub::with_addresses(addresses).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
+        let stub = change(Stub::at(addresses).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
         Self { ca, stub }
     }
 
     /// A builder with a deadline that only tests of the deadline reach.
-    fn builder(&self) -> Builder {
+    fn builder(&self) -> SessionBuilder {
         self.builder_at("127.0.0.1")
     }
 
-    fn builder_at(&self, host: &str) -> Builder {
+    fn builder_at(&self, host: &str) -> SessionBuilder {
         Session::builder()
             .endpoint(Endpoint::explicit(host, self.stub.port(), NAME).unwrap())
             .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", None)
@@ -42,7 +42,7 @@ impl Site {
     }
 
     /// The error text with the port and the times replaced by placeholders.
-    fn told(&self, error: &Error) -> String {
+    fn normalized(&self, error: &Error) -> String {
         let mut text = error.to_string().replace(&format!(":{}", self.stub.port()), ":<port>");
         if let Some(elapsed) = error.elapsed() {
             text = text.replace(&format!("after {elapsed:.1?}:"), "after <t>:");

@@ -87,7 +87,10 @@ impl StatementInfo {
         if let Some(unqualified) = statement.qualified_names().into_iter().find(|name| name.keyspace.is_none()) {
             let kind = if statement.tables().is_empty() { "type" } else { "table" };
             return Err(refused(format!("the {kind} {} is named without its keyspace", unqualified.name)).with_advice(
-                format!("Write keyspace.{}, or set the session's keyspace with Builder::keyspace", unqualified.name),
+                format!(
+                    "Write keyspace.{}, or set the session's keyspace with SessionBuilder::keyspace",
+                    unqualified.name
+                ),
             ));
         }
         if let Judgement::Refused(refusal) = judgement {
@@ -280,7 +283,7 @@ fn advice_for(effect: Effect) -> &'static str {
         Effect::ConditionalWrite => "Prepare it as a Conditional",
         Effect::Increment => "Prepare it as an Increment",
         Effect::Definition => "Run it with define()",
-        Effect::Use => "Set the session's keyspace with Builder::keyspace, or write keyspace.table",
+        Effect::Use => "Set the session's keyspace with SessionBuilder::keyspace, or write keyspace.table",
         Effect::Unsupported => "Run it with execute(), define() or rows()",
     }
 }
@@ -337,21 +340,21 @@ mod tests {
         assert_eq!(
             refusal("SELECT k FROM t", &[Effect::Read]),
             "SELECT FROM t failed: the table t is named without its keyspace. Write keyspace.t, or set the session's keyspace \
-             with Builder::keyspace"
+             with SessionBuilder::keyspace"
         );
         assert_eq!(
             refusal("SELECT k FROM \"Odd\"", &[Effect::Read]),
             "SELECT FROM \"Odd\" failed: the table \"Odd\" is named without its keyspace. Write keyspace.\"Odd\", or set the \
-             session's keyspace with Builder::keyspace"
+             session's keyspace with SessionBuilder::keyspace"
         );
         assert_eq!(
             refusal("DROP TYPE address", &[Effect::Definition]),
             "DROP TYPE failed: the type address is named without its keyspace. Write keyspace.address, or set the session's \
-             keyspace with Builder::keyspace"
+             keyspace with SessionBuilder::keyspace"
         );
         assert_eq!(
             refusal("USE shop", &[Effect::Read]),
-            "USE shop failed: expected a read, but the statement is a USE. Set the session's keyspace with Builder::keyspace, \
+            "USE shop failed: expected a read, but the statement is a USE. Set the session's keyspace with SessionBuilder::keyspace, \
              or write keyspace.table"
         );
     }

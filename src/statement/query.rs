@@ -103,7 +103,7 @@ impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
         }
         let (session, text) = (self.session.clone(), self.text.to_owned());
         let (values, call_options) = (self.values, self.options);
-        Rows::later(async move {
+        Rows::preparing(async move {
             let select: Select<V, R> = prepare_with(&session, &text, call_options).await?;
             select.read_or_prepare_again(values).await
         })
@@ -118,7 +118,7 @@ impl<'v, V: SerializeRow + Send + 'v> Query<'_, V> {
         let consistency = call.options.consistency.unwrap_or_else(|| session.read_consistency());
         statement.set_consistency(consistency.as_driver());
         statement.set_page_size(call.options.page_size_for_driver().unwrap_or(page_size));
-        let fingerprint = Fingerprint::new(TextHash::of(&text), SerializedView::new(&[], 0));
+        let fingerprint = Fingerprint::new(TextHash::new(&text), SerializedView::new(&[], 0));
         Ok(Read { call: Arc::new(call), request: Request::Text(statement), fingerprint })
     }
 }

@@ -18,7 +18,7 @@ use super::serialized::{SerializedValue, SerializedView};
 use super::{Conditional, Outcome, Select, mismatch, prepare_with};
 use crate::options::CallOptions;
 use crate::row::{OwnedRow, Row};
-use crate::stream::rows_of;
+use crate::stream::into_rows;
 use crate::{Error, ErrorKind, ReadConsistency, execute};
 
 pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
@@ -50,7 +50,7 @@ pub(crate) async fn resolve<V: SerializeRow, R: OwnedRow>(
     query.key.iter().filter_map(|index| written.iter().nth(*index)).for_each(|value| value.append_to(&mut key));
     let mut request = read.untyped.bind(&SerializedView::new(&key, query.key.len()))?;
     let (page, _) = execute::read_page(&read.untyped.call, &mut request, &DriverState::start()).await?;
-    let page = rows_of(&read.untyped.call, page)?;
+    let page = into_rows(&read.untyped.call, page)?;
     query.outcome(&page, written).map_err(|problem| problem.into_error(&call.info.attempted))
 }
 

@@ -12,7 +12,7 @@ use crate::execute::Request;
 use crate::fan_out::FanOut;
 use crate::row::{OwnedRow, Row};
 use crate::scan::{Scan, ScanProgress};
-use crate::stream::{Page, Pages, PagingState, RawPages, Read, Rows, decoded, rows_of};
+use crate::stream::{Page, Pages, PagingState, RawPages, Read, Rows, decode_each, into_rows};
 use crate::{Error, ErrorKind, execute};
 
 const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
@@ -222,8 +222,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         let mut state = DriverState::start();
         loop {
             let (page, next) = execute::read_page(call, &mut request, &state).await?;
-            let page = rows_of(call, page)?;
-            for row in decoded(call, &page)? {
+            let page = into_rows(call, page)?;
+            for row in decode_each(call, &page)? {
                 if is_enough(row?) {
                     return Ok(true);
                 }

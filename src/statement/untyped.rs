@@ -47,7 +47,7 @@ impl UntypedStatement {
         let mut untyped = Self {
             // On a plain Cassandra, values that Keyspaces would refuse are sent, as such texts are.
             is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
-            text: TextHash::of(prepared.get_statement()),
+            text: TextHash::new(prepared.get_statement()),
             call,
             prepared,
             effect,

@@ -28,9 +28,9 @@ pub struct Page<R> {
 
 /// The pages of a read as a [`Stream`] that is `Unpin` and `Send`, from [`Select::pages`](crate::Select::pages).
 ///
-/// A page is requested only when the stream is polled, never ahead, because a program that shows one page may not need the
-/// next. Empty pages are skipped. The stream can be dropped at any time. It ends after an error, which carries the [paging
-/// state](crate::Error::paging_state) to resume from. Each page is a call with its own deadline.
+/// A page is requested only when the stream is polled, never ahead, because a program that shows one page may not need
+/// the next. Empty pages are skipped. The stream can be dropped at any time. It ends after an error, which carries the
+/// [paging state](crate::Error::paging_state) to resume from. Each page is a call with its own deadline.
 pub struct Pages<R> {
     pages: BoxStream<'static, Result<Page<R>, Error>>,
 }
@@ -44,29 +44,29 @@ pub(crate) struct Read {
 }
 
 /// A page as the driver returns it, with the paging state of the next page.
-pub(crate) type Arrived = (QueryResult, PagingStateResponse);
+pub(crate) type DriverPage = (QueryResult, PagingStateResponse);
 
 impl Read {
     /// Reads the first page, without a copy of the request.
-    pub(super) async fn first_page(&mut self) -> Result<Arrived, Error> {
+    pub(super) async fn first_page(&mut self) -> Result<DriverPage, Error> {
         let page = execute::read_page(&self.call, &mut self.request, &DriverState::start()).await?;
         // The pin would keep the connections of a removed peer open as long as the stream lives.
         self.request.unpin();
         Ok(page)
     }
 
-    pub(crate) async fn page(&self, state: DriverState) -> Result<Arrived, Error> {
-        self.page_of(&self.call, state).await
+    pub(crate) async fn page(&self, state: DriverState) -> Result<DriverPage, Error> {
+        self.page_for(&self.call, state).await
     }
 
     /// Reads a page with `deadline` in place of the call's deadline.
-    pub(crate) async fn page_within(&self, state: DriverState, deadline: Duration) -> Result<Arrived, Error> {
+    pub(crate) async fn page_within(&self, state: DriverState, deadline: Duration) -> Result<DriverPage, Error> {
         let mut call = Call::clone(&self.call);
         call.options.deadline = Some(deadline);
-        self.page_of(&call, state).await
+        self.page_for(&call, state).await
     }
 
-    async fn page_of(&self, call: &Call, state: DriverState) -> Result<Arrived, Error> {
+    async fn page_for(&self, call: &Call, state: DriverState) -> Result<DriverPage, Error> {
         let page = execute::read_page(call, &mut self.request.clone(), &state).await;
         page.map_err(|error| match state.as_bytes_slice() {
             Some(_) => error.with_paging_state(PagingState::seal(&self.fingerprint, &state)),
@@ -77,28 +77,28 @@ impl Read {
 
 impl<R: OwnedRow> Pages<R> {
     pub(crate) fn new(read: Result<Read, Error>, from: Option<PagingState>) -> Self {
-        let rows = |call: &Arc<Call>, page| decode(call, page).map(|rows| (!rows.is_empty()).then_some(rows));
-        Self { pages: pages_of(read, from, rows, |rows, next| Page { rows, next }) }
+        let decode = |call: &Arc<Call>, page| decode_all(call, page).map(|rows| (!rows.is_empty()).then_some(rows));
+        Self { pages: page_stream(read, from, decode, |rows, next| Page { rows, next }) }
     }
 }
 
-/// Returns the pages of a read, starting at `from` or at the first page. `rows` decodes a page, or returns `None` if it is
-/// empty; `page` combines the rows with the paging state of the next page.
-pub(super) fn pages_of<T: Send + 'static, P: Send + 'static>(
+/// Streams the pages of a read, starting at `from` or at the first page. `decode` decodes a page and returns `None` if
+/// it is empty; `combine` makes an item of the decoded page and the paging state of the next page.
+pub(super) fn page_stream<T: Send + 'static, P: Send + 'static>(
     read: Result<Read, Error>,
     from: Option<PagingState>,
-    rows: impl Fn(&Arc<Call>, QueryResult) -> Result<Option<T>, Error> + Copy + Send + 'static,
-    page: impl Fn(T, Option<PagingState>) -> P + Copy + Send + 'static,
+    decode: impl Fn(&Arc<Call>, QueryResult) -> Result<Option<T>, Error> + Copy + Send + 'static,
+    combine: impl Fn(T, Option<PagingState>) -> P + Copy + Send + 'static,
 ) -> BoxStream<'static, Result<P, Error>> {
-    let begun = read.and_then(|read| {
+    let start = read.and_then(|read| {
         let state = match from {
             Some(state) => state.open(&read.fingerprint, &read.call.info)?,
             None => DriverState::start(),
         };
         Ok((read, state))
     });
-    let (read, state) = match begun {
-        Ok(begun) => begun,
+    let (read, state) = match start {
+        Ok(start) => start,
         Err(error) => return Box::pin(stream::iter([Err(error)])),
     };
     let read = Arc::new(read);
@@ -106,14 +106,14 @@ pub(super) fn pages_of<T: Send + 'static, P: Send + 'static>(
         let read = Arc::clone(&read);
         async move {
             while let Some(at) = state {
-                let (arrived, next) = read.page(at).await?;
+                let (page, next) = read.page(at).await?;
                 state = match next {
                     PagingStateResponse::HasMorePages { state } => Some(state),
                     PagingStateResponse::NoMorePages => None,
                 };
-                if let Some(rows) = rows(&read.call, arrived)? {
+                if let Some(rows) = decode(&read.call, page)? {
                     let next = state.as_ref().map(|state| PagingState::seal(&read.fingerprint, state));
-                    return Ok(Some((page(rows, next), state)));
+                    return Ok(Some((combine(rows, next), state)));
                 }
             }
             Ok(None)
@@ -131,8 +131,8 @@ impl<R> Page<R> {
 impl<R> Pages<R> {
     /// Returns the next page that is not empty, or `None` after the last.
     ///
-    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no page:
-    /// the next call continues with the same one.
+    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no
+    /// page: the next call continues with the same one.
     ///
     /// # Errors
     ///
@@ -157,34 +157,34 @@ impl<R> fmt::Debug for Pages<R> {
 }
 
 /// Decodes all rows of a page.
-pub(crate) fn decode<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<R>, Error> {
-    let page = rows_of(call, page)?;
+pub(crate) fn decode_all<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<R>, Error> {
+    let page = into_rows(call, page)?;
     let columns = page.column_specs().len().max(1);
     // The server states the number of rows, so it is bounded by the page's size: a row takes at least four bytes per
     // column.
     let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
-    for row in decoded(call, &page)? {
+    for row in decode_each(call, &page)? {
         rows.push(row?);
     }
     Ok(rows)
 }
 
 /// Returns the rows that the answer to a read must hold, and charges what the page cost.
-pub(crate) fn rows_of(call: &Call, page: QueryResult) -> Result<QueryRowsResult, Error> {
-    let problem = "the answer holds no rows";
+pub(crate) fn into_rows(call: &Call, page: QueryResult) -> Result<QueryRowsResult, Error> {
+    let problem = "the answer contains no rows";
     let new = |error| Error::new(ErrorKind::Server, call.info.attempted.clone(), problem).with_source(error);
     let page = page.into_rows_result().map_err(new)?;
     call.charge_page(page.rows_bytes_size());
     Ok(page)
 }
 
-/// An iterator over rows: either every column is decoded, or only the columns that the row type names.
-enum Decoded<A, N> {
+/// An iterator over rows: either every column is decode_each, or only the columns that the row type names.
+enum DecodedRows<A, N> {
     All(A),
     Named(N),
 }
 
-impl<T, A: Iterator<Item = T>, N: Iterator<Item = T>> Iterator for Decoded<A, N> {
+impl<T, A: Iterator<Item = T>, N: Iterator<Item = T>> Iterator for DecodedRows<A, N> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
@@ -196,23 +196,23 @@ impl<T, A: Iterator<Item = T>, N: Iterator<Item = T>> Iterator for Decoded<A, N>
 }
 
 /// Returns an iterator that decodes the rows of a page one by one.
-pub(crate) fn decoded<'page, R: OwnedRow>(
+pub(crate) fn decode_each<'page, R: OwnedRow>(
     call: &'page Call,
     page: &'page QueryRowsResult,
 ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
     let columns = page.column_specs();
     let rows = match call.named_columns.get().filter(|named| named.matches(columns.as_slice())) {
-        Some(named) => Arc::clone(named).rows(page).map(Decoded::Named),
+        Some(named) => Arc::clone(named).rows(page).map(DecodedRows::Named),
         None => match page.rows::<R>() {
-            Ok(rows) => Ok(Decoded::All(rows)),
+            Ok(rows) => Ok(DecodedRows::All(rows)),
             // The row type may still fit: another program may have added a column.
             Err(RowsError::TypeCheckFailed(_)) if call.info.reads_all_columns() => {
                 let named = NamedColumns::select::<R>(columns.as_slice(), None).map_err(RowsError::TypeCheckFailed);
                 named.map(Arc::new).and_then(|named| {
-                    // The columns of the first page are kept for the call. A later page with other columns is matched by
-                    // itself.
+                    // The columns of the first page are kept for the call. A later page with other columns is matched
+                    // by itself.
                     call.named_columns.get_or_init(|| Arc::clone(&named));
-                    named.rows(page).map(Decoded::Named)
+                    named.rows(page).map(DecodedRows::Named)
                 })
             }
             Err(error) => Err(error),

@@ -7,10 +7,11 @@ use super::sealed::{Fingerprint, SealedBytes};
 use crate::statement::StatementInfo;
 use crate::{Error, ErrorKind};
 
-/// Where the next page of a read begins. It is opaque, has a fixed format, and stays valid after a restart of the program.
+/// Where the next page of a read begins. It is opaque, has a fixed format, and stays valid after a restart of the
+/// program.
 ///
-/// A paging state belongs to one statement text and its bound values, and is refused with any other. It is stored as bytes
-/// ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display` and `FromStr` are
+/// A paging state belongs to one statement text and its bound values, and is refused with any other. It is stored as
+/// bytes ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its `Display` and `FromStr` are
 /// hexadecimal), and can be handed to a web client and back. It contains the server's own paging state, which may show
 /// parts of a primary key. It is protected against damage and mistakes, not against forgery.
 ///
@@ -34,21 +35,21 @@ impl PagingState {
     ///
     /// [`Cursor`](ErrorKind::Cursor) if the bytes are not a paging state of this crate, or were cut or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        Ok(Self { sealed: SealedBytes::read(READING, bytes)? })
+        Ok(Self { sealed: SealedBytes::open(READING, bytes)? })
     }
 
-    pub(super) fn seal(of: &Fingerprint, state: &DriverState) -> Self {
+    pub(super) fn seal(fingerprint: &Fingerprint, state: &DriverState) -> Self {
         let state = state.as_bytes_slice().map(|bytes| &**bytes).unwrap_or_default();
-        Self { sealed: SealedBytes::new(of, state) }
+        Self { sealed: SealedBytes::new(fingerprint, state) }
     }
 
-    pub(super) fn open(&self, of: &Fingerprint, info: &StatementInfo) -> Result<DriverState, Error> {
-        if self.sealed.fingerprint() == *of {
+    pub(super) fn open(&self, fingerprint: &Fingerprint, info: &StatementInfo) -> Result<DriverState, Error> {
+        if self.sealed.fingerprint() == *fingerprint {
             return Ok(DriverState::new_from_raw_bytes(self.sealed.inner()));
         }
-        let problem = "the paging state is of another statement, or of other values";
+        let problem = "the paging state belongs to another statement or to other values";
         Err(Error::new(ErrorKind::Cursor, info.attempted.clone(), problem)
-            .with_advice("Give the text and the values that it came from, or begin anew"))
+            .with_advice("Use the statement and the values that it was made with, or start over"))
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
     const TEXT: &str = "SELECT name FROM shop.names WHERE id = ?";
 
     fn fingerprint(text: &str, values: &[u8]) -> Fingerprint {
-        Fingerprint::new(TextHash::of(text), SerializedView::new(values, 1))
+        Fingerprint::new(TextHash::new(text), SerializedView::new(values, 1))
     }
 
     fn sealed() -> PagingState {
@@ -107,31 +108,31 @@ mod tests {
     }
 
     #[test]
-    fn a_paging_state_of_another_statement_or_of_other_values_is_refused() {
+    fn a_paging_state_of_another_statement_or_other_values_is_refused() {
         for (text, values) in [("SELECT name FROM shop.owners WHERE id = ?", &b"7"[..]), (TEXT, b"8")] {
             assert_eq!(
                 opened(&sealed(), text, values).expect_err("it is of another").to_string(),
-                "SELECT FROM shop.names failed: the paging state is of another statement, or of other values. Give the \
-                 text and the values that it came from, or begin anew"
+                "SELECT FROM shop.names failed: the paging state belongs to another statement or to other values. Use \
+                 the statement and the values that it was made with, or start over"
             );
         }
     }
 
     #[test]
-    fn a_paging_state_that_was_cut_or_changed_or_is_not_ours_is_refused() {
+    fn a_paging_state_that_is_truncated_changed_or_of_another_format_is_refused() {
         let whole = sealed().to_bytes();
-        let told = |bytes: &[u8]| PagingState::from_bytes(bytes).expect_err("it is damaged").to_string();
+        let refusal = |bytes: &[u8]| PagingState::from_bytes(bytes).expect_err("it is damaged").to_string();
         for length in 1..whole.len() {
-            assert!(told(&whole[..length]).contains("it was cut"), "{length} bytes");
+            assert!(refusal(&whole[..length]).contains("it was truncated"), "{length} bytes");
         }
         for index in 1..whole.len() {
             let mut changed = whole.clone();
             changed[index] ^= 1;
-            assert_eq!(told(&changed), "reading a paging state failed: it was cut or changed. Begin anew");
+            assert_eq!(refusal(&changed), "reading a paging state failed: it was truncated or changed. Start over");
         }
         assert_eq!(
-            told(b"\x03of a later version, and long enough to be one"),
-            "reading a paging state failed: it is not one of this version. Begin anew"
+            refusal(b"\x03of a later version, and long enough to be one"),
+            "reading a paging state failed: its format version is not supported. Start over"
         );
         assert_eq!(
             "here it is".parse::<PagingState>().expect_err("it is no hexadecimal").to_string(),

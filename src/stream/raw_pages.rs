@@ -7,13 +7,13 @@ use futures::stream::{BoxStream, Stream, StreamExt};
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryRowsResult;
 
-use super::pages::{Read, pages_of, rows_of, wrong_columns, wrong_row};
+use super::pages::{Read, into_rows, page_stream, wrong_columns, wrong_row};
 use super::paging_state::PagingState;
 use crate::Error;
 use crate::execute::Call;
 
-/// A page that is not decoded yet and lends its rows: a `&str` or `&[u8]` of a row borrows from the page, and nothing is
-/// copied.
+/// A page that is not decoded yet and lends its rows: a `&str` or `&[u8]` of a row borrows from the page, and nothing
+/// is copied.
 ///
 /// It suits reads that inspect many rows and keep few. Each call of [`rows`](Self::rows) decodes the rows again.
 #[non_exhaustive]
@@ -27,8 +27,8 @@ pub struct RawPage {
 /// The undecoded pages of a read as a [`Stream`] that is `Unpin` and `Send`, from
 /// [`Select::raw_pages`](crate::Select::raw_pages).
 ///
-/// As with [`Pages`](crate::Pages), no page is requested ahead, empty pages are skipped, and the stream can be dropped at
-/// any time.
+/// As with [`Pages`](crate::Pages), no page is requested ahead, empty pages are skipped, and the stream can be dropped
+/// at any time.
 pub struct RawPages {
     pages: BoxStream<'static, Result<RawPage, Error>>,
 }
@@ -38,8 +38,8 @@ impl RawPage {
     ///
     /// # Errors
     ///
-    /// [`Type`](crate::ErrorKind::Type) if `R` does not fit the columns; the same error is an item if `R` does not fit one
-    /// row.
+    /// [`Type`](crate::ErrorKind::Type) if `R` does not fit the columns; the same error is an item if `R` does not fit
+    /// one row.
     pub fn rows<'page, R: DeserializeRow<'page, 'page>>(
         &'page self,
     ) -> Result<impl Iterator<Item = Result<R, Error>> + use<'page, R>, Error> {
@@ -61,17 +61,17 @@ impl RawPage {
 impl RawPages {
     #[inline] // compiled by the programs that use it, with all that it awaits
     pub(crate) fn new(read: Result<Read, Error>, from: Option<PagingState>) -> Self {
-        let rows = |call: &Arc<Call>, page| {
-            let page = rows_of(call, page)?;
+        let decode = |call: &Arc<Call>, page| {
+            let page = into_rows(call, page)?;
             Ok((page.rows_num() > 0).then(|| (Arc::clone(call), page)))
         };
-        Self { pages: pages_of(read, from, rows, |(call, page), next| RawPage { next, call, page }) }
+        Self { pages: page_stream(read, from, decode, |(call, page), next| RawPage { next, call, page }) }
     }
 
     /// Returns the next page, or `None` after the last.
     ///
-    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no page:
-    /// the next call continues with the same one.
+    /// Works like `TryStreamExt::try_next` of the crate `futures`, without the import. Dropping the future loses no
+    /// page: the next call continues with the same one.
     ///
     /// # Errors
     ///

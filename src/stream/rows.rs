@@ -9,8 +9,8 @@ use futures::stream::{FusedStream, Stream};
 use scylla::response::query_result::QueryRowsResult;
 use scylla::response::{PagingState, PagingStateResponse};
 
-use super::ahead::PageAhead;
-use super::pages::{Arrived, Read, decoded, rows_of};
+use super::pages::{DriverPage, Read, decode_each, into_rows};
+use super::prefetch::Prefetch;
 use crate::Error;
 use crate::execute::Call;
 use crate::lock::locked;
@@ -18,36 +18,37 @@ use crate::row::OwnedRow;
 
 /// The rows of a read, fetched page by page, as a [`Stream`] that is `Unpin` and `Send`.
 ///
-/// Nothing is sent before the stream is polled. When the first row of a page is taken, the next page is requested, so that
-/// it arrives while the program works on these rows; the stream never holds more than these two pages. The next page is
-/// requested by a task of its own, which ends when the stream is dropped, so a stream that is not polled blocks nothing
-/// else. Empty pages, which the service returns where a filter removes rows, are skipped. The stream can be dropped at any
-/// time.
+/// Nothing is sent before the stream is polled. When the first row of a page is taken, the next page is requested, so
+/// that it arrives while the program works on these rows; the stream never holds more than these two pages. The next
+/// page is requested by a task of its own, which ends when the stream is dropped, so a stream that is not polled blocks
+/// nothing else. Empty pages, which the service returns where a filter removes rows, are skipped. The stream can be
+/// dropped at any time.
 ///
-/// Each page is a call with its own deadline, which counts from when the page is needed. A page that is throttled or whose
-/// connection breaks is requested again, at another peer if there is one, so that no row is lost or repeated. When the
-/// deadline has passed, the stream ends with an error, which carries the [paging state](crate::Error::paging_state) to
-/// resume from.
+/// Each page is a call with its own deadline, which counts from when the page is needed. A page that is throttled or
+/// whose connection breaks is requested retry, at another peer if there is one, so that no row is lost or repeated.
+/// When the deadline has passed, the stream ends with an error, which carries the
+/// [paging state](crate::Error::paging_state) to resume from.
 ///
-/// `'v` is the lifetime of the bound values: `'static` for a [`Select`](crate::Select), which binds them at once, and the
-/// caller's for [`Session::rows`](crate::Session::rows), which has to prepare the text first.
+/// `'v` is the lifetime of the bound values: `'static` for a [`Select`](crate::Select), which binds them at once, and
+/// the caller's for [`Session::rows`](crate::Session::rows), which has to prepare the text first.
 pub struct Rows<'v, R> {
     state: RowsState<'v, R>,
 }
 
 enum RowsState<'v, R> {
     /// Not polled yet.
-    Fresh(RowsSource<'v>),
-    /// The future puts one row into the slot each time it is polled, unless it has to wait for the server.
-    Reading(BoxFuture<'v, Result<(), Error>>, Arc<PendingRow<R>>),
+    NotStarted(RowsSource<'v>),
+    /// Each poll of the future puts one row into the slot, unless it has to wait for the server.
+    Reading(BoxFuture<'v, Result<(), Error>>, Arc<RowSlot<R>>),
     Ended,
 }
 
 /// A read, or the future that prepares it.
 enum RowsSource<'v> {
-    // On the heap, because a stream is moved several times before it is polled, and each move would copy half a kilobyte.
+    // On the heap, because a stream is moved several times before it is polled, and each move would copy half a
+    // kilobyte.
     Ready(Result<Arc<Read>, Error>),
-    Later(BoxFuture<'v, Result<Read, Error>>),
+    Preparing(BoxFuture<'v, Result<Read, Error>>),
 }
 
 impl<'v, R: OwnedRow> Rows<'v, R> {
@@ -59,7 +60,7 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     ///
     /// # Errors
     ///
-    /// As [`Select::rows`](crate::Select::rows).
+    /// The errors of [`Select::rows`](crate::Select::rows).
     pub async fn try_next(&mut self) -> Result<Option<R>, Error> {
         poll_fn(|context| self.poll_row(context)).await.transpose()
     }
@@ -72,20 +73,22 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     ///
     /// # Errors
     ///
-    /// As [`Select::rows`](crate::Select::rows).
+    /// The errors of [`Select::rows`](crate::Select::rows).
     pub async fn try_collect<C: Default + Extend<R>>(mut self) -> Result<C, Error> {
         let mut all = C::default();
         match std::mem::replace(&mut self.state, RowsState::Ended) {
             // No row is returned before all have arrived, so the read needs no boxed future of its own.
-            RowsState::Fresh(source) => {
-                let mut pages = PagesInTurn::of(source).await?;
+            RowsState::NotStarted(source) => {
+                let mut pages = PageReader::open(source).await?;
                 while let Some(page) = pages.next().await? {
                     let mut failed = None;
-                    all.extend(decoded(pages.call(), &page)?.map_while(|row| row.map_err(|e| failed = Some(e)).ok()));
+                    all.extend(
+                        decode_each(pages.call(), &page)?.map_while(|row| row.map_err(|e| failed = Some(e)).ok()),
+                    );
                     failed.map_or(Ok(()), Err)?;
                 }
             }
-            begun => self.state = begun,
+            started => self.state = started,
         }
         while let Some(row) = self.try_next().await? {
             all.extend(std::iter::once(row));
@@ -94,26 +97,25 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     }
 
     pub(crate) fn new(read: Result<Read, Error>) -> Self {
-        Self { state: RowsState::Fresh(RowsSource::Ready(read.map(Arc::new))) }
+        Self { state: RowsState::NotStarted(RowsSource::Ready(read.map(Arc::new))) }
     }
 
     /// Creates the stream of a read that is prepared when the stream is first polled.
-    pub(crate) fn later(read: impl Future<Output = Result<Read, Error>> + Send + 'v) -> Self {
-        Self { state: RowsState::Fresh(RowsSource::Later(Box::pin(read))) }
+    pub(crate) fn preparing(read: impl Future<Output = Result<Read, Error>> + Send + 'v) -> Self {
+        Self { state: RowsState::NotStarted(RowsSource::Preparing(Box::pin(read))) }
     }
 
     fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
-        if matches!(self.state, RowsState::Fresh(_))
-            && let RowsState::Fresh(source) = std::mem::replace(&mut self.state, RowsState::Ended)
+        if matches!(self.state, RowsState::NotStarted(_))
+            && let RowsState::NotStarted(source) = std::mem::replace(&mut self.state, RowsState::Ended)
         {
-            let given = Arc::new(PendingRow(Mutex::new(None)));
-            let slot = Arc::clone(&given);
-            let reading = Box::pin(give_each(source, slot));
-            self.state = RowsState::Reading(reading, given);
+            let slot = Arc::new(RowSlot(Mutex::new(None)));
+            let reading = Box::pin(decode_rows(source, Arc::clone(&slot)));
+            self.state = RowsState::Reading(reading, slot);
         }
-        let RowsState::Reading(reading, given) = &mut self.state else { return Poll::Ready(None) };
+        let RowsState::Reading(reading, slot) = &mut self.state else { return Poll::Ready(None) };
         let ended = reading.as_mut().poll(context);
-        if let Some(row) = given.slot().take() {
+        if let Some(row) = slot.lock().take() {
             return Poll::Ready(Some(Ok(row)));
         }
         let ended = ready!(ended);
@@ -122,14 +124,14 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     }
 }
 
-/// Puts the rows into `given`, one each time it is polled and a row is available.
-async fn give_each<R: OwnedRow>(source: RowsSource<'_>, given: Arc<PendingRow<R>>) -> Result<(), Error> {
-    let mut pages = PagesInTurn::of(source).await?;
+/// Decodes the rows one by one into `slot`: each poll puts one row there, unless it has to wait for the server.
+async fn decode_rows<R: OwnedRow>(source: RowsSource<'_>, slot: Arc<RowSlot<R>>) -> Result<(), Error> {
+    let mut pages = PageReader::open(source).await?;
     while let Some(page) = pages.next().await? {
-        // Undecoded rows borrow from their page, and a future can hold both. Decoding all rows of a page at once would cost
-        // a quarter more, because the allocator cannot serve so many small allocations from its cache.
-        for row in decoded(pages.call(), &page)? {
-            *given.slot() = Some(row?);
+        // Undecoded rows borrow from their page, and a future can hold both. Decoding all rows of a page at once would
+        // cost a quarter more, because the allocator cannot serve so many small allocations from its cache.
+        for row in decode_each(pages.call(), &page)? {
+            *slot.lock() = Some(row?);
             let mut waited = false;
             poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
         }
@@ -137,28 +139,29 @@ async fn give_each<R: OwnedRow>(source: RowsSource<'_>, given: Arc<PendingRow<R>
     Ok(())
 }
 
-/// The pages of a read, one after the other.
-struct PagesInTurn {
-    // Shared with the task that requests the next page.
+/// Reads the pages of a read in order, and requests each page before the caller needs it.
+struct PageReader {
+    /// Shared with the task that requests the next page.
     read: Arc<Read>,
-    next: Next,
+    next: NextPage,
 }
 
-enum Next {
+/// Where the next page comes from.
+enum NextPage {
     First,
     At(PagingState),
-    /// The next page has been requested ahead; the paging state says where it begins.
-    Asked(PageAhead<Arrived>, PagingState),
-    Nothing,
+    /// The page has been requested ahead; the paging state says where it begins.
+    Requested(Prefetch<DriverPage>, PagingState),
+    End,
 }
 
-impl PagesInTurn {
-    async fn of(source: RowsSource<'_>) -> Result<Self, Error> {
+impl PageReader {
+    async fn open(source: RowsSource<'_>) -> Result<Self, Error> {
         let read = match source {
             RowsSource::Ready(read) => read?,
-            RowsSource::Later(read) => Arc::new(read.await?),
+            RowsSource::Preparing(read) => Arc::new(read.await?),
         };
-        Ok(Self { read, next: Next::First })
+        Ok(Self { read, next: NextPage::First })
     }
 
     fn call(&self) -> &Call {
@@ -167,22 +170,22 @@ impl PagesInTurn {
 
     /// Returns the next page. If the page has rows, the page after it is requested at once.
     async fn next(&mut self) -> Result<Option<QueryRowsResult>, Error> {
-        let (page, after) = match std::mem::replace(&mut self.next, Next::Nothing) {
-            Next::First => Arc::make_mut(&mut self.read).first_page().await?,
-            Next::At(state) => self.read.page(state).await?,
-            Next::Asked(ahead, state) => {
-                let again = |_, left| self.read.page_within(state, left);
-                ahead.wanted(self.read.call.deadline(), again).await?
+        let (page, after) = match std::mem::replace(&mut self.next, NextPage::End) {
+            NextPage::First => Arc::make_mut(&mut self.read).first_page().await?,
+            NextPage::At(state) => self.read.page(state).await?,
+            NextPage::Requested(prefetch, state) => {
+                let retry = |_, left| self.read.page_within(state, left);
+                prefetch.take(self.read.call.deadline(), retry).await?
             }
-            Next::Nothing => return Ok(None),
+            NextPage::End => return Ok(None),
         };
-        let page = rows_of(&self.read.call, page)?;
+        let page = into_rows(&self.read.call, page)?;
         if let PagingStateResponse::HasMorePages { state } = after {
             self.next = if page.rows_num() == 0 {
-                Next::At(state)
+                NextPage::At(state)
             } else {
                 let (read, at) = (Arc::clone(&self.read), state.clone());
-                Next::Asked(PageAhead::ask(async move { read.page(at).await }), state)
+                NextPage::Requested(Prefetch::start(async move { read.page(at).await }), state)
             };
         }
         Ok(Some(page))
@@ -190,10 +193,10 @@ impl PagesInTurn {
 }
 
 /// The slot for a row that has been decoded and not yet taken.
-struct PendingRow<R>(Mutex<Option<R>>);
+struct RowSlot<R>(Mutex<Option<R>>);
 
-impl<R> PendingRow<R> {
-    fn slot(&self) -> MutexGuard<'_, Option<R>> {
+impl<R> RowSlot<R> {
+    fn lock(&self) -> MutexGuard<'_, Option<R>> {
         locked(&self.0)
     }
 }

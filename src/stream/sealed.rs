@@ -9,29 +9,29 @@ use crate::{Error, ErrorKind};
 const VERSION: u8 = 2;
 
 /// The lengths of the truncated hashes, in bytes.
-const TEXT: usize = 8;
-const VALUES: usize = 8;
-const STATEMENT: usize = TEXT + VALUES;
-const WHOLE: usize = 8;
+const TEXT_HASH: usize = 8;
+const VALUES_HASH: usize = 8;
+const FINGERPRINT: usize = TEXT_HASH + VALUES_HASH;
+const CHECKSUM: usize = 8;
 
-/// The hash of a statement's text. It is computed once, when the statement is prepared, because SHA-256 can cost a tenth of
-/// a small read.
+/// The hash of a statement's text. It is computed once, when the statement is prepared, because SHA-256 can cost a
+/// tenth of a small read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TextHash([u8; TEXT]);
+pub(crate) struct TextHash([u8; TEXT_HASH]);
 
 impl TextHash {
-    pub(crate) fn of(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self(first(Sha256::new_with_prefix(text)))
     }
 }
 
 /// Identifies the statement and the values that sealed bytes belong to.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Fingerprint([u8; STATEMENT]);
+pub(crate) struct Fingerprint([u8; FINGERPRINT]);
 
 impl Fingerprint {
     pub(crate) fn new(TextHash(text): TextHash, values: SerializedView<'_>) -> Self {
-        let mut bytes = [0; STATEMENT];
+        let mut bytes = [0; FINGERPRINT];
         let values = fnv(values.as_bytes()).to_be_bytes();
         for (byte, hashed) in bytes.iter_mut().zip(text.into_iter().chain(values)) {
             *byte = hashed;
@@ -52,10 +52,10 @@ pub(crate) struct SealedBytes {
 }
 
 impl SealedBytes {
-    pub(crate) fn new(of: &Fingerprint, inner: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(1 + STATEMENT + inner.len() + WHOLE);
+    pub(crate) fn new(fingerprint: &Fingerprint, inner: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(1 + FINGERPRINT + inner.len() + CHECKSUM);
         bytes.push(VERSION);
-        bytes.extend_from_slice(&of.0);
+        bytes.extend_from_slice(&fingerprint.0);
         bytes.extend_from_slice(inner);
         let sum = checksum(&bytes);
         bytes.extend_from_slice(&sum);
@@ -63,23 +63,24 @@ impl SealedBytes {
     }
 
     /// Reads sealed bytes and checks that they are intact. `attempted` names the operation in the error.
-    pub(crate) fn read(attempted: &'static str, bytes: &[u8]) -> Result<Self, Error> {
-        let refused = |problem| Err(Error::new(ErrorKind::Cursor, attempted, problem).with_advice("Begin anew"));
+    pub(crate) fn open(attempted: &'static str, bytes: &[u8]) -> Result<Self, Error> {
+        let refused = |problem| Err(Error::new(ErrorKind::Cursor, attempted, problem).with_advice("Start over"));
         let [VERSION, rest @ ..] = bytes else {
-            return refused("it is not one of this version");
+            return refused("its format version is not supported");
         };
-        let Some((_, sum)) = rest.split_at_checked(STATEMENT).and_then(|(_, rest)| rest.split_last_chunk::<WHOLE>())
+        let Some((_, sum)) =
+            rest.split_at_checked(FINGERPRINT).and_then(|(_, rest)| rest.split_last_chunk::<CHECKSUM>())
         else {
-            return refused("it was cut short");
+            return refused("it was truncated");
         };
-        if checksum(bytes.get(..bytes.len() - WHOLE).unwrap_or_default()) != *sum {
-            return refused("it was cut or changed");
+        if checksum(bytes.get(..bytes.len() - CHECKSUM).unwrap_or_default()) != *sum {
+            return refused("it was truncated or changed");
         }
         Ok(Self { bytes: bytes.to_vec() })
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        let mut fingerprint = [0; STATEMENT];
+        let mut fingerprint = [0; FINGERPRINT];
         for (byte, own) in fingerprint.iter_mut().zip(self.bytes.iter().skip(1)) {
             *byte = *own;
         }
@@ -87,7 +88,7 @@ impl SealedBytes {
     }
 
     pub(crate) fn inner(&self) -> &[u8] {
-        self.bytes.get(1 + STATEMENT..self.bytes.len() - WHOLE).unwrap_or_default()
+        self.bytes.get(1 + FINGERPRINT..self.bytes.len() - CHECKSUM).unwrap_or_default()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -99,7 +100,7 @@ impl SealedBytes {
     }
 }
 
-fn checksum(bytes: &[u8]) -> [u8; WHOLE] {
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
     first(Sha256::new_with_prefix(bytes))
 }
 

@@ -1,4 +1,4 @@
-//! Reads certificates to describe them. WebPKI alone decides whether they are valid.
+//! Describes certificates in words. Nothing here decides whether a certificate is accepted; WebPKI alone does.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-/// The limits to which text from the network is shortened before it is printed.
-const LONGEST_TEXT: usize = 253;
-const MOST_NAMES: usize = 8;
+/// How many characters of a text, and how many names, a message has at most. Certificates come from the network.
+const MAX_TEXT_CHARS: usize = 253;
+const MAX_NAMES: usize = 8;
 
-/// The contents of a server's certificate.
+/// The contents of a server's certificate, for messages. The texts are shortened, and control characters are escaped.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct PeerCertificate {
     /// The DNS names, in order.
     pub(crate) names: Vec<String>,
-    /// IP addresses among the names. Keyspaces has none.
+    /// The IP addresses among the names. Certificates of Keyspaces have none.
     pub(crate) addresses: Vec<String>,
     pub(crate) issuer: String,
     pub(crate) self_signed: bool,
-    /// Purposes beside that of a server, if usage is restricted and the server's is missing.
+    /// The purposes of a certificate that may not be used by a server; `None` if a server may use it.
     pub(crate) not_for_servers: Option<Vec<&'static str>>,
-    /// End of validity, seconds since 1970.
+    /// The end of its validity, in seconds since 1970.
     pub(crate) not_after: i64,
 }
 
 impl PeerCertificate {
-    /// `None` if it is no certificate.
+    /// Reads a certificate in DER; `None` if it is not one.
     pub(crate) fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let mut leaf = Self {
@@ -40,7 +40,7 @@ impl PeerCertificate {
             for name in &names.value.general_names {
                 match name {
                     GeneralName::DNSName(name) => leaf.names.push(printable(name)),
-                    GeneralName::IPAddress(bytes) => leaf.addresses.push(address(bytes)),
+                    GeneralName::IPAddress(bytes) => leaf.addresses.push(formatted_address(bytes)),
                     _ => {}
                 }
             }
@@ -62,16 +62,16 @@ impl PeerCertificate {
         Some(leaf)
     }
 
-    fn names_in_words(&self) -> String {
+    fn names_text(&self) -> String {
         match (self.names.is_empty(), self.addresses.is_empty()) {
             (true, true) => "no name".into(),
-            (true, false) => format!("{} and no DNS name", in_words(&self.addresses)),
-            (false, _) => in_words(&self.names),
+            (true, false) => format!("{} and no DNS name", joined(&self.addresses)),
+            (false, _) => joined(&self.names),
         }
     }
 }
 
-/// Why a certificate was refused, with the details for the message.
+/// Why a certificate was refused, in words.
 #[derive(Debug)]
 pub(crate) struct RefusedCertificate {
     problem: String,
@@ -83,54 +83,55 @@ impl RefusedCertificate {
         cause: CertificateError,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        wanted: &ServerName<'_>,
+        expected_name: &ServerName<'_>,
         now: UnixTime,
     ) -> Self {
         let leaf = PeerCertificate::read(end_entity).unwrap_or_default();
         let (problem, advice) = match &cause {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
-                format!("the certificate is for {}, not for {}", leaf.names_in_words(), wanted.to_str()),
-                "Check the endpoint's region and host; if the other name is meant, give it as the name to verify \
-                 (Endpoint::explicit)",
+                format!("the certificate is for {}, not for {}", leaf.names_text(), expected_name.to_str()),
+                "Check the endpoint's region and host; if this server is the intended one, set its name as the name to \
+                 verify (Endpoint::explicit)",
             ),
             CertificateError::UnknownIssuer => (
                 match top_issuer(end_entity, intermediates) {
                     Some(_) if leaf.self_signed && intermediates.is_empty() => {
-                        format!("the certificate is signed by itself ({}), and it is not trusted", leaf.issuer)
+                        format!("the certificate is self-signed ({}) and not trusted", leaf.issuer)
                     }
-                    Some(issuer) => format!("the certificate comes from an issuer that is not trusted: {issuer}"),
-                    None => "the certificate comes from an issuer that is not trusted".into(),
+                    Some(issuer) => format!("the issuer of the certificate is not trusted: {issuer}"),
+                    None => "the issuer of the certificate is not trusted".into(),
                 },
-                "If that issuer is your own or a local Keyspaces', add its PEM with Builder::trust_pem; if not, \
-                 something between here and the endpoint answers in its place",
+                "If the issuer is your own authority or that of a local Keyspaces, add its PEM with \
+                 SessionBuilder::trust_pem; if not, another server answers in place of the endpoint",
             ),
             CertificateError::BadSignature => (
                 format!(
-                    "the certificate names an issuer that is trusted ({}), and was signed by another of that name",
+                    "the certificate names a trusted issuer ({}), but was signed by another issuer of that name",
                     top_issuer(end_entity, intermediates).unwrap_or_default()
                 ),
-                "If that is an authority of your own or a local Keyspaces', which has a new one at each start, give its \
-                 present PEM to Builder::trust_pem; if not, something between here and the endpoint answers in its place",
+                "If the issuer is your own authority, or that of a local Keyspaces, which has a new one at each start, \
+                 give its current PEM to SessionBuilder::trust_pem; if not, another server answers in place of the \
+                 endpoint",
             ),
             CertificateError::ExpiredContext { time, not_after } => (
                 format!(
                     "{} expired on {}, and this machine's clock says {}",
-                    whose(&leaf, *not_after),
-                    instant(*not_after),
-                    instant(*time)
+                    expired_certificate(&leaf, *not_after),
+                    formatted_time(*not_after),
+                    formatted_time(*time)
                 ),
                 "If the clock is right, the server needs a new certificate",
             ),
             CertificateError::NotValidYetContext { time, not_before } => (
                 format!(
                     "the certificate is not valid before {}, and this machine's clock says {}",
-                    instant(*not_before),
-                    instant(*time)
+                    formatted_time(*not_before),
+                    formatted_time(*time)
                 ),
-                "Most often it is this machine's clock that is wrong",
+                "Check this machine's clock, which is the most frequent cause",
             ),
             CertificateError::Expired => (
-                format!("the certificate expired, and this machine's clock says {}", instant(now)),
+                format!("the certificate expired, and this machine's clock says {}", formatted_time(now)),
                 "If the clock is right, the server needs a new certificate",
             ),
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
@@ -140,7 +141,7 @@ impl RefusedCertificate {
                 },
                 "The server needs a certificate whose extended key usage includes server authentication",
             ),
-            other => (format!("the certificate is refused: {other:?}"), "The server needs another certificate"),
+            other => (format!("the certificate is not accepted: {other:?}"), "The server needs another certificate"),
         };
         Self { problem, advice }
     }
@@ -158,8 +159,8 @@ impl fmt::Display for RefusedCertificate {
 
 impl std::error::Error for RefusedCertificate {}
 
-/// The subject of the root that ends the chain: the first issuer, from the leaf up, that is among `roots`.
-pub(super) fn root_of(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]) -> Option<String> {
+/// The subject of the root that a chain ends in: the first issuer, from the leaf up, that is one of `roots`.
+pub(super) fn root_name(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]) -> Option<String> {
     chain.iter().find_map(|presented| {
         let (_, presented) = X509Certificate::from_der(presented).ok()?;
         roots.iter().find_map(|root| {
@@ -169,7 +170,7 @@ pub(super) fn root_of(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]
     })
 }
 
-/// The issuer of the top certificate of the chain.
+/// The issuer of the topmost certificate of the chain, which is the issuer that has to be trusted.
 fn top_issuer(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<String> {
     let (_, mut top) = X509Certificate::from_der(end_entity).ok()?;
     let others: Vec<_> =
@@ -186,7 +187,7 @@ fn top_issuer(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'
     Some(printable(&top.issuer().to_string()))
 }
 
-fn whose(leaf: &PeerCertificate, not_after: UnixTime) -> &'static str {
+fn expired_certificate(leaf: &PeerCertificate, not_after: UnixTime) -> &'static str {
     if i64::try_from(not_after.as_secs()) == Ok(leaf.not_after) {
         "the certificate"
     } else {
@@ -194,15 +195,15 @@ fn whose(leaf: &PeerCertificate, not_after: UnixTime) -> &'static str {
     }
 }
 
-fn instant(time: UnixTime) -> String {
+fn formatted_time(time: UnixTime) -> String {
     i64::try_from(time.as_secs())
         .ok()
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
         .map_or_else(|| format!("{} s after 1970", time.as_secs()), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
-fn in_words(names: &[String]) -> String {
-    let more = names.len().saturating_sub(MOST_NAMES);
+fn joined(names: &[String]) -> String {
+    let more = names.len().saturating_sub(MAX_NAMES);
     let shown = &names[..names.len() - more];
     match (shown, more) {
         ([one], 0) => one.clone(),
@@ -212,10 +213,10 @@ fn in_words(names: &[String]) -> String {
 }
 
 fn printable(text: &str) -> String {
-    text.chars().take(LONGEST_TEXT).flat_map(char::escape_debug).collect::<String>().replace("\\'", "'")
+    text.chars().take(MAX_TEXT_CHARS).flat_map(char::escape_debug).collect::<String>().replace("\\'", "'")
 }
 
-fn address(bytes: &[u8]) -> String {
+fn formatted_address(bytes: &[u8]) -> String {
     if let Ok(four) = <[u8; 4]>::try_from(bytes) {
         std::net::Ipv4Addr::from(four).to_string()
     } else if let Ok(sixteen) = <[u8; 16]>::try_from(bytes) {

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::*;
-use testkit::stub::{Ca, FaultPoint, Reaction, Stub};
+use testkit::stub::{At, Ca, Does, Stub};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 
@@ -30,7 +30,7 @@ async fn connect(to: SocketAddr, ca: &Ca) -> Result<(), io::Error> {
 }
 
 async fn refusal(server: Arc<rustls::ServerConfig>, ca: &Ca) -> Explanation {
-    let stub = Stub::with_addresses(1).tls(server).start().await;
+    let stub = Stub::at(1).tls(server).start().await;
     explain(&connect(stub.address(), ca).await.unwrap_err())
 }
 
@@ -44,7 +44,7 @@ fn the_five_roots_are_those_that_aws_names() {
         "1465FA205397B876FAA6F0A9958E5590E40FCC7FAA4FB7C2C8677521FB5FB658",
     ];
     for ((file, pem), expected) in ROOTS.into_iter().zip(expected) {
-        let certificates = certificates_in(pem.as_bytes()).unwrap();
+        let certificates = parse_pem(pem.as_bytes()).unwrap();
         assert_eq!(certificates.len(), 1, "{file}");
         assert_eq!(hex::encode_upper(Sha256::digest(&certificates[0])), expected, "{file}");
     }
@@ -53,11 +53,11 @@ fn the_five_roots_are_those_that_aws_names() {
 #[tokio::test]
 async fn the_right_name_is_accepted_at_any_address() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::with_addresses(2).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::at(2).tls(ca.server(&[NAME])).start().await;
     for address in stub.addresses() {
         connect(SocketAddr::new(*address, stub.port()), &ca).await.unwrap();
     }
-    let stub = Stub::on_ipv6().tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::at_ipv6().tls(ca.server(&[NAME])).start().await;
     connect(stub.address(), &ca).await.unwrap();
 }
 
@@ -65,12 +65,12 @@ async fn the_right_name_is_accepted_at_any_address() {
 async fn tls_1_2_and_1_3_are_both_spoken_and_nothing_older() {
     let ca = Ca::new("Test CA");
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();
-    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let ours = trust.client_config(NAME).unwrap();
         let provider = Arc::clone(ours.crypto_provider());
         let name = ServerName::try_from(NAME).unwrap();
-        let verifier = PinnedName::new(name, Arc::clone(&trust.anchors), Arc::clone(&provider)).unwrap();
+        let verifier = PinnedNameVerifier::new(name, Arc::clone(&trust.anchors), Arc::clone(&provider)).unwrap();
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .unwrap()
@@ -95,9 +95,9 @@ async fn a_wrong_name_is_refused_with_the_names_that_are_there() {
             problem: "the certificate is for cassandra.eu-west-1.amazonaws.com and localhost, not for \
                       cassandra.us-east-1.amazonaws.com"
                 .into(),
-            said: None,
-            advice: "Check the endpoint's region and host; if the other name is meant, give it as the name to verify \
-                     (Endpoint::explicit)",
+            server_message: None,
+            advice: "Check the endpoint's region and host; if this server is the intended one, set its name as the \
+                     name to verify (Endpoint::explicit)",
             permanent: true,
         }
     );
@@ -118,11 +118,11 @@ async fn many_names_are_cut_and_control_characters_are_not_printed() {
 #[tokio::test]
 async fn an_unknown_issuer_is_refused_by_its_name() {
     let explanation = refusal(Ca::new("Somebody Else").server(&[NAME]), &Ca::new("Test CA")).await;
-    assert_eq!(explanation.problem, "the certificate comes from an issuer that is not trusted: CN=Somebody Else");
+    assert_eq!(explanation.problem, "the issuer of the certificate is not trusted: CN=Somebody Else");
     assert_eq!(
         explanation.advice,
-        "If that issuer is your own or a local Keyspaces', add its PEM with Builder::trust_pem; if not, something \
-         between here and the endpoint answers in its place"
+        "If the issuer is your own authority or that of a local Keyspaces, add its PEM with SessionBuilder::trust_pem; \
+         if not, another server answers in place of the endpoint"
     );
 }
 
@@ -131,12 +131,12 @@ async fn another_authority_of_the_same_name_is_told_from_the_one_that_is_trusted
     let explanation = refusal(Ca::new("Test CA").server(&[NAME]), &Ca::new("Test CA")).await;
     assert_eq!(
         explanation.problem,
-        "the certificate names an issuer that is trusted (CN=Test CA), and was signed by another of that name"
+        "the certificate names a trusted issuer (CN=Test CA), but was signed by another issuer of that name"
     );
     assert_eq!(
         explanation.advice,
-        "If that is an authority of your own or a local Keyspaces', which has a new one at each start, give its present \
-         PEM to Builder::trust_pem; if not, something between here and the endpoint answers in its place"
+        "If the issuer is your own authority, or that of a local Keyspaces, which has a new one at each start, give \
+         its current PEM to SessionBuilder::trust_pem; if not, another server answers in place of the endpoint"
     );
 }
 
@@ -165,7 +165,7 @@ async fn a_certificate_that_is_not_valid_yet_is_refused_with_its_date_and_the_cl
         "the certificate is not valid before 2027-01-01 00:00:00 UTC, and this machine's clock says 2026-07-01 \
          12:00:00 UTC"
     );
-    assert_eq!(explanation.advice, "Most often it is this machine's clock that is wrong");
+    assert_eq!(explanation.advice, "Check this machine's clock, which is the most frequent cause");
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_certificate_for_clients_only_is_refused() {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_refused_as_such() {
+async fn a_self_signed_certificate_is_named_as_such() {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec![NAME.to_owned()]).unwrap().self_signed(&key).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -205,64 +205,61 @@ async fn a_self_signed_certificate_is_refused_as_such() {
         )
         .unwrap();
     let explanation = refusal(Arc::new(config), &Ca::new("Test CA")).await;
-    assert_eq!(
-        explanation.problem,
-        "the certificate is signed by itself (CN=rcgen self signed cert), and it is not trusted"
-    );
+    assert_eq!(explanation.problem, "the certificate is self-signed (CN=rcgen self signed cert) and not trusted");
 }
 
 #[tokio::test]
 async fn what_does_not_speak_tls_is_said_to_be_on_the_wrong_port() {
-    for does in [Reaction::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Reaction::Bytes(vec![0x84; 16])] {
-        let stub = Stub::with_addresses(1).fault(FaultPoint::Accept, does).start().await;
+    for does in [Does::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Does::Bytes(vec![0x84; 16])] {
+        let stub = Stub::at(1).fault(At::Accept, does).start().await;
         let explanation = explain(&connect(stub.address(), &Ca::new("Test CA")).await.unwrap_err());
         assert_eq!(
             explanation,
             Explanation {
-                problem: "what answers does not speak TLS".into(),
-                said: None,
-                advice: "Check the port: Keyspaces listens on 9142, with TLS only; a Cassandra without TLS is \
+                problem: "the server does not speak TLS".into(),
+                server_message: None,
+                advice: "Check the port: Keyspaces listens on 9142, with TLS only; for a Cassandra without TLS use \
                          Endpoint::cassandra",
                 permanent: true,
             }
         );
     }
-    let stub = Stub::with_addresses(1).fault(FaultPoint::Accept, Reaction::Close).start().await;
+    let stub = Stub::at(1).fault(At::Accept, Does::Close).start().await;
     let explanation = explain(&connect(stub.address(), &Ca::new("Test CA")).await.unwrap_err());
-    assert_eq!(explanation.problem, "the connection was closed in the TLS handshake");
+    assert_eq!(explanation.problem, "the connection was closed during the TLS handshake");
     assert_eq!(explanation.advice, WRONG_PORT);
 }
 
 #[test]
 fn a_pem_without_a_certificate_and_a_damaged_one_are_refused() {
     let refused = |pem: &str| Trust::new([pem.as_bytes()]).unwrap_err().to_string();
-    let advice = "What is wanted is PEM: -----BEGIN CERTIFICATE-----, base64, -----END CERTIFICATE-----";
+    let advice = "Expected PEM: -----BEGIN CERTIFICATE-----, base64, -----END CERTIFICATE-----";
     for nothing in ["", "just a note", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"] {
         assert_eq!(
             refused(nothing),
-            format!("reading the certificates to trust failed: the PEM holds no certificate. {advice}")
+            format!("reading the trusted certificates failed: the PEM contains no certificate. {advice}")
         );
     }
     assert_eq!(
         refused("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"),
-        format!("reading the certificates to trust failed: the PEM is damaged. {advice}")
+        format!("reading the trusted certificates failed: the PEM is damaged. {advice}")
     );
     assert_eq!(
         refused("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-        "reading the certificates to trust failed: a PEM block is not an X.509 certificate"
+        "reading the trusted certificates failed: a PEM block is not an X.509 certificate"
     );
 }
 
 #[tokio::test]
 async fn the_root_of_a_chain_is_found_by_its_subject() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();
     let connector = TlsConnector::from(trust.client_config(NAME).unwrap());
     let stream = TcpStream::connect(stub.address()).await.unwrap();
     let name = ServerName::IpAddress(IpAddr::from([127, 0, 0, 1]).into());
     let stream = connector.connect(name, stream).await.unwrap();
     let chain = stream.get_ref().1.peer_certificates().unwrap();
-    assert_eq!(trust.root_of(chain).as_deref(), Some("CN=Test CA"));
+    assert_eq!(trust.root_name(chain).as_deref(), Some("CN=Test CA"));
     assert_eq!(PeerCertificate::read(&chain[0]).unwrap().names, [NAME]);
 }

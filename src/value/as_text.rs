@@ -1,3 +1,5 @@
+//! Values kept as text.
+
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -11,7 +13,7 @@ use thiserror::Error;
 
 use super::{bind_as, check_as, read_as};
 
-/// A value kept in a `text` or `ascii` column, written by its [`Display`] and read by its [`FromStr`].
+/// A value that is stored in a `text` or `ascii` column: written with its [`Display`], and read with its [`FromStr`].
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -29,8 +31,8 @@ use super::{bind_as, check_as, read_as};
 /// # assert_eq!(service.name, "mail");
 /// ```
 ///
-/// A text that the type does not take is an error of kind [`Type`](crate::ErrorKind::Type) when the row is read, with the
-/// words of its `FromStr::Err`.
+/// If a stored text cannot be parsed, reading the row fails with an error of kind [`Type`](crate::ErrorKind::Type) that
+/// contains the text of `FromStr::Err`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AsText<T>(pub T);
 
@@ -60,10 +62,10 @@ impl<'frame, 'metadata, T: FromStr<Err: Display>> DeserializeValue<'frame, 'meta
         value: Option<FrameSlice<'frame>>,
     ) -> Result<Self, DeserializationError> {
         let text = read_as::<Self, &'frame str>(typ, value)?;
-        text.parse().map(Self).map_err(|problem: T::Err| DeserializationError::new(NotTaken(problem.to_string())))
+        text.parse().map(Self).map_err(|problem: T::Err| DeserializationError::new(InvalidText(problem.to_string())))
     }
 }
 
 #[derive(Debug, Error)]
 #[error("{0}")]
-struct NotTaken(String);
+struct InvalidText(String);

@@ -1,4 +1,5 @@
-//! What `derive(Value)` and the wrappers share: a value bound and read as another type, with its own name in errors.
+//! Shared by `derive(Value)`, [`AsText`](super::AsText) and `Json`: a type is bound and read as another type, and
+//! errors name the type of the program.
 
 use std::any::type_name;
 use std::fmt::Debug;
@@ -13,16 +14,16 @@ use scylla::serialize::value::{BuiltinSerializationError, BuiltinTypeCheckError 
 use scylla::serialize::writers::{CellWriter, WrittenCellProof};
 use thiserror::Error;
 
-/// Binds the `value` that a `T` is kept as.
+/// Binds `value`, the form in which a `T` is stored.
 pub fn bind_as<'b, T, V: SerializeValue>(
     value: &V,
     typ: &ColumnType<'_>,
     writer: CellWriter<'b>,
 ) -> Result<WrittenCellProof<'b>, SerializationError> {
-    value.serialize(typ, writer).map_err(|error| bound_by(error, type_name::<V>(), type_name::<T>()))
+    value.serialize(typ, writer).map_err(|error| with_outer_type(error, type_name::<V>(), type_name::<T>()))
 }
 
-/// Checks that a `T`, which is kept as a `V`, can be read.
+/// Checks that a `T`, which is stored as a `V`, can be read from a column of this type.
 pub fn check_as<'frame, 'metadata, T, V: DeserializeValue<'frame, 'metadata>>(
     typ: &ColumnType<'_>,
 ) -> Result<(), TypeCheckError> {
@@ -34,7 +35,7 @@ pub fn check_as<'frame, 'metadata, T, V: DeserializeValue<'frame, 'metadata>>(
     })
 }
 
-/// Reads what a `T` is kept as.
+/// Reads the `V` as which a `T` is stored.
 pub fn read_as<'frame, 'metadata, T, V: DeserializeValue<'frame, 'metadata>>(
     typ: &'metadata ColumnType<'metadata>,
     value: Option<FrameSlice<'frame>>,
@@ -47,25 +48,25 @@ pub fn read_as<'frame, 'metadata, T, V: DeserializeValue<'frame, 'metadata>>(
     })
 }
 
-/// The error for something stored that is no variant of the enum `T`.
+/// The error for a stored value that is not a variant of the enum `T`.
 pub fn unknown_variant<T>(stored: &dyn Debug, known: &'static str) -> DeserializationError {
     let name = type_name::<T>();
     let name = name.rsplit("::").next().unwrap_or(name);
-    // The text may be as long as a row.
+    // A stored text may be as long as a row.
     let stored = format!("{stored:?}").chars().take(80).collect();
     DeserializationError::new(UnknownVariant { stored, name, known })
 }
 
 #[derive(Debug, Error)]
-#[error("{stored} is no {name}, which is one of {known}")]
+#[error("{stored} is not a {name}, which is one of {known}")]
 struct UnknownVariant {
     stored: String,
     name: &'static str,
     known: &'static str,
 }
 
-/// The error with the name of the type that the program binds.
-fn bound_by(error: SerializationError, inner: &str, outer: &'static str) -> SerializationError {
+/// Returns the error with `outer`, the type that the program binds, in the place of `inner`.
+fn with_outer_type(error: SerializationError, inner: &str, outer: &'static str) -> SerializationError {
     if let Some(wrong) = error.downcast_ref::<WrongBoundType>()
         && wrong.rust_name == inner
     {

@@ -1,3 +1,5 @@
+//! Values kept as JSON.
+
 use std::any::type_name;
 
 use scylla::deserialize::value::DeserializeValue;
@@ -12,7 +14,7 @@ use thiserror::Error;
 
 use super::{bind_as, check_as, read_as};
 
-/// A value kept as JSON in a `text` or `ascii` column, by its serde implementations (feature `serde-1`).
+/// A value that is stored as JSON in a `text` or `ascii` column, with its serde implementations (feature `serde-1`).
 ///
 /// ```
 /// use keyspaces::value::Json;
@@ -35,8 +37,9 @@ use super::{bind_as, check_as, read_as};
 /// # assert_eq!(account.id, 7);
 /// ```
 ///
-/// What is stored that is no JSON of a `T` is an error of kind [`Type`](crate::ErrorKind::Type) when the row is read, with the
-/// place and the words of `serde_json`. A column that may be null is an `Option<Json<T>>`; a `null` of JSON is a text.
+/// If a stored text is not valid JSON for `T`, reading the row fails with an error of kind
+/// [`Type`](crate::ErrorKind::Type) that contains the message of `serde_json`, with line and column. For a column that
+/// may be null, use `Option<Json<T>>`; the `null` of JSON is a text and not a null of CQL.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Json<T>(pub T);
 
@@ -53,7 +56,7 @@ impl<T: Serialize> SerializeValue for Json<T> {
         writer: CellWriter<'b>,
     ) -> Result<WrittenCellProof<'b>, SerializationError> {
         let text = serde_json::to_string(&self.0)
-            .map_err(|problem| SerializationError::new(NoJson { of: short(type_name::<T>()), problem }))?;
+            .map_err(|problem| SerializationError::new(InvalidJson { type_name: short(type_name::<T>()), problem }))?;
         bind_as::<Self, String>(&text, typ, writer)
     }
 }
@@ -70,7 +73,7 @@ impl<'frame, 'metadata, T: DeserializeOwned> DeserializeValue<'frame, 'metadata>
         let text = read_as::<Self, &'frame str>(typ, value)?;
         serde_json::from_str(text)
             .map(Self)
-            .map_err(|problem| DeserializationError::new(NoJson { of: short(type_name::<T>()), problem }))
+            .map_err(|problem| DeserializationError::new(InvalidJson { type_name: short(type_name::<T>()), problem }))
     }
 }
 
@@ -79,8 +82,8 @@ fn short(name: &'static str) -> &'static str {
 }
 
 #[derive(Debug, Error)]
-#[error("no JSON of {of}: {problem}")]
-struct NoJson {
-    of: &'static str,
+#[error("not valid JSON for {type_name}: {problem}")]
+struct InvalidJson {
+    type_name: &'static str,
     problem: serde_json::Error,
 }

@@ -1,5 +1,5 @@
-//! Values of CQL types that have none in the standard library, values of any type, and types that keep a value in a column of
-//! another type.
+//! Types for CQL values: for CQL types without a Rust type of their own, for values of any type, and for values that
+//! are stored in a column of another type.
 //!
 //! # Which Rust type fits which CQL type
 //!
@@ -14,7 +14,7 @@
 //! | `uuid` | `uuid::Uuid` | |
 //! | `timeuuid` | [`CqlTimeuuid`]; see [`timeuuid`] | |
 //! | `date`, `time`, `timestamp` | `chrono::NaiveDate`, `NaiveTime`, `DateTime<Utc>`; [`CqlDate`], [`CqlTime`], [`CqlTimestamp`] | `time::Date`, `Time`, `OffsetDateTime` (`time-03`) |
-//! | `duration`, which only Cassandra has | [`CqlDuration`] | |
+//! | `duration`, which Keyspaces does not have | [`CqlDuration`] | |
 //! | `inet` | `std::net::IpAddr` | |
 //! | `counter` | [`Counter`] | |
 //! | `list<T>`, `set<T>` | `Vec<T>`, `HashSet<T>`, `BTreeSet<T>` | |
@@ -22,8 +22,8 @@
 //! | `tuple<A, B>` | `(A, B)` | |
 //! | user-defined types | a struct with [`user_type`](macro@crate::user_type) | |
 //!
-//! A newtype over one of them is a value with [`Value`](macro@crate::Value). What may be null is an `Option`; what is not to be
-//! written at all is [`Unset`], or [`MaybeUnset`].
+//! A newtype of one of them becomes a value with the derive [`Value`](macro@crate::Value). Use `Option` for a value
+//! that may be null. Bind [`Unset`], or [`MaybeUnset`], to leave a column unchanged.
 
 mod as_text;
 pub(crate) mod derived;

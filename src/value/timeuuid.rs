@@ -1,4 +1,4 @@
-//! Ids of type `timeuuid`: made from a time, their time, and the bounds of a range.
+//! Ids of type `timeuuid`: make one from a time, get its time, and get the bounds of a range of time.
 //!
 //! ```
 //! use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@
 //! assert!(timeuuid::min(noon) < id && id < timeuuid::max(noon));
 //! ```
 //!
-//! A range of time is read by its bounds:
+//! Read a range of time by its bounds:
 //!
 //! ```no_run
 //! # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -30,17 +30,17 @@ use chrono::{DateTime, Utc};
 use scylla::value::{CqlTimestamp, CqlTimeuuid};
 use uuid::Uuid;
 
-/// The least and the greatest clock sequence and node, in the order of Cassandra, which compares them byte by byte as signed
-/// numbers.
-const LEAST: u64 = 0x8080_8080_8080_8080;
-const GREATEST: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+/// The smallest and the largest clock sequence and node in Cassandra's order, which compares them byte by byte as
+/// signed numbers.
+const MIN_NODE: u64 = 0x8080_8080_8080_8080;
+const MAX_NODE: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
-/// Ticks of 100 ns from 1582-10-15, where the time of an id begins, to 1970.
+/// The ticks of 100 ns from 1582-10-15, where the time of ids begins, to 1970.
 const TICKS_TO_1970: i64 = 0x01b2_1dd2_1381_4000;
-const TICKS_OF_MILLI: i64 = 10_000;
+const TICKS_PER_MILLI: i64 = 10_000;
 const LAST_TICK: i64 = (1 << 60) - 1;
 
-/// A new id at the present moment, to 100 ns.
+/// Returns a new id with the current time, to 100 ns.
 ///
 /// ```
 /// use keyspaces::value::timeuuid;
@@ -50,18 +50,21 @@ const LAST_TICK: i64 = (1 << 60) - 1;
 pub fn now() -> CqlTimeuuid {
     let now = Utc::now();
     let within_micro = i64::from(now.timestamp_subsec_nanos() % 1_000 / 100);
-    id(now.timestamp_micros().saturating_mul(10) + within_micro + TICKS_TO_1970, random())
+    id(now.timestamp_micros().saturating_mul(10) + within_micro + TICKS_TO_1970, random_node())
 }
 
-/// A new id at this millisecond. Of the rest of it, 61 bits are random: two ids of one millisecond differ, and stand in no order.
+/// Returns a new id with this time, to the millisecond. The other 61 bits of the id are random, so two ids of the same
+/// millisecond differ, and their order is random.
 ///
-/// `time` is a `DateTime<Utc>` of chrono, an `OffsetDateTime` of the crate `time` (feature `time-03`), or a [`CqlTimestamp`].
-/// An id has times from 1582 to 5236; a time outside is taken as the first or the last of them.
+/// `time` is a `DateTime<Utc>` of chrono, an `OffsetDateTime` of the crate `time` (feature `time-03`), or a
+/// [`CqlTimestamp`]. The times of ids range from 1582 to 5236; a time before or after is replaced by the first or the
+/// last of them.
 pub fn at(time: impl Into<CqlTimestamp>) -> CqlTimeuuid {
-    id(first_tick(time.into()), random())
+    id(first_tick(time.into()), random_node())
 }
 
-/// The time of an id, to 100 ns; `None` if it is not of version 1, and so no id with a time.
+/// Returns the time of an id, to 100 ns; `None` if the id is not of version 1, because other versions have no such
+/// time.
 pub fn time_of(id: &CqlTimeuuid) -> Option<DateTime<Utc>> {
     let id = id.as_ref();
     if id.get_version_num() != 1 {
@@ -74,30 +77,31 @@ pub fn time_of(id: &CqlTimeuuid) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(since_1970.div_euclid(10_000_000), nanos)
 }
 
-/// The lower bound of all ids of this millisecond, as `minTimeuuid` of CQL: no id of it is less. It is no id to store, since
+/// Returns the lower bound of all ids of this millisecond, like `minTimeuuid` in CQL. Do not store it as an id, because
 /// it is not unique.
 pub fn min(time: impl Into<CqlTimestamp>) -> CqlTimeuuid {
-    id(first_tick(time.into()), LEAST)
+    id(first_tick(time.into()), MIN_NODE)
 }
 
-/// The upper bound of all ids of this millisecond, as `maxTimeuuid` of CQL: no id of it is greater. It is no id to store,
-/// since it is not unique.
+/// Returns the upper bound of all ids of this millisecond, like `maxTimeuuid` in CQL. Do not store it as an id, because
+/// it is not unique.
 pub fn max(time: impl Into<CqlTimestamp>) -> CqlTimeuuid {
-    id(first_tick(time.into()).saturating_add(TICKS_OF_MILLI - 1), GREATEST)
+    id(first_tick(time.into()).saturating_add(TICKS_PER_MILLI - 1), MAX_NODE)
 }
 
 fn first_tick(CqlTimestamp(millis): CqlTimestamp) -> i64 {
-    millis.saturating_mul(TICKS_OF_MILLI).saturating_add(TICKS_TO_1970)
+    millis.saturating_mul(TICKS_PER_MILLI).saturating_add(TICKS_TO_1970)
 }
 
-fn id(ticks: i64, rest: u64) -> CqlTimeuuid {
+fn id(ticks: i64, node: u64) -> CqlTimeuuid {
     let ticks = ticks.clamp(0, LAST_TICK).unsigned_abs();
     let high = ticks << 32 | (ticks >> 16 & 0xffff_0000) | 0x1000 | ticks >> 48;
-    CqlTimeuuid::from_u64_pair(high, rest)
+    CqlTimeuuid::from_u64_pair(high, node)
 }
 
-/// A random clock sequence and node, with the variant of RFC 9562 and the bit that says that the node is no address.
-fn random() -> u64 {
+/// Returns a random clock sequence and node, with the variant of RFC 9562 and the multicast bit, which tells that the
+/// node is not a MAC address.
+fn random_node() -> u64 {
     let (_, random) = Uuid::new_v4().as_u64_pair();
     random | 0x0000_0100_0000_0000
 }
@@ -109,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_made_of_its_parts_as_rfc_9562_has_it() {
+    fn an_id_consists_of_the_parts_that_rfc_9562_defines() {
         // The example of RFC 9562, A.1.
         let id = CqlTimeuuid::from(Uuid::parse_str("C232AB00-9414-11EC-B3C8-9F6BDECED846").unwrap());
         let time: DateTime<Utc> = "2022-02-22T19:22:22Z".parse().unwrap();
@@ -124,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_no_id_has_is_taken_as_the_first_or_the_last() {
+    fn a_time_outside_the_range_of_ids_becomes_the_first_or_the_last() {
         for (millis, year) in [(i64::MIN, "1582-10-15"), (i64::MAX, "5236-03-31")] {
             for id in [at(CqlTimestamp(millis)), min(CqlTimestamp(millis)), max(CqlTimestamp(millis))] {
                 assert_eq!(time_of(&id).unwrap().date_naive().to_string(), year);

@@ -22,7 +22,7 @@
 mod empty;
 
 use keyspaces::schema::KeyspaceDefinition;
-use keyspaces::{Builder, Endpoint, Session};
+use keyspaces::{Endpoint, Session, SessionBuilder};
 use keyspaces_local::Local;
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ pub trait LocalBuilder: Sized {
     fn local(self, local: &Local) -> Result<Self, keyspaces::Error>;
 }
 
-impl LocalBuilder for Builder {
+impl LocalBuilder for SessionBuilder {
     fn local(self, local: &Local) -> Result<Self, keyspaces::Error> {
         let own = local.credentials();
         Ok(self
@@ -103,7 +103,7 @@ pub async fn local() -> Result<Option<&'static Local>, Error> {
 /// # Errors
 ///
 /// The local Keyspaces does not start, or `KEYSPACES_TEST_CASSANDRA` is no address.
-pub async fn builder() -> Result<Builder, Error> {
+pub async fn builder() -> Result<SessionBuilder, Error> {
     Ok(match local().await? {
         Some(local) => Session::builder().local(local)?,
         None => Session::builder().endpoint(Endpoint::cassandra(std::env::var(CASSANDRA)?)?),

@@ -1,4 +1,4 @@
-//! A session through TLS, a checked name and a checked signature, or the stage at which there is none.
+//! Connecting with TLS, a verified name and a signature, and the errors of each stage.
 
 use std::error::Error as _;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use keyspaces_local::Local;
 use crate::local::{builder, endpoint, shared, signed};
 
 #[tokio::test]
-async fn a_signature_a_temporary_credential_and_a_password_each_make_a_session() {
+async fn a_session_authenticates_with_static_keys_a_provider_or_a_password() {
     let local = shared().await;
     let own = local.credentials();
     for builder in [
@@ -25,19 +25,19 @@ async fn a_signature_a_temporary_credential_and_a_password_each_make_a_session()
 }
 
 #[tokio::test]
-async fn a_session_is_ready_with_one_peer_and_connects_with_the_others_afterwards() {
+async fn a_session_is_ready_with_one_peer_and_connects_to_the_others_afterwards() {
     let session = signed(shared().await).ready_when(ReadyWhen::OnePeer).connect().await.expect("a session");
     assert_eq!(session.peers().len(), 9);
     let cluster: Select<(), (String,)> =
         session.prepare("SELECT cluster_name FROM system.local").await.expect("a statement");
     assert_eq!(cluster.one(()).await.expect("a row"), Some(("Amazon Keyspaces".to_owned(),)));
     let all_are_connected = async {
-        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
         while !session.peers().iter().all(|peer| peer.is_connected()) {
-            looks.tick().await;
+            ticks.tick().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), all_are_connected).await.expect("the others are connected with");
+    tokio::time::timeout(Duration::from_secs(60), all_are_connected).await.expect("the others are connected");
     session.close(Duration::from_secs(10)).await.expect("nothing is in flight");
 }
 
@@ -56,7 +56,7 @@ async fn a_session_token_is_sent_and_checked() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_refused_in_the_services_words_with_what_to_check() {
+async fn a_wrong_secret_is_refused_with_the_services_message_and_advice() {
     let local = shared().await;
     let own = local.credentials();
     let error = refused(builder(local).static_credentials(&own.access_key, "not the secret", None)).await;
@@ -87,7 +87,7 @@ async fn a_signature_for_another_region_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_refused_in_the_services_words() {
+async fn a_wrong_password_is_refused_with_the_services_message() {
     let local = shared().await;
     let user = &local.credentials().user;
     let error = refused(builder(local).password(user, "not the password")).await;
@@ -97,7 +97,7 @@ async fn a_wrong_password_is_refused_in_the_services_words() {
 }
 
 #[tokio::test]
-async fn who_has_no_permissions_is_told_so() {
+async fn an_identity_without_permissions_is_refused() {
     let local = shared().await;
     let nobody = local.credentials_without_permissions();
     let error = refused(builder(local).static_credentials(&nobody.access_key, &nobody.secret_key, None)).await;
@@ -106,7 +106,7 @@ async fn who_has_no_permissions_is_told_so() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_expired_are_not_sent() {
+async fn expired_credentials_are_not_sent() {
     let local = shared().await;
     let own = local.credentials();
     let yesterday = SystemTime::now() - Duration::from_secs(86_400);
@@ -135,7 +135,7 @@ async fn an_authority_that_is_not_trusted_is_named() {
     ))
     .await;
     assert_eq!(error.kind(), ErrorKind::Tls);
-    assert!(error.to_string().contains("an issuer that is not trusted"), "{error}");
+    assert!(error.to_string().contains("the issuer of the certificate is not trusted"), "{error}");
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_certificate_for_other_names_is_refused_with_the_names_that_are_there(
 }
 
 #[tokio::test]
-async fn what_a_session_shows_of_itself_holds_no_secret() {
+async fn debug_of_a_session_and_its_builder_prints_no_secret() {
     let local = shared().await;
     let own = local.credentials();
     let session = signed(local).connect().await.expect("a session");
@@ -165,7 +165,7 @@ async fn what_a_session_shows_of_itself_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn nothing_is_taken_after_close() {
+async fn a_closed_session_refuses_calls() {
     let session = signed(shared().await).connect().await.expect("a session");
     let other = session.clone();
     session.close(Duration::from_secs(10)).await.expect("nothing is in flight");
@@ -173,8 +173,8 @@ async fn nothing_is_taken_after_close() {
     assert_eq!(error.expect_err("closed").kind(), ErrorKind::Closed);
 }
 
-/// Nothing in an error or its causes may give away what was signed with.
-async fn refused(builder: keyspaces::Builder) -> Error {
+/// Returns the error of connecting. Neither the error nor one of its causes may contain a secret.
+async fn refused(builder: keyspaces::SessionBuilder) -> Error {
     let error = builder.connect().await.expect_err("no session");
     let mut chain = format!("{error} {error:?}");
     let mut cause = error.source();

@@ -1,4 +1,5 @@
-//! Whether a call may be dropped, as a handler is whose client went away, is in the documentation of every public future.
+//! The documentation of every public future says whether it may be dropped, as a handler is when its client
+//! disconnects.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The documentation above the line at this index.
+/// The documentation above the line with this index.
 fn documentation(lines: &[&str], index: usize) -> String {
     let above = lines[..index].iter().rev().map(|line| line.trim_start());
     above.take_while(|line| line.starts_with("///") || line.starts_with("#[")).collect::<Vec<_>>().join(" ")
@@ -23,7 +24,7 @@ fn documentation(lines: &[&str], index: usize) -> String {
 fn every_public_future_says_whether_it_may_be_dropped() {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
-    let (mut futures, mut silent) = (0, Vec::new());
+    let (mut futures, mut undocumented) = (0, Vec::new());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let lines: Vec<&str> = text.lines().collect();
@@ -37,11 +38,11 @@ fn every_public_future_says_whether_it_may_be_dropped() {
             if line.trim_start().starts_with("pub async fn ") || is_awaited {
                 futures += 1;
                 if !documentation(&lines, index).to_lowercase().contains("drop") {
-                    silent.push(format!("{}:{}", file.display(), index + 1));
+                    undocumented.push(format!("{}:{}", file.display(), index + 1));
                 }
             }
         }
     }
     assert!(futures > 50, "{futures}");
-    assert!(silent.is_empty(), "{silent:#?}");
+    assert!(undocumented.is_empty(), "{undocumented:#?}");
 }

@@ -1,4 +1,5 @@
-//! A program that is frozen, as AWS Lambda freezes one between two invocations, and whose connections are closed meanwhile.
+//! A program that is frozen, as AWS Lambda freezes one between two invocations, and whose connections are closed
+//! meanwhile.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,13 +11,14 @@ use tokio::process::{ChildStdout, Command};
 
 use crate::local;
 
-/// What the program needs to know.
-const WHERE: &str = "KEYSPACES_TEST_FROZEN";
+/// The variable that tells the program how to connect.
+const CONNECTION: &str = "KEYSPACES_TEST_FROZEN";
 
-/// The test below, which in a program that it has started is that program.
+/// The name of the test below. The test starts its own executable for this test only, with the variable set; there it
+/// is the program.
 const TEST: &str = "frozen::a_frozen_program_goes_on_with_its_first_call";
 
-/// Makes a call for each line that it is given, and says what came of it.
+/// Makes a call for each line of standard input, and prints the result.
 #[expect(clippy::print_stdout, reason = "the test reads it")]
 async fn program(known: &str) {
     let session = local::session_of(known).await;
@@ -30,11 +32,11 @@ async fn program(known: &str) {
     }
 }
 
-/// What the program says next, past the lines of the test harness.
-async fn said(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
+/// Returns the next result that the program prints, without the lines of the test harness.
+async fn next_result(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
     loop {
         let line = lines.next_line().await.unwrap().expect("it runs");
-        // The harness has written the start of the first line.
+        // The harness prints the start of the first line.
         if let Some((_, served)) = line.split_once("served: ") {
             return served.to_owned();
         }
@@ -43,12 +45,12 @@ async fn said(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
 
 #[tokio::test]
 async fn a_frozen_program_goes_on_with_its_first_call() {
-    if let Ok(known) = std::env::var(WHERE) {
+    if let Ok(known) = std::env::var(CONNECTION) {
         return program(&known).await;
     }
     let local = Local::builder().peers(3).start().await.unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", TEST, "--nocapture"]).env(WHERE, local::known(&local)).kill_on_drop(true);
+    command.args(["--exact", TEST, "--nocapture"]).env(CONNECTION, local::known(&local)).kill_on_drop(true);
     let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut ask, mut answers) =
         (program.stdin.take().unwrap(), BufReader::new(program.stdout.take().unwrap()).lines());
@@ -58,15 +60,15 @@ async fn a_frozen_program_goes_on_with_its_first_call() {
     };
     ask.write_all(b"\n").await.unwrap();
     let row = r#"Some(("Amazon Keyspaces",))"#;
-    assert_eq!(said(&mut answers).await, row);
+    assert_eq!(next_result(&mut answers).await, row);
 
     signal("-STOP").await;
     local.close_connections().await.unwrap();
-    // How long it is frozen is what the test is about.
+    // The time for which the program is frozen.
     tokio::time::sleep(Duration::from_secs(20)).await;
     ask.write_all(b"\n").await.unwrap();
     signal("-CONT").await;
-    assert_eq!(said(&mut answers).await, row);
+    assert_eq!(next_result(&mut answers).await, row);
 
     drop(ask);
     assert!(program.wait().await.unwrap().success());

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use keyspaces::{Builder, Endpoint, Session};
+use keyspaces::{Endpoint, Session, SessionBuilder};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -18,12 +18,12 @@ pub(crate) fn endpoint(local: &Local) -> Endpoint {
 }
 
 /// A builder that lacks nothing but who asks.
-pub(crate) fn builder(local: &Local) -> Builder {
+pub(crate) fn builder(local: &Local) -> SessionBuilder {
     Session::builder().endpoint(endpoint(local)).trust_pem(local.ca_pem()).expect("a certificate")
 }
 
 /// A builder that only needs `connect()`.
-pub(crate) fn signed(local: &Local) -> Builder {
+pub(crate) fn signed(local: &Local) -> SessionBuilder {
     Session::builder().local(local).expect("a local Keyspaces")
 }
 

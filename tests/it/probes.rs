@@ -1,4 +1,4 @@
-//! What a program asks of its session when it starts, and what it answers to probes.
+//! What a program needs of its session for its start, and for the probes of its orchestrator.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use keyspaces_local::Local;
 use crate::local::{shared, signed};
 
 #[tokio::test]
-async fn a_session_that_was_ready_with_one_peer_is_warm_when_all_are_connected() {
+async fn warm_up_waits_until_all_peers_are_connected() {
     let session = signed(shared().await).ready_when(ReadyWhen::OnePeer).connect().await.unwrap();
     assert!(session.health().is_ready() && session.health().is_live(), "{}", session.health());
     session.warm_up(Duration::from_secs(50)).await.unwrap();
@@ -19,7 +19,7 @@ async fn a_session_that_was_ready_with_one_peer_is_warm_when_all_are_connected()
 }
 
 #[tokio::test]
-async fn the_shared_local_keyspaces_is_one_whatever_settings_come_later() {
+async fn the_shared_local_keyspaces_is_the_same_whatever_settings_are_given_later() {
     let first = shared().await;
     let other = Local::shared_with(Local::builder().peers(1)).await.unwrap();
     assert!(std::ptr::eq(first, other));

@@ -1,4 +1,5 @@
-//! A session goes on with what is left and comes back by itself. Ceilings are five times what `Session::health` states.
+//! A session continues with the peers that are left, and recovers by itself. The time limits are five times those that
+//! `Session::health` states.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::local::signed;
 
 const TEXT: &str = "SELECT cluster_name FROM system.local";
 
-/// A local Keyspaces of the test's own, a session, and something to ask.
+/// A local Keyspaces for this test only, a session, and a statement.
 async fn three_peers() -> (Local, Session, Select<(), (String,)>) {
     let local = Local::builder().peers(3).start().await.expect("a local Keyspaces");
     let session = signed(&local).topology_interval(Duration::from_secs(1)).connect().await.expect("a session");
@@ -20,10 +21,10 @@ async fn three_peers() -> (Local, Session, Select<(), (String,)>) {
     (local, session, read)
 }
 
-/// Waits until the session is so, for five times what is stated.
-async fn until(session: &Session, stated: u64, so: impl Fn(&Health) -> bool) {
+/// Waits until the session's health satisfies `is_reached`, for at most five times the stated seconds.
+async fn until(session: &Session, stated: u64, is_reached: impl Fn(&Health) -> bool) {
     let waiting = async {
-        while !so(&session.health()) {
+        while !is_reached(&session.health()) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -41,18 +42,18 @@ async fn is_served(read: &Select<(), (String,)>) {
 }
 
 #[tokio::test]
-async fn calls_go_on_when_all_connections_are_closed() {
+async fn calls_continue_after_all_connections_are_closed() {
     let (local, session, read) = three_peers().await;
     for _ in 0..3 {
         local.close_connections().await.expect("closed");
         is_served(&read).await;
         until(&session, 2, |health| connected(health) == 3).await;
     }
-    assert_eq!(session.health().reconnected(), 0);
+    assert_eq!(session.health().reconnects(), 0);
 }
 
 #[tokio::test]
-async fn a_restart_is_outlived_whether_it_is_short_or_long() {
+async fn a_session_survives_a_short_and_a_long_restart() {
     let (local, session, read) = three_peers().await;
     for down in [1, 6] {
         local.restart(Duration::from_secs(down)).await.expect("restarted");
@@ -62,19 +63,19 @@ async fn a_restart_is_outlived_whether_it_is_short_or_long() {
 }
 
 #[tokio::test]
-async fn without_a_peer_the_others_serve_and_it_is_taken_back() {
+async fn while_a_peer_is_down_the_others_serve_and_it_is_used_again_afterwards() {
     let (local, session, read) = three_peers().await;
     let gone = *local.peers().last().expect("a peer");
     local.take_away(gone).await.expect("taken away");
     for _ in 0..20 {
         is_served(&read).await;
     }
-    // What refuses is replaced by another address of the endpoint.
+    // An address that refuses is replaced by another one of the endpoint.
     until(&session, 13, |health| connected(health) == 3 && health.peers().iter().all(|peer| peer.address() != gone))
         .await;
     let health = session.health();
-    let trouble = health.peers().iter().find_map(|peer| peer.trouble()).expect("it is told");
-    assert!(trouble.text().contains("the connection was refused"), "{trouble}");
+    let problem = health.peers().iter().find_map(|peer| peer.problem()).expect("a problem");
+    assert!(problem.text().contains("the connection was refused"), "{problem}");
     local.bring_back(gone).await.expect("brought back");
     local.close_connections().await.expect("closed");
     until(&session, 13, |health| health.peers().iter().any(|peer| peer.address() == gone && peer.is_connected())).await;
@@ -106,12 +107,12 @@ async fn half_open_connections_are_found_by_keepalive_and_replaced() {
 }
 
 #[tokio::test]
-async fn credentials_that_expire_are_told_and_those_that_come_back_are_taken() {
+async fn expired_credentials_are_reported_and_renewed_ones_are_used() {
     let (local, session, read) = three_peers().await;
     local.expire_credentials();
     is_served(&read).await;
     local.close_connections().await.expect("closed");
-    until(&session, 16, |health| health.reconnecting().is_some()).await;
+    until(&session, 16, |health| health.reconnect_problem().is_some()).await;
     let health = session.health();
     assert_eq!(connected(&health), 0);
     assert!(health.to_string().contains("the signature for us-east-1 was refused"), "{health}");
@@ -122,7 +123,7 @@ async fn credentials_that_expire_are_told_and_those_that_come_back_are_taken() {
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_taken_and_one_of_another_authority_is_told() {
+async fn a_renewed_certificate_is_accepted_and_one_of_another_authority_is_reported() {
     let (local, session, read) = three_peers().await;
     local.renew_certificate().expect("renewed");
     local.close_connections().await.expect("closed");
@@ -131,14 +132,14 @@ async fn a_renewed_certificate_is_taken_and_one_of_another_authority_is_told() {
 
     local.replace_authority().expect("replaced");
     local.close_connections().await.expect("closed");
-    until(&session, 16, |health| health.reconnecting().is_some()).await;
+    until(&session, 16, |health| health.reconnect_problem().is_some()).await;
     let health = session.health();
-    assert!(health.to_string().contains("was signed by another of that name"), "{health}");
+    assert!(health.to_string().contains("was signed by another issuer of that name"), "{health}");
     assert_eq!(connected(&health), 0);
 }
 
 #[tokio::test]
-async fn peers_that_the_system_tables_show_later_are_taken() {
+async fn peers_that_the_system_tables_list_later_are_used() {
     let (local, session, read) = three_peers().await;
     let two: Vec<_> = local
         .peers()

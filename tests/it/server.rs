@@ -1,4 +1,4 @@
-//! What tests run against that make sense on either: the shared local Keyspaces, or the plain Cassandra at
+//! The target of the tests that can run on either: the shared local Keyspaces, or the plain Cassandra at
 //! `KEYSPACES_TEST_CASSANDRA` (host:port).
 
 use keyspaces::Session;
@@ -6,22 +6,22 @@ use keyspaces_local::Local;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-/// The shared local Keyspaces; `None` where the tests run against a plain Cassandra.
+/// The shared local Keyspaces; `None` if the tests run against a plain Cassandra.
 pub(crate) async fn local() -> Option<&'static Local> {
     keyspaces_testing::local().await.expect("a local Keyspaces starts")
 }
 
-/// A session of the test's own, because each test has a runtime of its own.
+/// Connects a session for one test, because each test has its own runtime.
 pub(crate) async fn session() -> Session {
-    keyspaces_testing::builder().await.expect("a place").connect().await.expect("it connects")
+    keyspaces_testing::builder().await.expect("a target").connect().await.expect("it connects")
 }
 
-/// A table of the test's own with these columns, as `keyspace.table`.
+/// Creates a table with these columns for one test. Returns its name as `keyspace.table`.
 pub(crate) async fn table(session: &Session, columns: &str) -> String {
     table_with(session, columns, "").await
 }
 
-/// As [`table`], with options.
+/// The same as [`table`], with options.
 pub(crate) async fn table_with(session: &Session, columns: &str, options: &str) -> String {
     static CREATED: OnceCell<()> = OnceCell::const_new();
     CREATED.get_or_init(|| keyspace(session, "it")).await;
@@ -30,7 +30,7 @@ pub(crate) async fn table_with(session: &Session, columns: &str, options: &str) 
     table
 }
 
-/// The keyspace of this name, taken as it is.
+/// Creates the keyspace with this name, quoted, if it does not exist.
 pub(crate) async fn keyspace(session: &Session, name: &str) {
     session
         .define(&format!(

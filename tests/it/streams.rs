@@ -1,11 +1,11 @@
 //! Streams of rows and of pages, many statements in flight together, and scans of whole tables.
 
 mod fan_out;
-mod going_on;
 mod interleaved;
 mod pages;
 mod paused;
 mod raw_pages;
+mod resuming;
 mod rows;
 mod scan;
 
@@ -14,7 +14,7 @@ use keyspaces_local::journal::Kind;
 
 use crate::server::{local, table};
 
-/// A table with the rows `(k, 0..count)` in each of these partitions.
+/// Creates a table with the rows `(k, 0..count)` in each of these partitions.
 async fn filled(session: &Session, partitions: std::ops::Range<i32>, count: i32) -> String {
     let table = table(session, "k int, c int, v text, PRIMARY KEY (k, c)").await;
     let store: Write<(i32, i32, &'static str)> =
@@ -28,12 +28,11 @@ async fn filled(session: &Session, partitions: std::ops::Range<i32>, count: i32)
     table
 }
 
-/// How many requests for rows of this table the local Keyspaces has received; `None` on a plain Cassandra.
+/// How many reads of this table the local Keyspaces has received; `None` on a plain Cassandra.
 async fn reads_received(table: &str) -> Option<usize> {
     let is_read = |text: &str| text.starts_with("SELECT") && text.contains(table);
-    let received = local()
-        .await?
-        .journal()
-        .filter(|it| matches!(it.kind, Kind::Execute | Kind::Query) && it.statement.as_deref().is_some_and(is_read));
+    let received = local().await?.journal().filter(|request| {
+        matches!(request.kind, Kind::Execute | Kind::Query) && request.statement.as_deref().is_some_and(is_read)
+    });
     Some(received.len())
 }

@@ -1,6 +1,6 @@
-//! Value types of a program's own, on the wire.
+//! The value types of a program, stored and read.
 
-mod own;
+mod derived;
 #[cfg(feature = "serde-1")]
 mod serde;
 mod timeuuid;

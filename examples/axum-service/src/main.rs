@@ -9,7 +9,7 @@ use std::env;
 use std::time::Duration;
 
 use axum_service::Service;
-use keyspaces::{Builder, Endpoint, ReadyWhen, Session};
+use keyspaces::{Endpoint, ReadyWhen, Session, SessionBuilder};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-fn place() -> Result<Builder, Error> {
+fn place() -> Result<SessionBuilder, Error> {
     let builder = Session::builder();
     if let Ok(address) = env::var("KEYSPACES_PLAIN_CASSANDRA") {
         return Ok(builder.endpoint(Endpoint::cassandra(address)?));

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 
-use crate::auth::environment::Missing;
+use crate::auth::environment::MissingVariable;
 use crate::auth::source::CredentialSource;
 use crate::{Error, ErrorKind};
 
-/// Why a provider returned no usable credentials. Every waiting caller receives it.
+/// Why a provider returned no usable credentials. Every waiting caller gets it.
 #[derive(Debug)]
 pub(super) enum CredentialsFailure {
-    Silent(Duration),
+    TimedOut(Duration),
     Panicked,
     Empty(&'static str),
     /// The credentials expired this long ago.
@@ -21,18 +21,18 @@ pub(super) enum CredentialsFailure {
 }
 
 impl CredentialsFailure {
-    /// Creates the error. `held_expired` is how long ago the cached credentials expired.
-    pub(super) fn to_error(&self, source: &CredentialSource, held_expired: Option<Duration>) -> Error {
-        let problem = match held_expired {
+    /// Makes the error. `cached_expired_for` is how long ago the cached credentials expired; `None` if there are none.
+    pub(super) fn to_error(&self, source: &CredentialSource, cached_expired_for: Option<Duration>) -> Error {
+        let problem = match cached_expired_for {
             None => self.to_string(),
-            Some(ago) => format!("{self}, and those it gave before expired {} ago", Rounded(ago)),
+            Some(ago) => format!("{self}, and the cached credentials expired {} ago", Rounded(ago)),
         };
-        let error = Error::new(ErrorKind::Credentials, format!("asking {} for credentials", source.name()), problem)
+        let error = Error::new(ErrorKind::Credentials, format!("getting credentials from {}", source.name()), problem)
             .with_advice(source.advice());
         match self {
             Self::Provider(cause) if missing_variable(cause).is_none() => {
-                let error = match words(cause) {
-                    Some(words) => error.with_server_message(words),
+                let error = match cause_chain(cause) {
+                    Some(texts) => error.with_server_message(texts),
                     None => error,
                 };
                 error.with_source(Arc::clone(cause))
@@ -45,43 +45,45 @@ impl CredentialsFailure {
 impl fmt::Display for CredentialsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent(limit) => write!(f, "no answer within {}", Rounded(*limit)),
-            Self::Panicked => f.write_str("it panicked"),
+            Self::TimedOut(limit) => write!(f, "the provider did not answer within {}", Rounded(*limit)),
+            Self::Panicked => f.write_str("the provider panicked"),
             Self::Empty(which) => write!(f, "the {which} is empty"),
-            Self::Expired(ago) => write!(f, "they expired {} ago", Rounded(*ago)),
+            Self::Expired(ago) => write!(f, "the credentials expired {} ago", Rounded(*ago)),
             Self::Provider(cause) => match (missing_variable(cause), &**cause) {
                 (Some(missing), _) => missing.fmt(f),
-                (None, CredentialsError::CredentialsNotLoaded(_)) => f.write_str("it has none"),
-                (None, CredentialsError::ProviderTimedOut(_)) => f.write_str("it gave up waiting"),
-                (None, CredentialsError::InvalidConfiguration(_)) => f.write_str("its configuration is wrong"),
-                (None, _) => f.write_str("it failed"),
+                (None, CredentialsError::CredentialsNotLoaded(_)) => f.write_str("the provider has none"),
+                (None, CredentialsError::ProviderTimedOut(_)) => f.write_str("the provider timed out"),
+                (None, CredentialsError::InvalidConfiguration(_)) => {
+                    f.write_str("the provider's configuration is invalid")
+                }
+                (None, _) => f.write_str("the provider failed"),
             },
         }
     }
 }
 
-fn missing_variable(cause: &CredentialsError) -> Option<&Missing> {
+fn missing_variable(cause: &CredentialsError) -> Option<&MissingVariable> {
     cause.source()?.downcast_ref()
 }
 
-/// The causes of the provider's error, outermost first. The outermost text is left out, because it is the same for all
-/// errors of a kind.
-fn words(error: &CredentialsError) -> Option<String> {
-    const LONGEST: usize = 500;
-    let mut words = String::new();
+/// The texts of the causes of the provider's error, outermost first, cut to 500 bytes. The text of the error itself is
+/// left out, because it is the same for all errors of a kind.
+fn cause_chain(error: &CredentialsError) -> Option<String> {
+    const MAX_BYTES: usize = 500;
+    let mut texts = String::new();
     let mut cause = error.source();
-    while let Some(error) = cause.filter(|_| words.len() < LONGEST) {
+    while let Some(error) = cause.filter(|_| texts.len() < MAX_BYTES) {
         let text = error.to_string();
-        // Many errors also print the cause that they wrap.
-        if !words.contains(&text) {
-            words.push_str(if words.is_empty() { "" } else { ": " });
-            words.push_str(&text);
+        // Many errors print the cause that they wrap, too.
+        if !texts.contains(&text) {
+            texts.push_str(if texts.is_empty() { "" } else { ": " });
+            texts.push_str(&text);
         }
         cause = error.source();
     }
-    let end = words.char_indices().map(|(at, _)| at).find(|&at| at >= LONGEST);
-    words.truncate(end.unwrap_or(words.len()));
-    (!words.is_empty()).then_some(words)
+    let end = texts.char_indices().map(|(at, _)| at).find(|&at| at >= MAX_BYTES);
+    texts.truncate(end.unwrap_or(texts.len()));
+    (!texts.is_empty()).then_some(texts)
 }
 
 /// Prints a duration in its largest unit: `4s`, `12min`, `3h`.

@@ -34,16 +34,16 @@ impl Day {
 
 type Script = Box<dyn Fn(usize) -> BoxFuture<'static, provider::Result> + Send + Sync>;
 
-/// Answers its n-th ask (from 0) as the script says, and remembers when it was asked.
+/// Answers the n-th request (from 0) as the script says, and records the time of each request.
 struct Scripted {
     script: Script,
     start: Instant,
-    asks: Mutex<Vec<Duration>>,
+    requests: Mutex<Vec<Duration>>,
 }
 
 impl Scripted {
-    fn asks(&self) -> Vec<Duration> {
-        self.asks.lock().unwrap().clone()
+    fn requests(&self) -> Vec<Duration> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -53,9 +53,9 @@ impl ProvideCredentials for Scripted {
         Self: 'a,
     {
         let before = {
-            let mut asks = self.asks.lock().unwrap();
-            asks.push(self.start.elapsed());
-            asks.len() - 1
+            let mut requests = self.requests.lock().unwrap();
+            requests.push(self.start.elapsed());
+            requests.len() - 1
         };
         future::ProvideCredentials::new((self.script)(before))
     }
@@ -71,9 +71,9 @@ fn scripted(
     script: impl Fn(usize) -> BoxFuture<'static, provider::Result> + Send + Sync + 'static,
 ) -> (CredentialCache, Arc<Scripted>) {
     let day = Day::start();
-    let provider = Arc::new(Scripted { script: Box::new(script), start: day.0, asks: Mutex::default() });
+    let provider = Arc::new(Scripted { script: Box::new(script), start: day.0, requests: Mutex::default() });
     let shared: Arc<dyn ProvideCredentials> = Arc::clone(&provider) as _;
-    let source = CredentialSource::given(SharedCredentialsProvider::from(shared));
+    let source = CredentialSource::from_provider(SharedCredentialsProvider::from(shared));
     (CredentialCache::new(source, day.clock(), Timing::default()), provider)
 }
 
@@ -91,7 +91,7 @@ async fn key(cache: &CredentialCache) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_at_once_ask_once_and_then_nobody_asks() {
+async fn a_hundred_concurrent_callers_share_one_request() {
     let (cache, provider) = scripted(|n| {
         async move {
             sleep(SECOND).await;
@@ -109,11 +109,11 @@ async fn a_hundred_at_once_ask_once_and_then_nobody_asks() {
         assert_eq!(one.await.unwrap(), "key-0");
     }
     assert_eq!(key(&cache).await, "key-0");
-    assert_eq!(provider.asks(), [Duration::ZERO]);
+    assert_eq!(provider.requests(), [Duration::ZERO]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn on_several_threads_too_and_whoever_leaves_takes_nothing_along() {
+async fn callers_on_several_threads_share_one_request_whoever_of_them_leaves() {
     let gate = Arc::new(Semaphore::new(0));
     let (cache, provider) = scripted({
         let gate = Arc::clone(&gate);
@@ -136,7 +136,7 @@ async fn on_several_threads_too_and_whoever_leaves_takes_nothing_along() {
         (0..count).map(|_| one()).collect()
     };
     let staying = start(50);
-    while provider.asks().is_empty() {
+    while provider.requests().is_empty() {
         tokio::task::yield_now().await;
     }
     start(50).iter().for_each(tokio::task::JoinHandle::abort);
@@ -144,11 +144,11 @@ async fn on_several_threads_too_and_whoever_leaves_takes_nothing_along() {
     for one in staying {
         assert_eq!(one.await.unwrap(), "key-0");
     }
-    assert_eq!(provider.asks().len(), 1);
+    assert_eq!(provider.requests().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_leaves_does_not_cancel_the_ask_of_the_others() {
+async fn a_caller_that_leaves_does_not_cancel_the_request_of_the_others() {
     let (cache, provider) = scripted(|n| {
         async move {
             sleep(2 * SECOND).await;
@@ -160,16 +160,16 @@ async fn one_who_leaves_does_not_cancel_the_ask_of_the_others() {
         let cache = cache.clone();
         async move { timeout(SECOND, cache.get()).await.is_err() }
     });
-    // It is the first that set the ask in motion.
+    // The first caller has started the request.
     tokio::task::yield_now().await;
-    assert_eq!(provider.asks().len(), 1);
+    assert_eq!(provider.requests().len(), 1);
     assert_eq!(key(&cache).await, "key-0");
     assert!(first.await.unwrap());
-    assert_eq!(provider.asks(), [Duration::ZERO]);
+    assert_eq!(provider.requests(), [Duration::ZERO]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_have_left_the_ask_ends_and_the_next_asks_anew() {
+async fn when_all_callers_have_left_the_request_ends_and_the_next_caller_makes_another() {
     struct Ended(Arc<AtomicBool>);
     impl Drop for Ended {
         fn drop(&mut self) {
@@ -194,7 +194,7 @@ async fn when_all_have_left_the_ask_ends_and_the_next_asks_anew() {
     assert!(timeout(SECOND, cache.get()).await.is_err());
     assert!(ended.load(Ordering::SeqCst));
     assert_eq!(key(&cache).await, "key-1");
-    assert_eq!(provider.asks(), [Duration::ZERO, SECOND]);
+    assert_eq!(provider.requests(), [Duration::ZERO, SECOND]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,11 +208,11 @@ async fn credentials_are_renewed_five_minutes_before_they_expire() {
     advance(SECOND).await;
     assert_eq!(key(&cache).await, "key-1");
     assert_eq!(key(&cache).await, "key-1");
-    assert_eq!(provider.asks(), [Duration::ZERO, 55 * MINUTE]);
+    assert_eq!(provider.requests(), [Duration::ZERO, 55 * MINUTE]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_come_with_little_left_are_renewed_after_half_of_it() {
+async fn credentials_with_little_time_left_are_renewed_after_half_of_it() {
     let day = Day::start();
     let (cache, provider) = scripted(move |n| ready(Ok(numbered(n, Some(day.at(4 * MINUTE * (n as u32 + 1)))))));
     assert_eq!(key(&cache).await, "key-0");
@@ -220,11 +220,11 @@ async fn credentials_that_come_with_little_left_are_renewed_after_half_of_it() {
     assert_eq!(key(&cache).await, "key-0");
     advance(SECOND).await;
     assert_eq!(key(&cache).await, "key-1");
-    assert_eq!(provider.asks(), [Duration::ZERO, 2 * MINUTE]);
+    assert_eq!(provider.requests(), [Duration::ZERO, 2 * MINUTE]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_names_no_expiry_is_asked_again_after_five_minutes() {
+async fn credentials_without_an_expiry_are_fetched_again_after_five_minutes() {
     let (cache, provider) = scripted(|n| ready(Ok(numbered(n, None))));
     assert_eq!(key(&cache).await, "key-0");
     assert_eq!(cache.expiry(), Some(None));
@@ -232,11 +232,11 @@ async fn a_provider_that_names_no_expiry_is_asked_again_after_five_minutes() {
     assert_eq!(key(&cache).await, "key-0");
     advance(SECOND).await;
     assert_eq!(key(&cache).await, "key-1");
-    assert_eq!(provider.asks(), [Duration::ZERO, 5 * MINUTE]);
+    assert_eq!(provider.requests(), [Duration::ZERO, 5 * MINUTE]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_provider_fails_the_last_credentials_serve_until_they_expire() {
+async fn while_the_provider_fails_the_cached_credentials_are_used_until_they_expire() {
     let day = Day::start();
     let (cache, provider) = scripted(move |n| {
         ready(match n {
@@ -249,31 +249,32 @@ async fn while_the_provider_fails_the_last_credentials_serve_until_they_expire()
     assert_eq!(key(&cache).await, "key-0");
     advance(MINUTE - Duration::from_millis(1)).await;
     assert_eq!(key(&cache).await, "key-0");
-    assert_eq!(provider.asks().len(), 3);
+    assert_eq!(provider.requests().len(), 3);
     advance(2 * SECOND + Duration::from_millis(1)).await;
     let error = cache.get().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "asking the provider given to the session for credentials failed: it failed, and those it gave before expired \
-         2s ago; the other side said: \"STS is down\". Look into that provider, or give another one to the session"
+        "getting credentials from the provider given to the session failed: the provider failed, and the cached \
+         credentials expired 2s ago; the other side said: \"STS is down\". Check that provider, or give the session \
+         another one"
     );
     assert_eq!(error.kind(), ErrorKind::Credentials);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_fails_is_left_alone_for_longer_each_time() {
+async fn the_pause_after_each_failure_of_the_provider_is_longer() {
     let (cache, provider) = scripted(|_| ready(Err(CredentialsError::not_loaded_no_source())));
-    // Someone asks for credentials ten times a second, for a minute.
+    // Someone requests for credentials ten times a second, for a minute.
     for _ in 0..600 {
         assert_eq!(cache.get().await.unwrap_err().kind(), ErrorKind::Credentials);
         advance(Duration::from_millis(100)).await;
     }
     let millis = [0, 500, 1_500, 3_500, 7_500, 15_500, 30_500, 45_500];
-    assert_eq!(provider.asks(), millis.map(Duration::from_millis));
+    assert_eq!(provider.requests(), millis.map(Duration::from_millis));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_ends_the_pauses() {
+async fn a_success_resets_the_pause() {
     let (cache, provider) = scripted(|n| {
         ready(match n {
             2 => Ok(numbered(n, None)),
@@ -290,7 +291,7 @@ async fn a_success_ends_the_pauses() {
     assert_eq!(key(&cache).await, "key-2");
     advance(Duration::from_millis(500)).await;
     assert_eq!(key(&cache).await, "key-2");
-    assert_eq!(provider.asks().len(), 5);
+    assert_eq!(provider.requests().len(), 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,53 +300,53 @@ async fn a_silent_provider_costs_five_seconds_at_most() {
     let start = Instant::now();
     let error = cache.get().await.unwrap_err();
     assert_eq!(start.elapsed(), 5 * SECOND);
-    let text = "asking the provider given to the session for credentials failed: no answer within 5s. Look into that \
-                provider, or give another one to the session";
+    let text = "getting credentials from the provider given to the session failed: the provider did not answer within \
+                5s. Check that provider, or give the session another one";
     assert_eq!(error.to_string(), text);
-    // And those who come right after it nothing.
+    // A caller right after that does not wait.
     assert_eq!(cache.get().await.unwrap_err().to_string(), text);
     assert_eq!(start.elapsed(), 5 * SECOND);
-    assert_eq!(provider.asks().len(), 1);
+    assert_eq!(provider.requests().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_use_is_refused_with_the_reason() {
+async fn unusable_credentials_are_refused_with_the_reason() {
     let day = Day::start();
     let give = |credentials: Credentials| async move {
         let (cache, _) = scripted(move |_| ready(Ok(credentials.clone())));
         cache.get().await.unwrap_err().to_string()
     };
     for (credentials, problem) in [
-        (numbered(0, Some(day.at(Duration::ZERO))), "they expired 0ms ago"),
+        (numbered(0, Some(day.at(Duration::ZERO))), "the credentials expired 0ms ago"),
         (Credentials::new("", "secret", None, None, "test"), "the access key is empty"),
         (Credentials::new("key", "", None, None, "test"), "the secret is empty"),
     ] {
         assert_eq!(
             give(credentials).await,
             format!(
-                "asking the provider given to the session for credentials failed: {problem}. Look into that provider, \
-                 or give another one to the session"
+                "getting credentials from the provider given to the session failed: {problem}. Check that provider, or \
+                 give the session another one"
             )
         );
     }
     advance(30 * MINUTE).await;
     let (cache, _) = scripted(move |_| ready(Ok(numbered(0, Some(UNIX_EPOCH + 1_000_000 * SECOND - 30 * MINUTE)))));
-    assert!(cache.get().await.unwrap_err().to_string().contains("they expired 30min ago"));
+    assert!(cache.get().await.unwrap_err().to_string().contains("the credentials expired 30min ago"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_kind_of_failure_reads_as_what_it_is_and_keeps_its_cause() {
+async fn each_kind_of_failure_has_its_own_text_and_keeps_its_cause() {
     for (error, problem) in [
-        (CredentialsError::not_loaded_no_source(), "it has none"),
-        (CredentialsError::not_loaded("no profile"), "it has none; the other side said: \"no profile\""),
-        (CredentialsError::provider_timed_out(SECOND), "it gave up waiting"),
+        (CredentialsError::not_loaded_no_source(), "the provider has none"),
+        (CredentialsError::not_loaded("no profile"), "the provider has none; the other side said: \"no profile\""),
+        (CredentialsError::provider_timed_out(SECOND), "the provider timed out"),
         (
             CredentialsError::invalid_configuration("a loop"),
-            "its configuration is wrong; the other side said: \"a loop\"",
+            "the provider's configuration is invalid; the other side said: \"a loop\"",
         ),
         (
             CredentialsError::unhandled(CredentialsError::provider_error("not UTF-8")),
-            "it failed; the other side said: \"an error occurred while loading credentials: not UTF-8\"",
+            "the provider failed; the other side said: \"an error occurred while loading credentials: not UTF-8\"",
         ),
     ] {
         let error = Arc::new(Mutex::new(Some(error)));
@@ -354,8 +355,8 @@ async fn each_kind_of_failure_reads_as_what_it_is_and_keeps_its_cause() {
         assert_eq!(
             error.to_string(),
             format!(
-                "asking the provider given to the session for credentials failed: {problem}. Look into that provider, \
-                 or give another one to the session"
+                "getting credentials from the provider given to the session failed: {problem}. Check that provider, or \
+                 give the session another one"
             )
         );
         assert!(error.source().is_some());
@@ -363,13 +364,13 @@ async fn each_kind_of_failure_reads_as_what_it_is_and_keeps_its_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_talkative_provider_does_not_fill_the_error() {
+async fn a_long_message_of_the_provider_is_cut() {
     let (cache, _) = scripted(|_| ready(Err(CredentialsError::provider_error("é".repeat(10_000)))));
     assert_eq!(cache.get().await.unwrap_err().server_message().unwrap(), "é".repeat(250));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_panics_fails_all_who_wait_and_is_asked_again() {
+async fn a_panic_of_the_provider_fails_all_waiting_callers_and_it_is_asked_again() {
     let (cache, _) = scripted(|n| {
         async move {
             sleep(SECOND).await;
@@ -382,8 +383,8 @@ async fn a_provider_that_panics_fails_all_who_wait_and_is_asked_again() {
     for error in [one.unwrap_err(), other.unwrap_err()] {
         assert_eq!(
             error.to_string(),
-            "asking the provider given to the session for credentials failed: it panicked. Look into that provider, or \
-             give another one to the session"
+            "getting credentials from the provider given to the session failed: the provider panicked. Check that \
+             provider, or give the session another one"
         );
     }
     advance(SECOND).await;
@@ -391,19 +392,19 @@ async fn a_provider_that_panics_fails_all_who_wait_and_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_panics_before_it_gives_a_future_fails_all_the_same() {
+async fn a_panic_before_the_provider_returns_a_future_is_the_same() {
     let (cache, _) = scripted(|n| {
         assert_ne!(n, 0, "the provider's panic, which this test wants");
         ready(Ok(numbered(n, None)))
     });
     let error = cache.get().await.unwrap_err();
-    assert!(error.to_string().contains("failed: it panicked"), "{error}");
+    assert!(error.to_string().contains("failed: the provider panicked"), "{error}");
     advance(SECOND).await;
     assert_eq!(key(&cache).await, "key-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cache_shows_no_secret() {
+async fn debug_of_the_cache_prints_no_secret() {
     let (cache, _) = scripted(|n| ready(Ok(numbered(n, None))));
     key(&cache).await;
     let shown = format!("{cache:?}");
@@ -412,11 +413,11 @@ async fn a_cache_shows_no_secret() {
 }
 
 #[test]
-fn the_defaults_are_these() {
+fn the_default_timing() {
     let timing = Timing::default();
-    assert_eq!(timing.limit, 5 * SECOND);
-    assert_eq!(timing.ahead, 5 * MINUTE);
-    assert_eq!(timing.interval, 5 * MINUTE);
-    assert_eq!(timing.shortest_pause, Duration::from_millis(500));
-    assert_eq!(timing.longest_pause, 15 * SECOND);
+    assert_eq!(timing.provider_timeout, 5 * SECOND);
+    assert_eq!(timing.renew_ahead, 5 * MINUTE);
+    assert_eq!(timing.refetch_interval, 5 * MINUTE);
+    assert_eq!(timing.min_pause, Duration::from_millis(500));
+    assert_eq!(timing.max_pause, 15 * SECOND);
 }

@@ -15,7 +15,7 @@ use aws_credential_types::Credentials;
 use chrono::DateTime;
 use serde_json::Value;
 
-use super::{INITIAL_RESPONSE, SignedRequest, Unsignable, answer};
+use super::{INITIAL_RESPONSE, SignedRequest, SigningError, answer};
 
 #[test]
 #[expect(clippy::print_stdout, reason = "who runs a file of their own wants to see that it was run")]
@@ -53,7 +53,7 @@ fn check_file(text: &str) -> Result<usize, Vec<String>> {
 }
 
 fn check_case(case: &Value) -> Result<(), String> {
-    let wanted = wanted(case)?;
+    let expected = expected(case)?;
     let credentials = Credentials::new(
         required(case, "access_key")?,
         required(case, "secret")?,
@@ -67,30 +67,36 @@ fn check_case(case: &Value) -> Result<(), String> {
         .map_err(|error| format!("its time cannot be read: {error}"))?
         .into();
 
-    match (wanted, answer(challenge.as_deref(), &credentials, region, time)) {
-        (Wanted::Refused(why), Err(refused)) if is_about(&refused, why) => Ok(()),
-        (Wanted::Refused(why), Err(refused)) => Err(format!("must be refused for {why:?}, was refused: {refused}")),
-        (Wanted::Refused(why), Ok(answer)) => Err(format!("must be refused for {why:?}, answered {}", shown(&answer))),
-        (Wanted::Answer(wanted, _), Err(refused)) => Err(format!("must answer {}, refused: {refused}", shown(&wanted))),
-        (Wanted::Answer(wanted, _), Ok(answer)) if answer != wanted => {
-            Err(format!("must answer\n  {}, answered\n  {}", shown(&wanted), shown(&answer)))
+    match (expected, answer(challenge.as_deref(), &credentials, region, time)) {
+        (Expected::Refused(reason), Err(refused)) if matches_reason(&refused, reason) => Ok(()),
+        (Expected::Refused(reason), Err(refused)) => {
+            Err(format!("must be refused for {reason:?}, was refused: {refused}"))
         }
-        (Wanted::Answer(_, steps), Ok(_)) => {
+        (Expected::Refused(reason), Ok(answer)) => {
+            Err(format!("must be refused for {reason:?}, answered {}", escaped(&answer)))
+        }
+        (Expected::Answer(expected, _), Err(refused)) => {
+            Err(format!("must answer {}, refused: {refused}", escaped(&expected)))
+        }
+        (Expected::Answer(expected, _), Ok(answer)) if answer != expected => {
+            Err(format!("must answer\n  {}, answered\n  {}", escaped(&expected), escaped(&answer)))
+        }
+        (Expected::Answer(_, steps), Ok(_)) => {
             let request = SignedRequest::new(challenge.as_deref(), credentials.access_key_id(), region, time)
                 .map_err(|refused| refused.to_string())?;
             let secret = credentials.secret_access_key();
-            for (step, made) in [
-                ("amzdate", request.stamp.clone()),
+            for (step, actual) in [
+                ("amzdate", request.timestamp.clone()),
                 ("scope", request.scope.clone()),
                 ("canonical_request", request.canonical_request()),
                 ("string_to_sign", request.string_to_sign()),
                 ("signing_key_hex", hex::encode(request.signing_key(secret))),
                 ("signature", request.signature(secret)),
             ] {
-                if let Some(wanted) = text_of(steps, step)
-                    && made != wanted
+                if let Some(expected) = text_of(steps, step)
+                    && actual != expected
                 {
-                    return Err(format!("its {step} must be\n  {wanted:?}, is\n  {made:?}"));
+                    return Err(format!("its {step} must be\n  {expected:?}, is\n  {actual:?}"));
                 }
             }
             Ok(())
@@ -98,29 +104,32 @@ fn check_case(case: &Value) -> Result<(), String> {
     }
 }
 
-enum Wanted<'a> {
+enum Expected<'a> {
     /// These bytes, and what else the file says of them.
     Answer(Vec<u8>, &'a Value),
     Refused(&'a str),
 }
 
-fn wanted(case: &Value) -> Result<Wanted<'_>, String> {
-    let mut said = case.get("recommended").or_else(|| case.get("expected")).ok_or("it does not say what is wanted")?;
-    if let Some(text) = said.as_str() {
+fn expected(case: &Value) -> Result<Expected<'_>, String> {
+    let mut expected_value =
+        case.get("recommended").or_else(|| case.get("expected")).ok_or("it does not say what is expected")?;
+    if let Some(text) = expected_value.as_str() {
         match text.strip_prefix("= ") {
-            Some(field) => said = case.get(field).ok_or_else(|| format!("it refers to {field}, which it lacks"))?,
-            None => return Ok(Wanted::Refused(text)),
+            Some(field) => {
+                expected_value = case.get(field).ok_or_else(|| format!("it refers to {field}, which it lacks"))?
+            }
+            None => return Ok(Expected::Refused(text)),
         }
     }
-    if let Some(hex_text) = text_of(said, "response_hex") {
-        return Ok(Wanted::Answer(from_hex(hex_text)?, said));
+    if let Some(hex_text) = text_of(expected_value, "response_hex") {
+        return Ok(Expected::Answer(from_hex(hex_text)?, expected_value));
     }
-    if let Some(response) = text_of(said, "response") {
-        return Ok(Wanted::Answer(response.as_bytes().to_vec(), said));
+    if let Some(response) = text_of(expected_value, "response") {
+        return Ok(Expected::Answer(response.as_bytes().to_vec(), expected_value));
     }
-    match said.get("error") {
-        Some(error) => Ok(Wanted::Refused(error.as_str().unwrap_or_default())),
-        None => Err("what is wanted is neither a response nor an error".to_owned()),
+    match expected_value.get("error") {
+        Some(error) => Ok(Expected::Refused(error.as_str().unwrap_or_default())),
+        None => Err("what is expected is neither a response nor an error".to_owned()),
     }
 }
 
@@ -136,11 +145,12 @@ fn challenge(case: &Value) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// Whether it was refused for what the file names; a reason that it does not know must only be a refusal.
-fn is_about(refused: &Unsignable, why: &str) -> bool {
-    let about_nonce = matches!(refused, Unsignable::NoChallenge | Unsignable::NoNonce | Unsignable::NonceLength(_));
-    match why {
-        why if why.contains("nonce") => about_nonce,
-        why if why.contains("region") => *refused == Unsignable::Region,
+fn matches_reason(error: &SigningError, reason: &str) -> bool {
+    let is_nonce_error =
+        matches!(error, SigningError::NoChallenge | SigningError::NoNonce | SigningError::NonceLength(_));
+    match reason {
+        reason if reason.contains("nonce") => is_nonce_error,
+        reason if reason.contains("region") => *error == SigningError::Region,
         _ => true,
     }
 }
@@ -157,7 +167,7 @@ fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     hex::decode(text).map_err(|error| format!("{text:?} is not hexadecimal: {error}"))
 }
 
-fn shown(bytes: &[u8]) -> String {
+fn escaped(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
@@ -188,6 +198,6 @@ fn every_wrong_case_of_a_file_of_vectors_is_reported() {
         wrong("recommended", "bad or missing nonce"),
     ];
     let failures = check_file(&file.to_string()).unwrap_err();
-    let of: Vec<_> = failures.iter().map(|failure| failure.split(':').next().unwrap()).collect();
-    assert_eq!(of, ["secret", "region", "time", "recommended"]);
+    let failed: Vec<_> = failures.iter().map(|failure| failure.split(':').next().unwrap()).collect();
+    assert_eq!(failed, ["secret", "region", "time", "recommended"]);
 }

@@ -4,11 +4,11 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use super::*;
 
 #[tokio::test]
-async fn a_refused_signature_is_told_with_its_region() {
+async fn a_refused_signature_is_reported_with_its_region() {
     let said = "Authentication failure: Invalid signature";
-    let place = StubPeer::new(|stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Error(0x0100, said))).await;
+    let peer = StubPeer::new(|stub| stub.fault(At::Answer, Does::Says(0x0100, said))).await;
     assert_eq!(
-        place.told(sigv4()).await,
+        peer.failure(sigv4()).await,
         (
             ErrorKind::Authentication,
             format!(
@@ -21,12 +21,12 @@ async fn a_refused_signature_is_told_with_its_region() {
 }
 
 #[tokio::test]
-async fn a_refused_password_is_told_with_where_passwords_come_from() {
+async fn a_refused_password_is_reported_with_the_source_of_passwords() {
     let said = "Provided username alice and/or password are incorrect";
-    let place = StubPeer::new(|stub| stub.fault(FaultPoint::AuthResponse, Reaction::Error(0x0100, said))).await;
+    let peer = StubPeer::new(|stub| stub.fault(At::AuthResponse, Does::Says(0x0100, said))).await;
     let password = Arc::new(Authenticator::password("alice", "sesame").unwrap());
     assert_eq!(
-        place.told(password).await,
+        peer.failure(password).await,
         (
             ErrorKind::Authentication,
             format!(
@@ -39,17 +39,17 @@ async fn a_refused_password_is_told_with_where_passwords_come_from() {
 }
 
 #[tokio::test]
-async fn a_user_without_permissions_is_told_which_are_missing() {
+async fn a_user_without_permissions_is_reported_with_the_missing_ones() {
     let said = "User arn:aws:iam::12345678910:user/testuser has no permissions.";
-    for at in [FaultPoint::ChallengeResponse, FaultPoint::SystemTable] {
-        let place = StubPeer::new(|stub| stub.fault(at, Reaction::Error(0x2100, said))).await;
+    for at in [At::Answer, At::System] {
+        let peer = StubPeer::new(|stub| stub.fault(at, Does::Says(0x2100, said))).await;
         assert_eq!(
-            place.told(sigv4()).await,
+            peer.failure(sigv4()).await,
             (
                 ErrorKind::Authentication,
                 format!(
-                    "{HEAD}these credentials have no permissions; the other side said: \"{said}\". Allow the IAM user \
-                     or role cassandra:Select on /keyspace/system* and on what it is to read, for instance with the \
+                    "{HEAD}the credentials have no permissions; the other side said: \"{said}\". Allow the IAM user or \
+                     role cassandra:Select on /keyspace/system* and on the tables that it reads, for instance with the \
                      policy AmazonKeyspacesReadOnlyAccess_v2"
                 )
             )
@@ -58,34 +58,37 @@ async fn a_user_without_permissions_is_told_which_are_missing() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_nobody_who_they_are_is_not_believed() {
+async fn a_server_that_does_not_require_authentication_is_refused() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
-    let place = StubPeer { ca, stub };
+    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let peer = StubPeer { ca, stub };
     assert_eq!(
-        place.told(sigv4()).await,
+        peer.failure(sigv4()).await,
         (
             ErrorKind::Authentication,
             format!(
-                "{HEAD}the server let us in without asking for credentials. Amazon Keyspaces always asks, so this is \
-                 something else: check host and port; a Cassandra without TLS is Endpoint::cassandra"
+                "{HEAD}the server accepted the connection without authentication. Amazon Keyspaces always requires \
+                 authentication, so this is another server: check host and port; for a Cassandra without TLS use \
+                 Endpoint::cassandra"
             )
         )
     );
 }
 
 #[tokio::test]
-async fn a_server_that_asks_where_there_is_nothing_to_say_is_told_by_its_authenticator() {
-    let stub = Stub::with_addresses(1).authenticator("PasswordAuthenticator").start().await;
+async fn a_server_that_requires_credentials_that_are_not_set_is_reported_with_its_authenticator() {
+    let stub = Stub::at(1).authenticator("PasswordAuthenticator").start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
-    let handshake = Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::none()), None).unwrap();
-    let attempt = handshake.try_at(stub.address(), Depth::SystemTables, soon(30_000)).await;
+    let handshake =
+        Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
+    let attempt = handshake.attempt(stub.address(), Depth::SystemTables, soon(30_000)).await;
     assert_eq!(
-        tell(&attempt.failure.unwrap(), stub.port()),
+        normalized(&attempt.failure.unwrap(), stub.port()),
         (
             ErrorKind::Credentials,
-            "connecting to 127.0.0.1:<port> failed: the server asks for credentials (PasswordAuthenticator), and there \
-             are none. Give Builder::password, or an endpoint with TLS and Builder::credentials"
+            "connecting to 127.0.0.1:<port> failed: the server requires authentication (PasswordAuthenticator), and \
+             the session has no credentials. Set SessionBuilder::password, or use an endpoint with TLS and \
+             SessionBuilder::credentials"
                 .to_owned()
         )
     );
@@ -95,8 +98,8 @@ async fn a_server_that_asks_where_there_is_nothing_to_say_is_told_by_its_authent
 async fn a_second_challenge_is_not_answered() {
     let mut challenge = vec![0x84, 0, 0, 0, 0x0E, 0, 0, 0, 42, 0, 0, 0, 38];
     challenge.extend(b"nonce=91703fdc2ef562e19fbdab0f58e42fe5");
-    let place = StubPeer::new(|stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Bytes(challenge))).await;
-    let (kind, text) = place.told(sigv4()).await;
+    let peer = StubPeer::new(|stub| stub.fault(At::Answer, Does::Bytes(challenge))).await;
+    let (kind, text) = peer.failure(sigv4()).await;
     assert_eq!(kind, ErrorKind::Authentication);
     assert!(text.contains("sent a second challenge"), "{text}");
 }
@@ -119,28 +122,28 @@ impl ProvideCredentials for Provider {
 }
 
 #[tokio::test]
-async fn a_provider_without_credentials_is_named_and_nothing_was_sent() {
-    let place = StubPeer::new(|stub| stub).await;
-    let source = CredentialSource::given(SharedCredentialsProvider::new(Provider(Some("no profile"))));
-    let failure = place.attempt(sigv4_with(source)).await.failure.unwrap();
+async fn a_provider_without_credentials_is_named_and_nothing_is_sent() {
+    let peer = StubPeer::new(|stub| stub).await;
+    let source = CredentialSource::from_provider(SharedCredentialsProvider::new(Provider(Some("no profile"))));
+    let failure = peer.attempt(sigv4_with(source)).await.failure.unwrap();
     assert_eq!((failure.stage, failure.error.kind()), (Stage::Credentials, ErrorKind::Credentials));
     assert!(failure.error.to_string().contains("the provider given to the session"), "{}", failure.error);
-    assert!(place.stub.observed().requests.iter().all(|request| request.opcode != 0x0F));
+    assert!(peer.stub.seen().requests.iter().all(|request| request.opcode != 0x0F));
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_answer_is_told_from_a_server_that_does_not() {
-    let place = StubPeer::new(|stub| stub).await;
-    let source = CredentialSource::given(SharedCredentialsProvider::new(Provider(None)));
-    let handshake = place.handshake(sigv4_with(source));
-    let failure = handshake.try_at(place.stub.address(), Depth::SystemTables, soon(300)).await.failure.unwrap();
+async fn a_silent_provider_is_distinguished_from_a_silent_server() {
+    let peer = StubPeer::new(|stub| stub).await;
+    let source = CredentialSource::from_provider(SharedCredentialsProvider::new(Provider(None)));
+    let handshake = peer.handshake(sigv4_with(source));
+    let failure = handshake.attempt(peer.stub.address(), Depth::SystemTables, soon(300)).await.failure.unwrap();
     assert_eq!(
-        tell(&failure, place.stub.port()),
+        normalized(&failure, peer.stub.port()),
         (
             ErrorKind::Credentials,
             format!(
-                "{HEAD}the provider of the credentials did not answer. Check what it asks: a metadata service, an SSO \
-                 session, a credential process"
+                "{HEAD}the credentials provider did not answer. Check the source that it uses: a metadata service, an \
+                 SSO session, a credential process"
             )
         )
     );

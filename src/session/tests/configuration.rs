@@ -1,65 +1,65 @@
 use super::*;
 
-async fn refusal(builder: Builder) -> (ErrorKind, String) {
+async fn refusal(builder: SessionBuilder) -> (ErrorKind, String) {
     let error = builder.connect().await.unwrap_err();
     (error.kind(), error.to_string())
 }
 
-fn cassandra() -> Builder {
+fn cassandra() -> SessionBuilder {
     Session::builder().endpoint(Endpoint::cassandra("127.0.0.1:9").unwrap())
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_found_before_anything_is_sent() {
+async fn invalid_settings_are_refused_before_anything_is_sent() {
     let pem = Ca::new("Test CA");
     let local = || Endpoint::explicit("127.0.0.1", 9, "keyspaces.example").unwrap();
     for (builder, text) in [
         (
             cassandra().static_credentials("a", "b", None),
-            "setting up a session failed: 127.0.0.1:9 is a plain Cassandra, which takes no signatures. Give it a user \
-             and password, or none; for SigV4 use Endpoint::region or Endpoint::explicit",
+            "setting up a session failed: 127.0.0.1:9 is a plain Cassandra, which does not accept signatures. Set a \
+             user name and password, or neither; for SigV4 use Endpoint::region or Endpoint::explicit",
         ),
         (
             cassandra().trust_pem(pem.pem()).unwrap(),
-            "setting up a session failed: 127.0.0.1:9 is a plain Cassandra, which is spoken to without TLS and shows no \
-             certificate. Leave trust_pem out, or use Endpoint::explicit",
+            "setting up a session failed: 127.0.0.1:9 is a plain Cassandra, which is connected to without TLS and has \
+             no certificate. Remove trust_pem, or use Endpoint::explicit",
         ),
         (
             cassandra().region("us-east-1"),
-            "signing for us-east-1 at 127.0.0.1:9 failed: a plain Cassandra takes no signatures. Use a password, or \
-             Endpoint::explicit",
+            "signing for us-east-1 at 127.0.0.1:9 failed: a plain Cassandra does not accept signatures. Use a \
+             password, or Endpoint::explicit",
         ),
         (
             Session::builder().region("us-east-1").static_credentials("a", "b", None).password("c", "d"),
-            "setting up a session failed: there are both AWS credentials and a password. Give one of them: credentials \
-             for SigV4, or a user and password",
+            "setting up a session failed: both AWS credentials and a password are set. Set one of them: credentials \
+             for SigV4, or a user name and password",
         ),
         (
             Session::builder().region("eu-west-1").endpoint(Endpoint::region("us-east-1").unwrap()),
-            "signing for eu-west-1 at cassandra.us-east-1.amazonaws.com failed: that is an endpoint of us-east-1, which \
-             refuses every signature made for another region. Name the same region in both",
+            "signing for eu-west-1 at cassandra.us-east-1.amazonaws.com failed: that is an endpoint of us-east-1, \
+             which refuses signatures for other regions. Use the same region for both",
         ),
         (
             Session::builder().endpoint(local()).static_credentials("a", "b", None),
-            "setting up a session failed: nothing says which region to sign for at 127.0.0.1:9. Name it with \
-             Builder::region",
+            "setting up a session failed: it is not known which region to sign for at 127.0.0.1:9. Set it with \
+             SessionBuilder::region",
         ),
         (
             Session::builder().region("nowhere"),
-            "taking \"nowhere\" as a region failed: it does not end in a hyphen and a number. A region reads like \
-             us-east-1, us-gov-west-1 or cn-north-1",
+            "parsing \"nowhere\" as a region failed: it does not end in a hyphen and a number. A region name looks \
+             like us-east-1, us-gov-west-1 or cn-north-1",
         ),
         (
             cassandra().connect_timeout(Duration::ZERO),
-            "setting up a session failed: connect_timeout is zero. Give it a duration that something can happen in",
+            "setting up a session failed: connect_timeout is zero. Set a duration longer than zero",
         ),
         (
             cassandra().call_timeout(Duration::ZERO),
-            "setting up a session failed: call_timeout is zero. Give it a duration that something can happen in",
+            "setting up a session failed: call_timeout is zero. Set a duration longer than zero",
         ),
         (
             cassandra().attempt_timeout(Duration::ZERO),
-            "setting up a session failed: attempt_timeout is zero. Give it a duration that something can happen in",
+            "setting up a session failed: attempt_timeout is zero. Set a duration longer than zero",
         ),
         (
             cassandra().application_name("n".repeat(65_536)),
@@ -75,18 +75,18 @@ async fn what_cannot_be_is_found_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_timeout_without_end_is_one() {
+async fn the_longest_timeout_is_accepted() {
     let patient = cassandra().connect_timeout(Duration::MAX).call_timeout(Duration::MAX).attempt_timeout(Duration::MAX);
     assert_eq!(refusal(patient.clone()).await.0, ErrorKind::Connect);
     assert!(!patient.diagnose().await.is_healthy());
 }
 
 #[test]
-fn a_pem_without_a_certificate_is_refused_where_it_is_given() {
+fn a_pem_without_a_certificate_is_refused_when_it_is_set() {
     let error = Session::builder().trust_pem("no certificate").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "reading the certificates to trust failed: the PEM holds no certificate. What is wanted is PEM: -----BEGIN \
+        "reading the trusted certificates failed: the PEM contains no certificate. Expected PEM: -----BEGIN \
          CERTIFICATE-----, base64, -----END CERTIFICATE-----"
     );
 }
@@ -99,7 +99,7 @@ fn advice_sets_the_connections_per_host() {
 }
 
 #[test]
-fn a_builder_shows_no_secret() {
+fn debug_of_a_builder_prints_no_secret() {
     let builder = Session::builder()
         .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", Some("IQoJb3JpZ2luX2Vj"))
         .password("alice", "sesame");
@@ -111,7 +111,7 @@ fn a_builder_shows_no_secret() {
 }
 
 #[test]
-fn a_limit_is_of_a_table_with_its_keyspace() {
+fn a_table_limit_needs_the_name_of_a_table_with_its_keyspace() {
     use crate::TableLimit;
 
     for table in ["shop.names", "\"Shop\".names"] {

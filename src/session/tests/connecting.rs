@@ -9,14 +9,14 @@ use crate::session::set_up::set_up;
 use testkit::stub::{Topology, loopback};
 
 #[tokio::test]
-async fn each_peer_gets_its_connections_and_each_is_signed() {
+async fn each_peer_gets_its_connections_and_each_is_authenticated_with_a_signature() {
     let site = Site::new(3, |stub| stub).await;
     let session = site.builder().application_name("shop").connect().await.unwrap();
     assert_eq!(session.peers().len(), 3);
     assert_eq!(session.data_center(), "us-east-1");
     let seen = site
         .stub
-        .wait_until(|seen| site.stub.addresses().iter().all(|address| seen.open.get(address).is_some_and(|n| *n >= 3)))
+        .until(|seen| site.stub.addresses().iter().all(|address| seen.open.get(address).is_some_and(|n| *n >= 3)))
         .await;
     let startups: Vec<_> = seen.requests.iter().filter(|request| request.opcode == 1).collect();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -39,16 +39,16 @@ async fn each_peer_gets_its_connections_and_each_is_signed() {
         assert!(!options.contains("DRIVER_CONFIG"), "{options:?}");
     }
     drop(session);
-    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+    site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
 /// How many requests of each opcode a client sends until its pools are full.
 async fn sent(stub: &Stub, connections: usize) -> BTreeMap<u8, usize> {
-    let is_full = |seen: &testkit::stub::Observed| {
+    let is_full = |seen: &testkit::stub::Seen| {
         let authenticated = seen.requests.iter().filter(|request| request.opcode == 0x0F).count();
-        seen.open_connections() == connections && authenticated == connections * 2
+        seen.all_open() == connections && authenticated == connections * 2
     };
-    let seen = stub.wait_until(is_full).await;
+    let seen = stub.until(is_full).await;
     let mut sent = BTreeMap::new();
     for request in seen.requests {
         *sent.entry(request.opcode).or_default() += 1;
@@ -57,7 +57,7 @@ async fn sent(stub: &Stub, connections: usize) -> BTreeMap<u8, usize> {
 }
 
 #[tokio::test]
-async fn where_all_is_well_connecting_sends_what_the_bare_driver_sends_and_nothing_else() {
+async fn if_all_is_well_connecting_sends_exactly_what_the_bare_driver_sends() {
     // Without the local row, for which the driver opens a second pool.
     let topology = |_| {
         let mut topology = Topology::like_keyspaces(&(1..=9).map(loopback).collect::<Vec<_>>());
@@ -73,7 +73,7 @@ async fn where_all_is_well_connecting_sends_what_the_bare_driver_sends_and_nothi
     let _session = builder.connect().await.unwrap();
     let ours = sent(&site.stub, CONNECTIONS).await;
     // Each loopback address is probed for a listener, and that connection is closed at once.
-    let accepted = site.stub.observed().accepted.values().sum::<usize>();
+    let accepted = site.stub.seen().accepted.values().sum::<usize>();
     assert!(accepted <= CONNECTIONS + 8, "{accepted}");
 
     let bare = Site::new(9, |stub| stub.topology(topology)).await;
@@ -100,7 +100,7 @@ async fn the_local_row_costs_no_request() {
         builder.settings.probe_after = Duration::from_secs(60);
         let session = builder.connect().await.unwrap();
         assert_eq!(connected(&session), session.peers().len());
-        let seen = site.stub.observed();
+        let seen = site.stub.seen();
         let count = |opcode| seen.requests.iter().filter(|request| request.opcode == opcode).count();
         assert_eq!(count(0x0A), 2, "the two system tables, once each");
         assert_eq!(count(0x0B), 1, "one control connection");
@@ -111,15 +111,14 @@ async fn the_local_row_costs_no_request() {
 async fn the_connections_to_a_peer_resume_the_tls_session_of_the_first() {
     let site = Site::new(3, |stub| stub).await;
     let _session = site.builder().connect().await.unwrap();
-    site.stub.wait_until(|seen| seen.resumed >= 6).await;
+    site.stub.until(|seen| seen.resumed >= 6).await;
 }
 
 #[tokio::test]
-async fn one_peer_is_enough_if_told_so_and_the_others_follow() {
-    let site = Site::new(9, |stub| {
-        (2..=9).fold(stub, |stub, peer| stub.fault_at(loopback(peer), FaultPoint::Accept, Reaction::Hang))
-    })
-    .await;
+async fn with_ready_when_one_peer_the_others_are_connected_later() {
+    let site =
+        Site::new(9, |stub| (2..=9).fold(stub, |stub, peer| stub.fault_of(loopback(peer), At::Accept, Does::Nothing)))
+            .await;
     let mut builder = site.builder().ready_when(ReadyWhen::OnePeer);
     // The driver never seems to be held up, so nothing is probed.
     builder.settings.probe_after = Duration::from_secs(60);
@@ -127,21 +126,20 @@ async fn one_peer_is_enough_if_told_so_and_the_others_follow() {
     assert_eq!((session.peers().len(), connected(&session)), (9, 1));
     assert!(session.health().is_degraded());
     run(&session, "SELECT a FROM shop.t").await;
-    site.stub.clear_faults();
-    let are_connected = |seen: &testkit::stub::Observed| {
-        (1..=9).all(|peer| seen.open.get(&loopback(peer)).is_some_and(|open| *open >= 3))
-    };
-    site.stub.wait_until(are_connected).await;
+    site.stub.heal();
+    let are_connected =
+        |seen: &testkit::stub::Seen| (1..=9).all(|peer| seen.open.get(&loopback(peer)).is_some_and(|open| *open >= 3));
+    site.stub.until(are_connected).await;
     drop(session);
-    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+    site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
 #[tokio::test]
-async fn if_the_one_peer_does_not_answer_all_are_waited_for() {
+async fn if_the_one_peer_does_not_answer_connect_waits_for_all() {
     let site = Site::new(3, |stub| {
         stub.topology(|_| Topology::like_keyspaces(&[2, 3].map(loopback)))
-            .fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang)
-            .fault_at(loopback(3), FaultPoint::Options, Reaction::Delay(Duration::from_millis(300)))
+            .fault_of(loopback(2), At::Accept, Does::Nothing)
+            .fault_of(loopback(3), At::Options, Does::Late(Duration::from_millis(300)))
     })
     .await;
     let session = site.builder().ready_when(ReadyWhen::OnePeer).connect().await.unwrap();
@@ -155,7 +153,7 @@ async fn no_schema_is_read_and_no_serial_consistency_sent() {
     let site = Site::new(1, |stub| stub).await;
     let session = site.builder().connect().await.unwrap();
     run(&session, "SELECT a FROM shop.t").await;
-    let seen = site.stub.observed();
+    let seen = site.stub.seen();
     assert!(
         seen.requests.iter().all(|request| request.statement.as_deref().is_none_or(|text| !text.contains("schema")))
     );
@@ -166,7 +164,7 @@ async fn no_schema_is_read_and_no_serial_consistency_sent() {
 }
 
 #[tokio::test]
-async fn the_address_that_answers_is_taken_of_those_a_name_has() {
+async fn of_the_addresses_of_a_name_the_one_that_answers_is_used() {
     let site = Site::new(1, |stub| stub).await;
     let session = site.builder_at("localhost").connect().await.unwrap();
     run(&session, "SELECT a FROM shop.t").await;
@@ -176,26 +174,25 @@ async fn the_address_that_answers_is_taken_of_those_a_name_has() {
 async fn a_peer_with_another_name_is_left_out_although_the_contact_point_is_right() {
     let ca = Ca::new("Test CA");
     let other = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
-    let stub =
-        Stub::with_addresses(3).tls(ca.server(&[NAME])).tls_at(loopback(2), other).authenticator(SIGV4).start().await;
+    let stub = Stub::at(3).tls(ca.server(&[NAME])).tls_at(loopback(2), other).authenticator(SIGV4).start().await;
     let site = Site { ca, stub };
     // The first peer shares its host id with the local row; the second does not.
     let session = site.builder().connect().await.unwrap();
     assert_eq!((session.peers().len(), connected(&session)), (3, 2));
-    let seen = site.stub.observed();
+    let seen = site.stub.seen();
     assert!(seen.accepted[&loopback(2)] > 0);
     assert!(seen.requests.iter().all(|request| request.address != loopback(2)), "nothing is said to it");
 }
 
 #[tokio::test]
-async fn a_cause_that_stays_ends_it_at_once() {
+async fn a_permanent_problem_ends_connect_at_once() {
     let refused = "Authentication failure: Invalid signature";
-    let site = Site::new(1, |stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Error(0x0100, refused))).await;
+    let site = Site::new(1, |stub| stub.fault(At::Answer, Does::Says(0x0100, refused))).await;
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
     assert_eq!(error.server_message(), Some(refused));
     assert_eq!(
-        site.told(&error),
+        site.normalized(&error),
         format!(
             "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: the signature for us-east-1 was \
              refused; the other side said: \"{refused}\". Check that the endpoint is in us-east-1, that this machine's \
@@ -206,22 +203,21 @@ async fn a_cause_that_stays_ends_it_at_once() {
     let site = Site::new(1, |stub| stub.tls(Ca::new("Somebody Else").server(&[NAME]))).await;
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls);
-    assert!(error.to_string().contains("an issuer that is not trusted: CN=Somebody Else"), "{error}");
+    assert!(error.to_string().contains("the issuer of the certificate is not trusted: CN=Somebody Else"), "{error}");
 
-    let site = Site::new(1, |stub| stub.fault(FaultPoint::Register, Reaction::Error(0x2200, "unknown event"))).await;
+    let site = Site::new(1, |stub| stub.fault(At::Register, Does::Says(0x2200, "unknown event"))).await;
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Topology);
     assert_eq!(
-        site.told(&error),
+        site.normalized(&error),
         "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: the server refused REGISTER with error \
-         0x2200; the other side said: \"unknown event\". What the server says is all that is known; without it, no \
-         session is possible"
+         0x2200; the other side said: \"unknown event\". No session is possible while the server refuses this request; \
+         its message is all that is known"
     );
 
-    let site =
-        Site::new(1, |stub| stub.fault(FaultPoint::Accept, Reaction::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
+    let site = Site::new(1, |stub| stub.fault(At::Accept, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
     let error = site.builder().connect().await.unwrap_err();
-    assert!(error.to_string().contains("what answers does not speak TLS"), "{error}");
+    assert!(error.to_string().contains("the server does not speak TLS"), "{error}");
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoint = Endpoint::explicit("127.0.0.1", port, NAME).unwrap();
@@ -243,40 +239,40 @@ impl ProvideCredentials for NoProfile {
 }
 
 #[tokio::test]
-async fn missing_credentials_end_it_at_once_and_name_their_provider() {
+async fn missing_credentials_end_connect_at_once_and_name_their_provider() {
     let site = Site::new(1, |stub| stub).await;
     let error = site.builder().credentials(NoProfile).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
     assert_eq!(
-        site.told(&error),
-        "asking the provider given to the session for credentials failed after <t>: it has none; the other side said: \
-         \"no profile called shop\". Look into that provider, or give another one to the session"
+        site.normalized(&error),
+        "getting credentials from the provider given to the session failed after <t>: the provider has none; the other \
+         side said: \"no profile called shop\". Check that provider, or give the session another one"
     );
 }
 
 #[tokio::test]
-async fn what_passes_the_second_time_is_not_an_error() {
-    let site = Site::new(1, |stub| stub.fault(FaultPoint::Options, Reaction::Close)).await;
+async fn a_problem_that_is_gone_at_the_second_try_is_not_an_error() {
+    let site = Site::new(1, |stub| stub.fault(At::Options, Does::Close)).await;
     let connecting = tokio::spawn(site.builder().connect());
-    site.stub.wait_until(|seen| seen.accepted.get(&loopback(1)).is_some_and(|accepted| *accepted >= 2)).await;
-    site.stub.clear_faults();
+    site.stub.until(|seen| seen.accepted.get(&loopback(1)).is_some_and(|accepted| *accepted >= 2)).await;
+    site.stub.heal();
     connecting.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_ask_who_we_are_makes_no_session() {
+async fn a_server_that_does_not_require_authentication_is_refused() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
     let site = Site { ca, stub };
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
-    assert!(error.to_string().contains("the server let us in without asking for credentials"), "{error}");
-    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+    assert!(error.to_string().contains("the server accepted the connection without authentication"), "{error}");
+    site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
 #[tokio::test]
-async fn a_plain_cassandra_is_connected_with_as_it_is() {
-    let stub = Stub::with_addresses(1).start().await;
+async fn a_plain_cassandra_is_accepted_with_and_without_authentication() {
+    let stub = Stub::at(1).start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint.clone()).connect().await.unwrap();
     assert!(session.is_plain_cassandra());
@@ -284,14 +280,15 @@ async fn a_plain_cassandra_is_connected_with_as_it_is() {
     // A server that does not ask for credentials accepts a client with a password.
     Session::builder().endpoint(endpoint).password("cassandra", "cassandra").connect().await.unwrap();
 
-    let stub = Stub::with_addresses(1).authenticator("org.apache.cassandra.auth.PasswordAuthenticator").start().await;
+    let stub = Stub::at(1).authenticator("org.apache.cassandra.auth.PasswordAuthenticator").start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     Session::builder().endpoint(endpoint.clone()).password("cassandra", "cassandra").connect().await.unwrap();
     let error = Session::builder().endpoint(endpoint).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
     assert!(
         error.to_string().contains(
-            "the server asks for credentials (org.apache.cassandra.auth.PasswordAuthenticator), and there are none"
+            "the server requires authentication (org.apache.cassandra.auth.PasswordAuthenticator), and the session has \
+             no credentials"
         ),
         "{error}"
     );

@@ -1,19 +1,19 @@
 use super::*;
 use testkit::stub::{Topology, loopback};
 
-fn about<'a>(report: &'a Report, subject: &str) -> Vec<&'a Finding> {
+fn findings_about<'a>(report: &'a Report, subject: &str) -> Vec<&'a Finding> {
     report.findings().iter().filter(|finding| finding.subject() == subject).collect()
 }
 
 /// The only finding about the subject.
 fn found<'a>(report: &'a Report, subject: &str) -> &'a Finding {
-    let findings = about(report, subject);
+    let findings = findings_about(report, subject);
     assert_eq!(findings.len(), 1, "{subject}: {report}");
     findings[0]
 }
 
 #[tokio::test]
-async fn what_is_well_is_reported_step_by_step() {
+async fn each_step_that_succeeds_is_reported() {
     let site = Site::new(3, |stub| stub).await;
     let report = site.builder().diagnose().await;
     assert!(report.is_healthy(), "{report}");
@@ -45,7 +45,7 @@ async fn what_is_well_is_reported_step_by_step() {
             .starts_with(&format!("SigV4 for us-east-1, with the static credentials; accepted by {SIGV4} in ")),
         "{report}"
     );
-    assert_eq!(found(&report, "credentials").text(), "from the static credentials; they do not say when they expire");
+    assert_eq!(found(&report, "credentials").text(), "from the static credentials; they have no expiry");
     assert_eq!(
         found(&report, "server").text(),
         "Amazon Keyspaces, release 3.11.2, partitioner com.amazonaws.cassandra.DefaultPartitioner, data center us-east-1"
@@ -53,35 +53,35 @@ async fn what_is_well_is_reported_step_by_step() {
     assert_eq!(found(&report, "peers").text(), "3 are visible: 127.0.0.1, 127.0.0.2, 127.0.0.3");
     assert_eq!(
         found(&report, "pool").text(),
-        "3 connections to each of 3 peers: 4500 requests per second at the 500 a connection that AWS plans with"
+        "3 connections to each of 3 peers: 4500 requests per second, with the 500 per connection that AWS plans"
     );
     assert!(found(&report, "session").text().starts_with("connected with 3 of 3 peers in "), "{report}");
     let shown = report.to_string();
     assert!(shown.starts_with(&format!("Amazon Keyspaces at 127.0.0.1:{}, verified as {NAME}\n\n", site.stub.port())));
-    assert!(shown.contains("\n  ok     addresses       127.0.0.1\n"), "{shown}");
-    assert!(shown.ends_with("\n\nEverything is as it should be."), "{shown}");
-    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+    assert!(shown.contains("\n  ok    addresses       127.0.0.1\n"), "{shown}");
+    assert!(shown.ends_with("\n\nNo problems were found."), "{shown}");
+    site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
 #[tokio::test]
-async fn what_ends_it_is_the_last_finding_with_its_remedy() {
+async fn the_step_that_fails_is_the_last_finding_with_its_remedy() {
     let said = "Authentication failure: Invalid signature";
-    let site = Site::new(1, |stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Error(0x0100, said))).await;
+    let site = Site::new(1, |stub| stub.fault(At::Answer, Does::Says(0x0100, said))).await;
     let report = site.builder().diagnose().await;
     assert!(!report.is_healthy());
     let last = report.findings().last().unwrap();
     assert_eq!(found(&report, "authentication"), last);
     assert_eq!(last.text(), format!("the signature for us-east-1 was refused; the other side said: \"{said}\""));
     assert!(last.remedy().unwrap().contains("this machine's clock is right"));
-    assert!(report.to_string().ends_with("One thing is not as it should be."), "{report}");
+    assert!(report.to_string().ends_with("1 problem was found."), "{report}");
 
     let site = Site::new(1, |stub| stub.tls(Ca::new("Somebody Else").server(&[NAME]))).await;
     let report = site.builder().diagnose().await;
     let last = report.findings().last().unwrap();
     assert_eq!(last.subject(), "TLS");
-    assert_eq!(last.text(), "the certificate comes from an issuer that is not trusted: CN=Somebody Else");
+    assert_eq!(last.text(), "the issuer of the certificate is not trusted: CN=Somebody Else");
 
-    let site = Site::new(1, |stub| stub.fault(FaultPoint::Accept, Reaction::Hang)).await;
+    let site = Site::new(1, |stub| stub.fault(At::Accept, Does::Nothing)).await;
     let report = site.builder().connect_timeout(Duration::from_millis(200)).diagnose().await;
     let last = report.findings().last().unwrap();
     assert_eq!(last.text(), "TCP connected, and the TLS handshake was not answered");
@@ -89,17 +89,17 @@ async fn what_ends_it_is_the_last_finding_with_its_remedy() {
     let report = Session::builder().region("nowhere").diagnose().await;
     assert_eq!(
         report.to_string(),
-        "No endpoint to connect to\n\n  WRONG  configuration  taking \"nowhere\" as a region failed: it does not end in a \
-         hyphen and a number\n                        -> A region reads like us-east-1, us-gov-west-1 or \
-         cn-north-1\n\nOne thing is not as it should be."
+        "No endpoint to connect to\n\n  FAIL  configuration  parsing \"nowhere\" as a region failed: it does not end \
+         in a hyphen and a number\n                       -> A region name looks like us-east-1, us-gov-west-1 or \
+         cn-north-1\n\n1 problem was found."
     );
 
     let site = Site::new(1, |stub| stub).await;
     let report = site.builder().credentials(connecting::NoProfile).diagnose().await;
     assert_eq!(
         found(&report, "credentials").text(),
-        "asking the provider given to the session for credentials failed: it has none; the other side said: \"no profile \
-         called shop\""
+        "getting credentials from the provider given to the session failed: the provider has none; the other side \
+         said: \"no profile called shop\""
     );
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -109,7 +109,7 @@ async fn what_ends_it_is_the_last_finding_with_its_remedy() {
 }
 
 #[tokio::test]
-async fn one_peer_or_none_is_told_with_the_two_permissions() {
+async fn one_peer_or_none_is_reported_with_the_two_permissions() {
     for (peers, text) in [(0, "none is visible"), (1, "only one is visible")] {
         let site = Site::new(1, |stub| stub.topology(move |_| Topology::like_keyspaces(&[loopback(1)][..peers]))).await;
         let report = site.builder().diagnose().await;
@@ -126,42 +126,42 @@ async fn one_peer_or_none_is_told_with_the_two_permissions() {
         );
         assert_eq!(
             found(&report, "pool").remedy(),
-            Some("With one peer AWS asks for 9 or more: set Builder::connections_per_host")
+            Some("With one peer AWS recommends 9 or more: set SessionBuilder::connections_per_host")
         );
-        assert!(found(&report, "session").is_right(), "{report}");
+        assert!(found(&report, "session").is_ok(), "{report}");
     }
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_answer_is_told_and_the_session_counts_the_others() {
-    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Startup, Reaction::Close)).await;
+async fn a_peer_that_does_not_answer_is_reported_and_the_session_counts_the_others() {
+    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Startup, Does::Close)).await;
     let report = site.builder().diagnose().await;
     let finding = found(&report, "peer");
     assert_eq!(
         finding.text(),
-        format!("127.0.0.2:{}: the connection was closed instead of an answer to STARTUP", site.stub.port())
+        format!("127.0.0.2:{}: the connection was closed instead of answering STARTUP", site.stub.port())
     );
     assert!(found(&report, "session").text().starts_with("connected with 2 of 3 peers in "), "{report}");
 }
 
 #[tokio::test]
-async fn peers_that_are_far_are_not_reported_as_silent() {
-    let late = Reaction::Delay(Duration::from_millis(1_100));
-    let site = Site::new(2, |stub| stub.fault(FaultPoint::Options, late)).await;
+async fn distant_peers_are_not_reported_as_silent() {
+    let late = Does::Late(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
     let report = site.builder().diagnose().await;
     assert!(report.is_healthy(), "{report}");
 }
 
 #[tokio::test]
-async fn the_pool_is_held_against_the_advice_and_the_peers_there_are() {
+async fn the_pool_is_compared_with_the_advice_for_the_peers_that_are_found() {
     let site = Site::new(2, |stub| stub).await;
     let advice = PoolAdvice::new(20_000, 3, PoolAdvice::PUBLIC_ENDPOINTS);
     let report = site.builder().pool_advice(advice).diagnose().await;
     assert_eq!(
         found(&report, "pool").remedy(),
         Some(
-            "AWS's formula asks for 10 connections per host for 20000 requests per second from 3 instances over 2 \
-             endpoints (20000 / 2 / 2 / 500, rounded up, at least 3): set Builder::connections_per_host"
+            "AWS's formula gives 10 connections per host for 20000 requests per second from 3 instances over 2 \
+             endpoints (20000 / 2 / 2 / 500, rounded up, at least 3): set SessionBuilder::connections_per_host"
         )
     );
     let report = site.builder().pool_advice(PoolAdvice::new(20_000, 3, 2)).diagnose().await;
@@ -169,14 +169,14 @@ async fn the_pool_is_held_against_the_advice_and_the_peers_there_are() {
 }
 
 #[tokio::test]
-async fn a_plain_cassandra_of_one_node_is_well() {
-    let stub = Stub::with_addresses(1)
-        .topology(|_| Topology { local: testkit::stub::Row::peer(loopback(1)), peers: Vec::new() })
+async fn a_plain_cassandra_of_one_node_has_no_problems() {
+    let stub = Stub::at(1)
+        .topology(|_| Topology { local: testkit::stub::Row::of(loopback(1)), peers: Vec::new() })
         .start()
         .await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let report = Session::builder().endpoint(endpoint).diagnose().await;
     assert!(report.is_healthy(), "{report}");
-    assert_eq!(found(&report, "authentication").text(), "the server does not ask who we are");
-    assert_eq!(found(&report, "peers").text(), "0 beside this node");
+    assert_eq!(found(&report, "authentication").text(), "the server does not require authentication");
+    assert_eq!(found(&report, "peers").text(), "0 besides this node");
 }

@@ -6,48 +6,42 @@ use std::time::Instant;
 use futures::future::join_all;
 
 use super::*;
-use testkit::stub::{loopback, unresponsive_address};
+use testkit::stub::{loopback, silent_at_tcp};
 
 #[tokio::test]
-async fn silence_ends_at_the_deadline_with_the_stage_in_the_error_and_leaves_nothing_open() {
-    let close = "Something between here and the endpoint may hold it up, or the endpoint is not well; another try may \
-                 reach another address";
+async fn connecting_to_a_silent_server_ends_at_the_deadline_names_the_stage_and_leaves_nothing_open() {
+    let close = "A proxy or firewall may block it, or the endpoint may be down; another try may reach another address";
     let port = "Check the port: Keyspaces listens on 9142, with TLS only. A proxy or firewall may let TCP through and \
-                hold up what follows";
+                block what follows";
     let deadline = Duration::from_secs(1);
     let cases = [
-        (FaultPoint::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
-        (FaultPoint::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
-        (FaultPoint::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
-        (FaultPoint::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
-        (FaultPoint::ChallengeResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
-        (FaultPoint::Register, ErrorKind::Topology, "REGISTER was not answered", close),
-        (
-            FaultPoint::SystemTable,
-            ErrorKind::Topology,
-            "the SELECT from system.local and system.peers was not answered",
-            close,
-        ),
+        (At::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
+        (At::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
+        (At::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
+        (At::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (At::Answer, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (At::Register, ErrorKind::Topology, "REGISTER was not answered", close),
+        (At::System, ErrorKind::Topology, "the SELECT from system.local and system.peers was not answered", close),
     ];
     join_all(cases.map(async |(at, kind, problem, advice)| {
-        let site = Site::new(1, |stub| stub.fault(at, Reaction::Hang)).await;
+        let site = Site::new(1, |stub| stub.fault(at, Does::Nothing)).await;
         let started = Instant::now();
         let error = site.builder().connect_timeout(deadline).connect().await.unwrap_err();
         assert!(started.elapsed() < deadline * 5, "{:?}", started.elapsed());
         assert!(error.elapsed().unwrap() >= deadline, "{error}");
         assert_eq!(
-            (error.kind(), site.told(&error)),
+            (error.kind(), site.normalized(&error)),
             (kind, format!("connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: {problem}. {advice}"))
         );
-        site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+        site.stub.until(|seen| seen.all_open() == 0).await;
     }))
     .await;
 }
 
 #[tokio::test]
-async fn silence_at_tcp_ends_at_the_deadline_too() {
+async fn connecting_to_a_server_silent_at_tcp_ends_at_the_deadline() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _held = unresponsive_address(free).await;
+    let _held = silent_at_tcp(free).await;
     let endpoint = Endpoint::explicit("127.0.0.1", free.port(), NAME).unwrap();
     let deadline = Duration::from_secs(1);
     let started = Instant::now();
@@ -65,8 +59,8 @@ async fn silence_at_tcp_ends_at_the_deadline_too() {
 
 #[tokio::test]
 async fn one_of_nine_peers_silent_in_tls_or_at_options_costs_a_second() {
-    join_all([FaultPoint::Accept, FaultPoint::Options].map(async |at| {
-        let site = Site::new(9, |stub| stub.fault_at(loopback(5), at, Reaction::Hang)).await;
+    join_all([At::Accept, At::Options].map(async |at| {
+        let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
         let started = Instant::now();
         let session = site.builder().connect().await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -78,26 +72,26 @@ async fn one_of_nine_peers_silent_in_tls_or_at_options_costs_a_second() {
 /// The connections are the driver's, the check for a listener, and the probe's.
 #[tokio::test]
 async fn a_peer_that_a_probe_found_silent_is_not_probed_again() {
-    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang)).await;
+    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!(connected(&session), 2);
-    assert!(site.stub.observed().accepted[&loopback(2)] <= 3, "{:?}", site.stub.observed().accepted);
+    assert!(site.stub.seen().accepted[&loopback(2)] <= 3, "{:?}", site.stub.seen().accepted);
 }
 
 #[tokio::test]
-async fn a_contact_point_that_is_silent_is_passed_over_for_one_that_answers() {
+async fn a_silent_contact_point_is_skipped_for_one_that_answers() {
     let port = |site: &Site| site.stub.port();
-    for at in [FaultPoint::Accept, FaultPoint::Options] {
+    for at in [At::Accept, At::Options] {
         let site = Site::new(2, |stub| {
             let stub = stub.topology(|_| testkit::stub::Topology::like_keyspaces(&[loopback(2)]));
-            stub.fault_at(loopback(1), at, Reaction::Hang)
+            stub.fault_of(loopback(1), at, Does::Nothing)
         })
         .await;
         // The driver may begin with either address.
         for _ in 0..4 {
             let addresses: Vec<SocketAddr> = [1, 2].map(|last| SocketAddr::new(loopback(last), port(&site))).to_vec();
             let mut builder = site.builder();
-            builder.resolver = crate::handshake::Resolver::Given(Arc::new(move || Ok(addresses.clone())));
+            builder.resolver = crate::handshake::Resolver::Custom(Arc::new(move || Ok(addresses.clone())));
             let started = Instant::now();
             let session = builder.connect().await.unwrap();
             assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -110,7 +104,7 @@ async fn a_contact_point_that_is_silent_is_passed_over_for_one_that_answers() {
 async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
     let peers: Vec<_> = (1..=9).map(loopback).collect();
     let site = Site::new(8, |stub| stub.topology(move |_| testkit::stub::Topology::like_keyspaces(&peers))).await;
-    let _held = unresponsive_address(SocketAddr::new(loopback(9), site.stub.port())).await;
+    let _held = silent_at_tcp(SocketAddr::new(loopback(9), site.stub.port())).await;
     let started = Instant::now();
     let session = site.builder().connect().await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -119,8 +113,8 @@ async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
 
 #[tokio::test]
 async fn one_of_nine_peers_silent_later_costs_a_second_and_a_half() {
-    join_all([FaultPoint::Startup, FaultPoint::AuthResponse, FaultPoint::ChallengeResponse].map(async |at| {
-        let site = Site::new(9, |stub| stub.fault_at(loopback(5), at, Reaction::Hang)).await;
+    join_all([At::Startup, At::AuthResponse, At::Answer].map(async |at| {
+        let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
         let started = Instant::now();
         let session = site.builder().connect_timeout(Duration::from_secs(60)).connect().await.unwrap();
         assert!(started.elapsed() < Duration::from_millis(7_500), "{:?}", started.elapsed());
@@ -130,24 +124,24 @@ async fn one_of_nine_peers_silent_later_costs_a_second_and_a_half() {
 }
 
 #[tokio::test]
-async fn what_is_slow_because_it_is_far_is_not_taken_for_silent() {
-    let late = Reaction::Delay(Duration::from_millis(1_100));
-    let site = Site::new(2, |stub| stub.fault(FaultPoint::Options, late)).await;
+async fn a_distant_endpoint_is_not_mistaken_for_a_silent_one() {
+    let late = Does::Late(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!((session.peers().len(), connected(&session)), (2, 2));
 }
 
 #[tokio::test]
-async fn a_silent_peer_is_connected_with_when_it_is_well_again() {
-    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang)).await;
+async fn a_silent_peer_is_connected_when_it_answers_again() {
+    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!(connected(&session), 2);
-    site.stub.clear_faults();
-    site.stub.wait_until(|seen| seen.requests.iter().any(|r| r.address == loopback(2) && r.opcode == 0x0F)).await;
+    site.stub.heal();
+    site.stub.until(|seen| seen.requests.iter().any(|r| r.address == loopback(2) && r.opcode == 0x0F)).await;
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_answer_ends_at_the_deadline() {
+async fn waiting_for_a_silent_credentials_provider_ends_at_the_deadline() {
     #[derive(Debug)]
     struct Never;
     impl aws_credential_types::provider::ProvideCredentials for Never {
@@ -164,7 +158,7 @@ async fn a_provider_that_does_not_answer_ends_at_the_deadline() {
     let error = site.builder().credentials(Never).connect_timeout(deadline).connect().await.unwrap_err();
     assert!(started.elapsed() < deadline * 5);
     assert_eq!(error.kind(), ErrorKind::Credentials);
-    assert!(error.to_string().contains("the provider of the credentials did not answer"), "{error}");
+    assert!(error.to_string().contains("the credentials provider did not answer"), "{error}");
 }
 
 /// The first try ends long before the provider answers, and so does each further try.
@@ -190,38 +184,29 @@ async fn a_provider_may_take_longer_than_a_try() {
 
 #[tokio::test]
 async fn dropping_the_future_leaves_nothing_behind() {
-    join_all(
-        [
-            FaultPoint::Accept,
-            FaultPoint::Startup,
-            FaultPoint::ChallengeResponse,
-            FaultPoint::Register,
-            FaultPoint::SystemTable,
-        ]
-        .map(async |at| {
-            let site = Site::new(3, |stub| stub.fault(at, Reaction::Hang)).await;
-            let connecting = site.builder().connect();
-            tokio::select! {
-                _ = connecting => panic!("nobody answered"),
-                _ = site.stub.wait_until(|seen| seen.accepted.values().sum::<usize>() >= 2) => {}
-            }
-            let accepted = site.stub.wait_until(|seen| seen.open_connections() == 0).await.accepted;
-            assert_eq!(site.stub.observed().accepted, accepted);
-        }),
-    )
+    join_all([At::Accept, At::Startup, At::Answer, At::Register, At::System].map(async |at| {
+        let site = Site::new(3, |stub| stub.fault(at, Does::Nothing)).await;
+        let connecting = site.builder().connect();
+        tokio::select! {
+            _ = connecting => panic!("nobody answered"),
+            _ = site.stub.until(|seen| seen.accepted.values().sum::<usize>() >= 2) => {}
+        }
+        let accepted = site.stub.until(|seen| seen.all_open() == 0).await.accepted;
+        assert_eq!(site.stub.seen().accepted, accepted);
+    }))
     .await;
     // One of the peers is silent at a stage that the first try does not probe.
-    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::ChallengeResponse, Reaction::Hang)).await;
+    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Answer, Does::Nothing)).await;
     tokio::select! {
         _ = site.builder().connect() => panic!("the peer did not answer"),
-        _ = site.stub.wait_until(|seen| seen.open.get(&loopback(3)).is_some_and(|open| *open >= 3)) => {}
+        _ = site.stub.until(|seen| seen.open.get(&loopback(3)).is_some_and(|open| *open >= 3)) => {}
     }
-    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+    site.stub.until(|seen| seen.all_open() == 0).await;
 }
 
 #[tokio::test]
 async fn a_connect_that_is_dropped_anywhere_leaves_neither_task_nor_connection() {
-    let site = Site::new(3, |stub| stub.fault_at(loopback(3), FaultPoint::Startup, Reaction::Hang)).await;
+    let site = Site::new(3, |stub| stub.fault_of(loopback(3), At::Startup, Does::Nothing)).await;
     let tasks = tokio::runtime::Handle::current().metrics();
     let before = tasks.num_alive_tasks();
     let mut sent = 0;
@@ -230,15 +215,15 @@ async fn a_connect_that_is_dropped_anywhere_leaves_neither_task_nor_connection()
         let enough = sent + requests;
         tokio::select! {
             _ = site.builder().connect() => panic!("a peer did not answer"),
-            _ = site.stub.wait_until(|seen| seen.requests.len() >= enough) => {}
+            _ = site.stub.until(|seen| seen.requests.len() >= enough) => {}
         }
-        sent = site.stub.wait_until(|seen| seen.open_connections() == 0).await.requests.len();
+        sent = site.stub.until(|seen| seen.all_open() == 0).await.requests.len();
         let are_gone = async {
             while tasks.num_alive_tasks() > before {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(60), are_gone).await.expect("no task is left");
-        sent = sent.max(site.stub.observed().requests.len());
+        sent = sent.max(site.stub.seen().requests.len());
     }
 }

@@ -13,11 +13,11 @@ const NOBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 255, 1, 1));
 
 /// How many of `count` statements arrived at each address.
 async fn spread(site: &Site, session: &Session, count: usize) -> Vec<(IpAddr, usize)> {
-    let before = site.stub.observed().statement_counts();
+    let before = site.stub.seen().statements();
     for _ in 0..count {
         run(session, "SELECT a FROM shop.t").await;
     }
-    let mut spread: Vec<_> = site.stub.observed().statement_counts().into_iter().collect();
+    let mut spread: Vec<_> = site.stub.seen().statements().into_iter().collect();
     for (address, got) in &mut spread {
         *got -= before.get(address).copied().unwrap_or_default();
     }
@@ -26,7 +26,7 @@ async fn spread(site: &Site, session: &Session, count: usize) -> Vec<(IpAddr, us
 }
 
 #[tokio::test]
-async fn the_local_row_with_a_peers_host_id_costs_no_peer_its_share() {
+async fn the_local_row_with_the_host_id_of_a_peer_reduces_no_peers_share() {
     // Without the translator, every second session would have a dead address in place of one of the peers.
     let site = Site::new(3, |stub| stub).await;
     for _ in 0..12 {
@@ -39,7 +39,7 @@ async fn the_local_row_with_a_peers_host_id_costs_no_peer_its_share() {
 }
 
 #[tokio::test]
-async fn with_no_peers_the_endpoint_serves_alone() {
+async fn without_peers_the_endpoint_serves_alone() {
     let site = Site::new(1, |stub| stub.topology(|_| Topology::like_keyspaces(&[]))).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!(session.peers().len(), 1);
@@ -49,33 +49,31 @@ async fn with_no_peers_the_endpoint_serves_alone() {
 
 #[tokio::test]
 async fn null_fields_cost_neither_peer_nor_session() {
-    let bare = |address| Row { data_center: None, tokens: None, cluster_name: None, ..Row::peer(address) };
+    let bare = |address| Row { data_center: None, tokens: None, cluster_name: None, ..Row::of(address) };
     let site = Site::new(3, |stub| {
         stub.topology(move |_| Topology {
-            local: Row { host_id: None, cluster_name: None, ..Row::peer(NOBODY) },
+            local: Row { host_id: None, cluster_name: None, ..Row::of(NOBODY) },
             peers: vec![
-                Row { host_id: None, ..Row::peer(NOBODY) },
-                Row { rpc_address: None, ..Row::peer(NOBODY) },
+                Row { host_id: None, ..Row::of(NOBODY) },
+                Row { rpc_address: None, ..Row::of(NOBODY) },
                 bare(loopback(1)),
-                Row { data_center: None, ..Row::peer(loopback(2)) },
+                Row { data_center: None, ..Row::of(loopback(2)) },
                 bare(loopback(3)),
             ],
         })
     })
     .await;
     let session = site.builder().connect().await.unwrap();
-    site.stub
-        .wait_until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3)))
-        .await;
+    site.stub.until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3))).await;
     let spread = spread(&site, &session, 30).await;
     assert_eq!(spread.len(), 3, "{spread:?}");
     assert_eq!(spread.iter().map(|(_, got)| got).sum::<usize>(), 30);
 }
 
 #[tokio::test]
-async fn a_topology_that_the_driver_cannot_use_is_an_error_and_no_session_that_limps() {
+async fn a_topology_that_the_driver_cannot_use_is_an_error() {
     let none = Row { host_id: None, rpc_address: None, data_center: None, tokens: None, cluster_name: None };
-    let no_tokens = Row { tokens: None, ..Row::peer(loopback(1)) };
+    let no_tokens = Row { tokens: None, ..Row::of(loopback(1)) };
     for (local, problem) in [
         (none, "no peers are visible: system.peers is empty, and system.local names no address"),
         (no_tokens, "no row of system.local and system.peers has tokens"),
@@ -85,14 +83,14 @@ async fn a_topology_that_the_driver_cannot_use_is_an_error_and_no_session_that_l
         let error = site.builder().connect().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Topology);
         assert_eq!(
-            site.told(&error),
+            site.normalized(&error),
             format!(
                 "connecting to 127.0.0.1:<port> failed after <t>: {problem}. Behind a VPC endpoint, allow the \
                  connecting IAM user or role ec2:DescribeNetworkInterfaces and ec2:DescribeVpcEndpoints on *: without \
                  them system.peers is empty; after granting them, wait some minutes"
             )
         );
-        site.stub.wait_until(|seen| seen.open_connections() == 0).await;
+        site.stub.until(|seen| seen.all_open() == 0).await;
     }
 }
 
@@ -111,11 +109,11 @@ async fn host_ids_that_change_on_reconnect_cost_neither_peer_nor_session() {
     })
     .await;
     let session = site.builder().connect().await.unwrap();
-    let before = site.stub.observed().accepted.values().sum::<usize>();
-    site.stub.close_connections();
+    let before = site.stub.seen().accepted.values().sum::<usize>();
+    site.stub.sever();
     // The control connection is reopened and reads the tables with other host ids.
     site.stub
-        .wait_until(|seen| {
+        .until(|seen| {
             let again: HashSet<_> = seen
                 .requests
                 .iter()
@@ -126,9 +124,7 @@ async fn host_ids_that_change_on_reconnect_cost_neither_peer_nor_session() {
         })
         .await;
     session.begin().unwrap().driver().refresh_metadata().await.unwrap();
-    site.stub
-        .wait_until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3)))
-        .await;
+    site.stub.until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3))).await;
     assert_eq!(connected(&session), 3);
     let spread = spread(&site, &session, 30).await;
     assert_eq!(spread, [1, 2, 3].map(|last| (loopback(last), 10)));
@@ -143,11 +139,7 @@ async fn peers_that_cannot_be_reached_are_replaced_by_the_endpoint() {
                 Topology::like_keyspaces(&peers)
             });
             if silent {
-                stub.fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang).fault_at(
-                    loopback(3),
-                    FaultPoint::Accept,
-                    Reaction::Hang,
-                )
+                stub.fault_of(loopback(2), At::Accept, Does::Nothing).fault_of(loopback(3), At::Accept, Does::Nothing)
             } else {
                 stub
             }
@@ -162,27 +154,27 @@ async fn peers_that_cannot_be_reached_are_replaced_by_the_endpoint() {
 }
 
 #[tokio::test]
-async fn what_the_peers_say_when_none_is_to_be_trusted_is_in_the_error() {
+async fn if_no_peer_is_accepted_the_error_has_the_reasons() {
     let ca = Ca::new("Test CA");
     let other = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
-    let stub = Stub::with_addresses(2)
+    let stub = Stub::at(2)
         .tls(ca.server(&[NAME]))
         .tls_at(loopback(2), other)
         .authenticator(SIGV4)
         .topology(|_| Topology {
-            local: Row { cluster_name: Some("Amazon Keyspaces".into()), ..Row::peer(loopback(2)) },
-            peers: vec![Row::peer(loopback(2))],
+            local: Row { cluster_name: Some("Amazon Keyspaces".into()), ..Row::of(loopback(2)) },
+            peers: vec![Row::of(loopback(2))],
         })
         .start()
         .await;
     let site = Site { ca, stub };
     let error = site.builder().connect_timeout(Duration::from_secs(1)).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Topology);
-    let text = site.told(&error);
+    let text = site.normalized(&error);
     assert!(
         text.starts_with(
-            "connecting to 127.0.0.1:<port> failed after <t>: none of the 1 peers that the server names can be \
-             connected with: connecting to 127.0.0.1:<port> failed at 127.0.0.2:<port> after"
+            "connecting to 127.0.0.1:<port> failed after <t>: none of the 1 peers that the server lists could be \
+             connected: connecting to 127.0.0.1:<port> failed at 127.0.0.2:<port> after"
         ),
         "{text}"
     );

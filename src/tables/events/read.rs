@@ -11,7 +11,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use super::EventTable;
 use super::partition::{Partition, Slice};
 use super::statements::{EventStatements, PartitionQuery};
-use crate::stream::PageAhead;
+use crate::stream::Prefetch;
 use crate::tables::Event;
 use crate::{Error, Page, Pages, PagingState};
 
@@ -100,16 +100,16 @@ impl PartitionRead {
     }
 
     #[inline] // compiled by the programs that use it, with all that it awaits
-    fn request(&self, from: Option<&PagingState>) -> PageAhead<Option<Page<Event>>> {
+    fn request(&self, from: Option<&PagingState>) -> Prefetch<Option<Page<Event>>> {
         let mut pages = self.pages(&self.table.statements, from);
-        PageAhead::ask(async move { pages.try_next().await })
+        Prefetch::start(async move { pages.try_next().await })
     }
 }
 
 /// The rows of a partition whose first page was requested.
 struct PartitionRows {
     read: PartitionRead,
-    ahead: Option<PageAhead<Option<Page<Event>>>>,
+    ahead: Option<Prefetch<Option<Page<Event>>>>,
     /// The paging state of the next page; `None` before the first page and after the last.
     next: Option<PagingState>,
     one_ahead: bool,
@@ -128,7 +128,7 @@ impl PartitionRows {
                             read.pages(&statements.with_changed_options(|options| options.deadline = Some(left)), from);
                         async move { pages.try_next().await }
                     };
-                    ahead.wanted(statements.deadline(), again).await?
+                    ahead.take(statements.deadline(), again).await?
                 }
                 (None, Some(next)) => read.pages(statements, Some(next)).try_next().await?,
                 (None, None) => None,

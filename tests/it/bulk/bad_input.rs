@@ -192,7 +192,7 @@ async fn expired_credentials_are_retried_until_the_stall_timeout() {
     assert!(impatient.kind().is_retryable() || impatient.kind() == ErrorKind::Authentication, "{impatient}");
     // Five times what the session states, as in the tests of recovery.
     let noticed = async {
-        while session.health().reconnecting().is_none() {
+        while session.health().reconnect_problem().is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

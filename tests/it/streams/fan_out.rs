@@ -8,7 +8,7 @@ use super::filled;
 use crate::server::{session, table};
 
 #[tokio::test]
-async fn many_keys_are_read_in_the_order_asked_or_as_they_come() {
+async fn many_keys_are_read_in_their_order_or_as_results_arrive() {
     let session = session().await;
     let table = filled(&session, 0..50, 1).await;
     let select: Select<(i32,), (i32, i32)> =
@@ -30,7 +30,7 @@ async fn many_keys_are_read_in_the_order_asked_or_as_they_come() {
 }
 
 #[tokio::test]
-async fn an_error_is_of_its_own_key_or_ends_all() {
+async fn an_error_belongs_to_its_key_or_ends_the_stream() {
     let session = session().await;
     let table = filled(&session, 0..5, 2).await;
     // Two rows in each partition are one too many.
@@ -49,7 +49,7 @@ async fn an_error_is_of_its_own_key_or_ends_all() {
 }
 
 #[tokio::test]
-async fn keys_are_taken_as_they_are_needed() {
+async fn keys_are_taken_when_they_are_needed() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -71,7 +71,7 @@ async fn keys_are_taken_as_they_are_needed() {
 }
 
 #[tokio::test]
-async fn rows_of_a_stream_are_taken_when_there_is_room_and_acknowledged_one_by_one() {
+async fn rows_of_a_stream_are_taken_when_another_may_be_in_flight_and_acknowledged_one_by_one() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -97,7 +97,7 @@ async fn rows_of_a_stream_are_taken_when_there_is_room_and_acknowledged_one_by_o
 }
 
 #[tokio::test]
-async fn conditional_writes_and_increments_are_made_of_many_rows_too() {
+async fn conditional_writes_and_increments_of_many_rows() {
     let session = session().await;
     let owners = table(&session, "id int PRIMARY KEY, name text").await;
     let insert = format!("INSERT INTO {owners} (id, name) VALUES (?, ?) IF NOT EXISTS");

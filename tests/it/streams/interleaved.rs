@@ -1,4 +1,4 @@
-//! Streams that are polled, paused and dropped in any order harm no other caller of a throttled table.
+//! Streams of a throttled table that are polled, paused and dropped in any order block no other caller.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::server::keyspace;
 
 const TABLE: &str = "interleaved.readings";
 const PARTITIONS: i32 = 20;
-/// In each partition.
+/// The rows of each partition.
 const ROWS: i32 = 20;
 const PAGE: NonZeroU32 = NonZeroU32::new(5).unwrap();
-/// Read units a second.
+/// The provisioned read units per second.
 const CAPACITY: u32 = 200;
-/// The deadline of a call: long, because the throttles of a case may lower the rate to one read a second. A stream that blocks it does so
-/// for ever.
+/// The deadline of a call. It is long, because the throttled reads of a case may lower the rate to one read per second.
+/// A stream that blocks other calls would block them for ever.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +38,15 @@ enum Kinds {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Open(Kinds),
-    /// One poll, however it ends. Until the next step for it, the stream is paused.
+    /// Polls the stream once, whatever the result. It is paused until its next step.
     PollOnce(u8),
     Next(u8),
     Drop(u8),
     Pause(u8),
     /// The table throttles its next reads.
     Throttle(u8),
-    /// Other callers, each in a task of its own.
-    Others,
+    /// Reads of other callers, each in a task of its own.
+    OtherCallers,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -58,11 +58,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Drop),
         1 => (0..100_u8).prop_map(Step::Pause),
         2 => (1..4_u8).prop_map(Step::Throttle),
-        1 => Just(Step::Others),
+        1 => Just(Step::OtherCallers),
     ]
 }
 
-/// A stream as the rows that each of its items holds.
+/// A stream of the number of rows in each item.
 type Opened = BoxStream<'static, Result<usize, Error>>;
 
 struct Readings {
@@ -91,7 +91,7 @@ impl Readings {
         Self { local, rows: rows.with_page_size(PAGE), scan: scan.with_page_size(PAGE) }
     }
 
-    /// A stream, and how many rows all of it holds.
+    /// Opens a stream. Returns it and the number of rows in it.
     fn open(&self, kind: Kinds) -> (Opened, usize) {
         let (partition, table) = (ROWS as usize, (PARTITIONS * ROWS) as usize);
         match kind {
@@ -127,7 +127,7 @@ impl Readings {
         }
     }
 
-    /// `steps` in their order. In the end the streams that are left are read on: none has lost a row.
+    /// Runs the steps in order. At the end the open streams are read to their ends: none has lost a row.
     async fn run(&self, steps: &[Step]) {
         self.throttle(1);
         let mut opened: Vec<(Opened, usize)> = Vec::new();
@@ -148,7 +148,7 @@ impl Readings {
                 Step::Drop(_) => {}
                 Step::Pause(millis) => tokio::time::sleep(Duration::from_millis(millis.into())).await,
                 Step::Throttle(reads) => self.throttle(reads),
-                Step::Others => self.others().await,
+                Step::OtherCallers => self.others().await,
             }
         }
         self.others().await;

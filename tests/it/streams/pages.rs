@@ -7,7 +7,7 @@ use super::{filled, reads_received};
 use crate::server::session;
 
 #[tokio::test]
-async fn a_page_is_gone_on_from_by_another_session_with_a_state_that_was_stored_as_text() {
+async fn another_session_resumes_after_a_page_from_a_paging_state_stored_as_text() {
     let first = session().await;
     let table = filled(&first, 0..2, 25).await;
     let text = format!("SELECT c FROM {table} WHERE k = ?");
@@ -17,7 +17,7 @@ async fn a_page_is_gone_on_from_by_another_session_with_a_state_that_was_stored_
     let page = select.pages((0,)).try_next().await.unwrap().unwrap();
     assert_eq!(page.rows, (0..10).map(|c| (c,)).collect::<Vec<_>>());
     if let Some(received) = reads_received(&table).await {
-        assert_eq!(received, 1, "none is asked for ahead");
+        assert_eq!(received, 1, "no page is requested ahead");
     }
     let stored = page.next.unwrap().to_string();
 
@@ -36,14 +36,14 @@ async fn a_page_is_gone_on_from_by_another_session_with_a_state_that_was_stored_
     assert_eq!(
         error.to_string(),
         format!(
-            "SELECT FROM {table} failed: the paging state is of another statement, or of other values. Give the text and the \
-             values that it came from, or begin anew"
+            "SELECT FROM {table} failed: the paging state belongs to another statement or to other values. Use the \
+             statement and the values that it was made with, or start over"
         )
     );
 }
 
 #[tokio::test]
-async fn a_page_with_its_cursor_as_text_is_all_that_a_service_keeps() {
+async fn a_service_needs_to_keep_only_the_cursor_of_a_page() {
     let session = session().await;
     let table = filled(&session, 0..2, 25).await;
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
@@ -65,8 +65,8 @@ async fn a_page_with_its_cursor_as_text_is_all_that_a_service_keeps() {
     let cursor = select.page((0,), None).await.unwrap().cursor().unwrap();
     for (key, cursor, problem) in [
         (0, "x", "reading a paging state failed: it is not hexadecimal"),
-        (0, &cursor[..cursor.len() - 2], "reading a paging state failed: it was cut or changed. Begin anew"),
-        (1, &*cursor, "the paging state is of another statement, or of other values"),
+        (0, &cursor[..cursor.len() - 2], "reading a paging state failed: it was truncated or changed. Start over"),
+        (1, &*cursor, "the paging state belongs to another statement or to other values"),
     ] {
         let error = select.page((key,), Some(cursor)).await.unwrap_err();
         assert_eq!((error.kind(), error.kind().http_status()), (ErrorKind::Cursor, 400));

@@ -1,4 +1,5 @@
-//! Streams that are not read on, on a throttled table: nobody else waits for them, and they give every row in the end.
+//! Streams of a throttled table that are not polled for a while: no other call waits for them, and they yield every
+//! row.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -18,7 +19,7 @@ const ROWS: i32 = 100;
 /// The deadline of a call.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// A table of its own with a partition of a hundred rows, on a service that throttles the next so many of its reads.
+/// Creates a table with a partition of a hundred rows, whose next `reads` reads are throttled.
 async fn throttled(local: &Local, name: &str, reads: u32) -> (Session, String) {
     let session = signed(local).call_timeout(DEADLINE).connect().await.unwrap();
     keyspace(&session, "paused").await;
@@ -39,7 +40,7 @@ fn throttled_reads(table: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn streams_that_are_held_and_not_read_on_hold_up_no_other_read() {
+async fn streams_that_are_not_polled_block_no_other_read() {
     let local = Local::builder().start().await.expect("a local Keyspaces");
     let (session, table) = throttled(&local, "held", 1).await;
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
@@ -61,7 +62,7 @@ async fn streams_that_are_held_and_not_read_on_hold_up_no_other_read() {
     for other in join_all(others).await {
         assert_eq!(other.unwrap().unwrap(), Some((0,)));
     }
-    // Read on after more than a deadline, each gives all that it has left.
+    // After more than a deadline, each stream yields all rows that are left.
     tokio::time::sleep(DEADLINE + Duration::from_millis(500)).await;
     assert_eq!(rows.try_collect::<Vec<_>>().await.unwrap().len(), ROWS as usize - 1);
     assert_eq!(fan_out.until_the_first_error().try_collect::<Vec<_>>().await.unwrap().len(), 49);
@@ -70,13 +71,13 @@ async fn streams_that_are_held_and_not_read_on_hold_up_no_other_read() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_of_a_throttled_table_gets_every_row() {
+async fn a_slow_reader_of_a_throttled_table_reads_every_row() {
     let local = Local::builder().start().await.expect("a local Keyspaces");
     let (session, table) = throttled(&local, "slow", 0).await;
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
     let mut rows = select.with_page_size(PAGE).with_deadline(Duration::from_secs(1)).rows((0,));
     let mut read = vec![rows.try_next().await.unwrap().unwrap()];
-    // Every attempt at the page ahead is throttled, until its deadline is over and longer.
+    // Every attempt at the prefetched page is throttled, until after its deadline.
     local.faults().inject(throttled_reads(&table));
     for _ in 1..PAGE.get() {
         read.push(rows.try_next().await.unwrap().unwrap());

@@ -1,4 +1,4 @@
-//! Pages that lend their rows.
+//! Pages that are not decoded and lend their rows.
 
 use keyspaces::{Row, Select, Write};
 
@@ -32,8 +32,8 @@ async fn rows_of_a_page_borrow_their_texts_and_blobs_from_it() {
     assert_eq!(last, [4]);
 
     let error = rest.rows::<(i32, &str, &str)>().map(|_| ()).unwrap_err();
-    let words = "the column photo is blob, it cannot be read as &str";
-    assert_eq!(error.to_string(), format!("SELECT FROM {table} failed: {words}"));
+    let problem = "the column photo is blob, it cannot be read as &str";
+    assert_eq!(error.to_string(), format!("SELECT FROM {table} failed: {problem}"));
     session.execute(&format!("INSERT INTO {table} (id, n) VALUES (2, 0)"), ()).await.unwrap();
     let page = select.raw_pages((2,), None).try_next().await.unwrap().unwrap();
     let error = page.rows::<(i32, &str, &[u8])>().unwrap().next().unwrap().unwrap_err();

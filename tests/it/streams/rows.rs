@@ -12,7 +12,7 @@ fn rows(number: u32) -> NonZeroU32 {
 }
 
 #[tokio::test]
-async fn a_stream_gives_all_rows_in_order_over_pages_of_any_size() {
+async fn a_stream_yields_all_rows_in_order_with_pages_of_any_size() {
     let session = session().await;
     let table = filled(&session, 0..1, 100).await;
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
@@ -24,21 +24,21 @@ async fn a_stream_gives_all_rows_in_order_over_pages_of_any_size() {
 }
 
 #[tokio::test]
-async fn one_page_is_asked_for_ahead_and_no_more() {
+async fn one_page_is_requested_ahead_and_no_more() {
     let session = session().await;
     let table = filled(&session, 0..1, 100).await;
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
     let mut read = select.with_page_size(rows(30)).rows((0,));
     for taken in 1..=100_usize {
         read.try_next().await.unwrap().unwrap();
-        // Of the page being read and the next, which there is none after the fourth.
-        let asked = (1 + taken.div_ceil(30)).min(4);
+        // The page that is being read, and the next one; there is none after the fourth.
+        let requested = (1 + taken.div_ceil(30)).min(4);
         let Some(mut received) = reads_received(&table).await else { return };
-        while received < asked {
+        while received < requested {
             tokio::time::sleep(Duration::from_millis(1)).await;
             received = reads_received(&table).await.unwrap();
         }
-        assert_eq!(received, asked, "after row {taken}");
+        assert_eq!(received, requested, "after row {taken}");
     }
     assert_eq!(read.try_next().await.unwrap(), None);
     assert_eq!(read.try_next().await.unwrap(), None);
@@ -60,7 +60,7 @@ async fn the_first_row_and_the_only_row_cost_one_request_of_one_and_two_rows() {
 }
 
 #[tokio::test]
-async fn a_limit_is_the_page_size_be_it_in_the_text_or_bound() {
+async fn a_limit_is_the_page_size_whether_it_is_in_the_text_or_bound() {
     let session = session().await;
     let table = filled(&session, 0..1, 20).await;
     let literal: Select<(i32,), (i32,)> =
@@ -73,17 +73,19 @@ async fn a_limit_is_the_page_size_be_it_in_the_text_or_bound() {
     let Some(local) = crate::server::local().await else { return };
     let sizes: Vec<_> = local
         .journal()
-        .filter(|it| it.page_size.is_some() && it.statement.as_deref().is_some_and(|text| text.contains(&table)))
+        .filter(|request| {
+            request.page_size.is_some() && request.statement.as_deref().is_some_and(|text| text.contains(&table))
+        })
         .into_iter()
-        .filter(|it| it.kind == keyspaces_local::journal::Kind::Execute)
-        .filter(|it| it.statement.as_deref().is_some_and(|text| text.starts_with("SELECT")))
-        .map(|it| it.page_size.unwrap())
+        .filter(|request| request.kind == keyspaces_local::journal::Kind::Execute)
+        .filter(|request| request.statement.as_deref().is_some_and(|text| text.starts_with("SELECT")))
+        .map(|request| request.page_size.unwrap())
         .collect();
     assert_eq!(sizes, [5, 7, 2, 2, 2, 2]);
 }
 
 #[tokio::test]
-async fn empty_pages_are_passed_over() {
+async fn empty_pages_are_skipped() {
     let session = session().await;
     let table = filled(&session, 0..1, 200).await;
     let rare: Select<(), (i32,)> =
@@ -95,7 +97,7 @@ async fn empty_pages_are_passed_over() {
 }
 
 #[tokio::test]
-async fn a_limit_does_not_make_small_pages_where_a_filter_drops_most_of_what_they_hold() {
+async fn a_limit_does_not_make_pages_small_if_a_filter_removes_most_rows() {
     let session = session().await;
     let table = filled(&session, 0..1, 200).await;
     let literal: Select<(&str,), (i32,)> =
@@ -129,10 +131,10 @@ async fn a_stream_that_is_dropped_or_not_polled_leaves_the_session_usable() {
 }
 
 #[tokio::test]
-async fn values_that_do_not_fit_are_the_streams_only_item() {
+async fn the_error_of_wrong_values_is_the_only_item_of_the_stream() {
     let session = session().await;
     let table = filled(&session, 0..1, 1).await;
-    // Of a vector nothing is known before there is one.
+    // The length and element types of a vector are known only with its value.
     let select: Select<Vec<&str>, (i32,)> =
         session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
     let mut read = select.rows(vec!["0"]);

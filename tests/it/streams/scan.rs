@@ -7,7 +7,7 @@ use super::filled;
 use crate::server::session;
 
 #[tokio::test]
-async fn a_scan_gives_each_row_once_and_goes_on_from_where_it_was() {
+async fn a_scan_yields_each_row_once_and_resumes_from_its_progress() {
     let session = session().await;
     let table = filled(&session, 0..300, 3).await;
     let text = format!("SELECT k, c FROM {table} WHERE token(k) > ? AND token(k) <= ?");
@@ -33,15 +33,15 @@ async fn a_scan_gives_each_row_once_and_goes_on_from_where_it_was() {
         rows.extend(page);
     }
     assert!(rest.progress().is_done());
-    assert_eq!(rows.len(), expected.len(), "none twice");
+    assert_eq!(rows.len(), expected.len(), "no row is yielded twice");
     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), expected);
 
     let other: Select<(i64, i64), (i32,)> = session.prepare(&text.replace("k, c", "k")).await.unwrap();
     assert_eq!(
         other.scan_from(&stored.parse().unwrap()).unwrap_err().to_string(),
         format!(
-            "SELECT FROM {table} failed: the progress is of a scan with another statement. Give the text that it came from, or \
-             begin anew"
+            "SELECT FROM {table} failed: the progress belongs to a scan of another statement. Use the statement that \
+             it was made with, or start over"
         )
     );
     let by_key: Select<(i64, i64), (i32,)> =
@@ -49,8 +49,8 @@ async fn a_scan_gives_each_row_once_and_goes_on_from_where_it_was() {
     assert_eq!(
         by_key.scan().unwrap_err().to_string(),
         format!(
-            "SELECT FROM {table} failed: a scan selects by token, the text does not. Write WHERE token(partition key) > ? AND \
-             token(partition key) <= ?"
+            "SELECT FROM {table} failed: a scan selects by token, but the statement does not. Write WHERE \
+             token(partition key) > ? AND token(partition key) <= ?"
         )
     );
     let limited: Select<(i64, i64), (i32,)> =
@@ -58,8 +58,8 @@ async fn a_scan_gives_each_row_once_and_goes_on_from_where_it_was() {
     assert_eq!(
         limited.scan().unwrap_err().to_string(),
         format!(
-            "SELECT FROM {table} failed: a scan reads all rows, the text has a LIMIT, which would hold for each of its ranges. \
-             Leave the LIMIT away, and stop reading when there are enough"
+            "SELECT FROM {table} failed: a scan reads all rows, but the statement has a LIMIT, which would apply to \
+             each range separately. Remove the LIMIT, and stop reading when there are enough rows"
         )
     );
 }

@@ -1,4 +1,4 @@
-//! Values as JSON: in a column, and of a row.
+//! JSON: values in a column, rows and cursors.
 
 use keyspaces::value::Json;
 use keyspaces::{PagingState, Row, Select, Write};
@@ -13,7 +13,7 @@ struct Settings {
 }
 
 #[tokio::test]
-async fn a_value_in_a_text_column_is_its_json() {
+async fn a_json_value_is_stored_as_text() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, settings text").await;
     let store: Write<(i32, Option<Json<Settings>>)> =
@@ -32,8 +32,8 @@ async fn a_value_in_a_text_column_is_its_json() {
     assert_eq!(
         settings.one((3,)).await.unwrap_err().to_string(),
         format!(
-            "SELECT FROM {table} failed: the column settings of a row cannot be read: no JSON of Settings: missing field \
-             `theme` at line 1 column 2"
+            "SELECT FROM {table} failed: the column settings of a row cannot be read: not valid JSON for Settings: \
+             missing field `theme` at line 1 column 2"
         )
     );
     assert_eq!(
@@ -47,7 +47,7 @@ async fn a_value_in_a_text_column_is_its_json() {
 }
 
 #[tokio::test]
-async fn a_row_is_an_object_without_a_lost_digit() {
+async fn a_row_is_an_object_that_keeps_every_digit() {
     let session = session().await;
     let columns = "id int PRIMARY KEY, a ascii, b bigint, c boolean, d date, e decimal, f double, g float, h inet, \
                    i list<int>, j map<int, text>, k set<varint>, l time, m timestamp, n timeuuid, o blob, q smallint, \
@@ -73,7 +73,7 @@ async fn a_row_is_an_object_without_a_lost_digit() {
 }
 
 #[tokio::test]
-async fn a_cursor_goes_through_json_and_back() {
+async fn a_cursor_survives_json() {
     let session = session().await;
     let table = table(&session, "id int, n int, PRIMARY KEY (id, n)").await;
     let store: Write<(i32, i32)> =
@@ -91,6 +91,6 @@ async fn a_cursor_goes_through_json_and_back() {
     assert_eq!(rest.unwrap().rows, [(2,)]);
     assert_eq!(
         serde_json::from_str::<PagingState>("\"ff\"").unwrap_err().to_string(),
-        "reading a paging state failed: it is not one of this version. Begin anew"
+        "reading a paging state failed: its format version is not supported. Start over"
     );
 }

@@ -1,4 +1,4 @@
-//! Ids with a time, and the bounds of a range of them.
+//! Ids with a time, and the bounds of a range of time.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::server::{session, table};
 
 #[tokio::test]
-async fn the_bounds_of_a_millisecond_are_those_that_the_server_makes() {
+async fn the_bounds_of_a_millisecond_are_those_of_the_server() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
     session.execute(&format!("INSERT INTO {table} (id) VALUES (1)"), ()).await.unwrap();
@@ -27,7 +27,7 @@ async fn the_bounds_of_a_millisecond_are_those_that_the_server_makes() {
 }
 
 #[tokio::test]
-async fn a_range_of_time_gives_the_ids_in_it_in_their_order() {
+async fn a_range_of_time_selects_its_ids_in_order() {
     let session = session().await;
     let table = table(&session, "shop int, id timeuuid, PRIMARY KEY (shop, id)").await;
     let store: Write<(i32, CqlTimeuuid)> =
@@ -54,7 +54,7 @@ struct Wrong {
 }
 
 #[tokio::test]
-async fn a_uuid_inside_a_collection_is_answered_with_the_type_that_fits_before_there_is_a_value() {
+async fn a_uuid_in_a_collection_is_refused_with_the_type_that_fits_when_the_statement_is_prepared() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, ids list<timeuuid>, seen map<text, timeuuid>").await;
     let bind = "Bind a value::CqlTimeuuid: CqlTimeuuid::from() makes one of a Uuid of version 1";
@@ -71,7 +71,7 @@ async fn a_uuid_inside_a_collection_is_answered_with_the_type_that_fits_before_t
     let problem = "an element of the column ids is timeuuid, it cannot be read as Uuid";
     assert_eq!(error.to_string(), format!("preparing SELECT FROM {table} failed: {problem}. {read}"));
 
-    // A row type says nothing of its fields before there is a row.
+    // The fields of a row type are known only with a row.
     let store: Write<Wrong> = session.prepare(&update("ids")).await.unwrap();
     let error = store.execute(Wrong { id: 1, ids: vec![Uuid::nil()] }).await.unwrap_err();
     let problem = "an element of the bind marker for ids is timeuuid, Uuid cannot be bound to it";

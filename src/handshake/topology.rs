@@ -1,10 +1,10 @@
-//! The topology in the two system tables.
+//! The topology: the rows of `system.local` and `system.peers`.
 
 use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::failure::word_for_word;
+use super::failure::sanitized;
 use super::wire::WireRows;
 
 pub(super) const LOCAL: &str = "SELECT cluster_name, partitioner, release_version, data_center, host_id, rpc_address, \
@@ -18,40 +18,40 @@ pub(crate) const EC2_PERMISSIONS: &str = "Behind a VPC endpoint, allow the conne
 
 /// The topology as read by one connection.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Picture {
+pub(crate) struct Topology {
     pub(crate) cluster_name: Option<String>,
     pub(crate) partitioner: Option<String>,
     pub(crate) release_version: Option<String>,
     pub(crate) data_center: Option<String>,
-    /// The row of `system.local`; its address may be one where nothing listens.
-    pub(crate) local: Vec<KnownPeer>,
-    pub(crate) peers: Vec<KnownPeer>,
+    /// The row of `system.local`. Nothing may listen at its address.
+    pub(crate) local: Vec<TopologyRow>,
+    pub(crate) peers: Vec<TopologyRow>,
 }
 
-/// One row, with the fields needed to connect to the peer.
+/// The fields of a row that are needed to connect to its peer.
 #[derive(Clone, Debug)]
-pub(crate) struct KnownPeer {
+pub(crate) struct TopologyRow {
     pub(crate) host_id: Option<Uuid>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) has_tokens: bool,
 }
 
-impl Picture {
+impl Topology {
     pub(super) fn new(local: &WireRows, peers: &WireRows) -> Self {
         let text = |column| {
             local
                 .rows
                 .first()
                 .and_then(|row| cell(local, row, column))
-                .map(|bytes| word_for_word(&String::from_utf8_lossy(bytes)))
+                .map(|bytes| sanitized(&String::from_utf8_lossy(bytes)))
         };
         Self {
             cluster_name: text("cluster_name"),
             partitioner: text("partitioner"),
             release_version: text("release_version"),
             data_center: text("data_center"),
-            local: nodes(local),
-            peers: nodes(peers),
+            local: topology_rows(local),
+            peers: topology_rows(peers),
         }
     }
 
@@ -64,38 +64,39 @@ impl Picture {
     }
 
     /// Whether one of the rows has this host id.
-    pub(crate) fn knows(&self, host_id: Uuid) -> bool {
-        self.rows().any(|node| node.host_id == Some(host_id))
+    pub(crate) fn has_host_id(&self, host_id: Uuid) -> bool {
+        self.rows().any(|row| row.host_id == Some(host_id))
     }
 
-    /// Why the driver cannot use this topology, if so. The driver accepts a topology as a whole or not at all.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
-        let usable = || self.rows().filter(|node| node.host_id.is_some() && node.address.is_some());
+    /// Why the driver cannot use this topology; `None` if it can. The driver accepts a topology as a whole or not at
+    /// all.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let usable = || self.rows().filter(|row| row.host_id.is_some() && row.address.is_some());
         if usable().next().is_none() {
             Some(if self.peers.is_empty() {
                 "no peers are visible: system.peers is empty, and system.local names no address"
             } else {
                 "no row of system.local and system.peers has both an address and a host id"
             })
-        } else if !usable().any(|node| node.has_tokens) {
+        } else if !usable().any(|row| row.has_tokens) {
             Some("no row of system.local and system.peers has tokens")
         } else {
             None
         }
     }
 
-    fn rows(&self) -> impl Iterator<Item = &KnownPeer> {
+    fn rows(&self) -> impl Iterator<Item = &TopologyRow> {
         self.local.iter().chain(&self.peers)
     }
 }
 
-fn nodes(rows: &WireRows) -> Vec<KnownPeer> {
+fn topology_rows(rows: &WireRows) -> Vec<TopologyRow> {
     rows.rows
         .iter()
-        .map(|row| KnownPeer {
+        .map(|row| TopologyRow {
             host_id: cell(rows, row, "host_id").and_then(|bytes| Uuid::from_slice(bytes).ok()),
             address: cell(rows, row, "rpc_address").and_then(address),
-            // A set starts with its length of four bytes; an empty or null set has nothing after it.
+            // A set starts with the number of its elements in four bytes; an empty set has nothing after it.
             has_tokens: cell(rows, row, "tokens").is_some_and(|bytes| bytes.len() > 4),
         })
         .collect()

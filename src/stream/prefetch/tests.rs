@@ -14,9 +14,9 @@ async fn fails(kind: ErrorKind) -> Result<u32, Error> {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_failed_before_it_was_wanted_is_asked_for_again_with_the_whole_deadline() {
-    let ahead = PageAhead::ask(fails(ErrorKind::Timeout));
+    let prefetch = Prefetch::start(fails(ErrorKind::Timeout));
     sleep(DEADLINE * 10).await;
-    let page = ahead.wanted(DEADLINE, |_, left| async move {
+    let page = prefetch.take(DEADLINE, |_, left| async move {
         assert_eq!(left, DEADLINE);
         Ok(7)
     });
@@ -25,35 +25,35 @@ async fn a_page_that_failed_before_it_was_wanted_is_asked_for_again_with_the_who
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_fails_while_it_is_wanted_has_what_is_left_of_the_deadline() {
-    let ahead = PageAhead::ask(fails(ErrorKind::Throttled));
+    let prefetch = Prefetch::start(fails(ErrorKind::Throttled));
     sleep(DEADLINE / 4).await;
-    let wanted = Instant::now();
-    let again = |_, left| async move {
+    let waiting_since = Instant::now();
+    let retry = |_, left| async move {
         sleep(left).await;
         Err(Error::new(ErrorKind::Timeout, "reading", "it failed again"))
     };
-    assert_eq!(ahead.wanted(DEADLINE, again).await.unwrap_err().kind(), ErrorKind::Timeout);
-    let waited = wanted.elapsed();
-    assert!((DEADLINE..=DEADLINE + LEAST_TIME).contains(&waited), "{waited:?}");
+    assert_eq!(prefetch.take(DEADLINE, retry).await.unwrap_err().kind(), ErrorKind::Timeout);
+    let waited = waiting_since.elapsed();
+    assert!((DEADLINE..=DEADLINE + MIN_TIME).contains(&waited), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_will_never_work_and_what_had_its_whole_time_is_not_asked_for_again() {
     for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::Closed] {
-        let ahead = PageAhead::ask(fails(kind));
+        let prefetch = Prefetch::start(fails(kind));
         sleep(DEADLINE * 10).await;
-        let again = |_, _| async { panic!("it was asked for again") };
-        assert_eq!(ahead.wanted(DEADLINE, again).await.unwrap_err().kind(), kind);
+        let retry = |_, _| async { panic!("it was asked for again") };
+        assert_eq!(prefetch.take(DEADLINE, retry).await.unwrap_err().kind(), kind);
     }
-    let again = |_, _| async { panic!("it was asked for again") };
-    let error = PageAhead::ask(fails(ErrorKind::Timeout)).wanted(DEADLINE, again).await.unwrap_err();
+    let retry = |_, _| async { panic!("it was asked for again") };
+    let error = Prefetch::start(fails(ErrorKind::Timeout)).take(DEADLINE, retry).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]
 async fn it_goes_on_while_nobody_polls_and_ends_when_it_is_dropped() {
     let (held, began) = (Arc::new(()), Arc::new(tokio::sync::Notify::new()));
-    let ahead = Ahead::begin({
+    let prefetch = AbortOnDrop::spawn({
         let (held, began) = (Arc::clone(&held), Arc::clone(&began));
         async move {
             began.notify_one();
@@ -62,7 +62,7 @@ async fn it_goes_on_while_nobody_polls_and_ends_when_it_is_dropped() {
         }
     });
     began.notified().await;
-    drop(ahead);
+    drop(prefetch);
     while Arc::strong_count(&held) > 1 {
         tokio::task::yield_now().await;
     }

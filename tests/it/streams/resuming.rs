@@ -1,4 +1,4 @@
-//! Streams that are throttled or cut in the middle.
+//! Streams that resume after a throttled or lost page.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::server::{local, session};
 
 const ROWS: i32 = 100;
 
-/// A statement over [`ROWS`] rows in pages of ten, and the table.
+/// A statement that reads [`ROWS`] rows in pages of ten, and the table.
 async fn ten_pages(session: &Session) -> (Select<(i32,), (i32,)>, String) {
     let table = filled(session, 0..1, ROWS).await;
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
@@ -25,7 +25,7 @@ fn all() -> Vec<(i32,)> {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_a_page_each_row_comes_once() {
+async fn whatever_happens_to_a_page_each_row_is_yielded_once() {
     let Some(local) = local().await else { return };
     let session = session().await;
     let (select, table) = ten_pages(&session).await;
@@ -53,7 +53,7 @@ async fn whatever_happens_to_a_page_each_row_comes_once() {
 }
 
 #[tokio::test]
-async fn at_its_deadline_the_error_has_the_paging_state_that_gives_the_rest() {
+async fn at_its_deadline_the_error_has_the_paging_state_to_resume_from() {
     let Some(local) = local().await else { return };
     let session = session().await;
     let (select, table) = ten_pages(&session).await;
@@ -71,7 +71,7 @@ async fn at_its_deadline_the_error_has_the_paging_state_that_gives_the_rest() {
     local.faults().withdraw(fault);
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert!(!error.may_have_been_applied(), "a read changes nothing");
-    let state = error.paging_state().expect("it is not of the first page");
+    let state = error.paging_state().expect("the error is not of the first page");
     let rest = select.with_deadline(Duration::from_secs(60)).pages_from((0,), state);
     let rest: Vec<_> = rest.try_collect().await.unwrap();
     read.extend(rest.into_iter().flat_map(|page| page.rows));
@@ -79,7 +79,7 @@ async fn at_its_deadline_the_error_has_the_paging_state_that_gives_the_rest() {
 }
 
 #[tokio::test]
-async fn the_little_time_that_is_left_to_a_repeat_is_not_that_of_the_next_page() {
+async fn the_time_left_for_a_retry_is_not_the_deadline_of_the_next_page() {
     let Some(local) = local().await else { return };
     let session = session().await;
     let (select, table) = ten_pages(&session).await;
@@ -89,7 +89,7 @@ async fn the_little_time_that_is_left_to_a_repeat_is_not_that_of_the_next_page()
         local.faults().inject(fault)
     };
     let faults = [
-        // The repeat has half a second left, and its page is empty.
+        // The retry has half a second left, and its page is empty.
         inject(Effect::Drop(Moment::Before), 1),
         inject(Effect::EmptyPage, 2),
         // The next page takes longer than that.
@@ -97,6 +97,6 @@ async fn the_little_time_that_is_left_to_a_repeat_is_not_that_of_the_next_page()
     ];
     assert_eq!(select.first((0,)).await.unwrap(), Some((0,)));
     assert_eq!(faults.map(|fault| local.faults().struck(fault)), [1, 1, 1]);
-    assert_eq!(reads_received(&table).await, Some(3), "the page that came late was asked for once");
+    assert_eq!(reads_received(&table).await, Some(3), "the page that arrived late was requested once");
     faults.into_iter().for_each(|fault| local.faults().withdraw(fault));
 }

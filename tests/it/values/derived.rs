@@ -1,4 +1,4 @@
-//! Newtypes, enums and texts, bound, stored, read, and refused.
+//! Newtypes, enums and values stored as text: bound, read and refused.
 
 use std::net::SocketAddr;
 
@@ -49,7 +49,7 @@ struct Article {
 const COLUMNS: &str = "id uuid PRIMARY KEY, type text, priority int, size tinyint, address text, readers list<uuid>";
 
 #[tokio::test]
-async fn values_of_own_types_are_stored_as_what_they_say() {
+async fn derived_values_are_stored_as_declared() {
     let session = session().await;
     let table = table(&session, COLUMNS).await;
     let columns = "id, type, priority, size, address, readers";
@@ -71,7 +71,7 @@ async fn values_of_own_types_are_stored_as_what_they_say() {
         store.execute(article_given).await.unwrap();
         assert_eq!(article.one((article_given.id,)).await.unwrap().as_ref(), Some(article_given));
     }
-    // What a caller has may be borrowed, though the text has to be prepared first.
+    // Values may be borrowed, although the statement has to be prepared first.
     let name = String::from("127.0.0.1:25");
     let filtered = format!("SELECT id FROM {table} WHERE address = ? ALLOW FILTERING");
     let found: Vec<_> = session.rows::<(UserId,)>(&filtered, (name.as_str(),)).try_collect().await.unwrap();
@@ -85,7 +85,7 @@ async fn values_of_own_types_are_stored_as_what_they_say() {
 }
 
 #[tokio::test]
-async fn what_is_stored_and_is_no_variant_is_told_with_those_that_there_are() {
+async fn a_stored_value_that_is_not_a_variant_is_reported_with_the_variants() {
     let session = session().await;
     let table = table(&session, COLUMNS).await;
     let insert = format!("INSERT INTO {table} (id, type, priority, address) VALUES (?, 'gone', 7, 'nowhere')");
@@ -96,12 +96,14 @@ async fn what_is_stored_and_is_no_variant_is_told_with_those_that_there_are() {
     assert_eq!(
         error.to_string(),
         attempted.clone()
-            + "the column type of a row cannot be read: \"gone\" is no Status, which is one of in_review, live"
+            + "the column type of a row cannot be read: \"gone\" is not a Status, which is one of in_review, live"
     );
     let error = session.query(&read("priority"), ()).one::<(Priority,)>().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        attempted.clone() + "the column priority of a row cannot be read: 7 is no Priority, which is one of Low, High"
+        attempted.clone()
+            + "the column priority of a row cannot be read: 7 is not a Priority, which is one of Low, \
+                             High"
     );
     let error = session.query(&read("address"), ()).one::<(AsText<SocketAddr>,)>().await.unwrap_err();
     assert_eq!(
@@ -119,7 +121,7 @@ async fn what_is_stored_and_is_no_variant_is_told_with_those_that_there_are() {
 }
 
 #[tokio::test]
-async fn an_own_type_that_does_not_fit_is_told_by_its_own_name() {
+async fn a_derived_type_that_does_not_fit_is_reported_by_its_name() {
     let session = session().await;
     let table = table(&session, COLUMNS).await;
     let prepared = |problem: &str| format!("preparing SELECT FROM {table} failed: {problem}");
