@@ -16,7 +16,7 @@ use clap::Parser;
 use keyspaces::lint::lint;
 use keyspaces::monitoring::{Table, Topic, throttled_requests};
 use keyspaces::schema::{
-    CapacityMode, KeyspaceDefinition, NativeType, Order, PointInTimeRecovery, TableChange, TableDefinition,
+    CapacityMode, KeyspaceDefinition, NativeType, PointInTimeRecovery, SortOrder, TableChange, TableDefinition,
 };
 use keyspaces::tables::{Event, Events, User, Users};
 use keyspaces::{Outcome, Select, Session};
@@ -195,7 +195,7 @@ impl Guide<'_> {
         );
         let table = TableDefinition::builder(self.keyspace, "high_volume_events")
             .partition_key("partition_key", NativeType::Text)
-            .clustering_column("sort_key", NativeType::Timestamp, Order::Descending)
+            .clustering_column("sort_key", NativeType::Timestamp, SortOrder::Descending)
             .column("data", NativeType::Text)
             .with(CapacityMode::Provisioned { read: 1_000, write: 500 })
             .build()?;

@@ -17,7 +17,7 @@ use clap::Parser;
 use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use keyspaces::schema::{
-    CapacityMode, KeyspaceDefinition, Name, NativeType, Order, PointInTimeRecovery, SchemaChange, TableChange,
+    CapacityMode, KeyspaceDefinition, Name, NativeType, PointInTimeRecovery, SchemaChange, SortOrder, TableChange,
     TableDefinition,
 };
 use keyspaces::tables::{Events, User, Users};
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let high_volume = TableDefinition::builder(keyspace.as_str(), "high_volume_events")
         .partition_key("partition_key", NativeType::Text)
-        .clustering_column("sort_key", NativeType::Timestamp, Order::Ascending)
+        .clustering_column("sort_key", NativeType::Timestamp, SortOrder::Ascending)
         .column("data", NativeType::Text)
         .with(CapacityMode::Provisioned { read: 1_000, write: 500 })
         .build()?;

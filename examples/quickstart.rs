@@ -10,7 +10,7 @@ use std::error::Error;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use clap::Parser;
-use keyspaces::schema::{KeyspaceDefinition, NativeType, Order, TableDefinition};
+use keyspaces::schema::{KeyspaceDefinition, NativeType, SortOrder, TableDefinition};
 use keyspaces::{Endpoint, Select, Session, Write};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
@@ -75,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let events = TableDefinition::builder(keyspace.as_str(), "events")
         .partition_key("device_id", NativeType::Text)
         .partition_key("event_date", NativeType::Date)
-        .clustering_column("event_time", NativeType::Timestamp, Order::Descending)
+        .clustering_column("event_time", NativeType::Timestamp, SortOrder::Descending)
         .column("event_type", NativeType::Text)
         .column("payload", NativeType::Text)
         .build()?;

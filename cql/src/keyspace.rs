@@ -6,7 +6,7 @@ use std::fmt;
 use crate::statement::{
     AlterKeyspace, AlterKeyspaceChange, Constant, ConstantKind, CreateKeyspace, Term, TermKind, WithOption,
 };
-use crate::table::{PropertyError, Tags, or_first, read_tags, tags_option, tags_term};
+use crate::table::{PropertyError, Tags, or_first_error, read_tags, tags_option, tags_term};
 use crate::{Name, Span, Warning, rules};
 
 /// A keyspace.
@@ -112,7 +112,7 @@ pub(crate) fn definition(create: &CreateKeyspace) -> Result<KeyspaceDefinition, 
     let replication = replication.ok_or_else(|| PropertyError::refused(create.span, &rules::NO_REPLICATION))?;
     let tags = crate::statement::option(&create.options, "tags").map(|option| read_tags(&option.value)).transpose()?;
     Ok(KeyspaceDefinition {
-        name: Name::new(create.keyspace.text.as_str()),
+        name: create.keyspace.canonical(),
         replication: Replication::read(&replication.value)?,
         tags: tags.unwrap_or_default(),
     })
@@ -125,21 +125,21 @@ impl Replication {
     ///
     /// A rule refuses the value, or it is not known whether Keyspaces has its replication class.
     pub fn read(value: &Term) -> Result<Self, PropertyError> {
-        or_first(|tell| Self::examine(value, tell))
+        or_first_error(|report| Self::examine(value, report))
     }
 
-    /// Reads the value of `replication` as far as possible, and reports every error to `tell`.
-    pub(crate) fn examine(value: &Term, tell: &mut dyn FnMut(PropertyError)) -> Self {
+    /// Reads the value of `replication` as far as possible, and reports every error to `report`.
+    pub(crate) fn examine(value: &Term, report: &mut dyn FnMut(PropertyError)) -> Self {
         let unknown = |what: &str| PropertyError::unknown(value.span, what.to_owned());
         let TermKind::Map(entries) = &value.kind else {
-            tell(unknown("a replication that is no map"));
+            report(unknown("a replication that is no map"));
             return Self::default();
         };
         let (mut class, mut regions) = (None, BTreeSet::new());
         let mut other_factor = None;
         for (key, entry) in entries {
             let (Some(name), Some(word)) = (text(key), text(entry)) else {
-                tell(unknown("a replication that is no map of text"));
+                report(unknown("a replication that is no map of text"));
                 continue;
             };
             if name == "class" {
@@ -150,7 +150,7 @@ impl Replication {
                 other_factor = other_factor.or_else(|| Some(key.span.to(entry.span)));
             }
             if !regions.insert(name.to_owned()) {
-                tell(PropertyError::refused(key.span, &rules::DUPLICATE_REGION));
+                report(PropertyError::refused(key.span, &rules::DUPLICATE_REGION));
             }
         }
         // Only one of these errors is reported: a corrected factor would be refused again where SingleRegionStrategy is
@@ -159,13 +159,13 @@ impl Replication {
             (Some("SingleRegionStrategy"), _) if regions.is_empty() => return Self::SingleRegion,
             (Some("SimpleStrategy"), None) if regions.iter().eq(["replication_factor"]) => return Self::SingleRegion,
             (Some("NetworkTopologyStrategy"), _) if regions.len() < 2 => {
-                tell(PropertyError::refused(value.span, &rules::TOO_FEW_REGIONS));
+                report(PropertyError::refused(value.span, &rules::TOO_FEW_REGIONS));
             }
             (Some("NetworkTopologyStrategy"), Some(span)) => {
-                tell(PropertyError::refused(span, &rules::REPLICATION_FACTOR));
+                report(PropertyError::refused(span, &rules::REPLICATION_FACTOR));
             }
             (Some("NetworkTopologyStrategy"), None) => {}
-            _ => tell(unknown(OTHER_REPLICATION)),
+            _ => report(unknown(OTHER_REPLICATION)),
         }
         Self::MultiRegion(regions)
     }

@@ -25,6 +25,11 @@ impl Name {
         Self { text, quoted, span: Span::default() }
     }
 
+    /// The name without its place in the text, quoted only where necessary.
+    pub(crate) fn canonical(&self) -> Self {
+        Self::new(self.text.as_str())
+    }
+
     /// Whether the name is valid for a keyspace or a table: `^[a-zA-Z0-9][a-zA-Z0-9_]{0,47}$` (`API:CreateTable`).
     pub(crate) fn is_possible(&self) -> bool {
         let letters = self.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -60,10 +65,9 @@ impl QualifiedName {
         self.keyspace.as_ref().map_or(self.name.span, |keyspace| keyspace.span.to(self.name.span))
     }
 
-    /// The name without its place, quoted only where necessary.
-    pub(crate) fn bare(&self) -> Self {
-        let bare = |name: &Name| Name::new(name.text.as_str());
-        Self { keyspace: self.keyspace.as_ref().map(bare), name: bare(&self.name) }
+    /// The name without its place in the text, quoted only where necessary.
+    pub(crate) fn canonical(&self) -> Self {
+        Self { keyspace: self.keyspace.as_ref().map(Name::canonical), name: self.name.canonical() }
     }
 }
 

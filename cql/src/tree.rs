@@ -13,16 +13,16 @@ pub(crate) enum TreePart<'t> {
 
 pub(crate) trait Tree {
     /// Calls `see` with this part and the parts in it.
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>));
+    fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>));
 
     /// Calls `change` with every span.
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span));
 }
 
 pub(crate) fn without_spans(statement: &Statement) -> Statement {
-    let mut bare = statement.clone();
-    bare.spans(&mut |span| *span = Span::default());
-    bare
+    let mut stripped = statement.clone();
+    stripped.spans(&mut |span| *span = Span::default());
+    stripped
 }
 
 pub(crate) fn eq_ignoring_spans(statement: &Statement, other: &Statement) -> bool {
@@ -38,8 +38,8 @@ impl Tree for Span {
 }
 
 impl<T: Tree> Tree for Option<T> {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
-        self.iter().for_each(|part| part.walk(see));
+    fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>)) {
+        self.iter().for_each(|part| part.walk(visit));
     }
 
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
@@ -48,8 +48,8 @@ impl<T: Tree> Tree for Option<T> {
 }
 
 impl<T: Tree> Tree for Vec<T> {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
-        self.iter().for_each(|part| part.walk(see));
+    fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>)) {
+        self.iter().for_each(|part| part.walk(visit));
     }
 
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
@@ -58,8 +58,8 @@ impl<T: Tree> Tree for Vec<T> {
 }
 
 impl<T: Tree> Tree for Box<T> {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
-        self.as_ref().walk(see);
+    fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>)) {
+        self.as_ref().walk(visit);
     }
 
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
@@ -68,9 +68,9 @@ impl<T: Tree> Tree for Box<T> {
 }
 
 impl<A: Tree, B: Tree> Tree for (A, B) {
-    fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
-        self.0.walk(see);
-        self.1.walk(see);
+    fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>)) {
+        self.0.walk(visit);
+        self.1.walk(visit);
     }
 
     fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
@@ -93,10 +93,10 @@ macro_rules! leaves {
 macro_rules! structs {
     ($($name:ident $(as $part:ident)? { $($field:ident),* })*) => {$(
         impl Tree for $name {
-            fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
-                $(see(TreePart::$part(self));)?
+            fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>)) {
+                $(visit(TreePart::$part(self));)?
                 let Self { $($field),* } = self;
-                $($field.walk(see);)*
+                $($field.walk(visit);)*
             }
 
             fn spans(&mut self, change: &mut dyn FnMut(&mut Span)) {
@@ -111,12 +111,12 @@ macro_rules! structs {
 macro_rules! enums {
     ($($name:ident { $($variant:ident $(($($field:ident),+))? $({$($named:ident),+})?),* })*) => {$(
         impl Tree for $name {
-            fn walk<'t>(&'t self, see: &mut dyn FnMut(TreePart<'t>)) {
-                let _ = &see;
+            fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>)) {
+                let _ = &visit;
                 match self {$(
                     Self::$variant $(($($field),+))? $({$($named),+})? => {
-                        $($($field.walk(see);)+)?
-                        $($($named.walk(see);)+)?
+                        $($($field.walk(visit);)+)?
+                        $($($named.walk(visit);)+)?
                     }
                 )*}
             }
@@ -135,7 +135,7 @@ macro_rules! enums {
 }
 
 leaves! {
-    bool, u64, String, NativeType, ConstantKind, ArithmeticOperator, Operator, Order, JsonDefault, BatchKind, UsingKind,
+    bool, u64, String, NativeType, ConstantKind, ArithmeticOperator, Operator, SortOrder, JsonDefault, BatchKind, UsingKind,
     AssignmentOperation, UnsupportedKind,
 }
 

@@ -25,7 +25,7 @@ impl TypeDefinition {
     /// Adds a field.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, field_type: impl Into<CqlType>) -> Self {
-        self.fields.push((Name::new(name), field_type.into().bare()));
+        self.fields.push((Name::new(name), field_type.into().canonical()));
         self
     }
 
@@ -46,8 +46,8 @@ impl TypeDefinition {
 }
 
 pub(crate) fn definition(create: &CreateType) -> TypeDefinition {
-    let field = |field: &FieldDefinition| (Name::new(field.name.text.as_str()), field.field_type.bare());
-    TypeDefinition { name: create.name.bare(), fields: create.fields.iter().map(field).collect() }
+    let field = |field: &FieldDefinition| (field.name.canonical(), field.field_type.canonical());
+    TypeDefinition { name: create.name.canonical(), fields: create.fields.iter().map(field).collect() }
 }
 
 impl fmt::Display for TypeDefinition {

@@ -1,7 +1,7 @@
 //! What lint tells: `lint.cql` has the mistakes, `lint.txt` what is to be told of each, by line and column.
 
 use keyspaces_cql::lint::{Finding, Severity, advice, lint, lint_table};
-use keyspaces_cql::statement::{CqlType, NativeType, Order};
+use keyspaces_cql::statement::{CqlType, NativeType, SortOrder};
 use keyspaces_cql::{TableDefinition, rules};
 
 fn tell(finding: &Finding) -> String {
@@ -25,7 +25,7 @@ fn a_clean_schema_gets_nothing_told() {
 fn a_table_is_told_what_its_statement_is_told() {
     let table = TableDefinition::builder("shop", "sales")
         .partition_key("day", NativeType::Date)
-        .clustering_column("at", NativeType::Timestamp, Order::Ascending)
+        .clustering_column("at", NativeType::Timestamp, SortOrder::Ascending)
         .column("tags", CqlType::set(NativeType::Text));
     let table = table.build().unwrap();
     let findings = lint_table(&table);

@@ -23,7 +23,7 @@ pub use self::restore::Restore;
 pub use self::status::TableStatus;
 
 // Re-exports the definitions and options of `keyspaces-cql`.
-pub use keyspaces_cql::statement::{CqlType, NativeType, Order};
+pub use keyspaces_cql::statement::{CqlType, NativeType, SortOrder};
 pub use keyspaces_cql::table_options::*;
 pub use keyspaces_cql::{
     Column, ColumnKind, Definitions, DefinitionsError, ImpossibleChange, KeyspaceChange, KeyspaceDefinition, Name,

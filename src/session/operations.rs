@@ -147,14 +147,14 @@ impl Session {
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
     /// use keyspaces::schema::{
-    ///     CapacityMode, KeyspaceDefinition, NativeType, Order, PointInTimeRecovery, TableDefinition,
+    ///     CapacityMode, KeyspaceDefinition, NativeType, SortOrder, PointInTimeRecovery, TableDefinition,
     /// };
     ///
     /// let schema = session.schema();
     /// schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new("plant")).await?;
     /// let readings = TableDefinition::builder("plant", "readings")
     ///     .partition_key("sensor", NativeType::Uuid)
-    ///     .clustering_column("at", NativeType::Timestamp, Order::Descending)
+    ///     .clustering_column("at", NativeType::Timestamp, SortOrder::Descending)
     ///     .column("celsius", NativeType::Double)
     ///     .with(CapacityMode::Provisioned { read: 1_000, write: 500 })
     ///     .with(PointInTimeRecovery::Enabled)

@@ -1,4 +1,4 @@
-//! Keyspaces: where their rows are.
+//! Converts keyspaces.
 
 use super::{Action, Converter};
 use crate::allowed::is_ignored_keyspace_option;
@@ -48,24 +48,24 @@ pub(super) fn create_keyspace(converter: &mut Converter, mut create: CreateKeysp
     converter.statements.push(Statement::CreateKeyspace(create));
 }
 
-/// Whether Keyspaces takes the replication: several Regions are named as AWS names them.
+/// Whether Keyspaces accepts the replication. For several Regions that means the names of AWS Regions.
 fn is_accepted(option: &WithOption) -> bool {
     match Replication::read(&option.value) {
         Ok(Replication::MultiRegion(regions)) => regions.iter().all(|region| is_region(region)),
-        // A strategy that is read as a single Region in other words is written in Keyspaces' own.
+        // Another strategy that means a single Region is replaced.
         Ok(Replication::SingleRegion) => replication_class(&option.value).ends_with("SingleRegionStrategy"),
         Err(_) => false,
     }
 }
 
-/// Whether a name is of the form that AWS's Regions have: `us-east-1`, `ap-southeast-2`, `us-gov-west-1`.
+/// Whether a name has the form of an AWS Region: `us-east-1`, `ap-southeast-2`, `us-gov-west-1`.
 fn is_region(name: &str) -> bool {
     let parts: Vec<_> = name.split('-').collect();
     let number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     parts.len() >= 3 && parts[0].len() == 2 && parts.last().is_some_and(number)
 }
 
-/// The class of a replication, as it was written.
+/// The class of a replication, as written.
 fn replication_class(value: &Term) -> String {
     let TermKind::Map(entries) = &value.kind else { return "this replication".to_owned() };
     let class = entries.iter().find_map(|(key, value)| match (&key.kind, &value.kind) {

@@ -1,4 +1,4 @@
-//! A schema of Cassandra or ScyllaDB made into one of Keyspaces.
+//! Converts a Cassandra or ScyllaDB schema to Keyspaces.
 //!
 //! ```
 //! use keyspaces_cql::convert::convert;
@@ -12,9 +12,9 @@
 //!     "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};\n\
 //!      CREATE TABLE shop.sales (id uuid PRIMARY KEY, price decimal);\n"
 //! );
-//! let told: Vec<_> = conversion.findings.iter().map(|it| (it.position.line, it.action)).collect();
+//! let actions: Vec<_> = conversion.findings.iter().map(|finding| (finding.position.line, finding.action)).collect();
 //! # use keyspaces_cql::convert::Action::{Decide, LeftOut, Replaced};
-//! assert_eq!(told, [(1, Replaced), (2, LeftOut), (3, Decide)]);
+//! assert_eq!(actions, [(1, Replaced), (2, LeftOut), (3, Decide)]);
 //! ```
 
 mod keyspace;
@@ -33,44 +33,44 @@ use crate::rules::Rule;
 use crate::table::TableProblem;
 use crate::{Context, Definitions, Effect, Position, QualifiedName, Span, Statement, SyntaxProblem, lint};
 
-/// What Keyspaces takes of a schema, and what became of the rest.
+/// A converted schema, and the changes that were made to it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conversion {
-    /// The statements that Keyspaces takes, in the order of the text.
+    /// The statements for Keyspaces, in the order of the text.
     pub statements: Vec<Statement>,
-    /// Each thing that is not as it was, in the order of the text.
+    /// The changes, in the order of the text.
     pub findings: Vec<ConversionFinding>,
 }
 
-/// One thing that a conversion does not leave as it was.
+/// A change that a conversion makes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConversionFinding {
-    /// What was done about it.
+    /// The kind of the change.
     pub action: Action,
-    /// What in the text it is about.
+    /// The changed part of the text.
     pub span: Span,
-    /// Line and column of the start of it.
+    /// Line and column of the start of `span`.
     pub position: Position,
-    /// What it is, and what became of it, in one sentence without a full stop.
+    /// The change, in one sentence without a full stop.
     pub summary: String,
-    /// Why, and what to do, in whole sentences.
+    /// The reason and what to do, in whole sentences.
     pub reason: String,
-    /// A definition that would do what was left out.
+    /// A definition that replaces what was left out.
     pub replacement: Option<String>,
-    /// Who says so: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
+    /// The source: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
     pub source: Option<&'static str>,
 }
 
-/// What a conversion did about a thing.
+/// The kind of a change that a conversion makes.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Action {
-    /// Keyspaces lacks or ignores it, and nothing is lost without it.
+    /// Removed, because Keyspaces lacks or ignores it and nothing depends on it.
     LeftOut,
-    /// Something of Keyspaces stands in its place.
+    /// Replaced by something that Keyspaces has.
     Replaced,
-    /// Keyspaces wants it to be said, and it was not.
+    /// Added, because Keyspaces requires it.
     Added,
-    /// It is not in the converted schema, and the application has to do without it or otherwise.
+    /// Removed, and the application needs another solution.
     Decide,
 }
 
@@ -98,7 +98,7 @@ impl fmt::Display for ConversionFinding {
 }
 
 impl fmt::Display for Conversion {
-    /// The statements, one a line.
+    /// Writes one statement on each line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.statements.iter().try_for_each(|statement| writeln!(f, "{statement};"))
     }
@@ -121,10 +121,10 @@ impl Conversion {
     }
 }
 
-/// Makes a schema of Cassandra or ScyllaDB into one of Keyspaces.
+/// Converts a Cassandra or ScyllaDB schema to Keyspaces.
 ///
-/// Definitions that follow a CREATE of the same text and change it are made part of it. Names without a keyspace get that of
-/// the last `USE`. Statements that read or write rows stay where Keyspaces takes them.
+/// ALTER statements are merged into the CREATE of the same text that they change. Names without a keyspace get the keyspace of
+/// the last `USE`. Statements that read or write rows are kept if Keyspaces accepts them.
 #[must_use]
 pub fn convert(text: &str) -> Conversion {
     let mut converter = Converter::default();
@@ -133,23 +133,23 @@ pub fn convert(text: &str) -> Conversion {
     converter.finish(text)
 }
 
-/// A thing by its keyspace, if that is known, and its name.
+/// The keyspace, if it is known, and the name of an object.
 type Key = (Option<String>, String);
 
 #[derive(Default)]
 struct Converter {
     statements: Vec<Statement>,
     findings: Vec<ConversionFinding>,
-    /// As the last USE set it.
+    /// The keyspace of the last USE.
     keyspace: Option<String>,
-    /// Where in `statements` the CREATE of a table or a type is.
+    /// The index in `statements` of the CREATE of each table and type.
     tables: HashMap<Key, usize>,
     types: HashMap<Key, usize>,
     used: HashMap<Key, table::Used>,
 }
 
 impl Converter {
-    /// Words that are reserved in Keyspaces alone are quoted where they are printed.
+    /// Reports the words that only Keyspaces reserves, which are quoted when they are printed.
     fn reserved_words(&mut self, text: &str) {
         for error in read_script(text).iter().flat_map(|of| of.recovered.iter().chain(of.statement.as_ref().err())) {
             if let SyntaxProblem::Reserved { word, .. } = &error.problem
@@ -166,7 +166,7 @@ impl Converter {
             let summary = format!("this cannot be read: {}", error.problem);
             self.report(Action::Decide, error.span, summary, "Correct it, and convert the schema again.", None);
         }
-        // A definition of which a part could not be read would be another one.
+        // A definition with an unreadable part would be another definition.
         if let (Ok(statement), true) = (reading.statement, reading.recovered.is_empty()) {
             self.statement(statement);
         }
@@ -202,7 +202,7 @@ impl Converter {
         }
     }
 
-    /// The statements without those that Keyspaces refuses, and the findings in the order of the text.
+    /// Removes the statements that Keyspaces refuses, and sorts the findings in the order of the text.
     fn finish(mut self, text: &str) -> Conversion {
         table::enable_used_features(&mut self);
         for statement in std::mem::take(&mut self.statements) {
@@ -220,7 +220,7 @@ impl Converter {
         Conversion { statements: self.statements, findings: self.findings }
     }
 
-    /// Whether Keyspaces takes a statement as far as is known; why it does not is told.
+    /// Whether Keyspaces accepts a statement, as far as is known. If not, reports the problems.
     fn is_accepted(&mut self, statement: &Statement) -> bool {
         let mut problems = Vec::new();
         let at = |span: Span| if span == Span::default() { statement.span() } else { span };
@@ -252,13 +252,13 @@ impl Converter {
             });
         }
         problems.dedup();
-        let taken = problems.is_empty();
+        let is_accepted = problems.is_empty();
         let describe =
             if statement.effect() == Effect::Definition { describe(statement) } else { "this statement".to_owned() };
         for (span, problem, advice, source) in problems {
             self.report(Action::Decide, span, format!("{describe} is left out: {problem}"), advice, source);
         }
-        taken
+        is_accepted
     }
 
     fn report(

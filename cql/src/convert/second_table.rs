@@ -1,4 +1,4 @@
-//! The tables that would do what indexes and materialized views do, written by the application.
+//! Second tables that replace indexes and materialized views, for the application to write to.
 
 use super::{Action, ConversionFinding, Converter};
 use crate::statement::{CqlType, CqlTypeKind, CreateTable, NativeType, UnsupportedStatement};
@@ -61,7 +61,7 @@ fn find_table<'c>(converter: &'c Converter, name: &QualifiedName) -> Option<&'c 
     }
 }
 
-/// The part of a collection, if one is named, and the column: `( keys ( labels ) )`.
+/// The indexed part of a collection, if any, and the column, from `( keys ( labels ) )`.
 fn indexed_column(text: &str) -> Option<(Option<String>, String)> {
     let (_, after) = text.split_once(" ( ")?;
     let mut words = after.split(' ');
@@ -79,7 +79,7 @@ fn unquote(word: &str) -> String {
     }
 }
 
-/// The table with the column before the key of the first table.
+/// The second table, keyed by the column and then by the key of the first table.
 fn table_by_column(table: &TableDefinition, part: Option<&str>, column: &str) -> Option<TableDefinition> {
     let find = |name: &str| table.columns.iter().find(|column| column.name.text == name);
     let indexed = indexed_type(&find(column)?.column_type, part)?;
@@ -96,11 +96,11 @@ fn table_by_column(table: &TableDefinition, part: Option<&str>, column: &str) ->
     second.build().ok()
 }
 
-/// What is looked up in a collection; the type itself if it is none.
+/// The type that an index looks up: an element of a collection, else the type itself.
 fn indexed_type(cql_type: &CqlType, part: Option<&str>) -> Option<CqlType> {
     match (&cql_type.kind, part) {
-        (CqlTypeKind::Frozen(_), Some("full")) => Some(cql_type.bare()),
-        // An index on vectors, which finds what is near: no key does that.
+        (CqlTypeKind::Frozen(_), Some("full")) => Some(cql_type.canonical()),
+        // An index on vectors searches by distance, which no key can do.
         (CqlTypeKind::Frozen(_), _) => None,
         (CqlTypeKind::Map(key, _), Some("keys")) => Some((**key).clone()),
         (CqlTypeKind::Map(key, value), Some("entries")) => Some(CqlType::tuple([(**key).clone(), (**value).clone()])),
@@ -108,14 +108,14 @@ fn indexed_type(cql_type: &CqlType, part: Option<&str>) -> Option<CqlType> {
             Some((**part).clone())
         }
         (CqlTypeKind::Native(NativeType::Counter), _) => None,
-        _ => Some(cql_type.bare()),
+        _ => Some(cql_type.canonical()),
     }
 }
 
-/// A materialized view as its text says it.
+/// A materialized view, read from its text.
 struct View {
     name: String,
-    /// Nothing for all of them.
+    /// The selected columns; empty for all.
     columns: Vec<String>,
     /// `( ( a ) , b )`
     key: String,
@@ -162,13 +162,13 @@ impl View {
     }
 }
 
-/// The text without these words at its start.
+/// Strips these words from the start of the text.
 pub(super) fn strip_words<'t>(words: &str, text: &'t str) -> &'t str {
     let begins = text.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
     if begins { &text[words.len()..] } else { text }
 }
 
-/// From the parenthesis at the start to the one that closes it.
+/// The text from its opening parenthesis to the matching closing one.
 fn take_parenthesised(text: &str) -> Option<&str> {
     let mut open = 0_usize;
     for (at, character) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! Tables: their options, and what changes them later in the same text.
+//! Converts tables, their options, and later changes of them in the same text.
 
 use super::types::convert_type;
 use super::{Action, Converter, Key};
@@ -8,7 +8,7 @@ use crate::statement::{
 };
 use crate::{ClientSideTimestamps, Name, Span, Statement, TableOptions, TableProperty, Ttl};
 
-/// What statements of the text use of a table, and where for the first time.
+/// The features of a table that statements use, with the place of the first use.
 #[derive(Default)]
 pub(super) struct Used {
     ttl: Option<Span>,
@@ -36,7 +36,7 @@ fn convert_column(converter: &mut Converter, column: &mut ColumnDefinition) {
     convert_type(converter, &mut column.column_type, &owner);
 }
 
-/// Keeps the options that Keyspaces heeds.
+/// Keeps the options that have an effect in Keyspaces.
 fn convert_options(converter: &mut Converter, options: &mut Vec<WithOption>) {
     let ignored: Vec<_> = options.iter().filter(|option| is_left_out(option)).collect();
     if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
@@ -120,7 +120,7 @@ pub(super) fn alter_table(converter: &mut Converter, mut alter: AlterTable) {
     converter.report(Action::Replaced, span, summary, reason, Some("DG:cql.ddl.table"));
 }
 
-/// An ALTER TABLE whose CREATE TABLE is not in the text.
+/// Keeps an ALTER TABLE whose CREATE TABLE is not in the text.
 fn keep_alter(converter: &mut Converter, alter: AlterTable) {
     if matches!(&alter.change, AlterTableChange::With(options) if options.is_empty()) {
         return;
@@ -150,7 +150,7 @@ pub(super) fn record_use(converter: &mut Converter, statement: &Statement) {
     }
 }
 
-/// Turns on, in the tables of the text, what its statements use.
+/// Turns on the features that the statements use, in the tables that the text creates.
 pub(super) fn enable_used_features(converter: &mut Converter) {
     let tables: Vec<(Key, usize)> = converter.tables.clone().into_iter().collect();
     for (key, at) in tables {
@@ -179,12 +179,12 @@ pub(super) fn enable_used_features(converter: &mut Converter) {
     }
 }
 
-/// ScyllaDB's `cdc` is not merely storage.
+/// Whether the option only concerns storage. ScyllaDB's `cdc` is ignored, but does more.
 fn is_left_out(option: &WithOption) -> bool {
     is_ignored(option) && option.name.text != "cdc"
 }
 
-/// Whether an option says what holds without it: no comment, no stream, no time to live.
+/// Whether an option sets what is the default: no comment, no stream, no time to live.
 fn has_no_effect(option: &WithOption) -> bool {
     match option.name.text.as_str() {
         "comment" => is_constant(&option.value, ""),
@@ -203,7 +203,7 @@ fn is_constant(value: &Term, text: &str) -> bool {
     matches!(&value.kind, TermKind::Constant(constant) if constant.text.eq_ignore_ascii_case(text))
 }
 
-/// Whether `cdc` is Keyspaces' own: Cassandra's has no specification beside it.
+/// Whether the options are those of Keyspaces: Cassandra has no `custom_properties`.
 fn has_custom_properties(options: &[WithOption]) -> bool {
     option(options, "custom_properties").is_some()
 }

@@ -1,4 +1,4 @@
-//! Types of columns that Keyspaces has not, and user-defined types.
+//! Converts types that Keyspaces lacks, and user-defined types.
 
 use super::second_table::strip_words;
 use super::{Action, Converter};
@@ -25,7 +25,7 @@ fn convert_field(converter: &mut Converter, field_type: &mut CqlType, type_name:
     }
 }
 
-/// `ALTER TYPE … ADD`, made part of the type where that is in the same text.
+/// Merges `ALTER TYPE … ADD` into the CREATE TYPE of the same text. Returns whether there is one.
 pub(super) fn convert_alter_type(converter: &mut Converter, statement: &UnsupportedStatement) -> bool {
     let Some((name, added)) = split_alter_type(&statement.text) else { return false };
     let Ok(Statement::CreateType(mut added)) = parse(&format!("CREATE TYPE {name} ({added})")) else {
@@ -33,7 +33,7 @@ pub(super) fn convert_alter_type(converter: &mut Converter, statement: &Unsuppor
     };
     let Some(at) = converter.types.get(&converter.key(&added.name)).copied() else { return false };
     for field in &mut added.fields {
-        // Its spans are not those of the text.
+        // The spans of the parsed field are not those of the text.
         crate::tree::Tree::spans(&mut field.field_type, &mut |span| *span = statement.span);
         convert_field(converter, &mut field.field_type, &added.name, &field.name.to_string());
     }
@@ -52,7 +52,7 @@ pub(super) fn convert_alter_type(converter: &mut Converter, statement: &Unsuppor
     true
 }
 
-/// Puts types of Keyspaces in the place of those that it has not, in all parts of `cql_type`.
+/// Replaces types that Keyspaces lacks, in all parts of `cql_type`.
 pub(super) fn convert_type(converter: &mut Converter, cql_type: &mut CqlType, owner: &str) {
     let before = cql_type.to_string();
     let (replaced, reason) = match &mut cql_type.kind {
@@ -88,7 +88,7 @@ fn with_span(mut cql_type: CqlType, at: Span) -> CqlType {
     cql_type
 }
 
-/// The name of the type and the field that are after `ALTER TYPE` and `ADD`.
+/// The name after `ALTER TYPE` and the field after `ADD`.
 fn split_alter_type(text: &str) -> Option<(String, &str)> {
     let rest = text.get("ALTER TYPE ".len()..)?;
     let at = rest.to_ascii_uppercase().find(" ADD ")?;
@@ -96,7 +96,7 @@ fn split_alter_type(text: &str) -> Option<(String, &str)> {
     Some((name, rest[at + " ADD ".len()..].trim()))
 }
 
-/// The native type that Cassandra's class is, or blob.
+/// The native type of a Cassandra class, or blob.
 fn native_type_of_class(class: &str) -> CqlType {
     let name = class.rsplit('.').next().unwrap_or(class);
     let native = match name {

@@ -1,4 +1,4 @@
-//! Statements that Keyspaces lacks.
+//! Converts statements that Keyspaces lacks.
 
 use super::second_table::{convert_index, convert_view};
 use super::types::convert_alter_type;
@@ -12,7 +12,7 @@ pub(super) fn convert_unsupported(converter: &mut Converter, statement: &Unsuppo
         UnsupportedKind::CreateIndex | UnsupportedKind::CreateCustomIndex => convert_index(converter, statement),
         UnsupportedKind::CreateMaterializedView => convert_view(converter, statement),
         UnsupportedKind::AlterType if convert_alter_type(converter, statement) => {}
-        // What these drop is not in the converted schema either.
+        // The converted schema does not have the objects that these drop.
         UnsupportedKind::DropIndex
         | UnsupportedKind::DropMaterializedView
         | UnsupportedKind::AlterMaterializedView

@@ -1,4 +1,4 @@
-//! Keyspaces, types and tables together, as values or as a text of CQL.
+//! Definitions of keyspaces, types and tables, as values or from a CQL text.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -12,75 +12,75 @@ use crate::{
     TypeDefinition, parse_script,
 };
 
-/// Keyspaces, types and tables: what is there, or what is wanted.
+/// Definitions of keyspaces, types and tables: a current or a desired schema.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Definitions {
-    /// Keyspaces.
+    /// The keyspaces.
     pub keyspaces: Vec<KeyspaceDefinition>,
-    /// Types.
+    /// The user-defined types.
     pub types: Vec<TypeDefinition>,
-    /// Tables.
+    /// The tables.
     pub tables: Vec<TableDefinition>,
 }
 
-/// Why a text is no [`Definitions`]: the first thing that is wrong with it. [`lint`](crate::lint::lint) tells all.
+/// Why a text could not be read as [`Definitions`]: its first problem. [`lint`](crate::lint::lint) reports all problems.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefinitionsError {
-    /// What in the text is wrong.
+    /// The faulty part of the text.
     pub span: Span,
-    /// Line and column of the start of it.
+    /// Line and column of the start of `span`.
     pub position: Position,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: DefinitionsProblem,
 }
 
-/// What is wrong in a [`DefinitionsError`].
+/// The problem of a [`DefinitionsError`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DefinitionsProblem {
-    /// It is no CQL.
+    /// A syntax error.
     Syntax(SyntaxProblem),
-    /// The statement that begins with these words creates no keyspace, type or table.
+    /// The statement, which begins with these words, does not create a keyspace, a type or a table.
     NotADefinition(String),
-    /// The name of this table or type does not say in which keyspace it is.
+    /// The name of this table or type has no keyspace.
     MissingKeyspace(String),
-    /// This, in a few words, is defined a second time.
+    /// This object is defined twice.
     Duplicate(String),
-    /// This rule refuses it.
+    /// This rule refuses the statement.
     Refused(&'static Rule),
-    /// It makes no table, or is not known to Keyspaces.
+    /// The statement defines no valid table, or it is not known whether Keyspaces has all of it.
     Table(TableProblem),
 }
 
 impl Definitions {
-    /// None yet.
+    /// No definitions.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One keyspace more.
+    /// Adds a keyspace.
     #[must_use]
     pub fn keyspace(mut self, keyspace: KeyspaceDefinition) -> Self {
         self.keyspaces.push(keyspace);
         self
     }
 
-    /// One type more.
+    /// Adds a user-defined type.
     #[must_use]
     pub fn user_type(mut self, user_type: TypeDefinition) -> Self {
         self.types.push(user_type);
         self
     }
 
-    /// One table more.
+    /// Adds a table.
     #[must_use]
     pub fn table(mut self, table: TableDefinition) -> Self {
         self.tables.push(table);
         self
     }
 
-    /// Reads CREATE KEYSPACE, CREATE TYPE and CREATE TABLE statements, in whatever order; `IF NOT EXISTS` says nothing here.
+    /// Reads CREATE KEYSPACE, CREATE TYPE and CREATE TABLE statements, in any order. `IF NOT EXISTS` has no effect.
     ///
     /// ```
     /// use keyspaces_cql::Definitions;
@@ -93,8 +93,8 @@ impl Definitions {
     ///
     /// # Errors
     ///
-    /// The first thing in the text that is no CQL, creates none of the three, is refused by Keyspaces, is not known to it, or
-    /// is there twice.
+    /// The first statement that is not valid CQL, is another statement, is refused by Keyspaces, is not known to be accepted,
+    /// or defines an object for the second time.
     pub fn parse(text: &str) -> Result<Self, DefinitionsError> {
         let mut read = Self::default();
         let mut names = HashSet::new();
@@ -116,8 +116,8 @@ impl Definitions {
             }
             let (name, span) = match &statement {
                 Statement::CreateKeyspace(it) => (format!("the keyspace {}", it.keyspace.text), it.keyspace.span),
-                Statement::CreateType(it) => (format!("the type {}", it.name.bare()), it.name.span()),
-                Statement::CreateTable(it) => (format!("the table {}", it.table.bare()), it.table.span()),
+                Statement::CreateType(it) => (format!("the type {}", it.name.canonical()), it.name.span()),
+                Statement::CreateTable(it) => (format!("the table {}", it.table.canonical()), it.table.span()),
                 other => {
                     let words = if other.effect() == Effect::Definition { 2 } else { 1 };
                     let text = &text[other.span().range()];
@@ -160,7 +160,7 @@ impl Definitions {
         Ok(read)
     }
 
-    /// What is there twice, in a few words, if anything is.
+    /// The first object that is defined twice: `the table shop.names`.
     #[must_use]
     pub fn duplicate(&self) -> Option<String> {
         let mut names = HashSet::new();
@@ -170,7 +170,7 @@ impl Definitions {
         keyspaces.chain(types).chain(tables).find(|name| !names.insert(name.clone()))
     }
 
-    /// The part that a plain Cassandra can have; see [`Statement::portable`]. Replication is not looked at.
+    /// The part that a plain Cassandra can execute; see [`Statement::portable`]. Replication is not changed.
     #[must_use]
     pub fn portable(&self) -> Self {
         let mut part = self.clone();
@@ -184,13 +184,13 @@ impl Definitions {
         part
     }
 
-    /// What makes `to` of these, as they are there.
+    /// The difference between these current definitions and the desired definitions `to`.
     ///
-    /// Keyspaces come before types, types before the tables and types that use them, changes of tables before new tables, and
-    /// of the changes of a table those first that can be undone. What is there and not in `to` is told and left alone,
-    /// never dropped. `home` is the Region that a keyspace in a single one is in. TTL of a table that is there in several
-    /// Regions cannot be changed (`DG:multiRegion-replication_usage-notes`). See [`TableDefinition::difference`] for what
-    /// becomes of options that are not said.
+    /// The steps create keyspaces before types, types before the types and tables that use them, and change tables before they
+    /// create tables. For each table, reversible changes come first. Objects that are not in `to` are listed as unchanged and
+    /// never dropped. `home_region` is the Region of single-Region keyspaces. The TTL of a table in several Regions cannot be
+    /// changed (`DG:multiRegion-replication_usage-notes`). See [`TableDefinition::difference`] for options that `to` does not
+    /// set.
     ///
     /// [`TableDefinition::difference`]: crate::TableDefinition::difference
     #[must_use]

@@ -1,7 +1,7 @@
 //! Compares two definitions of a table.
 
 use super::{ImpossibleChange, Unchanged};
-use crate::statement::{CqlType, Order};
+use crate::statement::{CqlType, SortOrder};
 use crate::table::{Column, NewColumn, NewColumns, TableChange, TableDefinition, TableProperty, compare};
 use crate::{QualifiedName, rules};
 
@@ -97,8 +97,8 @@ fn find<'t>(table: &'t TableDefinition, column: &Column) -> Option<&'t Column> {
 fn key(table: &TableDefinition) -> String {
     let partition = table.partition_key.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let clustering = table.clustering_columns.iter().map(|by| match by.order {
-        Order::Ascending => format!(", {}", by.column),
-        Order::Descending => format!(", {} DESC", by.column),
+        SortOrder::Ascending => format!(", {}", by.column),
+        SortOrder::Descending => format!(", {} DESC", by.column),
     });
     format!("(({partition}){})", clustering.collect::<String>())
 }
@@ -128,5 +128,5 @@ impl TableDifference {
 
 /// Whether both name the same type, with or without its keyspace.
 pub(super) fn is_same_type(one: &CqlType, other: &CqlType) -> bool {
-    one.bare().without_keyspaces() == other.bare().without_keyspaces()
+    one.canonical().without_keyspaces() == other.canonical().without_keyspaces()
 }

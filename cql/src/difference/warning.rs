@@ -1,30 +1,30 @@
-//! What to know of a statement before saying yes to it.
+//! Costs and risks to know before a statement is approved.
 
 use std::fmt;
 
 use crate::table::{TableChange, TableDefinition, TableOptions};
 use crate::{KeyspaceChange, KeyspaceDefinition, Replication};
 
-/// What to know of a statement of a [`Difference`](super::Difference) before saying yes to it.
+/// A cost or a risk of a statement of a [`Difference`](super::Difference), for the person who approves it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Warning {
-    /// What it is.
+    /// The kind of the warning.
     pub kind: WarningKind,
-    /// Why, in words that fit after the kind and a colon, without a full stop.
+    /// The reason, in words that fit after the kind and a colon, without a full stop.
     pub why: &'static str,
-    /// Who says so.
+    /// The source.
     pub source: &'static str,
 }
 
-/// What a [`Warning`] is.
+/// The kind of a [`Warning`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum WarningKind {
-    /// Nothing brings back what was before.
+    /// The previous state cannot be restored.
     CannotBeUndone,
-    /// It costs more than what was before.
+    /// The change raises costs.
     CostsMoney,
-    /// It takes hours rather than a minute.
+    /// The change takes hours rather than a minute.
     TakesLong,
 }
 

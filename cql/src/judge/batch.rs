@@ -1,7 +1,7 @@
 //! BATCH.
 
-use super::term::parts;
-use super::write::{counts, using};
+use super::term::check_parts;
+use super::write::{adds_to_counter, check_using};
 use std::collections::{BTreeMap, HashSet};
 
 use super::Judge;
@@ -11,45 +11,45 @@ use crate::tree::{Tree, TreePart};
 use crate::value::{Value, serialize};
 use crate::{KnownColumn, KnownTable};
 
-pub(super) fn batch(judge: &mut Judge<'_>, batch: &Batch) {
+pub(super) fn check_batch(judge: &mut Judge<'_>, batch: &Batch) {
     match batch.kind {
         BatchKind::Logged => {
-            size(judge, batch, rules::MAX_LOGGED_STATEMENTS, &rules::LOGGED_BATCH_TOO_LONG);
+            check_size(judge, batch, rules::MAX_LOGGED_STATEMENTS, &rules::LOGGED_BATCH_TOO_LONG);
         }
         BatchKind::Unlogged => {
-            size(judge, batch, rules::MAX_UNLOGGED_STATEMENTS, &rules::UNLOGGED_BATCH_TOO_LONG);
+            check_size(judge, batch, rules::MAX_UNLOGGED_STATEMENTS, &rules::UNLOGGED_BATCH_TOO_LONG);
         }
         BatchKind::Counter => judge.refuse(&rules::COUNTER_BATCH, batch.span),
     }
     if batch.statements.is_empty() {
         judge.unknown(batch.span, "a batch without statements");
     }
-    parts(judge, &batch.using);
-    using(judge, batch.using.as_ref());
+    check_parts(judge, &batch.using);
+    check_using(judge, batch.using.as_ref());
     for modification in &batch.statements {
-        judge.modification(modification);
+        judge.check_modification(modification);
         if batch.kind == BatchKind::Logged {
-            in_logged_batch(judge, modification);
+            check_logged_statement(judge, modification);
         } else if modification.is_conditional() {
             judge.unknown(modification.span(), "a condition in an unlogged batch");
         }
     }
     if batch.kind == BatchKind::Logged && batch.statements.len() <= rules::MAX_LOGGED_STATEMENTS {
-        rows(judge, &batch.statements);
+        check_distinct_rows(judge, &batch.statements);
     }
 }
 
-fn size(judge: &mut Judge<'_>, batch: &Batch, most: usize, rule: &'static rules::Rule) {
-    if let Some(first_too_many) = batch.statements.get(most) {
+fn check_size(judge: &mut Judge<'_>, batch: &Batch, max: usize, rule: &'static rules::Rule) {
+    if let Some(first_too_many) = batch.statements.get(max) {
         judge.refuse(rule, first_too_many.span());
     }
 }
 
-fn in_logged_batch(judge: &mut Judge<'_>, modification: &Modification) {
+fn check_logged_statement(judge: &mut Judge<'_>, modification: &Modification) {
     let relations = match modification {
         Modification::Insert(_) => return,
         Modification::Update(update) => {
-            if let Some(counter) = update.additions().find(|addition| counts(judge, addition)) {
+            if let Some(counter) = update.additions().find(|addition| adds_to_counter(judge, addition)) {
                 judge.refuse(&rules::COUNTER_IN_LOGGED_BATCH, counter.column.span.to(counter.value.span));
             }
             &update.relations
@@ -62,7 +62,7 @@ fn in_logged_batch(judge: &mut Judge<'_>, modification: &Modification) {
 }
 
 /// Finds two statements on the same row, as far as literals show it: exactly if the table is known, by text otherwise.
-fn rows(judge: &mut Judge<'_>, statements: &[Modification]) {
+fn check_distinct_rows(judge: &mut Judge<'_>, statements: &[Modification]) {
     let (mut seen, mut others) = (HashSet::new(), Vec::new());
     for statement in statements {
         let known = judge.context.tables.and_then(|tables| tables.find(statement.table(), judge.context.keyspace));
@@ -75,13 +75,13 @@ fn rows(judge: &mut Judge<'_>, statements: &[Modification]) {
             judge.refuse(&rules::SAME_ROW_IN_LOGGED_BATCH, statement.span());
         }
     }
-    rows_by_text(judge, &others);
+    check_distinct_rows_by_text(judge, &others);
 }
 
 /// Compares statements by their text. Two UPDATEs or DELETEs with the same WHERE write the same row, since WHERE names the
 /// row. An INSERT names more than its key, so two INSERTs write the same row if they write the same values. An INSERT also
 /// meets an UPDATE or DELETE whose WHERE it fulfils, unless that statement is about static columns or a whole partition.
-fn rows_by_text(judge: &mut Judge<'_>, statements: &[&Modification]) {
+fn check_distinct_rows_by_text(judge: &mut Judge<'_>, statements: &[&Modification]) {
     let mut seen = HashSet::new();
     let rows: Vec<_> = statements.iter().map(|statement| (*statement, row(statement))).collect();
     for (statement, row) in &rows {
@@ -119,8 +119,8 @@ fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
             }
             InsertContent::Json { .. } => None,
         },
-        Modification::Update(update) => equal_to(&update.relations, name),
-        Modification::Delete(delete) => equal_to(&delete.relations, name),
+        Modification::Update(update) => equality_value(&update.relations, name),
+        Modification::Delete(delete) => equality_value(&delete.relations, name),
     };
     let value = |(name, column): (&str, &KnownColumn)| {
         let term = given(name).filter(|term| is_literal(term))?;
@@ -130,7 +130,7 @@ fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
     table.key().into_iter().map(value).collect()
 }
 
-fn equal_to<'t>(relations: &'t [Relation], name: &str) -> Option<&'t Term> {
+fn equality_value<'t>(relations: &'t [Relation], name: &str) -> Option<&'t Term> {
     relations.iter().filter_map(Relation::equality).find(|(column, _)| column.text == name).map(|(_, value)| value)
 }
 
@@ -143,12 +143,12 @@ fn row(statement: &Modification) -> Option<BTreeMap<&str, String>> {
             let InsertContent::Values { columns, values } = &insert.content else { return None };
             columns.iter().zip(values).map(|(column, value)| Some((column.text.as_str(), literal(value)?))).collect()
         }
-        Modification::Update(update) => named_by(&update.relations),
-        Modification::Delete(delete) => named_by(&delete.relations),
+        Modification::Update(update) => equality_values(&update.relations),
+        Modification::Delete(delete) => equality_values(&delete.relations),
     }
 }
 
-fn named_by(relations: &[Relation]) -> Option<BTreeMap<&str, String>> {
+fn equality_values(relations: &[Relation]) -> Option<BTreeMap<&str, String>> {
     let named = |relation| {
         let (column, value) = Relation::equality(relation)?;
         is_literal(value).then(|| (column.text.as_str(), value.to_string()))

@@ -1,6 +1,6 @@
 //! Keyspaces, tables and types.
 
-use super::term::parts;
+use super::term::check_parts;
 use std::collections::HashSet;
 use std::slice;
 
@@ -16,41 +16,41 @@ use crate::table::{
 };
 use crate::{Name, Span, allowed, rules};
 
-pub(super) fn create_keyspace(judge: &mut Judge<'_>, create: &CreateKeyspace) {
-    changed_keyspace(judge, &create.keyspace);
+pub(super) fn check_create_keyspace(judge: &mut Judge<'_>, create: &CreateKeyspace) {
+    check_changed_keyspace(judge, &create.keyspace);
     if !create.keyspace.is_possible() {
         judge.refuse(&rules::KEYSPACE_NAME, create.keyspace.span);
     }
     if !create.options.iter().any(|option| option.name.text == "replication") {
         judge.refuse(&rules::NO_REPLICATION, create.span);
     }
-    keyspace_options(judge, &create.options, allowed::CREATE_KEYSPACE_OPTIONS);
+    check_keyspace_options(judge, &create.options, allowed::CREATE_KEYSPACE_OPTIONS);
 }
 
-pub(super) fn alter_keyspace(judge: &mut Judge<'_>, alter: &AlterKeyspace) {
-    changed_keyspace(judge, &alter.keyspace);
-    if_exists_of_alter(judge, alter.if_exists);
+pub(super) fn check_alter_keyspace(judge: &mut Judge<'_>, alter: &AlterKeyspace) {
+    check_changed_keyspace(judge, &alter.keyspace);
+    check_if_exists(judge, alter.if_exists);
     match &alter.change {
-        AlterKeyspaceChange::AddTags(tags) => property(judge, read_tags(tags)),
-        AlterKeyspaceChange::DropTags(tags) => property(judge, read_dropped_tags(tags)),
-        AlterKeyspaceChange::With(options) => keyspace_options(judge, options, allowed::ALTER_KEYSPACE_OPTIONS),
+        AlterKeyspaceChange::AddTags(tags) => check_property(judge, read_tags(tags)),
+        AlterKeyspaceChange::DropTags(tags) => check_property(judge, read_dropped_tags(tags)),
+        AlterKeyspaceChange::With(options) => check_keyspace_options(judge, options, allowed::ALTER_KEYSPACE_OPTIONS),
     }
 }
 
-pub(super) fn changed_keyspace(judge: &mut Judge<'_>, keyspace: &Name) {
+pub(super) fn check_changed_keyspace(judge: &mut Judge<'_>, keyspace: &Name) {
     if super::is_system_keyspace(&keyspace.text) {
         judge.refuse(&rules::SYSTEM_KEYSPACE, keyspace.span);
     }
 }
 
 /// `ALTER … IF EXISTS` came with Cassandra 4.1 and is in no grammar of the guide.
-fn if_exists_of_alter(judge: &mut Judge<'_>, if_exists: Option<Span>) {
+fn check_if_exists(judge: &mut Judge<'_>, if_exists: Option<Span>) {
     if let Some(span) = if_exists {
         judge.unknown(span, "IF EXISTS in an ALTER");
     }
 }
 
-fn keyspace_options(judge: &mut Judge<'_>, options: &[WithOption], known: &[&str]) {
+fn check_keyspace_options(judge: &mut Judge<'_>, options: &[WithOption], known: &[&str]) {
     for option in options {
         let name = option.name.text.as_str();
         match name {
@@ -58,17 +58,17 @@ fn keyspace_options(judge: &mut Judge<'_>, options: &[WithOption], known: &[&str
             _ if allowed::is_ignored_keyspace_option(option) => {}
             _ if !known.contains(&name) => judge.unknown(option.span, format!("the option {name} of a keyspace")),
             "replication" => {
-                Replication::examine(&option.value, &mut |error| property_error(judge, error));
+                Replication::examine(&option.value, &mut |error| report_property_error(judge, error));
             }
-            "tags" => property(judge, read_tags(&option.value)),
+            "tags" => check_property(judge, read_tags(&option.value)),
             _ => {}
         }
     }
 }
 
-pub(super) fn create_table(judge: &mut Judge<'_>, create: &CreateTable) {
-    judge.changed(&create.table);
-    parts(judge, &create.columns);
+pub(super) fn check_create_table(judge: &mut Judge<'_>, create: &CreateTable) {
+    judge.check_changed(&create.table);
+    check_parts(judge, &create.columns);
     if let Some(span) = create.compact_storage {
         judge.unknown(span, "COMPACT STORAGE");
     }
@@ -82,22 +82,24 @@ pub(super) fn create_table(judge: &mut Judge<'_>, create: &CreateTable) {
     });
 }
 
-pub(super) fn alter_table(judge: &mut Judge<'_>, alter: &AlterTable) {
-    judge.changed(&alter.table);
-    if_exists_of_alter(judge, alter.if_exists);
+pub(super) fn check_alter_table(judge: &mut Judge<'_>, alter: &AlterTable) {
+    judge.check_changed(&alter.table);
+    check_if_exists(judge, alter.if_exists);
     match &alter.change {
-        AlterTableChange::Add(columns) => new_columns(judge, columns),
+        AlterTableChange::Add(columns) => check_new_columns(judge, columns),
         AlterTableChange::AddWithoutParentheses(columns) => {
             judge.unknown(alter.span, "ALTER TABLE … ADD of several columns without parentheses around them");
-            new_columns(judge, columns);
+            check_new_columns(judge, columns);
         }
         AlterTableChange::Drop(_) => judge.refuse(&rules::DROP_COLUMN, alter.span),
         AlterTableChange::Rename(_) => judge.refuse(&rules::RENAME_COLUMN, alter.span),
         AlterTableChange::ColumnType(..) => judge.refuse(&rules::ALTER_COLUMN_TYPE, alter.span),
         AlterTableChange::DropCompactStorage(span) => judge.unknown(*span, "COMPACT STORAGE"),
-        AlterTableChange::AddTags(tags) | AlterTableChange::AddStreamTags(tags) => property(judge, read_tags(tags)),
+        AlterTableChange::AddTags(tags) | AlterTableChange::AddStreamTags(tags) => {
+            check_property(judge, read_tags(tags))
+        }
         AlterTableChange::DropTags(tags) | AlterTableChange::DropStreamTags(tags) => {
-            property(judge, read_dropped_tags(tags));
+            check_property(judge, read_dropped_tags(tags));
         }
         AlterTableChange::With(options) => {
             for option in options {
@@ -108,17 +110,17 @@ pub(super) fn alter_table(judge: &mut Judge<'_>, alter: &AlterTable) {
                     judge.refuse(&rules::SEVERAL_CUSTOM_PROPERTIES, option.span);
                 }
             }
-            table_options(judge, options, allowed::ALTER_TABLE_OPTIONS);
-            options_together(judge, options);
+            check_table_options(judge, options, allowed::ALTER_TABLE_OPTIONS);
+            check_option_combination(judge, options);
         }
     }
 }
 
 /// Keyspaces' grammar of an added column has a name and a type, and nothing else (`DG:cql.ddl.table`).
-fn new_columns(judge: &mut Judge<'_>, columns: &[ColumnDefinition]) {
+fn check_new_columns(judge: &mut Judge<'_>, columns: &[ColumnDefinition]) {
     for column in columns {
-        parts(judge, column);
-        parts_inside(judge, &column.column_type);
+        check_parts(judge, column);
+        check_type_parts(judge, &column.column_type);
         if column.is_static.is_some() {
             judge.unknown(column.span, "a static column that is added to a table");
         }
@@ -130,7 +132,7 @@ fn new_columns(judge: &mut Judge<'_>, columns: &[ColumnDefinition]) {
 
 /// "You can't combine more than one ALTER TABLE command" (`DG:cql.ddl.table`), except for the two combinations in its
 /// examples.
-fn options_together(judge: &mut Judge<'_>, options: &[TableOption]) {
+fn check_option_combination(judge: &mut Judge<'_>, options: &[TableOption]) {
     let mut names: Vec<_> = options.iter().map(|option| option.name.text.as_str()).collect();
     names.sort_unstable();
     let documented = [["autoscaling_settings", "custom_properties"], ["cdc", "custom_properties"]];
@@ -142,38 +144,38 @@ fn options_together(judge: &mut Judge<'_>, options: &[TableOption]) {
     }
 }
 
-pub(super) fn restore_table(judge: &mut Judge<'_>, restore: &RestoreTable) {
-    judge.changed(&restore.table);
-    crate::table::restore::examine(restore, &mut |error| property_error(judge, error));
+pub(super) fn check_restore_table(judge: &mut Judge<'_>, restore: &RestoreTable) {
+    judge.check_changed(&restore.table);
+    crate::table::restore::examine(restore, &mut |error| report_property_error(judge, error));
 }
 
-fn table_options(judge: &mut Judge<'_>, options: &[TableOption], known: &[&str]) {
+fn check_table_options(judge: &mut Judge<'_>, options: &[TableOption], known: &[&str]) {
     for option in options {
         let name = option.name.text.as_str();
         if !known.contains(&name) && !allowed::is_ignored(option) {
             judge.unknown(option.span, format!("the option {name} of a table"));
         } else {
-            TableOptions::examine(slice::from_ref(option), &mut |error| property_error(judge, error));
+            TableOptions::examine(slice::from_ref(option), &mut |error| report_property_error(judge, error));
         }
     }
 }
 
 /// Records the error, if the option model could not read a part.
-fn property<T>(judge: &mut Judge<'_>, read: Result<T, PropertyError>) {
+fn check_property<T>(judge: &mut Judge<'_>, read: Result<T, PropertyError>) {
     if let Err(error) = read {
-        property_error(judge, error);
+        report_property_error(judge, error);
     }
 }
 
-fn property_error(judge: &mut Judge<'_>, PropertyError { span, problem }: PropertyError) {
+fn report_property_error(judge: &mut Judge<'_>, PropertyError { span, problem }: PropertyError) {
     match problem {
         PropertyProblem::Refused(rule) => judge.refuse(rule, span),
         PropertyProblem::Unknown(what) => judge.unknown(span, what),
     }
 }
 
-pub(super) fn create_type(judge: &mut Judge<'_>, create: &CreateType) {
-    judge.changed(&create.name);
+pub(super) fn check_create_type(judge: &mut Judge<'_>, create: &CreateType) {
+    judge.check_changed(&create.name);
     if create.name.name.text.chars().count() > rules::MAX_NAME_CHARACTERS {
         judge.refuse(&rules::TYPE_NAME, create.name.name.span);
     }
@@ -187,7 +189,7 @@ pub(super) fn create_type(judge: &mut Judge<'_>, create: &CreateType) {
         if field.field_type.kind == CqlTypeKind::Native(NativeType::Counter) {
             judge.refuse(&rules::COUNTER_IN_TYPE, field.field_type.span);
         }
-        parts_inside(judge, &field.field_type);
+        check_type_parts(judge, &field.field_type);
     }
     let children = create.fields.iter().flat_map(|field| field.field_type.user_types());
     if children.map(|name| &name.name.text).collect::<HashSet<_>>().len() > rules::MAX_CHILD_TYPES {
@@ -196,10 +198,10 @@ pub(super) fn create_type(judge: &mut Judge<'_>, create: &CreateType) {
     if create.definition().to_string().len() > rules::MAX_TYPE_SCHEMA_BYTES {
         judge.refuse(&rules::TYPE_SCHEMA_TOO_LARGE, create.span);
     }
-    parts(judge, &create.fields);
+    check_parts(judge, &create.fields);
 }
 
-fn parts_inside(judge: &mut Judge<'_>, cql_type: &CqlType) {
+fn check_type_parts(judge: &mut Judge<'_>, cql_type: &CqlType) {
     if let Some(rule) = cql_type.counter_inside() {
         judge.refuse(rule, cql_type.span);
     }

@@ -119,7 +119,7 @@ pub fn judge_in(statement: &Statement, context: &Context<'_>) -> Judgement {
 pub(crate) fn judge_all(statement: &Statement, context: &Context<'_>) -> (Vec<Refusal>, Vec<Unknown>) {
     let mut judge =
         Judge { context: *context, table: None, in_selection: false, refusals: Vec::new(), unknown: Vec::new() };
-    judge.statement(statement);
+    judge.check_statement(statement);
     (judge.refusals, judge.unknown)
 }
 
@@ -161,26 +161,26 @@ impl Judge<'_> {
         self.unknown.push(Unknown { span, what: what.into() });
     }
 
-    fn statement(&mut self, statement: &Statement) {
+    fn check_statement(&mut self, statement: &Statement) {
         let definition = statement.effect() == Effect::Definition;
         if definition && self.context.prepared {
             self.refuse(&rules::DEFINITION_PREPARED, statement.span());
         }
         match statement {
-            Statement::Select(select) => select::select(self, select),
-            Statement::Insert(insert) => write::insert(self, insert),
-            Statement::Update(update) => write::update(self, update),
-            Statement::Delete(delete) => write::delete(self, delete),
-            Statement::Batch(batch) => batch::batch(self, batch),
-            Statement::CreateKeyspace(create) => definition::create_keyspace(self, create),
-            Statement::AlterKeyspace(alter) => definition::alter_keyspace(self, alter),
-            Statement::DropKeyspace(drop) => definition::changed_keyspace(self, &drop.keyspace),
-            Statement::CreateTable(create) => definition::create_table(self, create),
-            Statement::AlterTable(alter) => definition::alter_table(self, alter),
-            Statement::DropTable(drop) => self.changed(&drop.table),
-            Statement::RestoreTable(restore) => definition::restore_table(self, restore),
-            Statement::CreateType(create) => definition::create_type(self, create),
-            Statement::DropType(drop) => self.changed(&drop.name),
+            Statement::Select(select) => select::check_select(self, select),
+            Statement::Insert(insert) => write::check_insert(self, insert),
+            Statement::Update(update) => write::check_update(self, update),
+            Statement::Delete(delete) => write::check_delete(self, delete),
+            Statement::Batch(batch) => batch::check_batch(self, batch),
+            Statement::CreateKeyspace(create) => definition::check_create_keyspace(self, create),
+            Statement::AlterKeyspace(alter) => definition::check_alter_keyspace(self, alter),
+            Statement::DropKeyspace(drop) => definition::check_changed_keyspace(self, &drop.keyspace),
+            Statement::CreateTable(create) => definition::check_create_table(self, create),
+            Statement::AlterTable(alter) => definition::check_alter_table(self, alter),
+            Statement::DropTable(drop) => self.check_changed(&drop.table),
+            Statement::RestoreTable(restore) => definition::check_restore_table(self, restore),
+            Statement::CreateType(create) => definition::check_create_type(self, create),
+            Statement::DropType(drop) => self.check_changed(&drop.name),
             Statement::Use(it) if self.context.prepared => self.unknown(it.span, "USE as a prepared statement"),
             Statement::Use(_) => {}
             Statement::Unsupported(unsupported) => match rule_for(unsupported.kind) {
@@ -190,21 +190,21 @@ impl Judge<'_> {
         }
     }
 
-    fn modification(&mut self, modification: &Modification) {
+    fn check_modification(&mut self, modification: &Modification) {
         match modification {
-            Modification::Insert(insert) => write::insert(self, insert),
-            Modification::Update(update) => write::update(self, update),
-            Modification::Delete(delete) => write::delete(self, delete),
+            Modification::Insert(insert) => write::check_insert(self, insert),
+            Modification::Update(update) => write::check_update(self, update),
+            Modification::Delete(delete) => write::check_delete(self, delete),
         }
     }
 
     /// Looks up the table that the statement reads or writes.
-    fn about(&mut self, table: &QualifiedName) {
+    fn set_table(&mut self, table: &QualifiedName) {
         self.table = self.context.tables.and_then(|tables| tables.find(table, self.context.keyspace));
     }
 
     /// Refuses a change of a table or type in a system keyspace.
-    fn changed(&mut self, name: &QualifiedName) {
+    fn check_changed(&mut self, name: &QualifiedName) {
         let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.context.keyspace);
         if keyspace.is_some_and(is_system_keyspace) {
             self.refuse(&rules::SYSTEM_KEYSPACE, name.span());

@@ -1,8 +1,8 @@
 //! SELECT.
 
 use super::Judge;
-use super::system::system_select;
-use super::term::{known, parts, where_clause};
+use super::system::check_system_select;
+use super::term::{check_parts, check_where, known_column};
 use crate::rules;
 use crate::statement::{
     Call, Comparand, Operator, Ordering, Relation, Select, Selection, Subject, Target, Term, TermKind,
@@ -10,23 +10,23 @@ use crate::statement::{
 use crate::tree::{Tree, TreePart};
 use crate::{KnownColumn, KnownTable, Name, Span};
 
-pub(super) fn select(judge: &mut Judge<'_>, select: &Select) {
-    judge.about(&select.table);
-    system_select(judge, select);
+pub(super) fn check_select(judge: &mut Judge<'_>, select: &Select) {
+    judge.set_table(&select.table);
+    check_system_select(judge, select);
     if let Some(distinct) = select.distinct {
         judge.refuse(&rules::DISTINCT, distinct);
     }
     if let Selection::Selectors(selectors) = &select.selection {
         judge.in_selection = true;
         for selector in selectors {
-            parts(judge, &selector.term);
+            check_parts(judge, &selector.term);
             check_selector(judge, &selector.term);
         }
         judge.in_selection = false;
     }
-    parts(judge, &select.relations);
-    where_clause(judge, &select.relations);
-    in_relations(judge, &select.relations);
+    check_parts(judge, &select.relations);
+    check_where(judge, &select.relations);
+    check_in_relations(judge, &select.relations);
     if let (Some(first), Some(last)) = (select.group_by.first(), select.group_by.last()) {
         judge.refuse(&rules::GROUP_BY, first.span.to(last.span));
     }
@@ -35,7 +35,7 @@ pub(super) fn select(judge: &mut Judge<'_>, select: &Select) {
             judge.unknown(ordering.span, "ORDER BY a field or an element of a column");
         }
     }
-    order_from_the_first(judge, &select.order_by);
+    check_order(judge, &select.order_by);
     if let Some(limit) = &select.per_partition_limit {
         judge.refuse(&rules::PER_PARTITION_LIMIT, limit.span);
     }
@@ -43,7 +43,7 @@ pub(super) fn select(judge: &mut Judge<'_>, select: &Select) {
 
 /// Rows are ordered by all clustering columns up to the last named one. A column that is not a clustering column is another
 /// error.
-fn order_from_the_first(judge: &mut Judge<'_>, order: &[Ordering]) {
+fn check_order(judge: &mut Judge<'_>, order: &[Ordering]) {
     let clustering = judge.table.map(KnownTable::clustering).unwrap_or_default();
     let named = || order.iter().map(|ordering| &ordering.target.column().text);
     if named().all(|name| clustering.contains(name))
@@ -58,7 +58,7 @@ fn order_from_the_first(judge: &mut Judge<'_>, order: &[Ordering]) {
 fn check_selector(judge: &mut Judge<'_>, term: &Term) {
     match &term.kind {
         TermKind::Call(call) => {
-            cell_metadata(judge, call, term.span);
+            check_cell_metadata(judge, call, term.span);
             call.arguments.iter().for_each(|argument| check_selector(judge, argument));
         }
         TermKind::Cast(cast) => check_selector(judge, &cast.term),
@@ -69,13 +69,13 @@ fn check_selector(judge: &mut Judge<'_>, term: &Term) {
 }
 
 /// TTL and WRITETIME take only columns that are stored as one value (`DG:cql.dml.select`).
-fn cell_metadata(judge: &mut Judge<'_>, call: &Call, span: Span) {
+fn check_cell_metadata(judge: &mut Judge<'_>, call: &Call, span: Span) {
     if !matches!(call.function.name.text.as_str(), "ttl" | "writetime") {
         return;
     }
     let multi_cell = call.arguments.iter().any(|argument| match &argument.kind {
         TermKind::Access(_) => true,
-        TermKind::Name(column) => known(judge, column).is_some_and(KnownColumn::is_multi_cell),
+        TermKind::Name(column) => known_column(judge, column).is_some_and(KnownColumn::is_multi_cell),
         _ => false,
     });
     if multi_cell {
@@ -83,11 +83,11 @@ fn cell_metadata(judge: &mut Judge<'_>, call: &Call, span: Span) {
     }
 }
 
-fn in_relations(judge: &mut Judge<'_>, relations: &[Relation]) {
+fn check_in_relations(judge: &mut Judge<'_>, relations: &[Relation]) {
     let lists: Vec<_> = relations.iter().filter(|relation| relation.operator == Operator::In).collect();
     let (Some(first), Some(last)) = (lists.first(), lists.last()) else { return };
     for list in &lists {
-        let outside_key = |column: &Name| known(judge, column).is_some_and(|known| !known.kind.is_key());
+        let outside_key = |column: &Name| known_column(judge, column).is_some_and(|known| !known.kind.is_key());
         if list.columns().any(outside_key) {
             judge.refuse(&rules::IN_OUTSIDE_KEY, list.span);
         }

@@ -31,7 +31,7 @@ static LOOKUPS: &[Lookup] = &[
     },
 ];
 
-pub(super) fn system_select(judge: &mut Judge<'_>, select: &Select) {
+pub(super) fn check_system_select(judge: &mut Judge<'_>, select: &Select) {
     let keyspace = select.table.keyspace.as_ref().map(|name| name.text.as_str()).or(judge.context.keyspace);
     let Some(lookup) =
         LOOKUPS.iter().find(|lookup| Some(lookup.keyspace) == keyspace && lookup.table == select.table.name.text)

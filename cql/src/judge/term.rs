@@ -11,11 +11,11 @@ use crate::tree::{Tree, TreePart};
 use crate::{KnownColumn, Name};
 
 /// Judges every value, function and type in a part of the tree.
-pub(super) fn parts(judge: &mut Judge<'_>, tree: &impl Tree) {
+pub(super) fn check_parts(judge: &mut Judge<'_>, tree: &impl Tree) {
     tree.walk(&mut |part| match part {
         TreePart::Term(term) => check_term(judge, term),
         TreePart::Type(cql_type) => check_type(judge, cql_type),
-        TreePart::Relation(relation) => inequality(judge, relation),
+        TreePart::Relation(relation) => check_inequality(judge, relation),
     });
 }
 
@@ -42,13 +42,13 @@ fn check_call(judge: &mut Judge<'_>, call: &Call, term: &Term) {
         } else {
             judge.refuse(&rules::USER_DEFINED_FUNCTION, term.span);
         }
-    } else if name == "count" && counts_rows(&call.arguments) {
+    } else if name == "count" && is_row_count(&call.arguments) {
         judge.refuse(&rules::COUNT_ROWS, term.span);
     } else if AGGREGATES.contains(&name) {
         judge.refuse(&rules::AGGREGATE, term.span);
     } else if allowed::function(&call.function).is_none() {
         judge.unknown(term.span, format!("the function {name}"));
-    } else if FROM_TIMES.contains(&name) && call.arguments.iter().any(|argument| is_bigint_term(judge, argument)) {
+    } else if TIME_FUNCTIONS.contains(&name) && call.arguments.iter().any(|argument| is_bigint_term(judge, argument)) {
         judge.unknown(term.span, format!("the function {name} of a bigint"));
     }
 }
@@ -56,8 +56,8 @@ fn check_call(judge: &mut Judge<'_>, call: &Call, term: &Term) {
 /// Whether a value is known to be a `bigint`.
 fn is_bigint_term(judge: &Judge<'_>, term: &Term) -> bool {
     match &term.kind {
-        TermKind::Name(column) => known(judge, column).is_some_and(|known| is_bigint(&known.column_type)),
-        TermKind::Call(call) => GIVE_BIGINT.contains(&call.function.name.text.as_str()),
+        TermKind::Name(column) => known_column(judge, column).is_some_and(|known| is_bigint(&known.column_type)),
+        TermKind::Call(call) => BIGINT_FUNCTIONS.contains(&call.function.name.text.as_str()),
         TermKind::Cast(cast) => is_bigint(&cast.to),
         TermKind::TypeHint(hint) => is_bigint(&hint.hint),
         _ => false,
@@ -77,10 +77,10 @@ fn check_type(judge: &mut Judge<'_>, cql_type: &CqlType) {
 
 /// Keyspaces has no inequality on a whole collection, user-defined type or tuple (`DG:functional-differences`). The
 /// column's type decides if it is known; otherwise the value decides, as far as it is a literal.
-fn inequality(judge: &mut Judge<'_>, relation: &Relation) {
+fn check_inequality(judge: &mut Judge<'_>, relation: &Relation) {
     let Subject::Single(Target::Column(column)) = &relation.subject else { return };
     let inequality = relation.operator.is_range() || relation.operator == Operator::NotEqual;
-    let has_parts = match (known(judge, column), &relation.comparand) {
+    let has_parts = match (known_column(judge, column), &relation.comparand) {
         (Some(known), _) => known.has_parts(),
         (None, Comparand::Term(Term { kind, .. })) => {
             use TermKind::{List, Map, Set, Tuple, UserType};
@@ -94,12 +94,12 @@ fn inequality(judge: &mut Judge<'_>, relation: &Relation) {
 }
 
 /// The column of the statement's table, if the table is known.
-pub(super) fn known<'c>(judge: &Judge<'c>, column: &Name) -> Option<&'c KnownColumn> {
+pub(super) fn known_column<'c>(judge: &Judge<'c>, column: &Name) -> Option<&'c KnownColumn> {
     judge.table?.column(&column.text)
 }
 
 /// Judges the relations of a WHERE by the rules that are the same for all statements.
-pub(super) fn where_clause(judge: &mut Judge<'_>, relations: &[Relation]) {
+pub(super) fn check_where(judge: &mut Judge<'_>, relations: &[Relation]) {
     for relation in relations {
         match &relation.subject {
             Subject::Single(Target::Column(_)) => {}
@@ -114,7 +114,7 @@ pub(super) fn where_clause(judge: &mut Judge<'_>, relations: &[Relation]) {
 }
 
 /// `count(1)` is another way to write `count(*)`.
-fn counts_rows(arguments: &[Term]) -> bool {
+fn is_row_count(arguments: &[Term]) -> bool {
     match arguments {
         [Term { kind: TermKind::Star, .. }] => true,
         [Term { kind: TermKind::Constant(constant), .. }] => constant.kind == ConstantKind::Integer,
@@ -123,12 +123,12 @@ fn counts_rows(arguments: &[Term]) -> bool {
 }
 
 /// Functions of dates and times; those of the same names for a `bigint` came with Cassandra 4.1 (CASSANDRA-17029).
-const FROM_TIMES: &[&str] = &["maxtimeuuid", "mintimeuuid", "todate", "totimestamp"];
+const TIME_FUNCTIONS: &[&str] = &["maxtimeuuid", "mintimeuuid", "todate", "totimestamp"];
 
-const GIVE_BIGINT: &[&str] = &["blobasbigint", "tounixtimestamp", "unixtimestampof", "writetime"];
+const BIGINT_FUNCTIONS: &[&str] = &["blobasbigint", "tounixtimestamp", "unixtimestampof", "writetime"];
 
-fn is_bigint(of: &CqlType) -> bool {
-    of.kind == CqlTypeKind::Native(NativeType::Bigint)
+fn is_bigint(cql_type: &CqlType) -> bool {
+    cql_type.kind == CqlTypeKind::Native(NativeType::Bigint)
 }
 
 const AGGREGATES: &[&str] = &["avg", "count", "max", "min", "sum"];

@@ -1,6 +1,6 @@
 //! INSERT, UPDATE and DELETE.
 
-use super::term::{known, parts, where_clause};
+use super::term::{check_parts, check_where, known_column};
 use std::collections::HashSet;
 
 use super::Judge;
@@ -13,24 +13,24 @@ use crate::statement::{
 use crate::value::{Value, max_digits, serialize};
 use crate::{KnownTable, Name, Span, allowed};
 
-pub(super) fn insert(judge: &mut Judge<'_>, insert: &Insert) {
-    judge.about(&insert.table);
-    judge.changed(&insert.table);
-    parts(judge, insert);
-    using(judge, insert.using.as_ref());
+pub(super) fn check_insert(judge: &mut Judge<'_>, insert: &Insert) {
+    judge.set_table(&insert.table);
+    judge.check_changed(&insert.table);
+    check_parts(judge, insert);
+    check_using(judge, insert.using.as_ref());
     if let InsertContent::Values { columns, values } = &insert.content {
         columns.iter().zip(values).for_each(|(column, value)| check_digits(judge, column, value));
-        let span = span_of(columns);
-        let ttl = expires(judge, insert.using.as_ref());
+        let span = joined_span(columns);
+        let ttl = has_ttl(judge, insert.using.as_ref());
         match judge.table {
             Some(_) => {
-                let in_key = |column: &&Name| known(judge, column).is_some_and(|known| known.kind.is_key());
+                let in_key = |column: &&Name| known_column(judge, column).is_some_and(|known| known.kind.is_key());
                 let regular = columns.iter().filter(|column| !in_key(column)).count();
                 check_columns(judge, regular, ttl, span);
             }
             None if columns.len() > max_columns(ttl) + 1 => {
-                let most = max_columns(ttl);
-                let what = format!("room for so many columns: for {most} that are in no key, and some of these are");
+                let max = max_columns(ttl);
+                let what = format!("room for so many columns: for {max} that are in no key, and some of these are");
                 judge.unknown(span, what);
             }
             None => {}
@@ -38,13 +38,13 @@ pub(super) fn insert(judge: &mut Judge<'_>, insert: &Insert) {
     }
 }
 
-pub(super) fn update(judge: &mut Judge<'_>, update: &Update) {
-    judge.about(&update.table);
-    if !sets_the_partitioner(update) {
-        judge.changed(&update.table);
+pub(super) fn check_update(judge: &mut Judge<'_>, update: &Update) {
+    judge.set_table(&update.table);
+    if !sets_partitioner(update) {
+        judge.check_changed(&update.table);
     }
-    parts(judge, update);
-    using(judge, update.using.as_ref());
+    check_parts(judge, update);
+    check_using(judge, update.using.as_ref());
     for assignment in &update.assignments {
         if let Target::Column(column) = &assignment.target {
             check_digits(judge, column, &assignment.value);
@@ -56,7 +56,7 @@ pub(super) fn update(judge: &mut Judge<'_>, update: &Update) {
             judge.unknown(assignment.span, "a value before the + that is no list");
         }
     }
-    let counter = update.additions().find(|addition| counts(judge, addition));
+    let counter = update.additions().find(|addition| adds_to_counter(judge, addition));
     let ttl = update.using.as_ref().and_then(Using::ttl);
     if let (Some(_), Some(ttl)) = (counter, ttl) {
         judge.refuse(&rules::TTL_ON_COUNTER, ttl.span);
@@ -64,25 +64,25 @@ pub(super) fn update(judge: &mut Judge<'_>, update: &Update) {
     let columns: HashSet<&str> =
         update.assignments.iter().map(|assignment| assignment.target.column().text.as_str()).collect();
     let spans = update.assignments.iter().map(|assignment| assignment.span);
-    let expires = expires(judge, update.using.as_ref());
+    let expires = has_ttl(judge, update.using.as_ref());
     check_columns(judge, columns.len(), expires, spans.reduce(Span::to).unwrap_or_default());
-    write_where(judge, &update.relations);
-    condition(judge, update.condition.as_ref());
+    check_write_where(judge, &update.relations);
+    check_condition(judge, update.condition.as_ref());
 }
 
-pub(super) fn delete(judge: &mut Judge<'_>, delete: &Delete) {
-    judge.about(&delete.table);
-    judge.changed(&delete.table);
-    parts(judge, delete);
-    using(judge, delete.using.as_ref());
+pub(super) fn check_delete(judge: &mut Judge<'_>, delete: &Delete) {
+    judge.set_table(&delete.table);
+    judge.check_changed(&delete.table);
+    check_parts(judge, delete);
+    check_using(judge, delete.using.as_ref());
     if let Some(ttl) = delete.using.as_ref().and_then(Using::ttl) {
         judge.refuse(&rules::TTL_ON_DELETE, ttl.span);
     }
-    write_where(judge, &delete.relations);
-    condition(judge, delete.condition.as_ref());
+    check_write_where(judge, &delete.relations);
+    check_condition(judge, delete.condition.as_ref());
 }
 
-pub(super) fn using(judge: &mut Judge<'_>, using: Option<&Using>) {
+pub(super) fn check_using(judge: &mut Judge<'_>, using: Option<&Using>) {
     if let Some(ttl) = using.and_then(Using::ttl) {
         check_ttl(judge, ttl);
     }
@@ -104,24 +104,24 @@ fn check_digits(judge: &mut Judge<'_>, column: &Name, term: &Term) {
     let Some((table, known)) = judge.table.and_then(|table| Some((table, table.column(&column.text)?))) else {
         return;
     };
-    let (of, user_types) = (&known.column_type.kind, table.user_types());
-    let value = serialize(term, of, user_types, &|_, _| Value::null(), "");
-    if value.bytes.is_some_and(|bytes| max_digits(of, &bytes, user_types) > rules::MAX_DIGITS) {
+    let (cql_type, user_types) = (&known.column_type.kind, table.user_types());
+    let value = serialize(term, cql_type, user_types, &|_, _| Value::null(), "");
+    if value.bytes.is_some_and(|bytes| max_digits(cql_type, &bytes, user_types) > rules::MAX_DIGITS) {
         judge.refuse(&rules::TOO_MANY_DIGITS, term.span);
     }
 }
 
 /// Whether the addition is to a counter; decided by the type of the column if that is known.
-pub(super) fn counts(judge: &Judge<'_>, addition: &Addition<'_>) -> bool {
+pub(super) fn adds_to_counter(judge: &Judge<'_>, addition: &Addition<'_>) -> bool {
     let counter = CqlTypeKind::Native(NativeType::Counter);
-    match known(judge, addition.column) {
+    match known_column(judge, addition.column) {
         Some(known) => known.column_type.kind == counter,
         None => addition.target == AdditionTarget::Counter,
     }
 }
 
 /// Whether the written values expire: by the statement's own TTL or by the table's default.
-fn expires(judge: &Judge<'_>, using: Option<&Using>) -> bool {
+fn has_ttl(judge: &Judge<'_>, using: Option<&Using>) -> bool {
     using.and_then(Using::ttl).is_some() || judge.table.is_some_and(KnownTable::expires)
 }
 
@@ -133,8 +133,8 @@ fn check_columns(judge: &mut Judge<'_>, regular: usize, ttl: bool, span: Span) {
     }
 }
 
-fn write_where(judge: &mut Judge<'_>, relations: &[Relation]) {
-    where_clause(judge, relations);
+fn check_write_where(judge: &mut Judge<'_>, relations: &[Relation]) {
+    check_where(judge, relations);
     for relation in relations {
         if relation.operator == Operator::In {
             judge.refuse(&rules::IN_WRITE, relation.span);
@@ -147,7 +147,7 @@ fn write_where(judge: &mut Judge<'_>, relations: &[Relation]) {
 
 /// `condition ::= simple_selection operator term` (`DG:cql.dml.update`). IN is one of the operators there, but elsewhere
 /// the guide does not support it in UPDATE and DELETE, so it stays unknown.
-fn condition(judge: &mut Judge<'_>, condition: Option<&Condition>) {
+fn check_condition(judge: &mut Judge<'_>, condition: Option<&Condition>) {
     let Some(Condition::Holds(relations)) = condition else { return };
     for relation in relations {
         if !matches!(relation.subject, Subject::Single(_)) {
@@ -163,13 +163,13 @@ fn max_columns(ttl: bool) -> usize {
     if ttl { rules::MAX_COLUMNS_WITH_TTL } else { rules::MAX_COLUMNS }
 }
 
-fn span_of(names: &[Name]) -> Span {
+fn joined_span(names: &[Name]) -> Span {
     names.iter().map(|name| name.span).reduce(Span::to).unwrap_or_default()
 }
 
 /// Whether the statement is `UPDATE system.local SET partitioner = '…' WHERE key = 'local'`, the only change that a system
 /// table accepts.
-fn sets_the_partitioner(update: &Update) -> bool {
+fn sets_partitioner(update: &Update) -> bool {
     let table = &update.table;
     let local = table.keyspace.as_ref().is_none_or(|keyspace| keyspace.text == "system") && table.name.text == "local";
     let set = match update.assignments.as_slice() {

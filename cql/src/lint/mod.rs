@@ -86,8 +86,8 @@ impl fmt::Display for Finding {
 #[must_use]
 pub fn lint(text: &str) -> Vec<Finding> {
     let mut linter = Linter::default();
-    let readings = read_script(text);
-    readings.iter().for_each(|reading| linter.reading(reading));
+    let statements = read_script(text);
+    statements.iter().for_each(|statement| linter.check(statement));
     linter.findings(text)
 }
 
@@ -109,17 +109,17 @@ struct Linter {
 }
 
 impl Linter {
-    fn reading(&mut self, reading: &ScriptStatement) {
-        reading.recovered.iter().chain(reading.statement.as_ref().err()).for_each(|error| self.syntax(error));
-        let Ok(statement) = &reading.statement else { return };
+    fn check(&mut self, parsed: &ScriptStatement) {
+        parsed.recovered.iter().chain(parsed.statement.as_ref().err()).for_each(|error| self.syntax(error));
+        let Ok(statement) = &parsed.statement else { return };
         self.judge(statement);
-        features::features(self, statement);
+        features::track_features(self, statement);
         match statement {
             Statement::CreateKeyspace(create) => {
                 schema::replication(self, &create.options);
                 schema::ignored_options(self, &create.options, is_ignored_keyspace_option);
             }
-            Statement::CreateTable(create) => schema::create_table(self, create, reading.recovered.is_empty()),
+            Statement::CreateTable(create) => schema::create_table(self, create, parsed.recovered.is_empty()),
             Statement::AlterTable(alter) => schema::alter_table(self, alter),
             Statement::Select(select) => select::select(self, select),
             Statement::Use(it) => self.keyspace = Some(it.keyspace.text.clone()),
@@ -136,32 +136,32 @@ impl Linter {
     }
 
     fn syntax(&mut self, error: &SyntaxError) {
-        self.tell("syntax", Severity::Error, error.span, error.problem.to_string(), None, None);
+        self.report("syntax", Severity::Error, error.span, error.problem.to_string(), None, None);
     }
 
     fn refusal(&mut self, Refusal { rule, span }: &Refusal) {
         let reason = format!("Amazon Keyspaces refuses {}", rule.refuses);
-        self.tell(rule.id, Severity::Error, *span, reason, Some(rule.advice), Some(rule.source));
+        self.report(rule.id, Severity::Error, *span, reason, Some(rule.advice), Some(rule.source));
     }
 
     fn unknown(&mut self, unknown: Unknown) {
         let alternative = "Leave it out, or try it on a keyspace of your own first.";
-        self.tell("unknown", Severity::Warning, unknown.span, unknown.to_string(), Some(alternative), None);
+        self.report("unknown", Severity::Warning, unknown.span, unknown.to_string(), Some(alternative), None);
     }
 
     /// Adds a finding for the advice; `told` replaces `{}` in the reason.
-    fn advise(&mut self, advice: &Advice, span: Span, told: &str) {
-        let reason = advice.reason.replace("{}", told);
-        self.tell(advice.id, Severity::Warning, span, reason, Some(advice.alternative), Some(advice.source));
+    fn advise(&mut self, advice: &Advice, span: Span, subject: &str) {
+        let reason = advice.reason.replace("{}", subject);
+        self.report(advice.id, Severity::Warning, span, reason, Some(advice.alternative), Some(advice.source));
     }
 
     fn table_problem(&mut self, span: Span, problem: &TableProblem) {
         if let Some((id, alternative)) = schema::problem(problem) {
-            self.tell(id, Severity::Error, span, problem.to_string(), alternative, None);
+            self.report(id, Severity::Error, span, problem.to_string(), alternative, None);
         }
     }
 
-    fn tell(
+    fn report(
         &mut self,
         id: &'static str,
         severity: Severity,

@@ -1,6 +1,6 @@
 //! Keyspaces and tables.
 
-use super::features::table_made;
+use super::features::record_table;
 use super::{Linter, advice};
 use crate::allowed::is_ignored;
 use crate::statement::{
@@ -45,24 +45,24 @@ pub(super) fn replication(linter: &mut Linter, options: &[WithOption]) {
     }
 }
 
-/// `whole`: the whole statement could be parsed, so that a missing part is really missing.
-pub(super) fn create_table(linter: &mut Linter, create: &CreateTable, whole: bool) {
+/// Checks a CREATE TABLE. Missing parts are reported only if `is_complete`: the whole statement could be parsed.
+pub(super) fn create_table(linter: &mut Linter, create: &CreateTable, is_complete: bool) {
     let mut problems = Vec::new();
     let table = crate::table::create::examine(create, &mut |error| problems.push(error));
     for error in &problems {
-        let of_what_is_missing = matches!(
+        let depends_on_missing_parts = matches!(
             error.problem,
             TableProblem::NoPrimaryKey
                 | TableProblem::MissingKeyColumn(_)
                 | TableProblem::StaticWithoutClustering(_)
                 | TableProblem::ClusteringOrder
         );
-        if whole || !of_what_is_missing {
+        if is_complete || !depends_on_missing_parts {
             linter.table_problem(error.span, &error.problem);
         }
     }
-    if whole {
-        table_made(linter, &create.table, &table);
+    if is_complete {
+        record_table(linter, &create.table, &table);
     }
     ignored_options(linter, &create.options, is_ignored);
     let expires =
@@ -70,14 +70,15 @@ pub(super) fn create_table(linter: &mut Linter, create: &CreateTable, whole: boo
     let kinds = table.columns.iter().map(|column| column.kind);
     let columns: Vec<_> = create.columns.iter().zip(kinds).collect();
     for (column, kind) in &columns {
-        size(linter, column, *kind);
+        check_size(linter, column, *kind);
     }
-    let of = |wanted: ColumnKind| {
-        let columns = columns.iter().filter(move |(_, kind)| *kind == wanted);
+    let columns_of_kind = |kind: ColumnKind| {
+        let columns = columns.iter().filter(move |(_, other)| *other == kind);
         columns.map(|(column, _)| *column).collect::<Vec<_>>()
     };
     let key_span = create.primary_keys.first().map(|key| key.span);
-    let (partition_key, clustering) = (of(ColumnKind::PartitionKey), of(ColumnKind::Clustering));
+    let (partition_key, clustering) =
+        (columns_of_kind(ColumnKind::PartitionKey), columns_of_kind(ColumnKind::Clustering));
     if partition_key.len() == table.partition_key.len() {
         check_partition_key(linter, &partition_key, &clustering, expires, key_span);
     }
@@ -87,7 +88,11 @@ pub(super) fn alter_table(linter: &mut Linter, alter: &AlterTable) {
     match &alter.change {
         AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => {
             for column in columns {
-                size(linter, column, if column.is_static.is_some() { ColumnKind::Static } else { ColumnKind::Regular });
+                check_size(
+                    linter,
+                    column,
+                    if column.is_static.is_some() { ColumnKind::Static } else { ColumnKind::Regular },
+                );
             }
         }
         AlterTableChange::With(options) => ignored_options(linter, options, is_ignored),
@@ -111,14 +116,14 @@ fn check_partition_key(
     }
     if let Some(time) = clustering.iter().find(|column| is_time(&column.column_type))
         && !expires
-        && !key.iter().any(|column| is_time(&column.column_type) || named(column, TIMES))
+        && !key.iter().any(|column| is_time(&column.column_type) || ends_with_word(column, TIMES))
     {
         linter.advise(&advice::UNBOUNDED_PARTITION, span, &time.name.to_string());
     }
 }
 
 /// Reports columns that can make a row too large. The columns of a key have limits of their own.
-fn size(linter: &mut Linter, column: &ColumnDefinition, kind: ColumnKind) {
+fn check_size(linter: &mut Linter, column: &ColumnDefinition, kind: ColumnKind) {
     if kind.is_key() {
         return;
     }
@@ -146,7 +151,7 @@ fn has_few_values(column: &ColumnDefinition, shared: bool) -> bool {
     match native {
         NativeType::Boolean | NativeType::Date | NativeType::Tinyint => true,
         NativeType::Timestamp | NativeType::Timeuuid | NativeType::Uuid => false,
-        _ => named(column, TIMES) || (shared && named(column, CATEGORIES)),
+        _ => ends_with_word(column, TIMES) || (shared && ends_with_word(column, CATEGORIES)),
     }
 }
 
@@ -162,7 +167,7 @@ fn is_collection(cql_type: &CqlType) -> bool {
     }
 }
 
-fn named(column: &ColumnDefinition, words: &[&str]) -> bool {
+fn ends_with_word(column: &ColumnDefinition, words: &[&str]) -> bool {
     let name = column.name.text.to_ascii_lowercase();
     words.contains(&name.rsplit('_').next().unwrap_or(&name))
 }

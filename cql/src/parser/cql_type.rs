@@ -1,25 +1,25 @@
 //! Types of columns.
 
-use super::term::string_in;
+use super::term::string_contents;
 use super::{Parsed, Parser, TYPES_WITH_PARTS};
 use crate::QualifiedName;
 use crate::lexer::TokenKind;
 use crate::reserved::is_reserved_for_types;
 use crate::statement::{CqlType, CqlTypeKind, NativeType};
 
-pub(super) fn cql_type(parser: &mut Parser<'_>) -> Parsed<CqlType> {
-    parser.nested(cql_type_here)
+pub(super) fn parse_cql_type(parser: &mut Parser<'_>) -> Parsed<CqlType> {
+    parser.nested(parse_type_level)
 }
 
-fn cql_type_here(parser: &mut Parser<'_>) -> Parsed<CqlType> {
+fn parse_type_level(parser: &mut Parser<'_>) -> Parsed<CqlType> {
     let start = parser.span();
     let kind = if parser.kind() == TokenKind::String {
         let span = parser.advance();
-        CqlTypeKind::Custom(string_in(parser, span))
+        CqlTypeKind::Custom(string_contents(parser, span))
     } else if parser.kind() == TokenKind::Word && parser.kind_at(1) == TokenKind::Less {
-        type_with_parts(parser)?
+        parse_composite_type(parser)?
     } else {
-        let name = parser.qualified_name("a type")?;
+        let name = parser.parse_qualified_name("a type")?;
         let native =
             if name.keyspace.is_none() && !name.name.quoted { NativeType::from_name(&name.name.text) } else { None };
         match native {
@@ -30,7 +30,7 @@ fn cql_type_here(parser: &mut Parser<'_>) -> Parsed<CqlType> {
             }
         }
     };
-    Ok(CqlType { kind, span: parser.since(start) })
+    Ok(CqlType { kind, span: parser.span_from(start) })
 }
 
 /// Refuses a user-defined type whose unquoted name is that of a native type.
@@ -39,21 +39,21 @@ pub(super) fn check_type_name(parser: &Parser<'_>, name: &QualifiedName) -> Pars
     if free { Ok(()) } else { Err(parser.reserved(name.name.span, "a user-defined type")) }
 }
 
-fn type_with_parts(parser: &mut Parser<'_>) -> Parsed<CqlTypeKind> {
+fn parse_composite_type(parser: &mut Parser<'_>) -> Parsed<CqlTypeKind> {
     let word = parser.slice(parser.span()).to_ascii_lowercase();
     if !TYPES_WITH_PARTS.contains(&word.as_str()) {
         return Err(parser.unexpected("list, set, map, tuple or frozen"));
     }
     parser.advance();
     parser.advance();
-    let first = cql_type(parser)?;
+    let first = parse_cql_type(parser)?;
     let kind = match word.as_str() {
         "list" => CqlTypeKind::List(Box::new(first)),
         "set" => CqlTypeKind::Set(Box::new(first)),
         "frozen" => CqlTypeKind::Frozen(Box::new(first)),
         "map" => {
             parser.expect(TokenKind::Comma, "','")?;
-            CqlTypeKind::Map(Box::new(first), Box::new(cql_type(parser)?))
+            CqlTypeKind::Map(Box::new(first), Box::new(parse_cql_type(parser)?))
         }
         "vector" => {
             parser.expect(TokenKind::Comma, "','")?;
@@ -63,7 +63,7 @@ fn type_with_parts(parser: &mut Parser<'_>) -> Parsed<CqlTypeKind> {
         _ => {
             let mut parts = vec![first];
             while parser.accept(TokenKind::Comma).is_some() {
-                parts.push(cql_type(parser)?);
+                parts.push(parse_cql_type(parser)?);
             }
             CqlTypeKind::Tuple(parts)
         }

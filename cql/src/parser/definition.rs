@@ -1,10 +1,10 @@
 //! CREATE, ALTER and DROP of keyspaces, tables and types; RESTORE TABLE; USE.
 
-use super::cql_type::{check_type_name, cql_type};
+use super::cql_type::{check_type_name, parse_cql_type};
 use super::recovery::{at_end_of_statement, begins_column, begins_option, recover, recovers, skip_item, skip_option};
-use super::select::order;
+use super::select::parse_order;
 use super::term::TermContext;
-use super::term::term;
+use super::term::parse_term;
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
 use crate::statement::{
@@ -18,14 +18,14 @@ const KEYSPACE: &[&str] = &["KEYSPACE", "SCHEMA"];
 const TABLE: &[&str] = &["TABLE", "COLUMNFAMILY"];
 
 /// Parses a statement that begins with CREATE, ALTER, DROP, RESTORE or USE.
-pub(super) fn definition(parser: &mut Parser<'_>) -> Parsed<Statement> {
+pub(super) fn parse_definition(parser: &mut Parser<'_>) -> Parsed<Statement> {
     let start = parser.span();
     if parser.accept_word("USE").is_some() {
-        let keyspace = parser.name("a keyspace")?;
-        return Ok(Statement::Use(Use { span: parser.since(start), keyspace }));
+        let keyspace = parser.parse_name("a keyspace")?;
+        return Ok(Statement::Use(Use { span: parser.span_from(start), keyspace }));
     }
     if parser.accept_word("RESTORE").is_some() {
-        return restore_table(parser, start).map(Statement::RestoreTable);
+        return parse_restore_table(parser, start).map(Statement::RestoreTable);
     }
     let create = parser.accept_word("CREATE").is_some();
     let alter = !create && parser.accept_word("ALTER").is_some();
@@ -34,32 +34,32 @@ pub(super) fn definition(parser: &mut Parser<'_>) -> Parsed<Statement> {
     }
     if accept_any(parser, KEYSPACE) {
         match (create, alter) {
-            (true, _) => create_keyspace(parser, start).map(Statement::CreateKeyspace),
-            (_, true) => alter_keyspace(parser, start).map(Statement::AlterKeyspace),
+            (true, _) => parse_create_keyspace(parser, start).map(Statement::CreateKeyspace),
+            (_, true) => parse_alter_keyspace(parser, start).map(Statement::AlterKeyspace),
             _ => {
                 let if_exists = parser.accept_words(&["IF", "EXISTS"]);
-                let keyspace = parser.name("a keyspace")?;
-                Ok(Statement::DropKeyspace(DropKeyspace { span: parser.since(start), if_exists, keyspace }))
+                let keyspace = parser.parse_name("a keyspace")?;
+                Ok(Statement::DropKeyspace(DropKeyspace { span: parser.span_from(start), if_exists, keyspace }))
             }
         }
     } else if accept_any(parser, TABLE) {
         match (create, alter) {
-            (true, _) => create_table(parser, start).map(Statement::CreateTable),
-            (_, true) => alter_table(parser, start).map(Statement::AlterTable),
+            (true, _) => parse_create_table(parser, start).map(Statement::CreateTable),
+            (_, true) => parse_alter_table(parser, start).map(Statement::AlterTable),
             _ => {
                 let if_exists = parser.accept_words(&["IF", "EXISTS"]);
-                let table = parser.qualified_name("a table")?;
-                Ok(Statement::DropTable(DropTable { span: parser.since(start), if_exists, table }))
+                let table = parser.parse_qualified_name("a table")?;
+                Ok(Statement::DropTable(DropTable { span: parser.span_from(start), if_exists, table }))
             }
         }
     } else if !alter && parser.accept_word("TYPE").is_some() {
         if create {
-            return create_type(parser, start).map(Statement::CreateType);
+            return parse_create_type(parser, start).map(Statement::CreateType);
         }
         let if_exists = parser.accept_words(&["IF", "EXISTS"]);
-        let name = parser.qualified_name("a type")?;
+        let name = parser.parse_qualified_name("a type")?;
         check_type_name(parser, &name)?;
-        Ok(Statement::DropType(DropType { span: parser.since(start), if_exists, name }))
+        Ok(Statement::DropType(DropType { span: parser.span_from(start), if_exists, name }))
     } else {
         Err(parser.unexpected("KEYSPACE, TABLE or TYPE"))
     }
@@ -69,38 +69,38 @@ fn accept_any(parser: &mut Parser<'_>, words: &[&str]) -> bool {
     words.iter().any(|word| parser.accept_word(word).is_some())
 }
 
-fn create_keyspace(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateKeyspace> {
+fn parse_create_keyspace(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateKeyspace> {
     let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
-    let keyspace = parser.name("a keyspace")?;
-    let options = if parser.accept_word("WITH").is_some() { with_options(parser)? } else { Vec::new() };
-    Ok(CreateKeyspace { span: parser.since(start), if_not_exists, keyspace, options })
+    let keyspace = parser.parse_name("a keyspace")?;
+    let options = if parser.accept_word("WITH").is_some() { parse_with_options(parser)? } else { Vec::new() };
+    Ok(CreateKeyspace { span: parser.span_from(start), if_not_exists, keyspace, options })
 }
 
-fn alter_keyspace(parser: &mut Parser<'_>, start: Span) -> Parsed<AlterKeyspace> {
+fn parse_alter_keyspace(parser: &mut Parser<'_>, start: Span) -> Parsed<AlterKeyspace> {
     let if_exists = parser.accept_words(&["IF", "EXISTS"]);
-    let keyspace = parser.name("a keyspace")?;
+    let keyspace = parser.parse_name("a keyspace")?;
     let change = if parser.accept_words(&["ADD", "TAGS"]).is_some() {
-        AlterKeyspaceChange::AddTags(option_value(parser)?)
+        AlterKeyspaceChange::AddTags(parse_option_value(parser)?)
     } else if parser.accept_words(&["DROP", "TAGS"]).is_some() {
-        AlterKeyspaceChange::DropTags(option_value(parser)?)
+        AlterKeyspaceChange::DropTags(parse_option_value(parser)?)
     } else {
         parser.accept_word("WITH").ok_or_else(|| parser.unexpected("WITH, ADD TAGS or DROP TAGS"))?;
-        AlterKeyspaceChange::With(with_options(parser)?)
+        AlterKeyspaceChange::With(parse_with_options(parser)?)
     };
-    Ok(AlterKeyspace { span: parser.since(start), if_exists, keyspace, change })
+    Ok(AlterKeyspace { span: parser.span_from(start), if_exists, keyspace, change })
 }
 
-fn with_options(parser: &mut Parser<'_>) -> Parsed<Vec<WithOption>> {
+fn parse_with_options(parser: &mut Parser<'_>) -> Parsed<Vec<WithOption>> {
     let mut options = Vec::new();
-    option_list(parser, |parser| {
-        options.push(with_option(parser)?);
+    parse_option_list(parser, |parser| {
+        options.push(parse_with_option(parser)?);
         Ok(())
     })?;
     Ok(options)
 }
 
 /// Parses the options after `WITH`, separated by `AND`.
-fn option_list(parser: &mut Parser<'_>, mut option: impl FnMut(&mut Parser<'_>) -> Parsed<()>) -> Parsed<()> {
+fn parse_option_list(parser: &mut Parser<'_>, mut option: impl FnMut(&mut Parser<'_>) -> Parsed<()>) -> Parsed<()> {
     loop {
         if let Err(error) = option(parser) {
             recover(parser, error)?;
@@ -123,21 +123,21 @@ fn option_list(parser: &mut Parser<'_>, mut option: impl FnMut(&mut Parser<'_>) 
     }
 }
 
-fn with_option(parser: &mut Parser<'_>) -> Parsed<WithOption> {
+fn parse_with_option(parser: &mut Parser<'_>) -> Parsed<WithOption> {
     let start = parser.span();
-    let name = parser.name("an option")?;
+    let name = parser.parse_name("an option")?;
     parser.expect(TokenKind::Equal, "'='")?;
-    let value = option_value(parser)?;
-    Ok(WithOption { name, value, span: parser.since(start) })
+    let value = parse_option_value(parser)?;
+    Ok(WithOption { name, value, span: parser.span_from(start) })
 }
 
-fn option_value(parser: &mut Parser<'_>) -> Parsed<Term> {
-    term(parser, TermContext::OptionValue)
+fn parse_option_value(parser: &mut Parser<'_>) -> Parsed<Term> {
+    parse_term(parser, TermContext::OptionValue)
 }
 
-fn create_table(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateTable> {
+fn parse_create_table(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateTable> {
     let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
-    let table = parser.qualified_name("a table")?;
+    let table = parser.parse_qualified_name("a table")?;
     let mut created = CreateTable {
         span: start,
         if_not_exists,
@@ -149,19 +149,19 @@ fn create_table(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateTable> {
         options: Vec::new(),
     };
     parser.expect(TokenKind::OpenParenthesis, "'('")?;
-    columns_and_keys(parser, &mut created)?;
+    parse_columns_and_keys(parser, &mut created)?;
     if parser.accept_word("WITH").is_some() {
-        table_options(parser, &mut created)?;
+        parse_table_options(parser, &mut created)?;
     }
-    created.span = parser.since(start);
+    created.span = parser.span_from(start);
     Ok(created)
 }
 
 /// Parses the columns and keys of a CREATE TABLE, and the closing parenthesis.
-fn columns_and_keys(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
+fn parse_columns_and_keys(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
     loop {
         let item = parser.at;
-        if let Err(error) = column_or_key(parser, created) {
+        if let Err(error) = parse_column_or_key(parser, created) {
             recover(parser, error)?;
             skip_item(parser, item);
         } else if !matches!(parser.kind(), TokenKind::Comma | TokenKind::CloseParenthesis) {
@@ -180,70 +180,70 @@ fn columns_and_keys(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parse
     }
 }
 
-fn column_or_key(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
+fn parse_column_or_key(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
     if parser.are_words(&["PRIMARY", "KEY"]) {
-        created.primary_keys.push(primary_key(parser)?);
+        created.primary_keys.push(parse_primary_key(parser)?);
     } else {
-        created.columns.push(column_definition(parser)?);
+        created.columns.push(parse_column_definition(parser)?);
     }
     Ok(())
 }
 
-fn column_definition(parser: &mut Parser<'_>) -> Parsed<ColumnDefinition> {
-    let name = parser.name("a column or PRIMARY KEY")?;
-    let mut column_type = cql_type(parser)?;
+fn parse_column_definition(parser: &mut Parser<'_>) -> Parsed<ColumnDefinition> {
+    let name = parser.parse_name("a column or PRIMARY KEY")?;
+    let mut column_type = parse_cql_type(parser)?;
     if let Some(frozen) = parser.accept_word("FROZEN") {
         let span = column_type.span.to(frozen);
         column_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(column_type)), span };
     }
     let is_static = parser.accept_word("STATIC");
     let primary_key = parser.accept_words(&["PRIMARY", "KEY"]);
-    let span = parser.since(name.span);
+    let span = parser.span_from(name.span);
     Ok(ColumnDefinition { name, column_type, is_static, primary_key, span })
 }
 
-fn primary_key(parser: &mut Parser<'_>) -> Parsed<PrimaryKey> {
+fn parse_primary_key(parser: &mut Parser<'_>) -> Parsed<PrimaryKey> {
     let start = parser.expect_words(&["PRIMARY", "KEY"])?;
     parser.expect(TokenKind::OpenParenthesis, "'('")?;
     let partition_key = if parser.kind() == TokenKind::OpenParenthesis {
-        parser.parenthesised(|parser| parser.name("a column"))?
+        parser.parse_parenthesised(|parser| parser.parse_name("a column"))?
     } else {
-        vec![parser.name("a column")?]
+        vec![parser.parse_name("a column")?]
     };
     let mut clustering_columns = Vec::new();
     while parser.accept(TokenKind::Comma).is_some() {
-        clustering_columns.push(parser.name("a column")?);
+        clustering_columns.push(parser.parse_name("a column")?);
     }
     parser.expect(TokenKind::CloseParenthesis, "',' or ')'")?;
-    Ok(PrimaryKey { partition_key, clustering_columns, span: parser.since(start) })
+    Ok(PrimaryKey { partition_key, clustering_columns, span: parser.span_from(start) })
 }
 
-fn table_options(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
-    option_list(parser, |parser| {
+fn parse_table_options(parser: &mut Parser<'_>, created: &mut CreateTable) -> Parsed<()> {
+    parse_option_list(parser, |parser| {
         if parser.accept_words(&["CLUSTERING", "ORDER", "BY"]).is_some() {
-            let order = parser.parenthesised(|parser| {
-                let column = parser.name("a column")?;
-                let order = order(parser);
-                Ok(ClusteringOrder { span: parser.since(column.span), column, order })
+            let order = parser.parse_parenthesised(|parser| {
+                let column = parser.parse_name("a column")?;
+                let order = parse_order(parser);
+                Ok(ClusteringOrder { span: parser.span_from(column.span), column, order })
             })?;
             created.clustering_order.extend(order);
         } else if let Some(span) = parser.accept_words(&["COMPACT", "STORAGE"]) {
             created.compact_storage = Some(span);
         } else {
-            created.options.push(with_option(parser)?);
+            created.options.push(parse_with_option(parser)?);
         }
         Ok(())
     })
 }
 
-fn alter_table(parser: &mut Parser<'_>, start: Span) -> Parsed<AlterTable> {
+fn parse_alter_table(parser: &mut Parser<'_>, start: Span) -> Parsed<AlterTable> {
     let if_exists = parser.accept_words(&["IF", "EXISTS"]);
-    let table = parser.qualified_name("a table")?;
-    let change = alter_table_change(parser)?;
-    Ok(AlterTable { span: parser.since(start), if_exists, table, change })
+    let table = parser.parse_qualified_name("a table")?;
+    let change = parse_alter_table_change(parser)?;
+    Ok(AlterTable { span: parser.span_from(start), if_exists, table, change })
 }
 
-fn alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
+fn parse_alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
     let are_tags = |word| parser.is_word_at(1, word) && parser.kind_at(2) == TokenKind::OpenBrace;
     let (tags, stream_tags) = (are_tags("TAGS"), are_tags("TAGS_FOR_CDC"));
     let start = parser.span();
@@ -251,12 +251,12 @@ fn alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
         if tags || stream_tags {
             parser.advance();
             let change = if tags { AlterTableChange::AddTags } else { AlterTableChange::AddStreamTags };
-            return option_value(parser).map(change);
+            return parse_option_value(parser).map(change);
         }
         if parser.kind() == TokenKind::OpenParenthesis {
-            return parser.parenthesised(column_definition).map(AlterTableChange::Add);
+            return parser.parse_parenthesised(parse_column_definition).map(AlterTableChange::Add);
         }
-        let columns = parser.list_of(column_definition)?;
+        let columns = parser.parse_list(parse_column_definition)?;
         let several = columns.len() > 1;
         return Ok(if several {
             AlterTableChange::AddWithoutParentheses(columns)
@@ -268,15 +268,15 @@ fn alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
         if tags || stream_tags {
             parser.advance();
             let change = if tags { AlterTableChange::DropTags } else { AlterTableChange::DropStreamTags };
-            return option_value(parser).map(change);
+            return parse_option_value(parser).map(change);
         }
         if parser.accept_words(&["COMPACT", "STORAGE"]).is_some() {
-            return Ok(AlterTableChange::DropCompactStorage(parser.since(start)));
+            return Ok(AlterTableChange::DropCompactStorage(parser.span_from(start)));
         }
         let columns = if parser.kind() == TokenKind::OpenParenthesis {
-            parser.parenthesised(|parser| parser.name("a column"))?
+            parser.parse_parenthesised(|parser| parser.parse_name("a column"))?
         } else {
-            parser.list_of(|parser| parser.name("a column"))?
+            parser.parse_list(|parser| parser.parse_name("a column"))?
         };
         // The timestamp is discarded: Keyspaces refuses every DROP of a column.
         if parser.accept_words(&["USING", "TIMESTAMP"]).is_some() {
@@ -285,48 +285,48 @@ fn alter_table_change(parser: &mut Parser<'_>) -> Parsed<AlterTableChange> {
         return Ok(AlterTableChange::Drop(columns));
     }
     if parser.accept_word("RENAME").is_some() {
-        let mut names = vec![renaming(parser)?];
+        let mut names = vec![parse_renaming(parser)?];
         while parser.accept_word("AND").is_some() {
-            names.push(renaming(parser)?);
+            names.push(parse_renaming(parser)?);
         }
         return Ok(AlterTableChange::Rename(names));
     }
     if parser.accept_word("ALTER").is_some() {
-        let column = parser.name("a column")?;
+        let column = parser.parse_name("a column")?;
         parser.expect_word("TYPE")?;
-        return Ok(AlterTableChange::ColumnType(column, cql_type(parser)?));
+        return Ok(AlterTableChange::ColumnType(column, parse_cql_type(parser)?));
     }
     parser.accept_word("WITH").ok_or_else(|| parser.unexpected("ADD, DROP, RENAME, ALTER or WITH"))?;
-    with_options(parser).map(AlterTableChange::With)
+    parse_with_options(parser).map(AlterTableChange::With)
 }
 
-fn renaming(parser: &mut Parser<'_>) -> Parsed<(Name, Name)> {
-    let from = parser.name("a column")?;
+fn parse_renaming(parser: &mut Parser<'_>) -> Parsed<(Name, Name)> {
+    let from = parser.parse_name("a column")?;
     parser.expect_word("TO")?;
-    Ok((from, parser.name("a column")?))
+    Ok((from, parser.parse_name("a column")?))
 }
 
-fn restore_table(parser: &mut Parser<'_>, start: Span) -> Parsed<RestoreTable> {
+fn parse_restore_table(parser: &mut Parser<'_>, start: Span) -> Parsed<RestoreTable> {
     parser.expect_word("TABLE")?;
-    let table = parser.qualified_name("a table")?;
+    let table = parser.parse_qualified_name("a table")?;
     parser.expect_words(&["FROM", "TABLE"])?;
-    let source = parser.qualified_name("a table")?;
-    let options = if parser.accept_word("WITH").is_some() { with_options(parser)? } else { Vec::new() };
-    Ok(RestoreTable { span: parser.since(start), table, source, options })
+    let source = parser.parse_qualified_name("a table")?;
+    let options = if parser.accept_word("WITH").is_some() { parse_with_options(parser)? } else { Vec::new() };
+    Ok(RestoreTable { span: parser.span_from(start), table, source, options })
 }
 
-fn create_type(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateType> {
+fn parse_create_type(parser: &mut Parser<'_>, start: Span) -> Parsed<CreateType> {
     let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
-    let type_name = parser.qualified_name("a type")?;
+    let type_name = parser.parse_qualified_name("a type")?;
     check_type_name(parser, &type_name)?;
     parser.expect(TokenKind::OpenParenthesis, "'('")?;
     let mut fields = Vec::new();
     loop {
-        let name = parser.name("the name of a field")?;
-        fields.push(FieldDefinition { name, field_type: cql_type(parser)? });
+        let name = parser.parse_name("the name of a field")?;
+        fields.push(FieldDefinition { name, field_type: parse_cql_type(parser)? });
         let comma = accept_commas(parser);
         if parser.accept(TokenKind::CloseParenthesis).is_some() {
-            return Ok(CreateType { span: parser.since(start), if_not_exists, name: type_name, fields });
+            return Ok(CreateType { span: parser.span_from(start), if_not_exists, name: type_name, fields });
         }
         if !comma {
             return Err(parser.unexpected("',' or ')'"));

@@ -32,8 +32,8 @@ pub(crate) use script::{ScriptStatement, read_cassandra_script, read_script};
 /// `text` is not CQL that Cassandra 3.11 or Keyspaces knows, is nested more than [`MAX_DEPTH`] levels deep, or is longer
 /// than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS). The error says what is wrong and where.
 pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
-    whole(text, |parser| {
-        let statement = parser.statement()?;
+    parse_all(text, |parser| {
+        let statement = parser.parse_statement()?;
         while parser.accept(TokenKind::Semicolon).is_some() {}
         Ok(statement)
     })
@@ -44,12 +44,12 @@ impl FromStr for CqlType {
 
     /// Parses a type as CQL writes it, `frozen<list<text>>` for instance.
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
-        let cql_type = whole(text, |parser| {
+        let cql_type = parse_all(text, |parser| {
             // System tables quote names by the rules of the database that wrote them, which may be Cassandra or ScyllaDB.
             parser.cassandra_dialect = true;
-            cql_type::cql_type(parser)
+            cql_type::parse_cql_type(parser)
         });
-        cql_type.map(|cql_type| cql_type.bare())
+        cql_type.map(|cql_type| cql_type.canonical())
     }
 }
 
@@ -58,11 +58,11 @@ impl FromStr for Term {
 
     /// Parses a value as CQL writes it, `{'a': [1, 2]}` for instance.
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
-        whole(text, term::value)
+        parse_all(text, term::parse_value)
     }
 }
 
-fn whole<T>(text: &str, read: impl FnOnce(&mut Parser<'_>) -> Parsed<T>) -> Parsed<T> {
+fn parse_all<T>(text: &str, read: impl FnOnce(&mut Parser<'_>) -> Parsed<T>) -> Parsed<T> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span::new(0, 0);
         return Err(SyntaxError { span, position: span.position(text), problem: SyntaxProblem::TooLong });
@@ -90,7 +90,7 @@ struct Parser<'t> {
     last_error: Cell<(usize, Position)>,
     /// How many times a token, or a byte before an error, was read: the test of linear time counts these.
     #[cfg(test)]
-    looks: Cell<usize>,
+    reads: Cell<usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -104,25 +104,25 @@ impl<'t> Parser<'t> {
             recovered: None,
             last_error: Cell::default(),
             #[cfg(test)]
-            looks: Cell::new(0),
+            reads: Cell::new(0),
         }
     }
 
-    fn statement(&mut self) -> Parsed<Statement> {
-        if let Some(unsupported) = unsupported::unsupported(self)? {
+    fn parse_statement(&mut self) -> Parsed<Statement> {
+        if let Some(unsupported) = unsupported::parse_unsupported(self)? {
             return Ok(Statement::Unsupported(unsupported));
         }
         let word =
             if self.kind() == TokenKind::Word { self.slice(self.span()).to_ascii_uppercase() } else { String::new() };
         match word.as_str() {
-            "SELECT" => select::select(self).map(|select| Statement::Select(Box::new(select))),
-            "INSERT" => modification::insert(self).map(Statement::Insert),
-            "UPDATE" => modification::update(self).map(Statement::Update),
-            "DELETE" => modification::delete(self).map(Statement::Delete),
-            "BEGIN" => modification::batch(self).map(Statement::Batch),
-            "CREATE" | "ALTER" | "DROP" | "RESTORE" | "USE" => definition::definition(self),
+            "SELECT" => select::parse_select(self).map(|select| Statement::Select(Box::new(select))),
+            "INSERT" => modification::parse_insert(self).map(Statement::Insert),
+            "UPDATE" => modification::parse_update(self).map(Statement::Update),
+            "DELETE" => modification::parse_delete(self).map(Statement::Delete),
+            "BEGIN" => modification::parse_batch(self).map(Statement::Batch),
+            "CREATE" | "ALTER" | "DROP" | "RESTORE" | "USE" => definition::parse_definition(self),
             _ => Err(match cqlsh::cqlsh_problem(self) {
-                Some(problem) => self.failure(self.span(), problem),
+                Some(problem) => self.error_at(self.span(), problem),
                 None => self.unexpected("a statement"),
             }),
         }
@@ -130,7 +130,7 @@ impl<'t> Parser<'t> {
 
     fn token(&self, ahead: usize) -> Token {
         #[cfg(test)]
-        self.looks.set(self.looks.get() + 1);
+        self.reads.set(self.reads.get() + 1);
         self.tokens[(self.at + ahead).min(self.tokens.len() - 1)]
     }
 
@@ -151,7 +151,7 @@ impl<'t> Parser<'t> {
     }
 
     /// The span from the beginning of `start` to the end of the last consumed token.
-    fn since(&self, start: Span) -> Span {
+    fn span_from(&self, start: Span) -> Span {
         start.to(self.tokens[self.at.saturating_sub(1)].span())
     }
 
@@ -193,7 +193,7 @@ impl<'t> Parser<'t> {
             for _ in words {
                 self.advance();
             }
-            self.since(start)
+            self.span_from(start)
         })
     }
 
@@ -206,7 +206,7 @@ impl<'t> Parser<'t> {
         for word in words {
             self.expect_word(word)?;
         }
-        Ok(self.since(start))
+        Ok(self.span_from(start))
     }
 
     fn is_name_at(&self, ahead: usize) -> bool {
@@ -222,9 +222,9 @@ impl<'t> Parser<'t> {
     }
 
     /// Parses a name; `what` names its kind in the error.
-    fn name(&mut self, what: &str) -> Parsed<Name> {
+    fn parse_name(&mut self, what: &str) -> Parsed<Name> {
         if !self.is_name_at(0) {
-            return Err(self.no_name(what));
+            return Err(self.expected_name(what));
         }
         let quoted = self.kind() == TokenKind::QuotedName;
         let span = self.advance();
@@ -239,17 +239,17 @@ impl<'t> Parser<'t> {
         Name { text, quoted, span }
     }
 
-    fn qualified_name(&mut self, what: &str) -> Parsed<QualifiedName> {
-        let first = self.name(what)?;
+    fn parse_qualified_name(&mut self, what: &str) -> Parsed<QualifiedName> {
+        let first = self.parse_name(what)?;
         if self.accept(TokenKind::Dot).is_none() {
             return Ok(QualifiedName { keyspace: None, name: first });
         }
-        let name = self.name(what)?;
+        let name = self.parse_name(what)?;
         Ok(QualifiedName { keyspace: Some(first), name })
     }
 
     /// Parses `item, item, …`.
-    fn list_of<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+    fn parse_list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         let mut items = vec![item(self)?];
         while self.accept(TokenKind::Comma).is_some() {
             items.push(item(self)?);
@@ -258,9 +258,9 @@ impl<'t> Parser<'t> {
     }
 
     /// Parses `(item, item, …)`.
-    fn parenthesised<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+    fn parse_parenthesised<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.expect(TokenKind::OpenParenthesis, "'('")?;
-        let items = self.list_of(item)?;
+        let items = self.parse_list(item)?;
         self.expect(TokenKind::CloseParenthesis, "',' or ')'")?;
         Ok(items)
     }
@@ -268,7 +268,7 @@ impl<'t> Parser<'t> {
     /// Runs `inner` one level nested.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
-            return Err(self.failure(self.span(), SyntaxProblem::TooDeep));
+            return Err(self.error_at(self.span(), SyntaxProblem::TooDeep));
         }
         self.depth += 1;
         let parsed = inner(self);
@@ -277,13 +277,13 @@ impl<'t> Parser<'t> {
     }
 
     /// The error where a name is expected and none was found.
-    fn no_name(&self, what: &str) -> SyntaxError {
+    fn expected_name(&self, what: &str) -> SyntaxError {
         if self.is_reserved_name() { self.reserved(self.span(), what) } else { self.unexpected(what) }
     }
 
     fn reserved(&self, span: Span, what: &str) -> SyntaxError {
         let word = self.slice(span).to_owned();
-        self.failure(span, SyntaxProblem::Reserved { expected: what.to_owned(), word })
+        self.error_at(span, SyntaxProblem::Reserved { expected: what.to_owned(), word })
     }
 
     /// Whether the reserved word at the current position is used as a name: the next token is one that follows a name.
@@ -325,23 +325,23 @@ impl<'t> Parser<'t> {
             TokenKind::UnterminatedName => SyntaxProblem::Unterminated("the quoted name"),
             TokenKind::UnterminatedComment => SyntaxProblem::Unterminated("the comment"),
             TokenKind::TooMany => SyntaxProblem::TooLong,
-            _ => SyntaxProblem::Unexpected { expected: expected.to_owned(), found: self.found() },
+            _ => SyntaxProblem::Unexpected { expected: expected.to_owned(), found: self.describe_token() },
         };
-        self.failure(span, problem)
+        self.error_at(span, problem)
     }
 
-    fn failure(&self, span: Span, problem: SyntaxProblem) -> SyntaxError {
+    fn error_at(&self, span: Span, problem: SyntaxProblem) -> SyntaxError {
         let (at, position) = self.last_error.get();
         let (at, position) = if at <= span.start { (at, position) } else { (0, Position::default()) };
         #[cfg(test)]
-        self.looks.set(self.looks.get() + span.start - at);
+        self.reads.set(self.reads.get() + span.start - at);
         let position = position.after(&self.text[at..span.start]);
         self.last_error.set((span.start, position));
         SyntaxError { span, position, problem }
     }
 
     /// The next token in words, without the contents of literals.
-    fn found(&self) -> String {
+    fn describe_token(&self) -> String {
         let slice = self.slice(self.span());
         match self.kind() {
             TokenKind::End => "the end of the text".to_owned(),

@@ -1,7 +1,7 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
-use super::relation::{relations, target};
-use super::term::{integer, value, value_without_operators};
+use super::relation::{parse_relations, parse_target};
+use super::term::{parse_integer, parse_simple_value, parse_value};
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
 use crate::statement::{
@@ -9,22 +9,23 @@ use crate::statement::{
     Modification, Target, Update, Using, UsingKind, UsingParameter,
 };
 
-pub(super) fn insert(parser: &mut Parser<'_>) -> Parsed<Insert> {
+pub(super) fn parse_insert(parser: &mut Parser<'_>) -> Parsed<Insert> {
     let start = parser.expect_words(&["INSERT", "INTO"])?;
-    let table = parser.qualified_name("a table")?;
-    let content = if parser.accept_word("JSON").is_some() { json(parser)? } else { names_and_values(parser)? };
+    let table = parser.parse_qualified_name("a table")?;
+    let content =
+        if parser.accept_word("JSON").is_some() { parse_json(parser)? } else { parse_names_and_values(parser)? };
     let if_not_exists = parser.accept_words(&["IF", "NOT", "EXISTS"]);
-    let using = using(parser)?;
-    Ok(Insert { span: parser.since(start), table, content, if_not_exists, using })
+    let using = parse_using(parser)?;
+    Ok(Insert { span: parser.span_from(start), table, content, if_not_exists, using })
 }
 
-fn json(parser: &mut Parser<'_>) -> Parsed<InsertContent> {
+fn parse_json(parser: &mut Parser<'_>) -> Parsed<InsertContent> {
     let literal = matches!(parser.kind(), TokenKind::String | TokenKind::DollarString);
     let marker = matches!(parser.kind(), TokenKind::Question | TokenKind::Colon);
     if !literal && !marker {
         return Err(parser.unexpected("a string or a bind marker"));
     }
-    let json = value_without_operators(parser)?;
+    let json = parse_simple_value(parser)?;
     let default = if parser.accept_words(&["DEFAULT", "NULL"]).is_some() {
         Some(JsonDefault::Null)
     } else {
@@ -33,28 +34,28 @@ fn json(parser: &mut Parser<'_>) -> Parsed<InsertContent> {
     Ok(InsertContent::Json { json, default })
 }
 
-fn names_and_values(parser: &mut Parser<'_>) -> Parsed<InsertContent> {
-    let columns = parser.parenthesised(|parser| parser.name("a column"))?;
+fn parse_names_and_values(parser: &mut Parser<'_>) -> Parsed<InsertContent> {
+    let columns = parser.parse_parenthesised(|parser| parser.parse_name("a column"))?;
     parser.expect_word("VALUES")?;
-    let values = parser.parenthesised(value)?;
+    let values = parser.parse_parenthesised(parse_value)?;
     Ok(InsertContent::Values { columns, values })
 }
 
-pub(super) fn update(parser: &mut Parser<'_>) -> Parsed<Update> {
+pub(super) fn parse_update(parser: &mut Parser<'_>) -> Parsed<Update> {
     let start = parser.expect_word("UPDATE")?;
-    let table = parser.qualified_name("a table")?;
-    let using = using(parser)?;
+    let table = parser.parse_qualified_name("a table")?;
+    let using = parse_using(parser)?;
     parser.expect_word("SET")?;
-    let assignments = parser.list_of(assignment)?;
+    let assignments = parser.parse_list(parse_assignment)?;
     parser.expect_word("WHERE")?;
-    let relations = relations(parser)?;
-    let condition = condition(parser)?;
-    Ok(Update { span: parser.since(start), table, using, assignments, relations, condition })
+    let relations = parse_relations(parser)?;
+    let condition = parse_condition(parser)?;
+    Ok(Update { span: parser.span_from(start), table, using, assignments, relations, condition })
 }
 
-fn assignment(parser: &mut Parser<'_>) -> Parsed<Assignment> {
+fn parse_assignment(parser: &mut Parser<'_>) -> Parsed<Assignment> {
     let start = parser.span();
-    let target = target(parser, "a column")?;
+    let target = parse_target(parser, "a column")?;
     let shorthand = match parser.kind() {
         TokenKind::PlusEqual => Some(AssignmentOperation::Add),
         TokenKind::MinusEqual => Some(AssignmentOperation::Subtract),
@@ -63,27 +64,34 @@ fn assignment(parser: &mut Parser<'_>) -> Parsed<Assignment> {
     let whole_column = matches!(target, Target::Column(_));
     let (operation, value) = if let Some(operation) = shorthand.filter(|_| whole_column) {
         parser.advance();
-        (operation, value(parser)?)
+        (operation, parse_value(parser)?)
     } else {
         parser.expect(TokenKind::Equal, "'='")?;
-        if whole_column { new_value(parser, &target)? } else { (AssignmentOperation::Set, value(parser)?) }
+        if whole_column {
+            parse_assigned_value(parser, &target)?
+        } else {
+            (AssignmentOperation::Set, parse_value(parser)?)
+        }
     };
     let shorthand = shorthand.is_some();
-    Ok(Assignment { target, operation, value, shorthand, span: parser.since(start) })
+    Ok(Assignment { target, operation, value, shorthand, span: parser.span_from(start) })
 }
 
 /// `value`, `c + value`, `c - value` or `value + c` for the column `c`.
-fn new_value(parser: &mut Parser<'_>, target: &Target) -> Parsed<(AssignmentOperation, crate::statement::Term)> {
+fn parse_assigned_value(
+    parser: &mut Parser<'_>,
+    target: &Target,
+) -> Parsed<(AssignmentOperation, crate::statement::Term)> {
     let arithmetic = matches!(parser.kind_at(1), TokenKind::Plus | TokenKind::Minus);
     if parser.is_name_at(0) && arithmetic {
-        same_column(parser, target)?;
+        expect_same_column(parser, target)?;
         let minus = advance_if_minus(parser);
-        let value = value(parser)?;
+        let value = parse_value(parser)?;
         return Ok((if minus { AssignmentOperation::Subtract } else { AssignmentOperation::Add }, value));
     }
-    let value = value(parser)?;
+    let value = parse_value(parser)?;
     if parser.accept(TokenKind::Plus).is_some() {
-        same_column(parser, target)?;
+        expect_same_column(parser, target)?;
         return Ok((AssignmentOperation::Prepend, value));
     }
     Ok((AssignmentOperation::Set, value))
@@ -95,53 +103,53 @@ fn advance_if_minus(parser: &mut Parser<'_>) -> bool {
     minus
 }
 
-fn same_column(parser: &mut Parser<'_>, target: &Target) -> Parsed<()> {
+fn expect_same_column(parser: &mut Parser<'_>, target: &Target) -> Parsed<()> {
     let before = parser.at;
-    if parser.name("a column")?.text == target.column().text {
+    if parser.parse_name("a column")?.text == target.column().text {
         return Ok(());
     }
     parser.at = before;
     Err(parser.unexpected(&format!("the column that is set, {}", target.column())))
 }
 
-pub(super) fn delete(parser: &mut Parser<'_>) -> Parsed<Delete> {
+pub(super) fn parse_delete(parser: &mut Parser<'_>) -> Parsed<Delete> {
     let start = parser.expect_word("DELETE")?;
     let targets = if parser.is_word("FROM") {
         Vec::new()
     } else {
-        parser.list_of(|parser| target(parser, "a column or FROM"))?
+        parser.parse_list(|parser| parse_target(parser, "a column or FROM"))?
     };
     parser.expect_word("FROM")?;
-    let table = parser.qualified_name("a table")?;
-    let using = using(parser)?;
+    let table = parser.parse_qualified_name("a table")?;
+    let using = parse_using(parser)?;
     parser.expect_word("WHERE")?;
-    let relations = relations(parser)?;
-    let condition = condition(parser)?;
-    Ok(Delete { span: parser.since(start), targets, table, using, relations, condition })
+    let relations = parse_relations(parser)?;
+    let condition = parse_condition(parser)?;
+    Ok(Delete { span: parser.span_from(start), targets, table, using, relations, condition })
 }
 
-fn condition(parser: &mut Parser<'_>) -> Parsed<Option<Condition>> {
+fn parse_condition(parser: &mut Parser<'_>) -> Parsed<Option<Condition>> {
     let Some(start) = parser.accept_word("IF") else { return Ok(None) };
     let exists = parser.is_word("EXISTS")
         && matches!(parser.kind_at(1), TokenKind::End | TokenKind::Semicolon | TokenKind::Word)
         && !["IN", "CONTAINS", "NOT", "LIKE", "BETWEEN", "IS"].iter().any(|word| parser.is_word_at(1, word));
     if exists {
         parser.advance();
-        return Ok(Some(Condition::Exists(parser.since(start))));
+        return Ok(Some(Condition::Exists(parser.span_from(start))));
     }
-    relations(parser).map(|relations| Some(Condition::Holds(relations)))
+    parse_relations(parser).map(|relations| Some(Condition::Holds(relations)))
 }
 
-fn using(parser: &mut Parser<'_>) -> Parsed<Option<Using>> {
+fn parse_using(parser: &mut Parser<'_>) -> Parsed<Option<Using>> {
     let Some(start) = parser.accept_word("USING") else { return Ok(None) };
-    let mut parameters = vec![using_parameter(parser)?];
+    let mut parameters = vec![parse_using_parameter(parser)?];
     while parser.accept_word("AND").is_some() {
-        parameters.push(using_parameter(parser)?);
+        parameters.push(parse_using_parameter(parser)?);
     }
-    Ok(Some(Using { parameters, span: parser.since(start) }))
+    Ok(Some(Using { parameters, span: parser.span_from(start) }))
 }
 
-fn using_parameter(parser: &mut Parser<'_>) -> Parsed<UsingParameter> {
+fn parse_using_parameter(parser: &mut Parser<'_>) -> Parsed<UsingParameter> {
     let start = parser.span();
     let kind = if parser.accept_word("TTL").is_some() {
         UsingKind::Ttl
@@ -150,11 +158,11 @@ fn using_parameter(parser: &mut Parser<'_>) -> Parsed<UsingParameter> {
     } else {
         return Err(parser.unexpected("TTL or TIMESTAMP"));
     };
-    let value = integer(parser)?;
-    Ok(UsingParameter { kind, value, span: parser.since(start) })
+    let value = parse_integer(parser)?;
+    Ok(UsingParameter { kind, value, span: parser.span_from(start) })
 }
 
-pub(super) fn batch(parser: &mut Parser<'_>) -> Parsed<Batch> {
+pub(super) fn parse_batch(parser: &mut Parser<'_>) -> Parsed<Batch> {
     let start = parser.expect_word("BEGIN")?;
     let kind = if parser.accept_word("UNLOGGED").is_some() {
         BatchKind::Unlogged
@@ -164,23 +172,23 @@ pub(super) fn batch(parser: &mut Parser<'_>) -> Parsed<Batch> {
         BatchKind::Logged
     };
     parser.expect_word("BATCH")?;
-    let using = using(parser)?;
+    let using = parse_using(parser)?;
     let mut statements = Vec::new();
     while !parser.is_word("APPLY") {
-        statements.push(modification(parser)?);
+        statements.push(parse_modification(parser)?);
         parser.accept(TokenKind::Semicolon);
     }
     parser.expect_words(&["APPLY", "BATCH"])?;
-    Ok(Batch { span: parser.since(start), kind, using, statements })
+    Ok(Batch { span: parser.span_from(start), kind, using, statements })
 }
 
-fn modification(parser: &mut Parser<'_>) -> Parsed<Modification> {
+fn parse_modification(parser: &mut Parser<'_>) -> Parsed<Modification> {
     if parser.is_word("INSERT") {
-        insert(parser).map(Modification::Insert)
+        parse_insert(parser).map(Modification::Insert)
     } else if parser.is_word("UPDATE") {
-        update(parser).map(Modification::Update)
+        parse_update(parser).map(Modification::Update)
     } else if parser.is_word("DELETE") {
-        delete(parser).map(Modification::Delete)
+        parse_delete(parser).map(Modification::Delete)
     } else {
         Err(parser.unexpected("INSERT, UPDATE, DELETE or APPLY BATCH"))
     }

@@ -1,67 +1,67 @@
 //! Relations of WHERE and conditions of IF.
 
-use super::term::{marker, value};
+use super::term::{parse_marker, parse_value};
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
 use crate::statement::{Comparand, Operator, Relation, Subject, Target};
 
 /// Parses `relation AND relation …`.
-pub(super) fn relations(parser: &mut Parser<'_>) -> Parsed<Vec<Relation>> {
-    let mut relations = vec![relation(parser)?];
+pub(super) fn parse_relations(parser: &mut Parser<'_>) -> Parsed<Vec<Relation>> {
+    let mut relations = vec![parse_relation(parser)?];
     while parser.accept_word("AND").is_some() {
-        relations.push(relation(parser)?);
+        relations.push(parse_relation(parser)?);
     }
     Ok(relations)
 }
 
-fn relation(parser: &mut Parser<'_>) -> Parsed<Relation> {
+fn parse_relation(parser: &mut Parser<'_>) -> Parsed<Relation> {
     if parser.kind() == TokenKind::OpenParenthesis && !is_tuple_of_names(parser) {
         return parser.nested(|parser| {
             parser.advance();
-            let relation = relation(parser)?;
+            let relation = parse_relation(parser)?;
             parser.expect(TokenKind::CloseParenthesis, "')'")?;
             Ok(relation)
         });
     }
     let start = parser.span();
-    let subject = subject(parser)?;
+    let subject = parse_subject(parser)?;
     let operator_start = parser.span();
-    let operator = operator(parser)?;
-    let operator_span = parser.since(operator_start);
-    let comparand = comparand(parser, operator)?;
-    Ok(Relation { subject, operator, operator_span, comparand, span: parser.since(start) })
+    let operator = parse_operator(parser)?;
+    let operator_span = parser.span_from(operator_start);
+    let comparand = parse_comparand(parser, operator)?;
+    Ok(Relation { subject, operator, operator_span, comparand, span: parser.span_from(start) })
 }
 
 fn is_tuple_of_names(parser: &Parser<'_>) -> bool {
     parser.is_name_at(1) && matches!(parser.kind_at(2), TokenKind::Comma | TokenKind::CloseParenthesis)
 }
 
-fn subject(parser: &mut Parser<'_>) -> Parsed<Subject> {
+fn parse_subject(parser: &mut Parser<'_>) -> Parsed<Subject> {
     if parser.kind() == TokenKind::OpenParenthesis {
-        return parser.parenthesised(|parser| parser.name("a column")).map(Subject::Tuple);
+        return parser.parse_parenthesised(|parser| parser.parse_name("a column")).map(Subject::Tuple);
     }
     if parser.is_word("TOKEN") && parser.kind_at(1) == TokenKind::OpenParenthesis {
         parser.advance();
-        return parser.parenthesised(|parser| parser.name("a column")).map(Subject::Token);
+        return parser.parse_parenthesised(|parser| parser.parse_name("a column")).map(Subject::Token);
     }
-    target(parser, "a column").map(Subject::Single)
+    parse_target(parser, "a column").map(Subject::Single)
 }
 
 /// Parses a column, an element of a collection column, or a field of a column.
-pub(super) fn target(parser: &mut Parser<'_>, what: &str) -> Parsed<Target> {
-    let column = parser.name(what)?;
+pub(super) fn parse_target(parser: &mut Parser<'_>, what: &str) -> Parsed<Target> {
+    let column = parser.parse_name(what)?;
     if parser.accept(TokenKind::OpenBracket).is_some() {
-        let key = value(parser)?;
+        let key = parse_value(parser)?;
         parser.expect(TokenKind::CloseBracket, "']'")?;
         return Ok(Target::Element { column, key });
     }
     if parser.accept(TokenKind::Dot).is_some() {
-        return Ok(Target::Field { column, field: parser.name("the name of a field")? });
+        return Ok(Target::Field { column, field: parser.parse_name("the name of a field")? });
     }
     Ok(Target::Column(column))
 }
 
-fn operator(parser: &mut Parser<'_>) -> Parsed<Operator> {
+fn parse_operator(parser: &mut Parser<'_>) -> Parsed<Operator> {
     let sign = match parser.kind() {
         TokenKind::Equal => Some(Operator::Equal),
         TokenKind::NotEqual => Some(Operator::NotEqual),
@@ -85,29 +85,29 @@ fn operator(parser: &mut Parser<'_>) -> Parsed<Operator> {
     Err(parser.unexpected("an operator"))
 }
 
-fn comparand(parser: &mut Parser<'_>, operator: Operator) -> Parsed<Comparand> {
+fn parse_comparand(parser: &mut Parser<'_>, operator: Operator) -> Parsed<Comparand> {
     match operator {
-        Operator::In | Operator::NotIn => in_values(parser),
+        Operator::In | Operator::NotIn => parse_in_values(parser),
         Operator::Between => {
-            let from = value(parser)?;
+            let from = parse_value(parser)?;
             parser.expect_word("AND")?;
-            Ok(Comparand::Range(Box::new((from, value(parser)?))))
+            Ok(Comparand::Range(Box::new((from, parse_value(parser)?))))
         }
         Operator::IsNotNull => Ok(Comparand::Nothing),
-        _ => value(parser).map(Comparand::Term),
+        _ => parse_value(parser).map(Comparand::Term),
     }
 }
 
-fn in_values(parser: &mut Parser<'_>) -> Parsed<Comparand> {
+fn parse_in_values(parser: &mut Parser<'_>) -> Parsed<Comparand> {
     if parser.kind() != TokenKind::OpenParenthesis {
-        return marker(parser).map(Comparand::Term);
+        return parse_marker(parser).map(Comparand::Term);
     }
     if parser.kind_at(1) == TokenKind::CloseParenthesis {
         parser.advance();
         parser.advance();
         return Ok(Comparand::Values(Vec::new()));
     }
-    parser.parenthesised(value).map(Comparand::Values)
+    parser.parse_parenthesised(parse_value).map(Comparand::Values)
 }
 
 /// The words of the operators; longer sequences come first because the first match wins.

@@ -52,7 +52,7 @@ pub(super) fn script(parser: &mut Parser<'_>) -> Vec<ScriptStatement> {
         }
         let start = parser.at;
         parser.recovered = Some(Vec::new());
-        let statement = parser.statement();
+        let statement = parser.parse_statement();
         let mut recovered = parser.recovered.take().unwrap_or_default();
         if statement.is_err() {
             skip_statement(parser, start);

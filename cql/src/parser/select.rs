@@ -1,34 +1,35 @@
 //! SELECT.
 
-use super::relation::{relations, target};
+use super::relation::{parse_relations, parse_target};
 use super::term::TermContext;
-use super::term::{integer, term};
+use super::term::{parse_integer, parse_term};
 use super::{Parsed, Parser};
 use crate::lexer::TokenKind;
-use crate::statement::{Limit, Order, Ordering, Select, Selection, Selector};
+use crate::statement::{Limit, Ordering, Select, Selection, Selector, SortOrder};
 
-pub(super) fn select(parser: &mut Parser<'_>) -> Parsed<Select> {
+pub(super) fn parse_select(parser: &mut Parser<'_>) -> Parsed<Select> {
     let start = parser.expect_word("SELECT")?;
     let json = if begins_selection(parser, "JSON") { parser.accept_word("JSON") } else { None };
     let distinct = if begins_selection(parser, "DISTINCT") { parser.accept_word("DISTINCT") } else { None };
     let selection = if parser.kind() == TokenKind::Star {
         Selection::All(parser.advance())
     } else {
-        Selection::Selectors(parser.list_of(selector)?)
+        Selection::Selectors(parser.parse_list(parse_selector)?)
     };
     parser.expect_word("FROM")?;
-    let table = parser.qualified_name("a table")?;
-    let relations = if parser.accept_word("WHERE").is_some() { relations(parser)? } else { Vec::new() };
+    let table = parser.parse_qualified_name("a table")?;
+    let relations = if parser.accept_word("WHERE").is_some() { parse_relations(parser)? } else { Vec::new() };
     let group_by = if parser.accept_words(&["GROUP", "BY"]).is_some() {
-        parser.list_of(|parser| term(parser, TermContext::Selector))?
+        parser.parse_list(|parser| parse_term(parser, TermContext::Selector))?
     } else {
         Vec::new()
     };
-    let order_by = if parser.accept_words(&["ORDER", "BY"]).is_some() { parser.list_of(ordering)? } else { Vec::new() };
-    let per_partition_limit = limit(parser, &["PER", "PARTITION", "LIMIT"])?;
-    let limit = limit(parser, &["LIMIT"])?;
+    let order_by =
+        if parser.accept_words(&["ORDER", "BY"]).is_some() { parser.parse_list(parse_ordering)? } else { Vec::new() };
+    let per_partition_limit = parse_limit(parser, &["PER", "PARTITION", "LIMIT"])?;
+    let limit = parse_limit(parser, &["LIMIT"])?;
     let allow_filtering = parser.accept_words(&["ALLOW", "FILTERING"]);
-    let span = parser.since(start);
+    let span = parser.span_from(start);
     Ok(Select {
         span,
         json,
@@ -63,29 +64,29 @@ fn begins_selection(parser: &Parser<'_>, word: &str) -> bool {
     parser.is_word(word) && follows
 }
 
-fn selector(parser: &mut Parser<'_>) -> Parsed<Selector> {
-    let term = term(parser, TermContext::Selector)?;
-    let alias = if parser.accept_word("AS").is_some() { Some(parser.name("an alias")?) } else { None };
+fn parse_selector(parser: &mut Parser<'_>) -> Parsed<Selector> {
+    let term = parse_term(parser, TermContext::Selector)?;
+    let alias = if parser.accept_word("AS").is_some() { Some(parser.parse_name("an alias")?) } else { None };
     Ok(Selector { term, alias })
 }
 
-fn ordering(parser: &mut Parser<'_>) -> Parsed<Ordering> {
+fn parse_ordering(parser: &mut Parser<'_>) -> Parsed<Ordering> {
     let start = parser.span();
-    let target = target(parser, "a column")?;
-    let order = order(parser);
-    Ok(Ordering { target, order, span: parser.since(start) })
+    let target = parse_target(parser, "a column")?;
+    let order = parse_order(parser);
+    Ok(Ordering { target, order, span: parser.span_from(start) })
 }
 
-pub(super) fn order(parser: &mut Parser<'_>) -> Order {
+pub(super) fn parse_order(parser: &mut Parser<'_>) -> SortOrder {
     if parser.accept_word("DESC").is_some() {
-        return Order::Descending;
+        return SortOrder::Descending;
     }
     parser.accept_word("ASC");
-    Order::Ascending
+    SortOrder::Ascending
 }
 
-fn limit(parser: &mut Parser<'_>, words: &[&str]) -> Parsed<Option<Limit>> {
+fn parse_limit(parser: &mut Parser<'_>, words: &[&str]) -> Parsed<Option<Limit>> {
     let Some(start) = parser.accept_words(words) else { return Ok(None) };
-    let rows = integer(parser)?;
-    Ok(Some(Limit { rows, span: parser.since(start) }))
+    let rows = parse_integer(parser)?;
+    Ok(Some(Limit { rows, span: parser.span_from(start) }))
 }

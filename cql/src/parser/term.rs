@@ -1,6 +1,6 @@
 //! Values, and the selectors of a SELECT.
 
-use super::cql_type::cql_type;
+use super::cql_type::parse_cql_type;
 use super::{Parsed, Parser, TrimOnce};
 use crate::Span;
 use crate::lexer::TokenKind;
@@ -20,16 +20,16 @@ pub(super) enum TermContext {
     OptionValue,
 }
 
-pub(super) fn value(parser: &mut Parser<'_>) -> Parsed<Term> {
-    term(parser, TermContext::Value)
+pub(super) fn parse_value(parser: &mut Parser<'_>) -> Parsed<Term> {
+    parse_term(parser, TermContext::Value)
 }
 
-pub(super) fn term(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
-    parser.nested(|parser| sum(parser, place))
+pub(super) fn parse_term(parser: &mut Parser<'_>, context: TermContext) -> Parsed<Term> {
+    parser.nested(|parser| parse_sum(parser, context))
 }
 
-fn sum(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
-    let first = product(parser, place)?;
+fn parse_sum(parser: &mut Parser<'_>, context: TermContext) -> Parsed<Term> {
+    let first = parse_product(parser, context)?;
     let mut rest = Vec::new();
     loop {
         let operator = match parser.kind() {
@@ -38,17 +38,17 @@ fn sum(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
             _ => break,
         };
         // The `+ l` of `SET l = [1] + l` belongs to the assignment.
-        if place == TermContext::Value && is_column_at(parser, 1) {
+        if context == TermContext::Value && is_column_at(parser, 1) {
             break;
         }
         parser.advance();
-        rest.push((operator, product(parser, place)?));
+        rest.push((operator, parse_product(parser, context)?));
     }
     Ok(chain(first, rest))
 }
 
-fn product(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
-    let first = operand(parser, place)?;
+fn parse_product(parser: &mut Parser<'_>, context: TermContext) -> Parsed<Term> {
+    let first = parse_operand(parser, context)?;
     let mut rest = Vec::new();
     loop {
         let operator = match parser.kind() {
@@ -58,131 +58,133 @@ fn product(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
             _ => break,
         };
         parser.advance();
-        rest.push((operator, operand(parser, place)?));
+        rest.push((operator, parse_operand(parser, context)?));
     }
     Ok(chain(first, rest))
 }
 
-fn operand(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
+fn parse_operand(parser: &mut Parser<'_>, context: TermContext) -> Parsed<Term> {
     let start = parser.span();
     if parser.accept(TokenKind::Minus).is_some() {
-        if let Some(kind) = number_here(parser) {
+        if let Some(kind) = number_kind(parser) {
             let text = format!("-{}", number_text(parser));
             parser.advance();
-            return Ok(Term { kind: TermKind::Constant(Constant { kind, text }), span: parser.since(start) });
+            return Ok(Term { kind: TermKind::Constant(Constant { kind, text }), span: parser.span_from(start) });
         }
-        let negated = parser.nested(|parser| operand(parser, place))?;
-        return Ok(Term { kind: TermKind::Negative(Box::new(negated)), span: parser.since(start) });
+        let negated = parser.nested(|parser| parse_operand(parser, context))?;
+        return Ok(Term { kind: TermKind::Negative(Box::new(negated)), span: parser.span_from(start) });
     }
-    let mut term = primary(parser, place)?;
+    let mut term = parse_primary(parser, context)?;
     let mut levels = 0;
-    while place == TermContext::Selector && matches!(parser.kind(), TokenKind::Dot | TokenKind::OpenBracket) {
+    while context == TermContext::Selector && matches!(parser.kind(), TokenKind::Dot | TokenKind::OpenBracket) {
         levels += 1;
         if parser.depth + levels > crate::MAX_DEPTH {
-            return Err(parser.failure(parser.span(), crate::SyntaxProblem::TooDeep));
+            return Err(parser.error_at(parser.span(), crate::SyntaxProblem::TooDeep));
         }
         let access = if parser.accept(TokenKind::Dot).is_some() {
-            Access::Field { base: term, field: parser.name("the name of a field")? }
+            Access::Field { base: term, field: parser.parse_name("the name of a field")? }
         } else {
             parser.advance();
-            let key = value(parser)?;
+            let key = parse_value(parser)?;
             parser.expect(TokenKind::CloseBracket, "']'")?;
             Access::Element { base: term, key }
         };
-        term = Term { kind: TermKind::Access(Box::new(access)), span: parser.since(start) };
+        term = Term { kind: TermKind::Access(Box::new(access)), span: parser.span_from(start) };
     }
     Ok(term)
 }
 
-fn primary(parser: &mut Parser<'_>, place: TermContext) -> Parsed<Term> {
+fn parse_primary(parser: &mut Parser<'_>, context: TermContext) -> Parsed<Term> {
     let start = parser.span();
     let constant = |kind, text: String| TermKind::Constant(Constant { kind, text });
     let kind = match parser.kind() {
-        TokenKind::Question | TokenKind::Colon => return marker(parser),
+        TokenKind::Question | TokenKind::Colon => return parse_marker(parser),
         TokenKind::String | TokenKind::DollarString => {
             let span = parser.advance();
-            constant(ConstantKind::String, string_in(parser, span))
+            constant(ConstantKind::String, string_contents(parser, span))
         }
-        TokenKind::Integer => constant(ConstantKind::Integer, raw(parser)),
-        TokenKind::Float => constant(ConstantKind::Float, raw(parser)),
-        TokenKind::Uuid => constant(ConstantKind::Uuid, raw(parser)),
-        TokenKind::Blob => constant(ConstantKind::Blob, raw(parser)),
-        TokenKind::Duration => constant(ConstantKind::Duration, raw(parser)),
-        TokenKind::OpenParenthesis if is_type_hint(parser, place) => type_hint(parser, place)?,
-        TokenKind::OpenParenthesis => TermKind::Tuple(parser.parenthesised(|parser| term(parser, place))?),
+        TokenKind::Integer => constant(ConstantKind::Integer, take_text(parser)),
+        TokenKind::Float => constant(ConstantKind::Float, take_text(parser)),
+        TokenKind::Uuid => constant(ConstantKind::Uuid, take_text(parser)),
+        TokenKind::Blob => constant(ConstantKind::Blob, take_text(parser)),
+        TokenKind::Duration => constant(ConstantKind::Duration, take_text(parser)),
+        TokenKind::OpenParenthesis if is_type_hint(parser, context) => parse_type_hint(parser, context)?,
+        TokenKind::OpenParenthesis => {
+            TermKind::Tuple(parser.parse_parenthesised(|parser| parse_term(parser, context))?)
+        }
         TokenKind::OpenBracket => {
             parser.advance();
-            TermKind::List(terms_until(parser, place, TokenKind::CloseBracket, "',' or ']'")?)
+            TermKind::List(parse_terms_until(parser, context, TokenKind::CloseBracket, "',' or ']'")?)
         }
-        TokenKind::OpenBrace => braces(parser, place)?,
-        TokenKind::Word | TokenKind::QuotedName => word_or_call(parser, place)?,
-        _ => return Err(parser.unexpected(what_is_expected(place))),
+        TokenKind::OpenBrace => parse_braced(parser, context)?,
+        TokenKind::Word | TokenKind::QuotedName => parse_word_or_call(parser, context)?,
+        _ => return Err(parser.unexpected(what_is_expected(context))),
     };
-    Ok(Term { kind, span: parser.since(start) })
+    Ok(Term { kind, span: parser.span_from(start) })
 }
 
 /// Parses `?` or `:name`.
-pub(super) fn marker(parser: &mut Parser<'_>) -> Parsed<Term> {
+pub(super) fn parse_marker(parser: &mut Parser<'_>) -> Parsed<Term> {
     let start = parser.span();
     let name = if parser.accept(TokenKind::Question).is_some() {
         None
     } else {
         parser.expect(TokenKind::Colon, "'?' or ':'")?;
-        Some(parser.name("the name of a bind marker")?)
+        Some(parser.parse_name("the name of a bind marker")?)
     };
-    let span = parser.since(start);
+    let span = parser.span_from(start);
     Ok(Term { kind: TermKind::Marker(BindMarker { name, span }), span })
 }
 
 /// Parses an integer or a bind marker for one.
-pub(super) fn integer(parser: &mut Parser<'_>) -> Parsed<Term> {
+pub(super) fn parse_integer(parser: &mut Parser<'_>) -> Parsed<Term> {
     if matches!(parser.kind(), TokenKind::Question | TokenKind::Colon) {
-        return marker(parser);
+        return parse_marker(parser);
     }
     let minus = usize::from(parser.kind() == TokenKind::Minus);
     if parser.kind_at(minus) == TokenKind::Integer {
-        value_without_operators(parser)
+        parse_simple_value(parser)
     } else {
         Err(parser.unexpected("an integer or a bind marker"))
     }
 }
 
 /// Parses a number, a string or a bind marker, without the operators that may follow.
-pub(super) fn value_without_operators(parser: &mut Parser<'_>) -> Parsed<Term> {
-    operand(parser, TermContext::Value)
+pub(super) fn parse_simple_value(parser: &mut Parser<'_>) -> Parsed<Term> {
+    parse_operand(parser, TermContext::Value)
 }
 
-fn word_or_call(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
+fn parse_word_or_call(parser: &mut Parser<'_>, context: TermContext) -> Parsed<TermKind> {
     let unquoted = parser.kind() == TokenKind::Word;
     let called = parser.kind_at(1) == TokenKind::OpenParenthesis;
     if unquoted
         && !called
-        && let Some(kind) = constant_word(parser)
+        && let Some(kind) = read_constant_word(parser)
     {
         parser.advance();
         return Ok(kind);
     }
     if unquoted && called && parser.is_word("CAST") {
-        return cast(parser, place);
+        return parse_cast(parser, context);
     }
     let qualified =
         parser.kind_at(1) == TokenKind::Dot && parser.is_name_at(2) && parser.kind_at(3) == TokenKind::OpenParenthesis;
     if called || qualified {
-        return call(parser, place);
+        return parse_call(parser, context);
     }
-    if place == TermContext::Value {
+    if context == TermContext::Value {
         let field = parser.kind_at(1) == TokenKind::Colon;
         return Err(if field {
-            parser.no_name("the name of a field")
+            parser.expected_name("the name of a field")
         } else {
-            parser.unexpected(what_is_expected(place))
+            parser.unexpected(what_is_expected(context))
         });
     }
-    parser.name(what_is_expected(place)).map(TermKind::Name)
+    parser.parse_name(what_is_expected(context)).map(TermKind::Name)
 }
 
-fn constant_word(parser: &Parser<'_>) -> Option<TermKind> {
-    if let Some(kind) = number_here(parser) {
+fn read_constant_word(parser: &Parser<'_>) -> Option<TermKind> {
+    if let Some(kind) = number_kind(parser) {
         return Some(TermKind::Constant(Constant { kind, text: number_text(parser) }));
     }
     if parser.is_word("NULL") {
@@ -194,12 +196,12 @@ fn constant_word(parser: &Parser<'_>) -> Option<TermKind> {
         .map(|word| TermKind::Constant(Constant { kind: ConstantKind::Boolean, text: word.to_owned() }))
 }
 
-fn call(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
+fn parse_call(parser: &mut Parser<'_>, context: TermContext) -> Parsed<TermKind> {
     let function = if parser.is_word("TOKEN") {
         let span = parser.advance();
         crate::QualifiedName { keyspace: None, name: parser.name_in(span, false) }
     } else {
-        parser.qualified_name("the name of a function")?
+        parser.parse_qualified_name("the name of a function")?
     };
     parser.expect(TokenKind::OpenParenthesis, "'('")?;
     let arguments = if parser.kind() == TokenKind::Star {
@@ -207,56 +209,56 @@ fn call(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
         parser.expect(TokenKind::CloseParenthesis, "')'")?;
         vec![Term { kind: TermKind::Star, span }]
     } else {
-        terms_until(parser, place, TokenKind::CloseParenthesis, "',' or ')'")?
+        parse_terms_until(parser, context, TokenKind::CloseParenthesis, "',' or ')'")?
     };
     Ok(TermKind::Call(Box::new(Call { function, arguments })))
 }
 
-fn cast(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
+fn parse_cast(parser: &mut Parser<'_>, context: TermContext) -> Parsed<TermKind> {
     parser.advance();
     parser.expect(TokenKind::OpenParenthesis, "'('")?;
-    let term = term(parser, place)?;
+    let term = parse_term(parser, context)?;
     parser.expect_word("AS")?;
-    let to = cql_type(parser)?;
+    let to = parse_cql_type(parser)?;
     parser.expect(TokenKind::CloseParenthesis, "')'")?;
     Ok(TermKind::Cast(Box::new(Cast { term, to })))
 }
 
-fn terms_until(parser: &mut Parser<'_>, place: TermContext, end: TokenKind, sign: &str) -> Parsed<Vec<Term>> {
+fn parse_terms_until(parser: &mut Parser<'_>, context: TermContext, end: TokenKind, sign: &str) -> Parsed<Vec<Term>> {
     if parser.accept(end).is_some() {
         return Ok(Vec::new());
     }
-    let terms = parser.list_of(|parser| term(parser, place))?;
+    let terms = parser.parse_list(|parser| parse_term(parser, context))?;
     parser.expect(end, sign)?;
     Ok(terms)
 }
 
 /// Parses a set, a map or a value of a user-defined type.
-fn braces(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
+fn parse_braced(parser: &mut Parser<'_>, context: TermContext) -> Parsed<TermKind> {
     parser.advance();
     if parser.accept(TokenKind::CloseBrace).is_some() {
         return Ok(TermKind::Set(Vec::new()));
     }
     let kind = if parser.is_name_at(0) && parser.kind_at(1) == TokenKind::Colon {
-        TermKind::UserType(parser.list_of(|parser| {
-            let field = parser.name("the name of a field")?;
+        TermKind::UserType(parser.parse_list(|parser| {
+            let field = parser.parse_name("the name of a field")?;
             parser.expect(TokenKind::Colon, "':'")?;
-            Ok((field, term(parser, place)?))
+            Ok((field, parse_term(parser, context)?))
         })?)
     } else {
-        let first = term(parser, place)?;
+        let first = parse_term(parser, context)?;
         if parser.accept(TokenKind::Colon).is_some() {
-            let mut entries = vec![(first, term(parser, place)?)];
+            let mut entries = vec![(first, parse_term(parser, context)?)];
             while parser.accept(TokenKind::Comma).is_some() {
-                let key = term(parser, place)?;
+                let key = parse_term(parser, context)?;
                 parser.expect(TokenKind::Colon, "':'")?;
-                entries.push((key, term(parser, place)?));
+                entries.push((key, parse_term(parser, context)?));
             }
             TermKind::Map(entries)
         } else {
             let mut elements = vec![first];
             while parser.accept(TokenKind::Comma).is_some() {
-                elements.push(term(parser, place)?);
+                elements.push(parse_term(parser, context)?);
             }
             TermKind::Set(elements)
         }
@@ -265,16 +267,16 @@ fn braces(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
     Ok(kind)
 }
 
-fn type_hint(parser: &mut Parser<'_>, place: TermContext) -> Parsed<TermKind> {
+fn parse_type_hint(parser: &mut Parser<'_>, context: TermContext) -> Parsed<TermKind> {
     parser.advance();
-    let hint = cql_type(parser)?;
+    let hint = parse_cql_type(parser)?;
     parser.expect(TokenKind::CloseParenthesis, "')'")?;
-    let term = parser.nested(|parser| operand(parser, place))?;
+    let term = parser.nested(|parser| parse_operand(parser, context))?;
     Ok(TermKind::TypeHint(Box::new(TypeHint { hint, term })))
 }
 
 /// Whether the parenthesis at the current position holds a type hint for the value after it.
-fn is_type_hint(parser: &Parser<'_>, place: TermContext) -> bool {
+fn is_type_hint(parser: &Parser<'_>, context: TermContext) -> bool {
     let mut ahead = 1;
     let mut open = 0_usize;
     let mut parts = false;
@@ -292,7 +294,7 @@ fn is_type_hint(parser: &Parser<'_>, place: TermContext) -> bool {
         }
         ahead += 1;
     }
-    if place == TermContext::Value || parts {
+    if context == TermContext::Value || parts {
         // `(null)` and `(true)` are tuples of one, and so is `(NaN)`.
         return parts || parser.is_name_at(1);
     }
@@ -332,7 +334,7 @@ fn is_column_at(parser: &Parser<'_>, ahead: usize) -> bool {
 }
 
 /// The kind of the number at the current position, including `NaN` and `Infinity`.
-fn number_here(parser: &Parser<'_>) -> Option<ConstantKind> {
+fn number_kind(parser: &Parser<'_>) -> Option<ConstantKind> {
     match parser.kind() {
         TokenKind::Integer => Some(ConstantKind::Integer),
         TokenKind::Float => Some(ConstantKind::Float),
@@ -348,13 +350,13 @@ fn number_text(parser: &Parser<'_>) -> String {
     word.unwrap_or(slice).to_owned()
 }
 
-fn raw(parser: &mut Parser<'_>) -> String {
+fn take_text(parser: &mut Parser<'_>) -> String {
     let span = parser.advance();
     parser.slice(span).to_owned()
 }
 
 /// The contents of the string at `span`.
-pub(super) fn string_in(parser: &Parser<'_>, span: Span) -> String {
+pub(super) fn string_contents(parser: &Parser<'_>, span: Span) -> String {
     let slice = parser.slice(span);
     match slice.strip_prefix("$$").and_then(|rest| rest.strip_suffix("$$")) {
         Some(contents) => contents.to_owned(),
@@ -368,8 +370,8 @@ fn chain(first: Term, rest: Vec<(ArithmeticOperator, Term)>) -> Term {
     Term { kind: TermKind::Arithmetic(Box::new(Arithmetic { first, rest })), span }
 }
 
-fn what_is_expected(place: TermContext) -> &'static str {
-    match place {
+fn what_is_expected(context: TermContext) -> &'static str {
+    match context {
         TermContext::Value | TermContext::OptionValue => "a value",
         TermContext::Selector => "a column or a value",
     }

@@ -191,11 +191,11 @@ fn an_error_in_a_script_does_not_hide_the_next_statement() {
 /// Twice the text takes at most about twice the token reads, whatever part is repeated.
 #[test]
 fn the_time_is_linear_in_the_length_of_the_text() {
-    let looks = |text: &str| {
+    let reads = |text: &str| {
         let tokens = tokens(text);
         let mut parser = Parser::new(text, &tokens);
         script(&mut parser);
-        parser.looks.get()
+        parser.reads.get()
     };
     for (begin, part, end) in [
         ("SELECT ", "a, ", "a FROM t"),
@@ -227,7 +227,7 @@ fn the_time_is_linear_in_the_length_of_the_text() {
         ("", "CREATE TABLE t (a int PRIMARY KEY) ", ""),
     ] {
         let text = |parts| begin.to_owned() + &part.repeat(parts) + end;
-        let (once, twice) = (looks(&text(1000)), looks(&text(2000)));
+        let (once, twice) = (reads(&text(1000)), reads(&text(2000)));
         assert!(twice <= 2 * once + 100, "{begin}{part}…{end}: {once}, then {twice}");
         assert!(once <= 40 * text(1000).len(), "{begin}{part}…{end}: {once}");
     }

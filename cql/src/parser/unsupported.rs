@@ -7,7 +7,7 @@ use crate::lexer::TokenKind;
 use crate::statement::{UnsupportedKind, UnsupportedStatement};
 
 /// Parses one of these statements, up to its `;` or to the end of the text.
-pub(super) fn unsupported(parser: &mut Parser<'_>) -> Parsed<Option<UnsupportedStatement>> {
+pub(super) fn parse_unsupported(parser: &mut Parser<'_>) -> Parsed<Option<UnsupportedStatement>> {
     let Some(kind) = UnsupportedKind::ALL.iter().copied().find(|kind| is_at_words(parser, kind.name())) else {
         return Ok(None);
     };
@@ -25,7 +25,7 @@ pub(super) fn unsupported(parser: &mut Parser<'_>) -> Parsed<Option<UnsupportedS
         }
         text.push_str(parser.slice(span));
     }
-    Ok(Some(UnsupportedStatement { span: parser.since(start), kind, tables, text }))
+    Ok(Some(UnsupportedStatement { span: parser.span_from(start), kind, tables, text }))
 }
 
 /// Whether a definition begins at the current position. Other statements' words can occur inside, as in `GRANT SELECT`.
@@ -68,7 +68,7 @@ fn named_tables(parser: &mut Parser<'_>, kind: UnsupportedKind) -> Vec<Qualified
             if kind == UnsupportedKind::Truncate && (parser.is_word("TABLE") || parser.is_word("COLUMNFAMILY")) {
                 parser.advance();
             }
-            tables.extend(parser.qualified_name("a table").ok());
+            tables.extend(parser.parse_qualified_name("a table").ok());
             break;
         }
         parser.advance();

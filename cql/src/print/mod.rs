@@ -1,4 +1,4 @@
-//! The tree to text: what is printed parses to the same tree.
+//! Prints the syntax tree. The printed text parses to the same tree.
 
 mod definition;
 mod modification;
@@ -11,8 +11,8 @@ use std::fmt::{self, Display, Formatter};
 use crate::Statement;
 
 impl Display for Statement {
-    /// On one line, keywords in capitals, without a `;` at the end. What [`parse`](crate::parse) has read parses to the same
-    /// tree again; a tree that was put together parses to itself if it is one that `parse` could give.
+    /// Writes one line with keywords in capitals, without a `;` at the end. A statement from [`parse`](crate::parse) parses to
+    /// the same tree again, and so does any other tree that `parse` could return.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Select(it) => it.fmt(f),
@@ -35,7 +35,7 @@ impl Display for Statement {
     }
 }
 
-/// Several things with something between them.
+/// Several values with a separator between them.
 struct Joined<'t, T>(&'t [T], &'static str);
 
 impl<T: Display> Display for Joined<'_, T> {
@@ -54,7 +54,7 @@ fn commas<T: Display>(parts: &[T]) -> Joined<'_, T> {
     Joined(parts, ", ")
 }
 
-/// `text` if there is something there.
-fn if_some<T>(there: &Option<T>, text: &'static str) -> &'static str {
-    if there.is_some() { text } else { "" }
+/// `text` if the option is `Some`.
+fn if_some<T>(option: &Option<T>, text: &'static str) -> &'static str {
+    if option.is_some() { text } else { "" }
 }

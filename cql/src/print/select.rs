@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Joined, commas, if_some};
-use crate::statement::{Order, Ordering, Select, Selection, Selector};
+use crate::statement::{Ordering, Select, Selection, Selector, SortOrder};
 
 impl Display for Select {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -45,7 +45,7 @@ impl Display for Ordering {
     }
 }
 
-impl Display for Order {
+impl Display for SortOrder {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ascending => "ASC",

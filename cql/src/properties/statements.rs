@@ -68,8 +68,8 @@ fn limit() -> impl Strategy<Value = Option<Limit>> {
     option::weighted(0.2, integer().prop_map(|rows| Limit { rows, span: NO }))
 }
 
-fn order() -> impl Strategy<Value = Order> {
-    select(&[Order::Ascending, Order::Descending][..])
+fn order() -> impl Strategy<Value = SortOrder> {
+    select(&[SortOrder::Ascending, SortOrder::Descending][..])
 }
 
 fn a_select() -> impl Strategy<Value = Select> {

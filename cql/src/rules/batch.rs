@@ -1,11 +1,12 @@
-//! Batches.
+//! Rules on batches.
 
 use super::{INVALID, rules};
 
-/// How many statements an unlogged batch may have (`DG:quotas`).
+/// The maximum number of statements of an unlogged batch (`DG:quotas`).
 pub const MAX_UNLOGGED_STATEMENTS: usize = 30;
 
-/// How many statements a logged batch may have (`DG:quotas`); with static columns 50, which the text does not tell.
+/// The maximum number of statements of a logged batch (`DG:quotas`). With static columns it is 50, which the text alone does
+/// not show.
 pub const MAX_LOGGED_STATEMENTS: usize = 100;
 
 rules! {

@@ -1,4 +1,4 @@
-//! Changes and uses of a table, which only the table as it is can tell.
+//! Rules on changes and uses of a table, which depend on its current definition.
 
 use super::rules;
 

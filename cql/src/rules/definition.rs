@@ -1,40 +1,41 @@
-//! Keyspaces, tables and types.
+//! Rules on definitions of keyspaces, tables and types.
 
 use super::rules;
 
-/// How many characters the name of a keyspace, a table or a type may have (`API:CreateTable`, `DG:quotas`).
+/// The maximum characters of the name of a keyspace, a table or a type (`API:CreateTable`, `DG:quotas`).
 pub const MAX_NAME_CHARACTERS: usize = 48;
 
-/// How many characters the name of a field may have (`DG:quotas`).
+/// The maximum characters of the name of a field (`DG:quotas`).
 pub const MAX_FIELD_NAME_CHARACTERS: usize = 128;
 
-/// How many frozen collections may be inside each other (`DG:quotas`; 5 in the China Regions).
+/// The maximum nesting of frozen collections (`DG:quotas`; 5 in the China Regions).
 pub const MAX_FROZEN_LEVELS: usize = 8;
 
-/// How many tags one statement may name (`API:TagResource`).
+/// The maximum number of tags in one statement (`API:TagResource`).
 pub const MAX_STATEMENT_TAGS: usize = 60;
 
-/// How many characters the key of a tag may have (`API:TagResource`).
+/// The maximum characters of the key of a tag (`API:TagResource`).
 pub const MAX_TAG_KEY_CHARACTERS: usize = 128;
 
-/// How many characters the value of a tag may have (`API:TagResource`).
+/// The maximum characters of the value of a tag (`API:TagResource`).
 pub const MAX_TAG_VALUE_CHARACTERS: usize = 256;
 
-/// How many tags a keyspace, a table or a stream may have (`DG:TaggingRestrictions`).
+/// The maximum number of tags of a keyspace, a table or a stream (`DG:TaggingRestrictions`).
 pub const MAX_RESOURCE_TAGS: usize = 50;
 
-/// How many bytes the schema of a table may have (`DG:quotas`, where it is 350 KB; that this is counted in its CREATE TABLE,
-/// and that a KB is 1,024 bytes, is assumed).
+/// The maximum bytes of the schema of a table (`DG:quotas`, where it is 350 KB; it is assumed that the length of the CREATE
+/// TABLE counts, and that a KB is 1,024 bytes).
 pub const MAX_SCHEMA_BYTES: usize = 350 * 1024;
 
-/// How many user-defined types the columns of a table may name (`DG:quotas`; that those inside them do not count is assumed).
+/// The maximum number of user-defined types that the columns of a table may name (`DG:quotas`; it is assumed that types inside
+/// those do not count).
 pub const MAX_TABLE_TYPES: usize = 50;
 
-/// How many other user-defined types the fields of one may name (`DG:quotas`).
+/// The maximum number of other user-defined types that the fields of a user-defined type may name (`DG:quotas`).
 pub const MAX_CHILD_TYPES: usize = 10;
 
-/// How many bytes the schema of a user-defined type may have (`DG:quotas`, where it is 25 KB; counted as
-/// [`MAX_SCHEMA_BYTES`] is).
+/// The maximum bytes of the schema of a user-defined type (`DG:quotas`, where it is 25 KB; counted like
+/// [`MAX_SCHEMA_BYTES`]).
 pub const MAX_TYPE_SCHEMA_BYTES: usize = 25 * 1024;
 
 rules! {

@@ -1,7 +1,8 @@
-//! What Keyspaces refuses, as data: each rule with its source and, where it is known, the service's own text.
+//! The rules by which Keyspaces refuses statements, as data. Each rule has its source and, if it is known, the message of the
+//! service.
 //!
-//! A source `DG:page` is a page of the Amazon Keyspaces Developer Guide, `API:page` of its API reference, `gh:owner/name#n`
-//! an issue or a pull request on GitHub in which somebody shows what the service answered. Nothing here was tried against
+//! The source `DG:page` is a page of the Amazon Keyspaces Developer Guide, `API:page` a page of its API reference, and
+//! `gh:owner/name#n` an issue or a pull request on GitHub that quotes an answer of the service. Nothing here was tried against
 //! the service.
 
 mod batch;
@@ -24,31 +25,31 @@ pub use statement::*;
 pub use timestamp::*;
 pub use write::*;
 
-/// Something that Keyspaces refuses.
+/// A rule by which Keyspaces refuses statements.
 #[derive(Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Rule {
-    /// Its name, which stays.
+    /// The stable name of the rule.
     pub id: &'static str,
-    /// What it refuses, in words that fit after "Amazon Keyspaces refuses".
+    /// The refused feature, in words that fit after "Amazon Keyspaces refuses".
     pub refuses: &'static str,
-    /// The service's own words, where somebody has shown them.
+    /// The message of the service, if a source quotes it.
     pub server_message: Option<&'static str>,
-    /// The code of the CQL error, where somebody has shown it.
+    /// The code of the CQL error, if a source shows it.
     pub code: Option<i32>,
     /// What to do instead.
     pub advice: &'static str,
-    /// Who says so.
+    /// The source of the rule.
     pub source: &'static str,
-    /// The day since which it is so, where that is known; otherwise as long as there is a guide.
+    /// The day since which the rule has applied; `None` if it is as old as the guide.
     pub since: Option<&'static str>,
 }
 
-/// `Invalid` of the CQL protocol: a request that is syntactically right and cannot be carried out.
+/// `Invalid` of the CQL protocol: the request is syntactically correct but cannot be executed.
 pub const INVALID: i32 = 0x2200;
 
 impl Rule {
-    /// The code of the CQL error: what somebody has shown, else [`INVALID`], which is an assumption.
+    /// The code of the CQL error: the documented one, else [`INVALID`], which is an assumption.
     #[must_use]
     pub fn error_code(&self) -> i32 {
         self.code.unwrap_or(INVALID)
@@ -78,8 +79,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .copied()
 }
 
-/// Those of them that [`judge`](crate::judge) never tells: it takes bound values, the table or
-/// the time to see that they are broken.
+/// The rules that [`judge`](crate::judge) never reports, because they depend on bound values, on the table or on the time.
 pub fn runtime_rules() -> impl Iterator<Item = &'static Rule> {
     CHANGE_RULES.iter().chain(SIZE_RULES).chain(TIMESTAMP_RULES).copied()
 }
@@ -90,7 +90,7 @@ pub fn with_id(id: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.id == id)
 }
 
-/// The rule that the service explains with this text.
+/// The rule whose message from the service is this text.
 #[must_use]
 pub fn with_server_message(message: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.server_message == Some(message))

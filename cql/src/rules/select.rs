@@ -1,8 +1,8 @@
-//! Reading.
+//! Rules on reads.
 
 use super::{INVALID, rules};
 
-/// How many subqueries the INs of one SELECT may make (`DG:quotas`; AWS raises it on request).
+/// The maximum number of subqueries of the INs of one SELECT (`DG:quotas`; AWS raises it on request).
 pub const IN_SUBQUERIES: usize = 100;
 
 rules! {

@@ -1,27 +1,27 @@
-//! Sizes, which only the bound values and the table tell.
+//! Rules on sizes, which depend on bound values and the table.
 
 use super::rules;
 
-/// How many bytes a row may have, all of its metadata included (`DG:quotas`, where it is 1 MB; that this is 2^20 is assumed).
+/// The maximum bytes of a row, including all metadata (`DG:quotas`, where it is 1 MB; that this is 2^20 is assumed).
 pub const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// How many bytes the values of a partition key may have together (`DG:quotas`).
+/// The maximum bytes of all values of a partition key (`DG:quotas`).
 pub const MAX_PARTITION_KEY_BYTES: usize = 2_048;
 
-/// How many bytes the values of the clustering columns may have together (`DG:quotas`).
+/// The maximum bytes of all values of the clustering columns (`DG:quotas`).
 pub const MAX_CLUSTERING_BYTES: usize = 850;
 
-/// How many rows one DELETE may delete (`DG:functional-differences`).
+/// The maximum number of rows that one DELETE may delete (`DG:functional-differences`).
 pub const MAX_RANGE_DELETE_ROWS: usize = 1_000;
 
-/// How many bytes a logged batch may have (`DG:quotas`, where it is 4 MB; that this is 2^22 is assumed).
+/// The maximum bytes of a logged batch (`DG:quotas`, where it is 4 MB; that this is 2^22 is assumed).
 pub const MAX_LOGGED_BATCH_BYTES: usize = 1 << 22;
 
-/// How many statements a logged batch may have that writes static columns (`DG:quotas`).
+/// The maximum number of statements of a logged batch that writes static columns (`DG:quotas`).
 pub const MAX_LOGGED_STATEMENTS_WITH_STATIC: usize = 50;
 
-/// How many digits a `varint` or a `decimal` may have (`DG:calculating-row-size`, `DG:cql.elements`). That those of a `varint`
-/// are counted with the zeros at their end, and those of a `decimal` without, is assumed.
+/// The maximum digits of a `varint` or a `decimal` (`DG:calculating-row-size`, `DG:cql.elements`). It is assumed that trailing
+/// zeros count for a `varint` and not for a `decimal`.
 pub const MAX_DIGITS: usize = 38;
 
 rules! {

@@ -1,4 +1,4 @@
-//! Statements that Keyspaces lacks, and where statements may not go.
+//! Rules on whole statements, and on system keyspaces.
 
 use super::rules;
 

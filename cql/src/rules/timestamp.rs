@@ -1,17 +1,17 @@
-//! Timestamps that clients give, which only the service's clock can judge.
+//! The rule on client-side timestamps, which depends on the service's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::rules;
 
-/// How long ago a timestamp may be (`DG:client-side-timestamps-how-to-queries`).
+/// The maximum age of a timestamp (`DG:client-side-timestamps-how-to-queries`).
 pub const MAX_TIMESTAMP_AGE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
-/// How far ahead of the service's clock a timestamp may be (`DG:client-side-timestamps-how-to-queries`).
+/// The maximum time by which a timestamp may be ahead of the service's clock (`DG:client-side-timestamps-how-to-queries`).
 pub const MAX_TIMESTAMP_LEAD: Duration = Duration::from_secs(5 * 60);
 
-/// Whether the service takes this timestamp, in microseconds since 1970, when its clock says `now`. Both ends of the window
-/// are taken to be within it.
+/// Whether the service accepts this timestamp, in microseconds since 1970, at `now` by its clock. Both ends of the window are
+/// assumed to be accepted.
 #[must_use]
 pub fn takes_timestamp(timestamp: i64, now: SystemTime) -> bool {
     let micros = |duration: Duration| i128::try_from(duration.as_micros()).unwrap_or(i128::MAX / 2);

@@ -1,14 +1,14 @@
-//! Writing.
+//! Rules on writes.
 
 use super::rules;
 
-/// The longest TTL in seconds: 20 years (`DG:TTL-how-to-create-table`).
+/// The maximum TTL in seconds: 20 years (`DG:TTL-how-to-create-table`).
 pub const MAX_TTL_SECONDS: u64 = 630_720_000;
 
-/// How many regular columns an INSERT or UPDATE may set (`DG:quotas`).
+/// The maximum number of regular columns that an INSERT or UPDATE may set (`DG:quotas`).
 pub const MAX_COLUMNS: usize = 225;
 
-/// How many regular columns an INSERT or UPDATE may set where TTL is used (`DG:quotas`).
+/// The maximum number of regular columns that an INSERT or UPDATE with a TTL may set (`DG:quotas`).
 pub const MAX_COLUMNS_WITH_TTL: usize = 166;
 
 rules! {

@@ -1,17 +1,17 @@
-//! Types of columns.
+//! Types of columns and fields.
 
 use crate::{Name, QualifiedName, Rule, Span, rules};
 
 /// The type of a column or a field.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CqlType {
-    /// What it is.
+    /// The kind of the type.
     pub kind: CqlTypeKind,
-    /// Where.
+    /// The place in the text.
     pub span: Span,
 }
 
-/// What a [`CqlType`] is.
+/// The kind of a [`CqlType`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CqlTypeKind {
     /// `text`, `int`, …
@@ -24,7 +24,7 @@ pub enum CqlTypeKind {
     Map(Box<CqlType>, Box<CqlType>),
     /// `tuple<…>`
     Tuple(Vec<CqlType>),
-    /// `frozen<…>`; Keyspaces also writes `… FROZEN` after the type of a column, which is this too.
+    /// `frozen<…>`, or `FROZEN` after the type of a column, which only Keyspaces has.
     Frozen(Box<CqlType>),
     /// The name of a user-defined type.
     UserDefined(QualifiedName),
@@ -36,7 +36,7 @@ pub enum CqlTypeKind {
 
 macro_rules! native_types {
     ($($variant:ident $name:literal,)*) => {
-        /// A type that has no parts.
+        /// A type without parts.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum NativeType {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
@@ -45,7 +45,7 @@ macro_rules! native_types {
         impl NativeType {
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// As CQL writes it.
+            /// The name in CQL.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -81,13 +81,13 @@ native_types! {
 }
 
 impl NativeType {
-    /// The type of this name, in whatever case.
+    /// The type of this name. Case does not matter.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|native| native.name().eq_ignore_ascii_case(name))
     }
 
-    /// The type that `name` probably means: one letter is added, missing, another, or two are swapped.
+    /// The type whose name differs from `name` by one letter or by two swapped letters.
     pub(crate) fn similar_to(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|native| is_one_edit_away(native.name(), name))
     }
@@ -141,13 +141,13 @@ impl CqlType {
         CqlTypeKind::Frozen(Box::new(inner.into())).into()
     }
 
-    /// A user-defined type of the keyspace of the table.
+    /// A user-defined type in the keyspace of the table.
     #[must_use]
     pub fn user_defined(name: impl Into<String>) -> Self {
         CqlTypeKind::UserDefined(QualifiedName { keyspace: None, name: Name::new(name) }).into()
     }
 
-    /// The user-defined types that it names, in their order; not those inside these.
+    /// The user-defined types that the type names, in order. Types inside those are not included.
     #[must_use]
     pub fn user_types(&self) -> Vec<&QualifiedName> {
         match &self.kind {
@@ -162,14 +162,14 @@ impl CqlType {
         }
     }
 
-    /// The same type, its user-defined types named without their keyspace.
+    /// The same type, with user-defined types named without their keyspaces.
     #[must_use]
     pub(crate) fn without_keyspaces(mut self) -> Self {
         self.user_types_mut().into_iter().for_each(|name| name.keyspace = None);
         self
     }
 
-    /// The same as [`user_types`](Self::user_types), to rename them.
+    /// Like [`user_types`](Self::user_types), to rename the types.
     pub fn user_types_mut(&mut self) -> Vec<&mut QualifiedName> {
         match &mut self.kind {
             CqlTypeKind::UserDefined(name) => vec![name],
@@ -187,7 +187,7 @@ impl CqlType {
         }
     }
 
-    /// How many collections are inside each other from the outermost frozen one on.
+    /// The number of nested collections, counted from the outermost frozen one.
     pub(crate) fn frozen_levels(&self) -> usize {
         self.levels(false)
     }
@@ -205,7 +205,7 @@ impl CqlType {
         }
     }
 
-    /// The rule that refuses a counter in one of its parts, if there is one.
+    /// The rule that refuses a counter inside the type, if the type has one.
     pub(crate) fn counter_inside(&self) -> Option<&'static Rule> {
         let (parts, rule): (Vec<&Self>, _) = match &self.kind {
             CqlTypeKind::Frozen(inner) => return inner.counter_inside(),
@@ -220,10 +220,10 @@ impl CqlType {
         parts.into_iter().find_map(|part| if part.kind == counter { Some(rule) } else { part.counter_inside() })
     }
 
-    /// The same type wherever it stood, said in one way of several: names are quoted only where they must be, and what is
-    /// frozen by itself (a tuple, and all that is inside something frozen) is not said to be.
+    /// The same type in one canonical form: without places in the text, with names quoted only where necessary, and without
+    /// `frozen` where it has no effect (around a tuple and inside a frozen type).
     #[must_use]
-    pub(crate) fn bare(&self) -> Self {
+    pub(crate) fn canonical(&self) -> Self {
         self.canonical_inside(false)
     }
 
@@ -241,7 +241,7 @@ impl CqlType {
                 inner.canonical_inside(true)
             }
             CqlTypeKind::Frozen(inner) => CqlTypeKind::Frozen(Box::new(inner.canonical_inside(true))).into(),
-            CqlTypeKind::UserDefined(name) => CqlTypeKind::UserDefined(name.bare()).into(),
+            CqlTypeKind::UserDefined(name) => CqlTypeKind::UserDefined(name.canonical()).into(),
             CqlTypeKind::Vector(element, dimension) => CqlTypeKind::Vector(inside(element), *dimension).into(),
             CqlTypeKind::Custom(class) => CqlTypeKind::Custom(class.clone()).into(),
         }

@@ -9,30 +9,30 @@ use crate::{
 /// `CREATE KEYSPACE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CreateKeyspace {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF NOT EXISTS`
     pub if_not_exists: Option<Span>,
-    /// Its name.
+    /// The name of the keyspace.
     pub keyspace: Name,
-    /// After `WITH`.
+    /// The options after `WITH`.
     pub options: Vec<KeyspaceOption>,
 }
 
 /// `ALTER KEYSPACE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AlterKeyspace {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF EXISTS`
     pub if_exists: Option<Span>,
-    /// Its name.
+    /// The name of the keyspace.
     pub keyspace: Name,
-    /// What is changed.
+    /// The change.
     pub change: AlterKeyspaceChange,
 }
 
-/// What an [`AlterKeyspace`] changes.
+/// The change of an [`AlterKeyspace`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AlterKeyspaceChange {
     /// `WITH …`
@@ -46,22 +46,22 @@ pub enum AlterKeyspaceChange {
 /// `DROP KEYSPACE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DropKeyspace {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF EXISTS`
     pub if_exists: Option<Span>,
-    /// Its name.
+    /// The name of the keyspace.
     pub keyspace: Name,
 }
 
-/// One `name = value` after WITH, of whatever statement; values can be maps of maps.
+/// One `name = value` after WITH. Values can be maps of maps.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct WithOption {
-    /// Before the `=`.
+    /// The name before the `=`.
     pub name: Name,
-    /// After it.
+    /// The value after the `=`.
     pub value: Term,
-    /// From the name to the value.
+    /// The span from the name to the value.
     pub span: Span,
 }
 
@@ -69,29 +69,29 @@ pub struct WithOption {
 pub type KeyspaceOption = WithOption;
 
 impl CreateKeyspace {
-    /// `replication = …`, its value with its place in the text.
+    /// The option `replication`.
     #[must_use]
     pub fn replication(&self) -> Option<&KeyspaceOption> {
         option(&self.options, "replication")
     }
 
-    /// `durable_writes = …`
+    /// The option `durable_writes`.
     #[must_use]
     pub fn durable_writes(&self) -> Option<&KeyspaceOption> {
         option(&self.options, "durable_writes")
     }
 
-    /// The keyspace that it makes.
+    /// The keyspace that the statement creates.
     ///
     /// # Errors
     ///
-    /// A rule refuses its options, or Keyspaces is not known to have them.
+    /// A rule refuses an option, or it is not known whether Keyspaces has it.
     pub fn definition(&self) -> Result<KeyspaceDefinition, PropertyError> {
         crate::keyspace::definition(self)
     }
 }
 
-/// The option of this name, of several the last.
+/// The option of this name; the last one if there are several.
 #[must_use]
 pub fn option<'t>(options: &'t [WithOption], name: &str) -> Option<&'t WithOption> {
     options.iter().rev().find(|option| option.name.text == name)
@@ -103,30 +103,30 @@ pub type TableOption = WithOption;
 /// `CREATE TABLE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CreateTable {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF NOT EXISTS`
     pub if_not_exists: Option<Span>,
-    /// Its name.
+    /// The name of the table.
     pub table: QualifiedName,
-    /// Its columns.
+    /// The columns.
     pub columns: Vec<ColumnDefinition>,
-    /// `PRIMARY KEY (…)` among the columns; of several, all.
+    /// `PRIMARY KEY (…)` among the columns; more than one is an error that the definition reports.
     pub primary_keys: Vec<PrimaryKey>,
     /// `WITH CLUSTERING ORDER BY (…)`
     pub clustering_order: Vec<ClusteringOrder>,
     /// `WITH COMPACT STORAGE`
     pub compact_storage: Option<Span>,
-    /// After `WITH`, without the clustering order.
+    /// The options after `WITH`, without the clustering order.
     pub options: Vec<TableOption>,
 }
 
 impl CreateTable {
-    /// The table that it makes.
+    /// The table that the statement creates.
     ///
     /// # Errors
     ///
-    /// What keeps it from making one: Cassandra's rules for every table, and Keyspaces' own.
+    /// The statement breaks one of Cassandra's rules for tables or a rule of Keyspaces.
     pub fn definition(&self) -> Result<TableDefinition, TableError> {
         crate::table::create::definition(self)
     }
@@ -135,15 +135,15 @@ impl CreateTable {
 /// One column of a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ColumnDefinition {
-    /// Its name.
+    /// The name.
     pub name: Name,
-    /// Its type.
+    /// The type.
     pub column_type: CqlType,
     /// `STATIC`
     pub is_static: Option<Span>,
     /// `PRIMARY KEY` after the column.
     pub primary_key: Option<Span>,
-    /// From the name to the last of it.
+    /// The span from the name to the end of the definition.
     pub span: Span,
 }
 
@@ -154,7 +154,7 @@ pub struct PrimaryKey {
     pub partition_key: Vec<Name>,
     /// `c`
     pub clustering_columns: Vec<Name>,
-    /// Where.
+    /// The place in the text.
     pub span: Span,
 }
 
@@ -163,16 +163,16 @@ pub struct PrimaryKey {
 pub struct ClusteringOrder {
     /// The column.
     pub column: Name,
-    /// Its order.
-    pub order: Order,
-    /// Where.
+    /// The order of its values.
+    pub order: SortOrder,
+    /// The place in the text.
     pub span: Span,
 }
 
 /// Ascending or descending.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Order {
-    /// `ASC`, also where nothing is said.
+pub enum SortOrder {
+    /// `ASC`, the default.
     #[default]
     Ascending,
     /// `DESC`
@@ -182,22 +182,22 @@ pub enum Order {
 /// `ALTER TABLE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AlterTable {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF EXISTS`
     pub if_exists: Option<Span>,
-    /// Its name.
+    /// The name of the table.
     pub table: QualifiedName,
-    /// What is changed.
+    /// The change.
     pub change: AlterTableChange,
 }
 
-/// What an [`AlterTable`] changes.
+/// The change of an [`AlterTable`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AlterTableChange {
     /// `ADD (a int, b text)`
     Add(Vec<ColumnDefinition>),
-    /// `ADD a int, b text`: several columns without parentheses, as Cassandra 4 takes them
+    /// `ADD a int, b text`: several columns without parentheses, which Cassandra 4 accepts
     AddWithoutParentheses(Vec<ColumnDefinition>),
     /// `DROP (a, b)`
     Drop(Vec<Name>),
@@ -222,33 +222,33 @@ pub enum AlterTableChange {
 /// `DROP TABLE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DropTable {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF EXISTS`
     pub if_exists: Option<Span>,
-    /// Its name.
+    /// The name of the table.
     pub table: QualifiedName,
 }
 
 /// `RESTORE TABLE … FROM TABLE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RestoreTable {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
-    /// The table to be made.
+    /// The table to create.
     pub table: QualifiedName,
-    /// The table it is made from.
+    /// The table to restore from.
     pub source: QualifiedName,
-    /// After `WITH`.
+    /// The options after `WITH`.
     pub options: Vec<TableOption>,
 }
 
 impl RestoreTable {
-    /// What it restores.
+    /// The restore that the statement asks for.
     ///
     /// # Errors
     ///
-    /// A rule refuses its options or the name of its target, or Keyspaces is not known to have them.
+    /// A rule refuses an option or the name of the new table, or it is not known whether Keyspaces has an option.
     pub fn definition(&self) -> Result<TableRestore, PropertyError> {
         crate::table::restore::definition(self)
     }
@@ -257,18 +257,18 @@ impl RestoreTable {
 /// `CREATE TYPE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CreateType {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF NOT EXISTS`
     pub if_not_exists: Option<Span>,
-    /// Its name.
+    /// The name of the type.
     pub name: QualifiedName,
-    /// Its fields.
+    /// The fields.
     pub fields: Vec<FieldDefinition>,
 }
 
 impl CreateType {
-    /// The type that it makes.
+    /// The type that the statement creates.
     #[must_use]
     pub fn definition(&self) -> TypeDefinition {
         crate::user_type::definition(self)
@@ -278,27 +278,27 @@ impl CreateType {
 /// One field of a user-defined type.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FieldDefinition {
-    /// Its name.
+    /// The name.
     pub name: Name,
-    /// Its type.
+    /// The type.
     pub field_type: CqlType,
 }
 
 /// `DROP TYPE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DropType {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `IF EXISTS`
     pub if_exists: Option<Span>,
-    /// Its name.
+    /// The name of the type.
     pub name: QualifiedName,
 }
 
 /// `USE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Use {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// The keyspace for names without one.
     pub keyspace: Name,

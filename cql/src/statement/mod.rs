@@ -1,4 +1,4 @@
-//! The tree that [`parse`](crate::parse) gives: statements and their parts, each with its place in the text.
+//! The syntax tree that [`parse`](crate::parse) returns: statements and their parts, each with its place in the text.
 
 mod cql_type;
 mod definition;
@@ -11,8 +11,8 @@ mod unsupported;
 pub use cql_type::{CqlType, CqlTypeKind, NativeType};
 pub use definition::{
     AlterKeyspace, AlterKeyspaceChange, AlterTable, AlterTableChange, ClusteringOrder, ColumnDefinition,
-    CreateKeyspace, CreateTable, CreateType, DropKeyspace, DropTable, DropType, FieldDefinition, KeyspaceOption, Order,
-    PrimaryKey, RestoreTable, TableOption, Use, WithOption, option,
+    CreateKeyspace, CreateTable, CreateType, DropKeyspace, DropTable, DropType, FieldDefinition, KeyspaceOption,
+    PrimaryKey, RestoreTable, SortOrder, TableOption, Use, WithOption, option,
 };
 pub use modification::{
     Assignment, AssignmentOperation, Batch, BatchKind, Condition, Delete, Insert, InsertContent, JsonDefault,
@@ -60,12 +60,12 @@ pub enum Statement {
     DropType(DropType),
     /// `USE`
     Use(Use),
-    /// CQL of Cassandra that Keyspaces lacks, known by its first words only: `TRUNCATE`, `CREATE INDEX`, …
+    /// A statement of Cassandra that Keyspaces lacks, recognised by its first words: `TRUNCATE`, `CREATE INDEX`, …
     Unsupported(UnsupportedStatement),
 }
 
 impl Statement {
-    /// Where it stands, from its first word to its last; a `;` after it is not part of it.
+    /// The span from the first to the last word of the statement, without a `;` after it.
     #[must_use]
     pub fn span(&self) -> Span {
         match self {
@@ -88,72 +88,74 @@ impl Statement {
         }
     }
 
-    /// What it does.
+    /// The effect of the statement.
     ///
-    /// `SET n = n + ?` adds to a counter, a list, a set or a map: the text does not say which, the type of `n` does. It is
-    /// an [`Effect::Increment`] here; who knows the type can ask [`Update::additions`] which columns it is about. With a
-    /// number after the sign it is a counter, with `[…]` or `{…}` a collection, which makes it an [`Effect::Write`].
+    /// `SET n = n + ?` adds to a counter, a list, a set or a map, depending on the type of `n`, which the text does not show.
+    /// It counts as an [`Effect::Increment`] here; [`Update::additions`] lists the columns for callers that know their types.
+    /// With a number after the sign the column is a counter. With `[…]` or `{…}` it is a collection, and the effect an
+    /// [`Effect::Write`].
     #[must_use]
     pub fn effect(&self) -> Effect {
         crate::effect::effect(self)
     }
 
-    /// Whether it writes only if a condition holds; a batch, if any of its statements does.
+    /// Whether the statement writes only if a condition holds; for a batch, whether any of its statements does.
     #[must_use]
     pub fn is_conditional(&self) -> bool {
         crate::effect::is_conditional(self)
     }
 
-    /// Every table that it names, in the order of the text, those in a batch included; one that is named twice comes twice.
+    /// The tables that the statement and, in a batch, its statements name, in the order of the text. A table that is named
+    /// twice is listed twice.
     #[must_use]
     pub fn tables(&self) -> Vec<&QualifiedName> {
         crate::effect::tables(self)
     }
 
-    /// The keyspace that a CREATE, ALTER or DROP KEYSPACE or a USE is about.
+    /// The keyspace that a CREATE KEYSPACE, ALTER KEYSPACE, DROP KEYSPACE or USE names.
     #[must_use]
     pub fn named_keyspace(&self) -> Option<&Name> {
         crate::effect::named_keyspace(self)
     }
 
-    /// The functions that it calls, in the order of the text, one that is called twice twice.
+    /// The functions that the statement calls, in the order of the text. A function that is called twice is listed twice.
     #[must_use]
     pub fn functions(&self) -> Vec<Function<'_>> {
         crate::facts::functions(self)
     }
 
-    /// The names of the user-defined types in it, in the order of the text: of columns, fields, type hints and casts.
+    /// The user-defined types of columns, fields, type hints and casts, in the order of the text.
     #[must_use]
     pub fn user_types(&self) -> Vec<&QualifiedName> {
         crate::facts::user_types(self)
     }
 
-    /// Its bind markers, in the order in which values are bound to them.
+    /// The bind markers, in the order of their values.
     #[must_use]
     pub fn bind_markers(&self) -> Vec<&BindMarker> {
         crate::facts::bind_markers(self)
     }
 
-    /// `USING …` of the statement itself; a batch's statements have their own.
+    /// `USING …` of the statement itself, not of the statements in a batch.
     #[must_use]
     pub fn using(&self) -> Option<&Using> {
         crate::facts::using(self)
     }
 
-    /// Each `USING …` in it, those of a batch's statements included.
+    /// Each `USING …` of the statement and of the statements in a batch.
     #[must_use]
     pub fn usings(&self) -> Vec<&Using> {
         crate::facts::usings(self)
     }
 
-    /// What has to hold after each `IF` in it, in the statements of a batch as well.
+    /// The conditions after `IF` of the statement and of the statements in a batch.
     #[must_use]
     pub fn conditions(&self) -> Vec<&Relation> {
         crate::facts::conditions(self)
     }
 
-    /// Each IN with the number of its values. A SELECT's widths multiplied is the number of subqueries that Keyspaces makes
-    /// of it (`DG:in.select`).
+    /// Each IN with the number of its values. Keyspaces splits a SELECT into as many subqueries as the product of the widths
+    /// (`DG:in.select`).
     #[must_use]
     pub fn in_widths(&self) -> Vec<InWidth> {
         crate::facts::in_widths(self)
@@ -165,27 +167,27 @@ impl Statement {
         crate::facts::limit(self)
     }
 
-    /// Whether it may be sent twice.
+    /// Whether the statement may be sent twice.
     ///
-    /// What cannot be told is not idempotent. A statement that reads is, and one that sets columns to values or deletes
-    /// them. Sent again, a write without `USING TIMESTAMP` is a new write: it wins over what others wrote in between, and
-    /// its TTL begins anew. With a timestamp of its own it stays the write that it was, which makes nothing idempotent that
-    /// is not: a counter has no timestamp, and what is appended to a list is appended again. A bind value is taken to be
-    /// the same each time, whatever the application does to make it; but for JSON, whose `"now"` it is the server that reads.
+    /// Reads are idempotent, and so are writes that set columns to values or delete them. Statements that cannot be judged
+    /// count as not idempotent. A write without `USING TIMESTAMP` that is sent again is a new write: it overwrites what
+    /// others wrote in between, and its TTL starts again. With its own timestamp it stays the same write, but that does not
+    /// make every write idempotent: a counter has no timestamp, and a value is appended to a list again. Bound values are
+    /// assumed to be the same each time, except for bound JSON, because the server evaluates its `"now"`.
     #[must_use]
     pub fn idempotence(&self) -> Idempotence {
         crate::idempotence::idempotence(self)
     }
 
-    /// The names of tables and types that this statement reads, writes or defines, in the order of the text. The types of
-    /// columns are not among them: without a keyspace they belong to the keyspace of their table.
+    /// The tables and types that the statement reads, writes or defines, in the order of the text. The types of columns are
+    /// not included: without a keyspace they belong to the keyspace of their table.
     #[must_use]
     pub fn qualified_names(&self) -> Vec<&QualifiedName> {
         crate::default_keyspace::qualified_names(self)
     }
 
-    /// The text of this statement with `keyspace` before every name that has none, or `None` if there is no such name.
-    /// `text` is the text that this statement was parsed from.
+    /// The text of the statement with `keyspace` before every name without a keyspace; `None` if there is no such name.
+    /// `text` is the text that the statement was parsed from.
     ///
     /// ```
     /// let text = "SELECT name FROM people -- of the shop";
@@ -198,25 +200,25 @@ impl Statement {
         crate::default_keyspace::qualify_names(self, text, keyspace)
     }
 
-    /// The part of it that a plain Cassandra can carry out. Replication is not looked at.
+    /// The part of the statement that a plain Cassandra can execute. Replication is not changed.
     #[must_use]
     pub fn portable(&self) -> Portable {
         crate::portable::portable(self)
     }
 
-    /// The same definition without the options that Keyspaces takes and ignores; `None` if nothing is left.
+    /// The same definition without the options that Keyspaces accepts and ignores; `None` if nothing is left.
     #[must_use]
     pub fn without_ignored_options(&self) -> Option<Self> {
         crate::portable::without_ignored_options(self)
     }
 
-    /// The same tree with every span empty, to compare what two texts mean.
+    /// The same tree with empty spans, to compare two statements regardless of their texts.
     #[must_use]
     pub fn without_spans(&self) -> Self {
         crate::tree::without_spans(self)
     }
 
-    /// Whether both are the same tree, wherever its parts stand.
+    /// Whether both statements are equal apart from their spans.
     #[must_use]
     pub fn eq_ignoring_spans(&self, other: &Self) -> bool {
         crate::tree::eq_ignoring_spans(self, other)

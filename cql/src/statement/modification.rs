@@ -6,11 +6,11 @@ use crate::{Addition, Name, QualifiedName, Span};
 /// `INSERT INTO …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Insert {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
-    /// Into which table.
+    /// The table.
     pub table: QualifiedName,
-    /// What.
+    /// The columns and values, or the JSON.
     pub content: InsertContent,
     /// `IF NOT EXISTS`
     pub if_not_exists: Option<Span>,
@@ -18,53 +18,54 @@ pub struct Insert {
     pub using: Option<Using>,
 }
 
-/// What an [`Insert`] writes.
+/// The content of an [`Insert`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InsertContent {
     /// `(a, b) VALUES (1, 2)`
     Values {
         /// The columns.
         columns: Vec<Name>,
-        /// The values; Cassandra refuses it if there are not as many as columns.
+        /// The values. Cassandra refuses the statement if there are not as many values as columns.
         values: Vec<Term>,
     },
     /// `JSON '{…}'`
     Json {
-        /// A string or a marker.
+        /// A string or a bind marker.
         json: Term,
         /// `DEFAULT …`
         default: Option<JsonDefault>,
     },
 }
 
-/// What becomes of the columns that the JSON leaves out.
+/// What happens to the columns that the JSON does not set.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum JsonDefault {
-    /// `DEFAULT NULL`: they are deleted, as if nothing were said.
+    /// `DEFAULT NULL`, the default: they are deleted.
     Null,
-    /// `DEFAULT UNSET`: they stay as they are.
+    /// `DEFAULT UNSET`: they keep their values.
     Unset,
 }
 
 /// `UPDATE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Update {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
-    /// Which table.
+    /// The table.
     pub table: QualifiedName,
     /// `USING …`
     pub using: Option<Using>,
-    /// After `SET`.
+    /// The assignments after `SET`.
     pub assignments: Vec<Assignment>,
-    /// After `WHERE`; all of them hold.
+    /// The relations after `WHERE`, combined by AND.
     pub relations: Vec<Relation>,
     /// `IF …`
     pub condition: Option<Condition>,
 }
 
 impl Update {
-    /// Its assignments that add or take away, [`AssignmentOperation::Prepend`] not among them: only lists have that.
+    /// The assignments that add to a column or subtract from it. [`AssignmentOperation::Prepend`] is not included, because
+    /// only lists have it.
     pub fn additions(&self) -> impl Iterator<Item = Addition<'_>> {
         crate::effect::additions(self)
     }
@@ -73,19 +74,19 @@ impl Update {
 /// One assignment of an [`Update`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Assignment {
-    /// What is set.
+    /// The column or the part of a column that is set.
     pub target: Target,
-    /// How.
+    /// The operation.
     pub operation: AssignmentOperation,
     /// The value.
     pub value: Term,
     /// Whether it was written with `+=` or `-=`.
     pub shorthand: bool,
-    /// Where.
+    /// The place in the text.
     pub span: Span,
 }
 
-/// What an [`Assignment`] does with its value.
+/// The operation of an [`Assignment`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum AssignmentOperation {
     /// `c = value`
@@ -101,15 +102,15 @@ pub enum AssignmentOperation {
 /// `DELETE …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delete {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
-    /// What of each row; empty: the row.
+    /// The columns and parts of columns to delete; empty if the whole row is deleted.
     pub targets: Vec<Target>,
-    /// From which table.
+    /// The table.
     pub table: QualifiedName,
     /// `USING …`
     pub using: Option<Using>,
-    /// After `WHERE`; all of them hold.
+    /// The relations after `WHERE`, combined by AND.
     pub relations: Vec<Relation>,
     /// `IF …`
     pub condition: Option<Condition>,
@@ -118,17 +119,17 @@ pub struct Delete {
 /// `BEGIN BATCH … APPLY BATCH`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Batch {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
-    /// Logged, unless something else is said.
+    /// The kind of the batch.
     pub kind: BatchKind,
-    /// `USING …`, for all of its statements.
+    /// `USING …` for all statements.
     pub using: Option<Using>,
-    /// Its statements.
+    /// The statements.
     pub statements: Vec<Modification>,
 }
 
-/// What kind of [`Batch`].
+/// The kind of a [`Batch`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum BatchKind {
     /// `BEGIN BATCH`
@@ -139,7 +140,7 @@ pub enum BatchKind {
     Counter,
 }
 
-/// What may be in a [`Batch`].
+/// A statement that may be in a [`Batch`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Modification {
     /// `INSERT`
@@ -162,40 +163,40 @@ pub enum Condition {
 /// `USING TTL 60 AND TIMESTAMP 5`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Using {
-    /// In their order.
+    /// The parameters, in order.
     pub parameters: Vec<UsingParameter>,
-    /// From `USING` to the last value.
+    /// The span from `USING` to the last value.
     pub span: Span,
 }
 
 /// One parameter of [`Using`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UsingParameter {
-    /// Which.
+    /// The kind of the parameter.
     pub kind: UsingKind,
-    /// An integer or a marker.
+    /// An integer or a bind marker.
     pub value: Term,
-    /// From the keyword to the value.
+    /// The span from the keyword to the value.
     pub span: Span,
 }
 
-/// Which parameter of [`Using`].
+/// The kind of a parameter of [`Using`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum UsingKind {
-    /// Seconds until it is gone.
+    /// `TTL`: the time to live in seconds.
     Ttl,
-    /// Microseconds since 1970.
+    /// `TIMESTAMP`: the write time in microseconds since 1970.
     Timestamp,
 }
 
 impl Using {
-    /// The seconds after `TTL`: of several the last, which is what counts.
+    /// The seconds after `TTL`. If there are several, the last one has effect.
     #[must_use]
     pub fn ttl(&self) -> Option<&Term> {
         self.parameter(UsingKind::Ttl)
     }
 
-    /// The microseconds after `TIMESTAMP`: of several the last, which is what counts.
+    /// The microseconds after `TIMESTAMP`. If there are several, the last one has effect.
     #[must_use]
     pub fn timestamp(&self) -> Option<&Term> {
         self.parameter(UsingKind::Timestamp)
@@ -207,7 +208,7 @@ impl Using {
 }
 
 impl Modification {
-    /// The table that it changes.
+    /// The table that the statement changes.
     #[must_use]
     pub fn table(&self) -> &QualifiedName {
         match self {
@@ -217,7 +218,7 @@ impl Modification {
         }
     }
 
-    /// Where it stands.
+    /// The place of the statement in the text.
     #[must_use]
     pub fn span(&self) -> Span {
         match self {
@@ -237,7 +238,7 @@ impl Modification {
         }
     }
 
-    /// Whether it has a condition: `IF …`.
+    /// Whether the statement has a condition.
     #[must_use]
     pub fn is_conditional(&self) -> bool {
         match self {

@@ -8,23 +8,23 @@ use crate::{Name, Span};
 pub struct Relation {
     /// The left side.
     pub subject: Subject,
-    /// What stands between.
+    /// The operator.
     pub operator: Operator,
-    /// Where the operator stands.
+    /// The place of the operator in the text.
     pub operator_span: Span,
     /// The right side.
     pub comparand: Comparand,
-    /// From the left side to the right.
+    /// The span from the left side to the right side.
     pub span: Span,
 }
 
 impl Relation {
-    /// The columns that it is about, in the order of the text.
+    /// The columns of the left side, in the order of the text.
     pub fn columns(&self) -> impl Iterator<Item = &Name> {
         crate::facts::columns(self)
     }
 
-    /// The column that it compares with one value for equality, and that value.
+    /// The column and the value, if the relation compares one column with one value by `=`.
     #[must_use]
     pub fn equality(&self) -> Option<(&Name, &Term)> {
         crate::facts::equality(self)
@@ -42,7 +42,7 @@ pub enum Subject {
     Token(Vec<Name>),
 }
 
-/// A column, or a part of it: what an UPDATE sets, a DELETE removes, a relation compares.
+/// A column or a part of a column, which an UPDATE sets, a DELETE deletes or a relation compares.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Target {
     /// `column`
@@ -58,13 +58,13 @@ pub enum Target {
     Field {
         /// The column of a user-defined type.
         column: Name,
-        /// The field of it.
+        /// The field of the type.
         field: Name,
     },
 }
 
 impl Target {
-    /// The column that it is or is in.
+    /// The column itself, or the column of the part.
     #[must_use]
     pub fn column(&self) -> &Name {
         match self {
@@ -73,7 +73,7 @@ impl Target {
     }
 }
 
-/// What stands between the sides of a [`Relation`].
+/// The operator of a [`Relation`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operator {
     /// `=`
@@ -119,12 +119,12 @@ impl Operator {
 /// The right side of a [`Relation`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Comparand {
-    /// One value; after IN a marker for the whole list.
+    /// One value; after IN, a bind marker for the whole list.
     Term(Term),
-    /// `(1, 2, 3)` after IN.
+    /// The values in parentheses after IN.
     Values(Vec<Term>),
-    /// `1 AND 3` after BETWEEN.
+    /// The two values after BETWEEN.
     Range(Box<(Term, Term)>),
-    /// Nothing, after IS NOT NULL.
+    /// Nothing: IS NOT NULL has no right side.
     Nothing,
 }

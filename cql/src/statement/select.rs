@@ -1,26 +1,26 @@
 //! SELECT.
 
-use super::{Order, Relation, Target, Term};
+use super::{Relation, SortOrder, Target, Term};
 use crate::{Name, QualifiedName, Span};
 
 /// `SELECT …`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Select {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
     /// `JSON`
     pub json: Option<Span>,
     /// `DISTINCT`
     pub distinct: Option<Span>,
-    /// What is read.
+    /// The selected columns.
     pub selection: Selection,
-    /// From which table.
+    /// The table.
     pub table: QualifiedName,
-    /// After `WHERE`; all of them hold.
+    /// The relations after `WHERE`, combined by AND.
     pub relations: Vec<Relation>,
-    /// After `GROUP BY`.
+    /// The terms after `GROUP BY`.
     pub group_by: Vec<Term>,
-    /// After `ORDER BY`.
+    /// The columns after `ORDER BY`.
     pub order_by: Vec<Ordering>,
     /// `PER PARTITION LIMIT`
     pub per_partition_limit: Option<Limit>,
@@ -30,21 +30,21 @@ pub struct Select {
     pub allow_filtering: Option<Span>,
 }
 
-/// What a [`Select`] reads.
+/// The columns that a [`Select`] reads.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Selection {
     /// `*`
     All(Span),
-    /// Columns and what is made of them.
+    /// Columns, and terms that contain columns.
     Selectors(Vec<Selector>),
 }
 
-/// A column, or something made of columns, under a name.
+/// A selected term and its alias.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Selector {
-    /// What is read.
+    /// The term.
     pub term: Term,
-    /// After `AS`.
+    /// The alias after `AS`.
     pub alias: Option<Name>,
 }
 
@@ -53,17 +53,17 @@ pub struct Selector {
 pub struct Ordering {
     /// The column.
     pub target: Target,
-    /// `ASC` if nothing is said.
-    pub order: Order,
-    /// Where.
+    /// The order. Default: ascending.
+    pub order: SortOrder,
+    /// The place in the text.
     pub span: Span,
 }
 
-/// The number of a LIMIT: an integer or a marker.
+/// The number of rows of a LIMIT.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limit {
-    /// How many.
+    /// An integer or a bind marker.
     pub rows: Term,
-    /// From the keyword to the number.
+    /// The span from the keyword to the number.
     pub span: Span,
 }

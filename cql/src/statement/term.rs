@@ -1,26 +1,26 @@
-//! Values, and what a SELECT reads.
+//! Values and selected terms.
 
 use super::CqlType;
 use crate::{Name, QualifiedName, Span};
 
-/// A value, or something that a SELECT reads.
+/// A value, or a term that a SELECT reads.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Term {
-    /// What it is.
+    /// The kind of the term.
     pub kind: TermKind,
-    /// Where.
+    /// The place in the text.
     pub span: Span,
 }
 
 impl Term {
-    /// Whether a marker is in it.
+    /// Whether the term contains a bind marker.
     #[must_use]
     pub fn has_markers(&self) -> bool {
         crate::value::literal::has_markers(self)
     }
 }
 
-/// What a [`Term`] is.
+/// The kind of a [`Term`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum TermKind {
     /// `'text'`, `12`, `true`, …
@@ -29,7 +29,7 @@ pub enum TermKind {
     Null,
     /// `?` or `:name`
     Marker(BindMarker),
-    /// A name that stands alone: a column in a SELECT, a word as the value of an option.
+    /// A name by itself: a column in a SELECT, or a word as the value of an option.
     Name(Name),
     /// `now()`, `token(id)`, `count(*)`
     Call(Box<Call>),
@@ -39,11 +39,11 @@ pub enum TermKind {
     Cast(Box<Cast>),
     /// `(bigint) 5`
     TypeHint(Box<TypeHint>),
-    /// `(1, 'a')`; one value in parentheses is a tuple of one.
+    /// `(1, 'a')`; one value in parentheses is a tuple of one element.
     Tuple(Vec<Term>),
     /// `[1, 2]`
     List(Vec<Term>),
-    /// `{1, 2}`; `{}` is an empty one, though it may stand for a map too.
+    /// `{1, 2}`; `{}` is an empty set here, although it may also mean an empty map.
     Set(Vec<Term>),
     /// `{'a': 1, 'b': 2}`
     Map(Vec<(Term, Term)>),
@@ -60,13 +60,13 @@ pub enum TermKind {
 /// A literal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Constant {
-    /// Which kind of literal.
+    /// The kind of the literal.
     pub kind: ConstantKind,
-    /// What a string contains, `''` being one `'`; every other kind as it was written, with its sign.
+    /// The contents of a string, with one `'` for each `''`. Other literals are as they were written, with their sign.
     pub text: String,
 }
 
-/// Which kind of literal a [`Constant`] is.
+/// The kind of a [`Constant`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ConstantKind {
     /// `'…'` or `$$…$$`
@@ -90,25 +90,25 @@ pub enum ConstantKind {
 pub struct BindMarker {
     /// The name after the colon.
     pub name: Option<Name>,
-    /// Where.
+    /// The place in the text.
     pub span: Span,
 }
 
 /// A call of a function.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Call {
-    /// Its name; the functions that Cassandra brings are in lower case.
+    /// The name of the function. The names of Cassandra's own functions are in lower case.
     pub function: QualifiedName,
-    /// What it is called with.
+    /// The arguments.
     pub arguments: Vec<Term>,
 }
 
 /// `CAST(term AS type)`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cast {
-    /// What is cast.
+    /// The value to cast.
     pub term: Term,
-    /// To what.
+    /// The target type.
     pub to: CqlType,
 }
 
@@ -121,7 +121,7 @@ pub struct TypeHint {
     pub term: Term,
 }
 
-/// A chain of operators of the same rank, evaluated from the left.
+/// A chain of operators of equal precedence, evaluated from left to right.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Arithmetic {
     /// The leftmost operand.
@@ -145,7 +145,7 @@ pub enum ArithmeticOperator {
     Modulo,
 }
 
-/// A part of a column: a field or an element.
+/// A part of a value: a field or an element.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Access {
     /// `base.field`

@@ -2,32 +2,32 @@
 
 use crate::{QualifiedName, Span};
 
-/// A statement that is known by its first words only.
+/// A statement of Cassandra that Keyspaces lacks, recognised by its first words.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnsupportedStatement {
-    /// Where.
+    /// The place in the text.
     pub span: Span,
-    /// Which statement.
+    /// The kind of the statement.
     pub kind: UnsupportedKind,
-    /// The tables that it names, where that can be told.
+    /// The tables that the statement names, as far as they are recognised.
     pub tables: Vec<QualifiedName>,
-    /// Its text, comments taken out, one space between its parts.
+    /// The text without comments, with one space between its tokens.
     pub text: String,
 }
 
 macro_rules! unsupported_kinds {
     ($($variant:ident $name:literal,)*) => {
-        /// Which statement an [`UnsupportedStatement`] is.
+        /// The kind of an [`UnsupportedStatement`].
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum UnsupportedKind {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
         }
 
         impl UnsupportedKind {
-            /// Each with its first words.
+            /// All kinds.
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// Its first words.
+            /// The first words of the statement.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {

@@ -1,7 +1,7 @@
 //! Builds a table definition column by column.
 
 use super::{TableDefinition, TableError, TableOptions, TableProperty};
-use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
+use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, PrimaryKey, SortOrder};
 use crate::{Name, QualifiedName, Span};
 
 /// A builder of a table definition. [`build`](Self::build) reports parts that make no table.
@@ -34,7 +34,12 @@ impl TableBuilder {
     }
 
     /// Adds a clustering column, with the order of its values inside a partition.
-    pub fn clustering_column(mut self, name: impl Into<String>, column_type: impl Into<CqlType>, order: Order) -> Self {
+    pub fn clustering_column(
+        mut self,
+        name: impl Into<String>,
+        column_type: impl Into<CqlType>,
+        order: SortOrder,
+    ) -> Self {
         let column = self.add(name, column_type, None);
         self.clustering_order.push(ClusteringOrder { column, order, span: Span::default() });
         self

@@ -45,7 +45,7 @@ impl TableChange {
     pub fn add_column(name: impl Into<String>, column_type: impl Into<CqlType>) -> Self {
         Self::AddColumns(NewColumns(vec![NewColumn {
             name: Name::new(name),
-            column_type: column_type.into().bare(),
+            column_type: column_type.into().canonical(),
             is_static: false,
         }]))
     }
@@ -113,7 +113,7 @@ pub(crate) fn changed(table: &TableDefinition, change: &TableChange) -> Result<T
                     return Err(TableError::refused(column.name.span, &rules::COLUMN_EXISTS));
                 }
                 let kind = if column.is_static { ColumnKind::Static } else { ColumnKind::Regular };
-                let (name, column_type) = (Name::new(column.name.text.as_str()), column.column_type.bare());
+                let (name, column_type) = (column.name.canonical(), column.column_type.canonical());
                 table.columns.push(Column { name, column_type, kind });
             }
         }
@@ -158,7 +158,7 @@ impl NewColumn {
     fn of(column: &ColumnDefinition) -> Self {
         Self {
             name: column.name.clone(),
-            column_type: column.column_type.bare(),
+            column_type: column.column_type.canonical(),
             is_static: column.is_static.is_some(),
         }
     }

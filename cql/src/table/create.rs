@@ -3,32 +3,32 @@
 use std::collections::HashSet;
 use std::iter;
 
-use super::{Column, ColumnKind, TableDefinition, TableError, TableOptions, TableProblem, Ttl, or_first};
+use super::{Column, ColumnKind, TableDefinition, TableError, TableOptions, TableProblem, Ttl, or_first_error};
 use crate::statement::{
-    ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, Order, PrimaryKey,
+    ClusteringOrder, ColumnDefinition, CqlType, CqlTypeKind, CreateTable, NativeType, PrimaryKey, SortOrder,
 };
 use crate::{Name, Span, rules};
 
 pub(crate) fn definition(create: &CreateTable) -> Result<TableDefinition, TableError> {
-    or_first(|tell| examine(create, tell))
+    or_first_error(|report| examine(create, report))
 }
 
-/// Builds as much of the table as the statement defines, and reports every error in it to `tell`.
-pub(crate) fn examine(create: &CreateTable, tell: &mut dyn FnMut(TableError)) -> TableDefinition {
-    let key = key(create, tell);
+/// Builds as much of the table as the statement defines, and reports every error in it to `report`.
+pub(crate) fn examine(create: &CreateTable, report: &mut dyn FnMut(TableError)) -> TableDefinition {
+    let key = read_key(create, report);
     let has_key = key.is_some();
     let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
     let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
     let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
     if !create.table.name.is_possible() {
-        tell(TableError::refused(create.table.name.span, &rules::TABLE_NAME));
+        report(TableError::refused(create.table.name.span, &rules::TABLE_NAME));
     }
     let mut names = HashSet::new();
     let mut columns = Vec::with_capacity(create.columns.len());
     for column in &create.columns {
         let name = column.name.to_string();
         if !names.insert(column.name.text.as_str()) {
-            tell(error(column.name.span, TableProblem::DuplicateColumn(name.clone())));
+            report(error(column.name.span, TableProblem::DuplicateColumn(name.clone())));
         }
         let kind = match column.is_static {
             _ if in_partition_key.contains(column.name.text.as_str()) => ColumnKind::PartitionKey,
@@ -37,56 +37,56 @@ pub(crate) fn examine(create: &CreateTable, tell: &mut dyn FnMut(TableError)) ->
             None => ColumnKind::Regular,
         };
         match column.is_static {
-            Some(span) if kind != ColumnKind::Static => tell(error(span, TableProblem::StaticKeyColumn(name))),
+            Some(span) if kind != ColumnKind::Static => report(error(span, TableProblem::StaticKeyColumn(name))),
             Some(span) if has_key && clustering_columns.is_empty() => {
-                tell(error(span, TableProblem::StaticWithoutClustering(name)));
+                report(error(span, TableProblem::StaticWithoutClustering(name)));
             }
             _ => {}
         }
         if let Err(error) = check_type(column, kind) {
-            tell(error);
+            report(error);
         }
-        columns.push(Column { name: bare(&column.name), column_type: column.column_type.bare(), kind });
+        columns.push(Column { name: column.name.canonical(), column_type: column.column_type.canonical(), kind });
     }
     let mut in_key = HashSet::new();
     for name in partition_key.iter().chain(&clustering_columns) {
         if !names.contains(name.text.as_str()) {
-            tell(error(name.span, TableProblem::MissingKeyColumn(name.to_string())));
+            report(error(name.span, TableProblem::MissingKeyColumn(name.to_string())));
         }
         if !in_key.insert(name.text.as_str()) {
-            tell(error(name.span, TableProblem::DuplicateKeyColumn(name.to_string())));
+            report(error(name.span, TableProblem::DuplicateKeyColumn(name.to_string())));
         }
     }
-    counters(create, &columns, tell);
-    let mut options = TableOptions::examine(&create.options, &mut |error| tell(error.into()));
+    check_counters(create, &columns, report);
+    let mut options = TableOptions::examine(&create.options, &mut |error| report(error.into()));
     if let Some(1..) = options.default_time_to_live {
         options.ttl = Some(Ttl::Enabled);
     }
     let table = TableDefinition {
-        clustering_columns: clustering(create, has_key, &clustering_columns, tell),
-        table: create.table.bare(),
+        clustering_columns: read_clustering(create, has_key, &clustering_columns, report),
+        table: create.table.canonical(),
         columns,
-        partition_key: partition_key.iter().map(bare).collect(),
+        partition_key: partition_key.iter().map(Name::canonical).collect(),
         options,
     };
     if let Err(error) = table.check() {
-        tell(error);
+        report(error);
     }
     table
 }
 
 /// Counters cannot share a table with other columns outside the key.
-fn counters(create: &CreateTable, columns: &[Column], tell: &mut dyn FnMut(TableError)) {
+fn check_counters(create: &CreateTable, columns: &[Column], report: &mut dyn FnMut(TableError)) {
     let counter = CqlTypeKind::Native(NativeType::Counter);
     let outside_key = create.columns.iter().zip(columns).filter(|(_, column)| !column.kind.is_key());
-    let (counters, others): (Vec<_>, Vec<_>) = outside_key.partition(|(_, of)| of.column_type.kind == counter);
+    let (counters, others): (Vec<_>, Vec<_>) = outside_key.partition(|(_, column)| column.column_type.kind == counter);
     if let (Some((other, _)), false) = (others.first(), counters.is_empty()) {
-        tell(TableError::refused(other.span, &rules::COUNTER_AND_OTHERS));
+        report(TableError::refused(other.span, &rules::COUNTER_AND_OTHERS));
     }
 }
 
 /// Reads `PRIMARY KEY (…)`, or the one column that has `PRIMARY KEY` after its type.
-fn key(create: &CreateTable, tell: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
+fn read_key(create: &CreateTable, report: &mut dyn FnMut(TableError)) -> Option<PrimaryKey> {
     let of_columns = create.columns.iter().filter_map(|column| {
         let span = column.primary_key?;
         Some(PrimaryKey { partition_key: vec![column.name.clone()], clustering_columns: Vec::new(), span })
@@ -94,30 +94,30 @@ fn key(create: &CreateTable, tell: &mut dyn FnMut(TableError)) -> Option<Primary
     let mut keys = of_columns.chain(create.primary_keys.iter().cloned());
     let key = keys.next();
     if key.is_none() {
-        tell(error(create.table.span(), TableProblem::NoPrimaryKey));
+        report(error(create.table.span(), TableProblem::NoPrimaryKey));
     }
-    keys.for_each(|further| tell(error(further.span, TableProblem::SeveralPrimaryKeys)));
+    keys.for_each(|further| report(error(further.span, TableProblem::SeveralPrimaryKeys)));
     key
 }
 
-fn clustering(
+fn read_clustering(
     create: &CreateTable,
     has_key: bool,
     columns: &[Name],
-    tell: &mut dyn FnMut(TableError),
+    report: &mut dyn FnMut(TableError),
 ) -> Vec<ClusteringOrder> {
     let named = create.clustering_order.iter();
     if named.len() <= columns.len() && named.zip(columns).all(|(by, column)| by.column.text == column.text) {
         // Clustering columns after the last one in CLUSTERING ORDER BY are ascending.
-        let orders = create.clustering_order.iter().map(|by| by.order).chain(iter::repeat(Order::Ascending));
+        let orders = create.clustering_order.iter().map(|by| by.order).chain(iter::repeat(SortOrder::Ascending));
         return columns.iter().zip(orders).map(|(column, order)| ordered(column, order)).collect();
     }
     if let Some(span) = create.clustering_order.iter().map(|order| order.span).reduce(Span::to)
         && has_key
     {
-        tell(error(span, TableProblem::ClusteringOrder));
+        report(error(span, TableProblem::ClusteringOrder));
     }
-    columns.iter().map(|column| ordered(column, Order::Ascending)).collect()
+    columns.iter().map(|column| ordered(column, SortOrder::Ascending)).collect()
 }
 
 /// Checks the type of a column: a key holds no multi-part type that is not frozen, a collection inside another collection
@@ -143,29 +143,25 @@ fn check_type(column: &ColumnDefinition, kind: ColumnKind) -> Result<(), TableEr
         CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) if key => {
             Err(error(span, TableProblem::KeyNotFrozen(column.name.to_string())))
         }
-        CqlTypeKind::List(part) | CqlTypeKind::Set(part) if changes_in_place(part) => {
+        CqlTypeKind::List(part) | CqlTypeKind::Set(part) if is_multi_cell(part) => {
             Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
         }
-        CqlTypeKind::Map(key, value) if changes_in_place(key) || changes_in_place(value) => {
+        CqlTypeKind::Map(key, value) if is_multi_cell(key) || is_multi_cell(value) => {
             Err(error(span, TableProblem::NotFrozenInside(column.name.to_string())))
         }
         _ => Ok(()),
     }
 }
 
-fn changes_in_place(cql_type: &CqlType) -> bool {
+fn is_multi_cell(cql_type: &CqlType) -> bool {
     matches!(
         cql_type.kind,
         CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_)
     )
 }
 
-fn bare(name: &Name) -> Name {
-    Name::new(name.text.as_str())
-}
-
-fn ordered(column: &Name, order: Order) -> ClusteringOrder {
-    ClusteringOrder { column: bare(column), order, span: Span::default() }
+fn ordered(column: &Name, order: SortOrder) -> ClusteringOrder {
+    ClusteringOrder { column: column.canonical(), order, span: Span::default() }
 }
 
 fn error(span: Span, problem: TableProblem) -> TableError {
@@ -193,7 +189,7 @@ mod tests {
         assert_eq!(names, ["device_id", "event_date"]);
         assert_eq!(table.clustering_columns.len(), 1);
         assert_eq!(table.clustering_columns[0].column.text, "event_time");
-        assert_eq!(table.clustering_columns[0].order, Order::Descending);
+        assert_eq!(table.clustering_columns[0].order, SortOrder::Descending);
         let kinds: Vec<_> = table.columns.iter().map(|column| column.kind).collect();
         use ColumnKind::{Clustering, PartitionKey, Regular, Static};
         assert_eq!(kinds, [PartitionKey, PartitionKey, Clustering, Static, Regular]);

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::{Column, ColumnKind, TableDefinition, TableOptions};
-use crate::statement::{ClusteringOrder, CqlType, Order};
+use crate::statement::{ClusteringOrder, CqlType, SortOrder};
 use crate::{Name, QualifiedName, Span, SyntaxError};
 
 /// A row of `system_schema.columns`.
@@ -56,7 +56,7 @@ pub(crate) fn from_columns(
             Err(error) => return Err(FromColumnsError::Type { column: name, column_type, error: error.into() }),
         };
         let descending = clustering_order.eq_ignore_ascii_case("desc");
-        let order = if descending { Order::Descending } else { Order::Ascending };
+        let order = if descending { SortOrder::Descending } else { SortOrder::Ascending };
         columns.push((kind as u8, position, order, Column { name: Name::new(name), column_type, kind }));
     }
     columns.sort_by(|one, other| (one.0, one.1, &one.3.name.text).cmp(&(other.0, other.1, &other.3.name.text)));

@@ -22,7 +22,7 @@ pub use properties::*;
 pub use restore::TableRestore;
 pub use restore_point::RestorePoint;
 
-use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, Order, PrimaryKey};
+use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, PrimaryKey, SortOrder};
 use crate::{Name, QualifiedName, Span, TableDifference, Warning, rules};
 
 /// A table: its columns, its primary key and its options.
@@ -73,7 +73,7 @@ impl ColumnKind {
 }
 
 /// The result of `examine`, or the first error that it reports.
-pub(crate) fn or_first<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Result<T, E> {
+pub(crate) fn or_first_error<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Result<T, E> {
     let mut first = None;
     let read = examine(&mut |error| {
         first.get_or_insert(error);
@@ -95,7 +95,7 @@ impl TableDefinition {
         let clustering_columns = self.clustering_columns.iter().map(|by| by.column.clone()).collect();
         let partition_key = self.partition_key.clone();
         // The default order is ascending, and needs no CLUSTERING ORDER BY.
-        let ascending = self.clustering_columns.iter().all(|by| by.order == Order::Ascending);
+        let ascending = self.clustering_columns.iter().all(|by| by.order == SortOrder::Ascending);
         CreateTable {
             span: Span::default(),
             if_not_exists: None,
@@ -169,12 +169,12 @@ impl TableDefinition {
     /// Starts a definition of a table with this name in this keyspace.
     ///
     /// ```
-    /// use keyspaces_cql::statement::{NativeType, Order};
+    /// use keyspaces_cql::statement::{NativeType, SortOrder};
     /// use keyspaces_cql::{CapacityMode, TableDefinition};
     ///
     /// let table = TableDefinition::builder("plant", "readings")
     ///     .partition_key("sensor", NativeType::Uuid)
-    ///     .clustering_column("at", NativeType::Timestamp, Order::Descending)
+    ///     .clustering_column("at", NativeType::Timestamp, SortOrder::Descending)
     ///     .column("celsius", NativeType::Double)
     ///     .with(CapacityMode::Provisioned { read: 100, write: 50 })
     ///     .build()?;

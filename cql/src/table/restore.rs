@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     CapacityMode, PropertyError, PropertyProblem, RestoreOverride, RestorePoint, TableDefinition, TableError,
-    TableOptions, or_first,
+    TableOptions, or_first_error,
 };
 use crate::statement::{Constant, ConstantKind, RestoreTable, Term, TermKind, WithOption};
 use crate::{Name, QualifiedName, Span, allowed, rules};
@@ -107,41 +107,41 @@ impl TableRestore {
             options.auto_scaling = self.overrides.auto_scaling.clone();
             options.replica_capacity = self.overrides.replica_capacity.clone();
         }
-        let table = TableDefinition { table: self.target.bare(), options, ..source.clone() };
+        let table = TableDefinition { table: self.target.canonical(), options, ..source.clone() };
         table.create().definition()
     }
 }
 
 pub(crate) fn definition(statement: &RestoreTable) -> Result<TableRestore, PropertyError> {
-    or_first(|tell| examine(statement, tell))
+    or_first_error(|report| examine(statement, report))
 }
 
-/// Reads the statement as far as possible, and reports every error to `tell`.
-pub(crate) fn examine(statement: &RestoreTable, tell: &mut dyn FnMut(PropertyError)) -> TableRestore {
+/// Reads the statement as far as possible, and reports every error to `report`.
+pub(crate) fn examine(statement: &RestoreTable, report: &mut dyn FnMut(PropertyError)) -> TableRestore {
     if !statement.table.name.is_possible() {
-        tell(PropertyError::refused(statement.table.name.span, &rules::TABLE_NAME));
+        report(PropertyError::refused(statement.table.name.span, &rules::TABLE_NAME));
     }
-    let mut restore = TableRestore::new(statement.source.bare(), statement.table.bare());
+    let mut restore = TableRestore::new(statement.source.canonical(), statement.table.canonical());
     let mut overrides = Vec::new();
     for option in &statement.options {
         match option.name.text.as_str() {
             RESTORE_TIMESTAMP if restore.point.is_some() => {
-                tell(PropertyError::unknown(option.span, format!("the option {RESTORE_TIMESTAMP} twice")));
+                report(PropertyError::unknown(option.span, format!("the option {RESTORE_TIMESTAMP} twice")));
             }
             RESTORE_TIMESTAMP => match point(&option.value) {
                 Ok(point) => restore.point = Some(point),
-                Err(problem) => tell(PropertyError { span: option.value.span, problem }),
+                Err(problem) => report(PropertyError { span: option.value.span, problem }),
             },
-            "cdc" | "default_time_to_live" => tell(PropertyError::refused(option.span, &rules::RESTORE_OPTION)),
+            "cdc" | "default_time_to_live" => report(PropertyError::refused(option.span, &rules::RESTORE_OPTION)),
             name if allowed::RESTORE_TABLE_OPTIONS.contains(&name) => overrides.push(option.clone()),
-            name => tell(PropertyError::unknown(option.span, format!("the option {name} of a RESTORE TABLE"))),
+            name => report(PropertyError::unknown(option.span, format!("the option {name} of a RESTORE TABLE"))),
         }
     }
-    let read = TableOptions::examine(&overrides, tell);
+    let read = TableOptions::examine(&overrides, report);
     for property in read.properties() {
         match RestoreOverride::try_from(property) {
             Ok(setting) => restore = restore.with(setting),
-            Err(_) => tell(PropertyError::refused(custom_properties(statement), &rules::RESTORE_OPTION)),
+            Err(_) => report(PropertyError::refused(custom_properties(statement), &rules::RESTORE_OPTION)),
         }
     }
     restore

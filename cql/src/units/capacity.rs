@@ -2,26 +2,26 @@
 
 use crate::saturated::saturated;
 
-/// How many bytes one write unit (WCU or WRU) writes (`DG:consistency`).
+/// The bytes that one write unit (WCU or WRU) writes (`DG:consistency`).
 pub const WRITE_UNIT_BYTES: usize = 1_024;
 
-/// How many bytes one read unit (RCU or RRU) reads at LOCAL_QUORUM (`DG:consistency`).
+/// The bytes that one read unit (RCU or RRU) reads at LOCAL_QUORUM (`DG:consistency`).
 pub const READ_UNIT_BYTES: usize = 4_096;
 
-/// How many times the units of a row it takes to write it in a logged batch (`DG:batchStatements`).
+/// The factor by which a logged batch multiplies the write units of its rows (`DG:batchStatements`).
 pub const LOGGED_BATCH_FACTOR: u64 = 2;
 
-/// The units that it takes to write a row of so many bytes: at least one, as it also takes where a condition does not
-/// hold and there is no row (`DG:lightweight_transactions`).
+/// The units to write a row of this many bytes. At least one, which is also the cost of a conditional write that finds no
+/// row (`DG:lightweight_transactions`).
 ///
-/// Conditional writes cost no more than others. What a row's time to live deletes later costs the same again
-/// (`DG:TTL`), and is not in this.
+/// Conditional writes cost no more than others. The expiry of a row with a time to live costs the same again (`DG:TTL`),
+/// and is not included.
 #[must_use]
 pub fn write_units(bytes: usize) -> u64 {
     bytes.div_ceil(WRITE_UNIT_BYTES).max(1) as u64
 }
 
-/// What reading costs, by its consistency.
+/// The cost of reads, by their consistency.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ReadCost {
     /// LOCAL_QUORUM: whole units.
@@ -31,10 +31,10 @@ pub enum ReadCost {
 }
 
 impl ReadCost {
-    /// The units that it takes to read so many bytes with one request; what counts is what was read, not what was
-    /// returned (`DG:capacity-examples`).
+    /// The units to read this many bytes with one request. The bytes that are read count, not those that are returned
+    /// (`DG:capacity-examples`).
     ///
-    /// That a request which finds nothing costs as much as one that finds a small row is inferred.
+    /// It is inferred that a request which finds nothing costs as much as one that finds a small row.
     #[must_use]
     pub fn units(self, bytes: usize) -> f64 {
         // A page has at most 1 MB, 256 units: the number is exact.

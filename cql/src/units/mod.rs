@@ -1,7 +1,7 @@
-//! How large a row is to the service, and how many capacity units reading or writing it takes.
+//! The sizes of rows, and the capacity units to read or write them.
 //!
-//! All of it is AWS's own estimate (`DG:calculating-row-size`, `DG:consistency`): the service measures what it stores, and
-//! does not say how. Sizes are in bytes.
+//! These are estimates as AWS documents them (`DG:calculating-row-size`, `DG:consistency`). How the service itself measures
+//! rows is not documented. Sizes are in bytes.
 //!
 //! ```
 //! use keyspaces_cql::statement::{CqlTypeKind, NativeType};

@@ -1,10 +1,10 @@
-//! How many bytes a row has where the service keeps it.
+//! The stored size of a row.
 
 use super::value::ValueSize;
 use super::write_units;
 use crate::statement::{CqlTypeKind, NativeType};
 
-/// How many bytes each row has in storage beside its values. They take no capacity.
+/// The bytes that each row has in storage in addition to its values. They take no capacity.
 pub const ROW_METADATA_BYTES: usize = 100;
 
 /// The overhead of the static columns of a partition (`DG:static-columns-estimate`).
@@ -12,7 +12,7 @@ const STATIC_METADATA_BYTES: usize = 104;
 
 const PARTITION_KEY_METADATA: usize = 3;
 
-/// What of a table the sizes of its rows depend on.
+/// The properties of a table on which the sizes of its rows depend.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Table {
     name: usize,
@@ -20,47 +20,47 @@ pub struct Table {
     timestamps: bool,
 }
 
-/// How many bytes each kind of a row's columns has, metadata included.
+/// The size of a row, by kind of column, including metadata.
 ///
-/// Columns are added one by one: all of them for the size of a row, those that a statement writes for what is known of
-/// the row from that statement alone.
+/// Columns are added one by one: all columns for the size of a stored row, or the columns of a statement for the size of what
+/// it writes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Row {
     partition_key: usize,
     clustering: usize,
     regular: usize,
-    /// The partition key once, as static columns are kept with it.
+    /// The partition key once, because it is stored with the static columns.
     statics_key: usize,
     statics: usize,
 }
 
 impl Table {
-    /// A table with so many columns, without TTL and client-side timestamps.
+    /// A table with this number of columns, without TTL and client-side timestamps.
     #[must_use]
     pub fn with_columns(columns: usize) -> Self {
-        Self { name: name_bytes(columns), ttl: false, timestamps: false }
+        Self { name: column_id_bytes(columns), ttl: false, timestamps: false }
     }
 
-    /// With TTL turned on, or not.
+    /// Sets whether the table has TTL.
     #[must_use]
     pub fn with_ttl(self, ttl: bool) -> Self {
         Self { ttl, ..self }
     }
 
-    /// With client-side timestamps turned on, or not.
+    /// Sets whether the table has client-side timestamps.
     #[must_use]
     pub fn with_client_side_timestamps(self, timestamps: bool) -> Self {
         Self { timestamps, ..self }
     }
 
-    fn column(&self, of: &CqlTypeKind, value: ValueSize) -> usize {
-        value.bytes + self.name + self.tracking(of, value.elements)
+    fn column_bytes(&self, cql_type: &CqlTypeKind, value: ValueSize) -> usize {
+        value.bytes + self.name + self.metadata_bytes(cql_type, value.elements)
     }
 
-    /// What TTL and client-side timestamps keep with a column. A counter cannot have a time to live.
-    fn tracking(&self, of: &CqlTypeKind, elements: usize) -> usize {
+    /// The metadata of TTL and client-side timestamps for a column. A counter cannot have a time to live.
+    fn metadata_bytes(&self, cql_type: &CqlTypeKind, elements: usize) -> usize {
         const NOTHING: (usize, usize) = (0, 0);
-        let (element, column) = match (of, self.timestamps, self.ttl) {
+        let (element, column) = match (cql_type, self.timestamps, self.ttl) {
             (_, false, false) => NOTHING,
             (CqlTypeKind::Native(NativeType::Counter), timestamps, _) => (0, if timestamps { 51 } else { 0 }),
             (CqlTypeKind::List(_), true, false) => (30, 19),
@@ -81,48 +81,48 @@ impl Table {
 }
 
 impl Row {
-    /// Adds a column of the partition key with a value of so many bytes, which is kept twice.
+    /// Adds a partition key column with a value of this many bytes, which is stored twice.
     pub fn add_partition_key(&mut self, table: &Table, value: usize) {
         self.partition_key += 2 * value + table.name + PARTITION_KEY_METADATA;
         self.statics_key += value + PARTITION_KEY_METADATA;
     }
 
-    /// Adds a clustering column with a value of so many bytes, which is kept twice.
+    /// Adds a clustering column with a value of this many bytes, which is stored twice.
     pub fn add_clustering(&mut self, table: &Table, value: usize) {
         self.clustering += 2 * value + value.div_ceil(5) + table.name;
     }
 
-    /// Adds a column that is in no key.
-    pub fn add_regular(&mut self, table: &Table, of: &CqlTypeKind, value: ValueSize) {
-        self.regular += table.column(of, value);
+    /// Adds a regular column.
+    pub fn add_regular(&mut self, table: &Table, cql_type: &CqlTypeKind, value: ValueSize) {
+        self.regular += table.column_bytes(cql_type, value);
     }
 
     /// Adds a static column.
-    pub fn add_static(&mut self, table: &Table, of: &CqlTypeKind, value: ValueSize) {
-        self.statics += table.column(of, value);
+    pub fn add_static(&mut self, table: &Table, cql_type: &CqlTypeKind, value: ValueSize) {
+        self.statics += table.column_bytes(cql_type, value);
     }
 
-    /// What capacity is taken for: keys and regular columns.
+    /// The bytes that take capacity: keys and regular columns.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.partition_key + self.clustering + self.regular
     }
 
-    /// What is paid for in storage, and held against the limit of a row.
+    /// The bytes that are billed as storage and count towards the size limit of a row.
     #[must_use]
     pub fn storage_bytes(&self) -> usize {
         self.bytes() + ROW_METADATA_BYTES
     }
 
-    /// The bytes of the static columns, with the partition key once and the overhead of a row, which AWS counts for them in
-    /// capacity as well as in storage (`DG:static-columns-estimate`); 0 without static columns.
+    /// The bytes of the static columns, including the partition key once and the overhead of a row; 0 without static columns.
+    /// AWS counts that overhead in capacity as well as in storage (`DG:static-columns-estimate`).
     #[must_use]
     pub fn static_bytes(&self) -> usize {
         if self.statics == 0 { 0 } else { self.statics_key + self.statics + STATIC_METADATA_BYTES }
     }
 
-    /// The units that it takes to write it: if it has both static columns and others beside the keys, twice what each
-    /// takes (`DG:static-columns-metering`).
+    /// The units to write the row. A row with both static and other columns takes twice the units of each part
+    /// (`DG:static-columns-metering`).
     #[must_use]
     pub fn write_units(&self) -> u64 {
         let statics = write_units(self.static_bytes());
@@ -134,8 +134,8 @@ impl Row {
     }
 }
 
-/// A column is kept with an identifier that grows with the number of columns.
-pub(super) fn name_bytes(columns: usize) -> usize {
+/// The size of the identifier that is stored with each column. It grows with the number of columns.
+pub(super) fn column_id_bytes(columns: usize) -> usize {
     columns.div_ceil(62).max(1)
 }
 
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_columns_name_has_a_byte_for_every_62_columns() {
-        let sizes = [1, 62, 63, 124, 125, 186, 187].map(name_bytes);
+        let sizes = [1, 62, 63, 124, 125, 186, 187].map(column_id_bytes);
         assert_eq!(sizes, [1, 1, 2, 2, 3, 3, 4]);
     }
 
@@ -173,11 +173,11 @@ mod tests {
     fn ttl_and_timestamps_add_what_the_guide_says() {
         let list = CqlTypeKind::List(Box::new(crate::statement::CqlType { kind: INT, span: crate::Span::default() }));
         let counter = CqlTypeKind::Native(NativeType::Counter);
-        for (of, elements, [timestamps, ttl, both]) in
+        for (cql_type, elements, [timestamps, ttl, both]) in
             [(&TEXT, 0, [18, 16, 27]), (&list, 2, [79, 30, 97]), (&counter, 0, [51, 0, 51])]
         {
             let plain = Table::with_columns(3);
-            let added = |table: Table| table.tracking(of, elements);
+            let added = |table: Table| table.metadata_bytes(cql_type, elements);
             assert_eq!(added(plain), 0);
             assert_eq!(added(plain.with_client_side_timestamps(true)), timestamps);
             assert_eq!(added(plain.with_ttl(true)), ttl);

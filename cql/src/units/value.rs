@@ -1,93 +1,92 @@
-//! How many bytes a value has where the service keeps it.
+//! The stored size of a value.
 
+use crate::rules;
 use crate::statement::{CqlType, CqlTypeKind, NativeType};
 
-/// The size of a value, and what its metadata depends on.
+/// The size of a value, and the number of elements on which its metadata depends.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct ValueSize {
-    /// Its bytes.
+    /// The number of bytes.
     pub bytes: usize,
-    /// How many elements a collection that is not frozen has, or how many fields a user-defined type has.
+    /// The number of elements of a collection or fields of a user-defined type that is not frozen.
     pub elements: usize,
 }
 
-/// The size of a value that was serialised as the protocol's version 4 sends it; `None` is null.
+/// The size of a value in the encoding of protocol version 4; `None` is null.
 ///
-/// A number has a byte for every two significant digits, zeros at its end not counted, and one more. Types that the page
-/// does not name (dates, UUIDs, floating-point numbers, `decimal`) are taken to have the bytes that they are sent with. A
-/// value that is not of its type counts as it came.
+/// An integer has one byte for every two significant digits, without trailing zeros, and one more. Types that the page does
+/// not name (dates, UUIDs, floating-point numbers, `decimal`) are assumed to have the size of their encoding, and so does a
+/// value that is not valid for its type.
 #[must_use]
-pub fn value_size(of: &CqlTypeKind, serialised: Option<&[u8]>) -> ValueSize {
-    let Some(bytes) = serialised else { return ValueSize { bytes: 1, elements: 0 } };
-    let read = match of {
-        CqlTypeKind::List(element) | CqlTypeKind::Set(element) => collection(bytes, &[element]),
-        CqlTypeKind::Map(key, value) => collection(bytes, &[key, value]),
-        CqlTypeKind::UserDefined(_) => fields(bytes),
+pub fn value_size(cql_type: &CqlTypeKind, serialized: Option<&[u8]>) -> ValueSize {
+    let Some(bytes) = serialized else { return ValueSize { bytes: 1, elements: 0 } };
+    let read = match cql_type {
+        CqlTypeKind::List(element) | CqlTypeKind::Set(element) => collection_size(bytes, &[element]),
+        CqlTypeKind::Map(key, value) => collection_size(bytes, &[key, value]),
+        CqlTypeKind::UserDefined(_) => fields_size(bytes),
         _ => None,
     };
-    read.unwrap_or_else(|| ValueSize { bytes: part(of, bytes), elements: 0 })
+    read.unwrap_or_else(|| ValueSize { bytes: stored_size(cql_type, bytes), elements: 0 })
 }
 
 /// The bytes of a collection or a user-defined type itself, and of each element or field.
 const COLLECTION: usize = 3;
 const ELEMENT: usize = 1;
 
-/// A list, a set or a map that is not frozen; of a map a pair is one element.
-fn collection(bytes: &[u8], parts: &[&CqlType]) -> Option<ValueSize> {
+/// The size of a list, a set or a map that is not frozen. The pairs of a map are its elements.
+fn collection_size(bytes: &[u8], parts: &[&CqlType]) -> Option<ValueSize> {
     let (count, mut rest) = bytes.split_first_chunk::<4>()?;
     let elements = usize::try_from(i32::from_be_bytes(*count)).ok()?;
     let mut size = COLLECTION;
-    // The number is not believed: elements that are not there end it.
+    // The count is not trusted: a missing element ends the loop.
     for _ in 0..elements {
         size += ELEMENT;
-        for of in parts {
-            size += part(&of.kind, taken(&mut rest)??);
+        for cql_type in parts {
+            size += stored_size(&cql_type.kind, take_value(&mut rest)??);
         }
     }
     Some(ValueSize { bytes: size, elements })
 }
 
-/// A user-defined type that is not frozen, whose fields' types are not known here. The name of a field is kept as a
-/// column's is.
-fn fields(bytes: &[u8]) -> Option<ValueSize> {
+/// The size of a user-defined type that is not frozen. The types of its fields are not known here. A field is stored with an
+/// identifier, like a column.
+fn fields_size(bytes: &[u8]) -> Option<ValueSize> {
     let (mut rest, mut size, mut elements) = (bytes, COLLECTION, 0_usize);
     while !rest.is_empty() {
-        size += ELEMENT + taken(&mut rest)?.map_or(1, <[u8]>::len);
+        size += ELEMENT + take_value(&mut rest)?.map_or(1, <[u8]>::len);
         elements += 1;
     }
-    Some(ValueSize { bytes: size + elements * super::row::name_bytes(elements), elements })
+    Some(ValueSize { bytes: size + elements * super::row::column_id_bytes(elements), elements })
 }
 
-/// A value that is kept as a whole.
-fn part(of: &CqlTypeKind, bytes: &[u8]) -> usize {
-    match of {
+/// The size of a value that is stored as a whole.
+fn stored_size(cql_type: &CqlTypeKind, bytes: &[u8]) -> usize {
+    match cql_type {
         CqlTypeKind::Native(
             NativeType::Int | NativeType::Bigint | NativeType::Smallint | NativeType::Tinyint | NativeType::Varint,
-        ) => number(bytes),
+        ) => integer_size(bytes),
         CqlTypeKind::Frozen(inner) => match inner.kind {
-            // Without the number of elements, which is sent before them.
+            // Without the number of elements, which the protocol sends before them.
             CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) => bytes.len().saturating_sub(4),
-            ref other => part(other, bytes),
+            ref other => stored_size(other, bytes),
         },
         _ => bytes.len(),
     }
 }
 
-/// A big-endian two's complement number.
-fn number(bytes: &[u8]) -> usize {
+/// The size of a big-endian two's complement integer.
+fn integer_size(bytes: &[u8]) -> usize {
     let Some(number) = integer(bytes) else {
-        // More than the 38 significant digits that a number may have.
-        return MOST_DIGITS.div_ceil(2) + 1;
+        // The number has more than the 38 significant digits that are allowed.
+        return rules::MAX_DIGITS.div_ceil(2) + 1;
     };
     let mut number = number.unsigned_abs();
     while number != 0 && number.is_multiple_of(10) {
         number /= 10;
     }
     let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
-    digits.min(MOST_DIGITS).div_ceil(2) + 1
+    digits.min(rules::MAX_DIGITS).div_ceil(2) + 1
 }
-
-const MOST_DIGITS: usize = 38;
 
 fn integer(bytes: &[u8]) -> Option<i128> {
     let first = *bytes.first().unwrap_or(&0);
@@ -97,9 +96,9 @@ fn integer(bytes: &[u8]) -> Option<i128> {
     Some(i128::from_be_bytes(wide))
 }
 
-/// The next value with its length before it; `Some(None)` is a null.
+/// Takes the next value, which has its length before it; `Some(None)` is null.
 #[expect(clippy::option_option, reason = "no value, and a value that is null, are two things")]
-fn taken<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
+fn take_value<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let (length, after) = rest.split_first_chunk::<4>()?;
     let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
         *rest = after;

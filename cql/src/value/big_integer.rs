@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 /// The maximum number of digits that are read. Longer numbers are far beyond the service's limit, and would take long to
 /// read.
-pub(super) const MOST_DIGITS: usize = 10_000;
+pub(super) const MAX_PARSED_DIGITS: usize = 10_000;
 
 /// Every number with this many digits fits an `i64`.
 const DIGITS_OF_I64: usize = 18;
 
 /// Appends the bytes of a number in decimal digits, whose last digits may be in `further`. Returns `None` if it is no
-/// integer. Only the first [`MOST_DIGITS`] digits count.
+/// integer. Only the first [`MAX_PARSED_DIGITS`] digits count.
 pub(super) fn append(text: &[u8], further: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -24,16 +24,16 @@ pub(super) fn append(text: &[u8], further: &[u8], out: &mut Vec<u8>) -> Option<(
         let value = |number: i64, digit: &u8| 10 * number + i64::from(digit - b'0');
         let number = further.iter().fold(digits.iter().fold(0, value), value);
         let number = if negative { -number } else { number };
-        out.extend_from_slice(without_needless(&number.to_be_bytes()));
+        out.extend_from_slice(strip_sign_bytes(&number.to_be_bytes()));
         return Some(());
     }
-    let digits: Vec<u8> = digits.iter().chain(further).copied().take(MOST_DIGITS).collect();
+    let digits: Vec<u8> = digits.iter().chain(further).copied().take(MAX_PARSED_DIGITS).collect();
     let mut magnitude: Vec<u32> = Vec::new();
     for chunk in digits.chunks(9) {
         let value = chunk.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
         multiply_and_add(&mut magnitude, chunk.iter().fold(1, |power, _| power * 10), value);
     }
-    out.extend_from_slice(without_needless(&twos_complement(&magnitude, negative)));
+    out.extend_from_slice(strip_sign_bytes(&twos_complement(&magnitude, negative)));
     Some(())
 }
 
@@ -145,7 +145,7 @@ fn twos_complement(magnitude: &[u32], negative: bool) -> Vec<u8> {
 }
 
 /// Strips the leading bytes that only repeat the sign.
-fn without_needless(bytes: &[u8]) -> &[u8] {
+fn strip_sign_bytes(bytes: &[u8]) -> &[u8] {
     let sign = |byte: u8| byte >= 0x80;
     let is_needless =
         |pair: &[u8]| matches!(pair, [0, next] if !sign(*next)) || matches!(pair, [0xff, next] if sign(*next));

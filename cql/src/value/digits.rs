@@ -5,57 +5,57 @@ use crate::UserTypes;
 use crate::statement::{CqlType, CqlTypeKind, NativeType};
 
 /// Far more bytes than a number within the limit has. Digits of a longer number are not counted exactly.
-const MOST_BYTES: usize = 128;
+const MAX_COUNTED_BYTES: usize = 128;
 
 /// The largest number of digits of any number in a serialised value: all digits of a `varint`, the digits of a `decimal`
 /// without trailing zeros, 0 if there is no such number.
 #[must_use]
-pub fn max_digits(of: &CqlTypeKind, bytes: &[u8], user_types: &UserTypes) -> usize {
-    match of {
-        CqlTypeKind::Native(NativeType::Varint) if bytes.len() <= MOST_BYTES => big_integer::digits(bytes),
-        CqlTypeKind::Native(NativeType::Decimal) if bytes.len() <= MOST_BYTES => {
+pub fn max_digits(cql_type: &CqlTypeKind, bytes: &[u8], user_types: &UserTypes) -> usize {
+    match cql_type {
+        CqlTypeKind::Native(NativeType::Varint) if bytes.len() <= MAX_COUNTED_BYTES => big_integer::digits(bytes),
+        CqlTypeKind::Native(NativeType::Decimal) if bytes.len() <= MAX_COUNTED_BYTES => {
             bytes.get(4..).map_or(0, big_integer::significant_digits)
         }
         CqlTypeKind::Native(NativeType::Varint | NativeType::Decimal) => bytes.len(),
         CqlTypeKind::Frozen(inner) => max_digits(&inner.kind, bytes, user_types),
-        CqlTypeKind::List(element) | CqlTypeKind::Set(element) => elements(&[element], bytes, user_types),
-        CqlTypeKind::Map(key, value) => elements(&[key, value], bytes, user_types),
-        CqlTypeKind::Tuple(of) => parts(of.iter(), bytes, user_types),
+        CqlTypeKind::List(element) | CqlTypeKind::Set(element) => max_in_elements(&[element], bytes, user_types),
+        CqlTypeKind::Map(key, value) => max_in_elements(&[key, value], bytes, user_types),
+        CqlTypeKind::Tuple(elements) => max_in_parts(elements.iter(), bytes, user_types),
         CqlTypeKind::UserDefined(name) => {
             let fields = user_types.fields(name).unwrap_or_default();
-            parts(fields.iter().map(|(_, of)| of), bytes, user_types)
+            max_in_parts(fields.iter().map(|(_, field_type)| field_type), bytes, user_types)
         }
         CqlTypeKind::Native(_) | CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => 0,
     }
 }
 
-fn elements(of: &[&CqlType], bytes: &[u8], user_types: &UserTypes) -> usize {
-    let has_numbers = of.iter().any(|of| may_have_numbers(&of.kind));
+fn max_in_elements(types: &[&CqlType], bytes: &[u8], user_types: &UserTypes) -> usize {
+    let has_numbers = types.iter().any(|cql_type| may_have_numbers(&cql_type.kind));
     let Some((_, rest)) = bytes.split_first_chunk::<4>().filter(|_| has_numbers) else { return 0 };
-    parts(of.iter().copied().cycle(), rest, user_types)
+    max_in_parts(types.iter().copied().cycle(), rest, user_types)
 }
 
-fn may_have_numbers(of: &CqlTypeKind) -> bool {
-    match of {
+fn may_have_numbers(cql_type: &CqlTypeKind) -> bool {
+    match cql_type {
         CqlTypeKind::Native(native) => matches!(native, NativeType::Varint | NativeType::Decimal),
         _ => true,
     }
 }
 
 /// Walks the length-prefixed values, as far as they are present.
-fn parts<'t>(of: impl Iterator<Item = &'t CqlType>, bytes: &[u8], user_types: &UserTypes) -> usize {
-    let (mut rest, mut most) = (bytes, 0);
-    for of in of {
+fn max_in_parts<'t>(types: impl Iterator<Item = &'t CqlType>, bytes: &[u8], user_types: &UserTypes) -> usize {
+    let (mut rest, mut max) = (bytes, 0);
+    for cql_type in types {
         let Some((length, after)) = rest.split_first_chunk::<4>() else { break };
         let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
             rest = after;
             continue;
         };
         let Some((part, after)) = after.split_at_checked(length) else { break };
-        most = most.max(max_digits(&of.kind, part, user_types));
+        max = max.max(max_digits(&cql_type.kind, part, user_types));
         rest = after;
     }
-    most
+    max
 }
 
 #[cfg(test)]

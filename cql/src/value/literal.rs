@@ -12,12 +12,12 @@ use crate::tree::{Tree, TreePart};
 #[must_use]
 pub fn serialize(
     term: &Term,
-    of: &CqlTypeKind,
+    cql_type: &CqlTypeKind,
     user_types: &UserTypes,
     marker: &dyn Fn(&Term, &str) -> Value,
-    called: &str,
+    name: &str,
 ) -> Value {
-    Literals { user_types, marker }.value(term, of, called)
+    Literals { user_types, marker }.value(term, cql_type, name)
 }
 
 struct Literals<'a> {
@@ -26,21 +26,22 @@ struct Literals<'a> {
 }
 
 impl Literals<'_> {
-    fn value(&self, term: &Term, of: &CqlTypeKind, called: &str) -> Value {
+    fn value(&self, term: &Term, cql_type: &CqlTypeKind, name: &str) -> Value {
         use CqlTypeKind::{Frozen, List, Map, Native, Set, Tuple, UserDefined};
-        match (&term.kind, of) {
-            (TermKind::Marker(_), _) => (self.marker)(term, called),
+        match (&term.kind, cql_type) {
+            (TermKind::Marker(_), _) => (self.marker)(term, name),
             (TermKind::Null, _) => Value::null(),
-            (_, Frozen(inner)) => self.value(term, &inner.kind, called),
-            (TermKind::TypeHint(hint), _) => self.value(&hint.term, of, called),
+            (_, Frozen(inner)) => self.value(term, &inner.kind, name),
+            (TermKind::TypeHint(hint), _) => self.value(&hint.term, cql_type, name),
             (TermKind::Constant(constant), Native(native)) => scalar(*native, &constant.text),
-            (TermKind::List(terms), List(element)) => Value::list(self.elements(terms, element, called)),
-            (TermKind::Set(terms), Set(element)) => Value::set(self.elements(terms, element, called)),
+            (TermKind::List(terms), List(element)) => Value::list(self.elements(terms, element, name)),
+            (TermKind::Set(terms), Set(element)) => Value::set(self.elements(terms, element, name)),
             (TermKind::Set(terms), Map(..)) if terms.is_empty() => Value::map(Vec::new()),
             (TermKind::Map(pairs), Map(key, value)) => {
-                let (of_key, of_value) = (format!("key({called})"), format!("value({called})"));
-                let pair =
-                    |(k, v): &(Term, Term)| (self.value(k, &key.kind, &of_key), self.value(v, &value.kind, &of_value));
+                let (key_name, value_name) = (format!("key({name})"), format!("value({name})"));
+                let pair = |(k, v): &(Term, Term)| {
+                    (self.value(k, &key.kind, &key_name), self.value(v, &value.kind, &value_name))
+                };
                 Value::map(pairs.iter().map(pair).collect())
             }
             (TermKind::Tuple(terms), Tuple(parts)) => {
@@ -48,25 +49,27 @@ impl Literals<'_> {
                     .iter()
                     .zip(parts)
                     .enumerate()
-                    .map(|(index, (term, part))| self.value(term, &part.kind, &format!("{called}[{index}]")))
+                    .map(|(index, (term, part))| self.value(term, &part.kind, &format!("{name}[{index}]")))
                     .collect();
                 Value::tuple(&parts)
             }
             (TermKind::UserType(given), UserDefined(name)) => {
-                let Some(fields) = self.user_types.fields(name) else { return Value::of_type(of) };
-                let field = |(name, of): &(String, CqlType)| {
-                    let given = given.iter().find(|(given, _)| given.text == *name);
-                    given.map_or_else(Value::null, |(_, term)| self.value(term, &of.kind, &format!("{called}.{name}")))
+                let Some(fields) = self.user_types.fields(name) else { return Value::of_type(cql_type) };
+                let field = |(field, field_type): &(String, CqlType)| {
+                    let given = given.iter().find(|(given, _)| given.text == *field);
+                    given.map_or_else(Value::null, |(_, term)| {
+                        self.value(term, &field_type.kind, &format!("{name}.{name}"))
+                    })
                 };
                 Value::tuple(&fields.iter().map(field).collect::<Vec<_>>())
             }
-            _ => Value::of_type(of),
+            _ => Value::of_type(cql_type),
         }
     }
 
-    fn elements(&self, terms: &[Term], element: &CqlType, called: &str) -> Vec<Value> {
-        let called = format!("value({called})");
-        terms.iter().map(|term| self.value(term, &element.kind, &called)).collect()
+    fn elements(&self, terms: &[Term], element: &CqlType, name: &str) -> Vec<Value> {
+        let name = format!("value({name})");
+        terms.iter().map(|term| self.value(term, &element.kind, &name)).collect()
     }
 }
 
@@ -90,7 +93,7 @@ mod tests {
         let mut user_types = UserTypes::default();
         let fields = [("street", NativeType::Text), ("number", NativeType::Int)];
         user_types.insert("address", fields.map(|(name, of)| (name.to_owned(), of.into())).to_vec());
-        let bound = |_: &Term, called: &str| Value::from_bytes(called.as_bytes());
+        let bound = |_: &Term, name: &str| Value::from_bytes(name.as_bytes());
         serialize(&values[0], &of.parse::<CqlType>().unwrap().kind, &user_types, &bound, "c")
     }
 

@@ -50,8 +50,8 @@ impl Value {
 
     /// A value of which only the type is known: zeros of the type's fixed width, or no bytes if the width varies.
     #[must_use]
-    pub fn of_type(of: &CqlTypeKind) -> Self {
-        let width = match of {
+    pub fn of_type(cql_type: &CqlTypeKind) -> Self {
+        let width = match cql_type {
             CqlTypeKind::Native(native) => fixed_width(*native).unwrap_or_default(),
             CqlTypeKind::Frozen(inner) => return Self::of_type(&inner.kind),
             _ => 0,
@@ -62,14 +62,14 @@ impl Value {
     /// A list. Cassandra sorts sets and maps, so the encoding of those is exact for at most one element.
     #[must_use]
     pub fn list(elements: Vec<Self>) -> Self {
-        Self::counted(elements.len(), &elements)
+        Self::with_count(elements.len(), &elements)
     }
 
     /// A set.
     #[must_use]
     pub fn set(elements: Vec<Self>) -> Self {
         let one_order = elements.len() <= 1;
-        let set = Self::counted(elements.len(), &elements);
+        let set = Self::with_count(elements.len(), &elements);
         Self { is_exact: set.is_exact && one_order, ..set }
     }
 
@@ -78,7 +78,7 @@ impl Value {
     pub fn map(pairs: Vec<(Self, Self)>) -> Self {
         let count = pairs.len();
         let parts: Vec<_> = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
-        let map = Self::counted(count, &parts);
+        let map = Self::with_count(count, &parts);
         Self { is_exact: map.is_exact && count <= 1, ..map }
     }
 
@@ -90,7 +90,7 @@ impl Value {
         Self { bytes: Some(bytes), is_exact: parts.iter().all(|part| part.is_exact) }
     }
 
-    fn counted(count: usize, parts: &[Self]) -> Self {
+    fn with_count(count: usize, parts: &[Self]) -> Self {
         let mut bytes = length(count).to_vec();
         parts.iter().for_each(|part| part.append_to(&mut bytes));
         Self { bytes: Some(bytes), is_exact: parts.iter().all(|part| part.is_exact) }

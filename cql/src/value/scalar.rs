@@ -12,11 +12,11 @@ use crate::statement::{CqlTypeKind, NativeType};
 /// If the text is not of the type, or only the server can read it (`'now'`, a timestamp without a zone), only the number of
 /// bytes is right.
 #[must_use]
-pub fn scalar(of: NativeType, text: &str) -> Value {
+pub fn scalar(native: NativeType, text: &str) -> Value {
     let mut bytes = Vec::new();
-    match append(of, text, &mut bytes) {
+    match append(native, text, &mut bytes) {
         Some(()) => Value::from_bytes(bytes),
-        None => Value::of_type(&CqlTypeKind::Native(of)),
+        None => Value::of_type(&CqlTypeKind::Native(native)),
     }
 }
 
@@ -36,21 +36,21 @@ pub fn scalar(of: NativeType, text: &str) -> Value {
 /// assert_eq!(text, "-1.50");
 /// ```
 #[must_use]
-pub fn append_scalar(of: NativeType, text: &str, out: &mut Vec<u8>) -> bool {
-    let is_number = matches!(of, NativeType::Varint | NativeType::Decimal);
-    if is_number && text.len() > big_integer::MOST_DIGITS {
+pub fn append_scalar(native: NativeType, text: &str, out: &mut Vec<u8>) -> bool {
+    let is_number = matches!(native, NativeType::Varint | NativeType::Decimal);
+    if is_number && text.len() > big_integer::MAX_PARSED_DIGITS {
         return false;
     }
     let length = out.len();
-    let is_one = append(of, text, out).is_some();
-    if !is_one {
+    let is_valid = append(native, text, out).is_some();
+    if !is_valid {
         out.truncate(length);
     }
-    is_one
+    is_valid
 }
 
-fn append(of: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
-    match of {
+fn append(native: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
+    match native {
         NativeType::Text | NativeType::Varchar => out.extend_from_slice(text.as_bytes()),
         NativeType::Ascii => out.extend_from_slice(Some(text).filter(|text| text.is_ascii())?.as_bytes()),
         NativeType::Blob => hexadecimal(text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?, out)?,

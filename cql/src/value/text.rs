@@ -16,17 +16,17 @@ use crate::statement::NativeType;
 /// years 0 to 9999 are written as the number that the protocol sends, a date in ten digits. A NaN is `NaN`, whatever its
 /// bit pattern.
 #[must_use]
-pub fn write_scalar(of: NativeType, bytes: &[u8], out: &mut String) -> bool {
+pub fn write_scalar(native: NativeType, bytes: &[u8], out: &mut String) -> bool {
     let length = out.len();
-    let is_one = write(of, bytes, out).is_some();
-    if !is_one {
+    let is_valid = write(native, bytes, out).is_some();
+    if !is_valid {
         out.truncate(length);
     }
-    is_one
+    is_valid
 }
 
-fn write(of: NativeType, bytes: &[u8], out: &mut String) -> Option<()> {
-    match of {
+fn write(native: NativeType, bytes: &[u8], out: &mut String) -> Option<()> {
+    match native {
         NativeType::Text | NativeType::Varchar | NativeType::Ascii => out.push_str(std::str::from_utf8(bytes).ok()?),
         NativeType::Blob => {
             out.push_str("0x");
@@ -148,13 +148,17 @@ fn time(nanos: i64, out: &mut String) {
 }
 
 fn timestamp(millis: i64, out: &mut String) {
-    let (days, of_day) = (millis.div_euclid(DAY_MILLIS), millis.rem_euclid(DAY_MILLIS));
+    let (days, millis_of_day) = (millis.div_euclid(DAY_MILLIS), millis.rem_euclid(DAY_MILLIS));
     let (year, month, day) = calendar::date(days);
-    let seconds = of_day / 1_000;
+    let seconds = millis_of_day / 1_000;
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     let _ = match year {
         0..=9999 => {
-            write!(out, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:03}+0000", of_day % 1_000)
+            write!(
+                out,
+                "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:03}+0000",
+                millis_of_day % 1_000
+            )
         }
         _ => write!(out, "{millis}"),
     };
@@ -167,16 +171,16 @@ mod tests {
     use super::super::append_scalar;
     use super::*;
 
-    fn text(of: NativeType, bytes: &[u8]) -> String {
+    fn text(native: NativeType, bytes: &[u8]) -> String {
         let mut text = String::new();
-        assert!(write_scalar(of, bytes, &mut text), "{of:?} {bytes:?}");
+        assert!(write_scalar(native, bytes, &mut text), "{native:?} {bytes:?}");
         text
     }
 
-    fn again(of: NativeType, bytes: &[u8]) -> Vec<u8> {
-        let text = text(of, bytes);
+    fn again(native: NativeType, bytes: &[u8]) -> Vec<u8> {
+        let text = text(native, bytes);
         let mut again = Vec::new();
-        assert!(append_scalar(of, &text, &mut again), "{of:?} {text}");
+        assert!(append_scalar(native, &text, &mut again), "{native:?} {text}");
         again
     }
 
@@ -201,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_not_of_its_type_has_no_text() {
-        for (of, bytes) in [
+        for (native, bytes) in [
             (NativeType::Int, &[0, 1][..]),
             (NativeType::Text, &[0xff]),
             (NativeType::Boolean, &[]),
@@ -211,7 +215,7 @@ mod tests {
             (NativeType::Duration, &[0, 0]),
         ] {
             let mut out = "kept".to_owned();
-            assert!(!write_scalar(of, bytes, &mut out), "{of:?}");
+            assert!(!write_scalar(native, bytes, &mut out), "{native:?}");
             assert_eq!(out, "kept");
         }
     }
@@ -220,11 +224,11 @@ mod tests {
         #[test]
         fn a_text_reads_back_as_the_same_bytes(eight: [u8; 8], sixteen: [u8; 16], scale in -2_147_483_000_i32..2_147_483_000, large: i128) {
             use NativeType::*;
-            for (of, width) in [(Tinyint, 1), (Smallint, 2), (Int, 4), (Date, 4), (Bigint, 8), (Timestamp, 8)] {
-                prop_assert_eq!(&again(of, &eight[..width]), &eight[..width], "{:?}", of);
+            for (native, width) in [(Tinyint, 1), (Smallint, 2), (Int, 4), (Date, 4), (Bigint, 8), (Timestamp, 8)] {
+                prop_assert_eq!(&again(native, &eight[..width]), &eight[..width], "{:?}", native);
             }
-            for (of, bytes) in [(Uuid, &sixteen[..]), (Inet, &sixteen), (Inet, &eight[..4]), (Blob, &sixteen)] {
-                prop_assert_eq!(&again(of, bytes)[..], bytes, "{:?}", of);
+            for (native, bytes) in [(Uuid, &sixteen[..]), (Inet, &sixteen), (Inet, &eight[..4]), (Blob, &sixteen)] {
+                prop_assert_eq!(&again(native, bytes)[..], bytes, "{:?}", native);
             }
             let nanos = (u64::from_be_bytes(eight) % 86_400_000_000_000).to_be_bytes();
             prop_assert_eq!(again(Time, &nanos), nanos);

@@ -28,7 +28,7 @@ use self::shards::Shards;
 use self::statements::EventStatements;
 use super::event::{Event, date_of, truncate_to_millis};
 use crate::options::{CallOptions, call_options};
-use crate::schema::{NativeType, Order, TableBuilder, TableDefinition};
+use crate::schema::{NativeType, SortOrder, TableBuilder, TableDefinition};
 use crate::{Error, ErrorKind, Outcome, Session};
 
 /// The maximum number of writes of [`Events::insert_many`] in flight.
@@ -110,7 +110,7 @@ impl Events {
     ) -> Result<TableDefinition, Error> {
         let table = table.partition_key("device_id", NativeType::Text).partition_key("event_date", NativeType::Date);
         let table = extend_key(table)
-            .clustering_column("event_time", NativeType::Timestamp, Order::Descending)
+            .clustering_column("event_time", NativeType::Timestamp, SortOrder::Descending)
             .column("event_type", NativeType::Text)
             .column("payload", NativeType::Text);
         Ok(table.build()?)

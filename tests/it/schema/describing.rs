@@ -1,4 +1,4 @@
-use keyspaces::schema::{CapacityMode, KeyspaceDefinition, NativeType, Order, TableDefinition};
+use keyspaces::schema::{CapacityMode, KeyspaceDefinition, NativeType, SortOrder, TableDefinition};
 use keyspaces::{Endpoint, Session};
 
 use super::{keyspace, name};
@@ -40,7 +40,7 @@ async fn a_plain_cassandra_gets_what_it_can_have() {
     schema.create_keyspace_if_not_exists(&definition).await.unwrap();
     let table = TableDefinition::builder(keyspace.as_str(), "t")
         .partition_key("a", NativeType::Int)
-        .clustering_column("b", NativeType::Text, Order::Descending)
+        .clustering_column("b", NativeType::Text, SortOrder::Descending)
         .with(CapacityMode::Provisioned { read: 1, write: 1 })
         .tag("a", "b")
         .build()

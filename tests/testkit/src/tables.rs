@@ -1,6 +1,6 @@
 //! Random definitions of tables.
 
-use keyspaces_cql::statement::{CqlType, NativeType, Order};
+use keyspaces_cql::statement::{CqlType, NativeType, SortOrder};
 use keyspaces_cql::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, PointInTimeRecovery,
     TableDefinition, TableProperty, TargetTracking, Ttl,
@@ -79,7 +79,7 @@ pub fn definition(table: impl Into<String>) -> impl Strategy<Value = TableDefini
         }
         let may_be_static = !clustering.is_empty();
         for (column_type, descending) in clustering {
-            let order = if descending { Order::Descending } else { Order::Ascending };
+            let order = if descending { SortOrder::Descending } else { SortOrder::Ascending };
             table = table.clustering_column(name(), column_type, order);
         }
         for (column_type, is_static) in columns {

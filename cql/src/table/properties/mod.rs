@@ -19,7 +19,7 @@ pub use property::{RestoreOverride, TableProperty};
 pub use tags::Tags;
 pub(crate) use tags::{differing, read_dropped_tags, read_tags, tags_option, tags_term};
 
-use super::or_first;
+use super::or_first_error;
 use crate::statement::WithOption;
 use crate::{Name, Span, Statement, parse, rules};
 use setting::Setting;
@@ -87,7 +87,7 @@ impl TableOptions {
             TableProperty::Tags(tags) => self.tags = Some(tags),
             TableProperty::Comment(comment) => self.comment = Some(comment),
             TableProperty::Ignored(option) => {
-                self.ignored.retain(|there| there.name.text != option.name.text);
+                self.ignored.retain(|existing| existing.name.text != option.name.text);
                 self.ignored.push(option);
             }
         }
@@ -100,7 +100,7 @@ impl TableOptions {
     /// The CDC stream is on, and its view type would change.
     pub fn changed(self, property: TableProperty) -> Result<Self, PropertyError> {
         match (&property, self.cdc) {
-            (TableProperty::Cdc(Cdc::On(view)), Some(Cdc::On(there))) if *view != there => {
+            (TableProperty::Cdc(Cdc::On(view)), Some(Cdc::On(current))) if *view != current => {
                 Err(PropertyError::refused(Span::default(), &rules::CDC_VIEW))
             }
             (TableProperty::DefaultTimeToLive(1..), _) => Ok(self.and(property).and(Ttl::Enabled)),
@@ -187,20 +187,20 @@ impl TableOptions {
     ///
     /// The first option that a rule refuses, or that is not known in Keyspaces.
     pub fn read(options: &[WithOption]) -> Result<Self, PropertyError> {
-        or_first(|tell| Self::examine(options, tell))
+        or_first_error(|report| Self::examine(options, report))
     }
 
-    /// Reads the options after `WITH` as far as possible, and reports every error to `tell`.
-    pub(crate) fn examine(options: &[WithOption], tell: &mut dyn FnMut(PropertyError)) -> Self {
+    /// Reads the options after `WITH` as far as possible, and reports every error to `report`.
+    pub(crate) fn examine(options: &[WithOption], report: &mut dyn FnMut(PropertyError)) -> Self {
         let mut read = Self::default();
         let mut view = None;
         let mut names = HashSet::new();
         for option in options {
             if !names.insert(option.name.text.as_str()) {
-                tell(PropertyError::unknown(option.span, format!("the option {} twice", option.name)));
+                report(PropertyError::unknown(option.span, format!("the option {} twice", option.name)));
             }
-            if let Err(error) = read.read_option(option, &mut view, tell) {
-                tell(error);
+            if let Err(error) = read.read_option(option, &mut view, report) {
+                report(error);
             }
         }
         if let (Some(view), Some(Cdc::On(_)) | None) = (view, read.cdc) {
@@ -213,7 +213,7 @@ impl TableOptions {
         &mut self,
         option: &WithOption,
         view: &mut Option<CdcView>,
-        tell: &mut dyn FnMut(PropertyError),
+        report: &mut dyn FnMut(PropertyError),
     ) -> Result<(), PropertyError> {
         match option.name.text.as_str() {
             CUSTOM_PROPERTIES => {
@@ -222,15 +222,15 @@ impl TableOptions {
                 for (name, setting) in custom.entries("custom properties")? {
                     let word = name.word("a custom property")?.to_ascii_lowercase();
                     if names.contains(&word) {
-                        tell(PropertyError::unknown(name.span, format!("the custom property {word} twice")));
+                        report(PropertyError::unknown(name.span, format!("the custom property {word} twice")));
                     }
                     if let Err(error) = self.read_custom(&word, name.span, setting, view) {
-                        tell(error);
+                        report(error);
                     }
                     names.insert(word);
                 }
             }
-            _ if crate::allowed::is_ignored(option) => self.set(TableProperty::Ignored(bare(option))),
+            _ if crate::allowed::is_ignored(option) => self.set(TableProperty::Ignored(without_spans(option))),
             "cdc" => {
                 let on = Setting::of(&option.value)?.is_true("cdc")?;
                 self.cdc = Some(if on { Cdc::On(CdcView::default()) } else { Cdc::Off });
@@ -252,8 +252,8 @@ impl TableOptions {
         view: &mut Option<CdcView>,
     ) -> Result<(), PropertyError> {
         if word == "cdc_specification" {
-            let (said, tags) = features::read_stream(setting)?;
-            *view = said;
+            let (stream_view, tags) = features::read_stream(setting)?;
+            *view = stream_view;
             self.stream_tags = tags;
         } else {
             self.set(custom_property(word, span, setting)?);
@@ -358,11 +358,11 @@ fn with(name: &str, value: &Setting) -> WithOption {
 }
 
 /// The option without its place in the text.
-fn bare(option: &WithOption) -> WithOption {
+fn without_spans(option: &WithOption) -> WithOption {
     use crate::tree::Tree;
-    let mut bare = option.clone();
-    bare.spans(&mut |span| *span = Span::default());
-    bare
+    let mut stripped = option.clone();
+    stripped.spans(&mut |span| *span = Span::default());
+    stripped
 }
 
 /// Parses a map as CQL writes it.
@@ -371,7 +371,7 @@ fn parsed(text: &str) -> Result<Setting, PropertyError> {
     match parse(&format!("ALTER KEYSPACE k WITH x = {text}")) {
         Ok(Statement::AlterKeyspace(alter)) => match alter.change {
             crate::statement::AlterKeyspaceChange::With(options) => match options.as_slice() {
-                [option] => Setting::of(&bare(option).value),
+                [option] => Setting::of(&without_spans(option).value),
                 _ => Err(nested()),
             },
             _ => Err(nested()),

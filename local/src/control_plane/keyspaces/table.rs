@@ -1,6 +1,6 @@
 //! CreateTable, UpdateTable, ListTables and DeleteTable.
 
-use keyspaces_cql::statement::{AlterTable, AlterTableChange, ClusteringOrder, CqlType, DropTable, Order};
+use keyspaces_cql::statement::{AlterTable, AlterTableChange, ClusteringOrder, CqlType, DropTable, SortOrder};
 use keyspaces_cql::{
     Column, ColumnKind, Name, NewColumn, NewColumns, QualifiedName, Span, Statement, TableChange, TableDefinition,
     TableOptions, TableProperty,
@@ -250,7 +250,7 @@ impl SchemaDefinition {
         }
         let clustering = self.clustering_keys.into_iter().flatten().map(|key| ClusteringOrder {
             column: name(key.name),
-            order: if key.order_by.as_deref() == Some("DESC") { Order::Descending } else { Order::Ascending },
+            order: if key.order_by.as_deref() == Some("DESC") { SortOrder::Descending } else { SortOrder::Ascending },
             span: Span::default(),
         });
         Ok(TableDefinition {
@@ -269,7 +269,7 @@ impl SchemaDefinition {
         let statics = shown().filter(|column| column.kind == ColumnKind::Static);
         let clustering = table.clustering_columns.iter().map(|by| ClusteringKey {
             name: Some(by.column.text.clone()),
-            order_by: Some(if by.order == Order::Descending { "DESC" } else { "ASC" }.to_owned()),
+            order_by: Some(if by.order == SortOrder::Descending { "DESC" } else { "ASC" }.to_owned()),
         });
         let column = |column: &Column| NamedType::new(column.name.text.clone(), column.column_type.to_string());
         Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyspaces_cql::statement::Order;
+use keyspaces_cql::statement::SortOrder;
 use keyspaces_cql::{CapacityMode, CapacityScaling, Cdc, ColumnKind, TableDefinition};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -25,7 +25,7 @@ fn request(table: &TableDefinition) -> Value {
         .rev()
         .map(|column| json!({"name": column.name.text, "type": column.column_type.to_string()}));
     let clustering = table.clustering_columns.iter().map(
-        |by| json!({"name": by.column.text, "orderBy": if by.order == Order::Descending { "DESC" } else { "ASC" }}),
+        |by| json!({"name": by.column.text, "orderBy": if by.order == SortOrder::Descending { "DESC" } else { "ASC" }}),
     );
     let mut request = Map::new();
     let mut say = |name: &str, value: Value| drop(request.insert(name.to_owned(), value));
