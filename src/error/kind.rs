@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_called_again_is_nobodys_fault_and_what_the_session_repeats_is_part_of_it() {
+    fn retryable_kinds_mean_not_now_and_transient_kinds_are_retryable() {
         for kind in ErrorKind::ALL {
             assert!(!kind.is_retryable() || kind.category() == ErrorCategory::NotNow, "{kind:?}");
             assert!(!kind.is_transient() || kind.is_retryable(), "{kind:?}");

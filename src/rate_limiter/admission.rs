@@ -21,7 +21,8 @@ const WATCH_WINDOW: Duration = Duration::from_secs(2);
 /// The throttles of a partition, and the acknowledgements of the others, that it takes to call the partition hot.
 const MIN_THROTTLES: u32 = 4;
 const MIN_OTHERS_ACKNOWLEDGED: u32 = 8;
-/// A partition is hot if at least this share of its attempts is throttled, and at most [`MAX_OTHERS_SHARE`] of the others' attempts.
+/// A partition is hot if at least this share of its attempts is throttled, and at most [`MAX_OTHERS_SHARE`] of the attempts
+/// at other partitions.
 const MIN_HOT_SHARE: f64 = 0.1;
 const MAX_OTHERS_SHARE: f64 = 0.06;
 

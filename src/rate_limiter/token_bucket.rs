@@ -211,36 +211,42 @@ impl TokenBucket {
         self.is_searching && self.epoch.acknowledged > 0.0 && self.epoch.throttled > 0.0
     }
 
+    /// Raises or lowers the rate by the throttled share of the epoch, which lasted for `elapsed`.
     fn adjust_rate(&mut self, elapsed: Duration, now: Duration) {
         let Epoch { acknowledged, throttled, is_used_up, .. } = self.epoch;
         let throttled = if self.outage_may_be_over() { 0.0 } else { throttled };
         let sent = acknowledged + throttled;
-        let throttled_share = throttled / sent;
-        let probe = |rate: f64, request: f64| {
-            (rate * PROBE_SHARE).max((request * MIN_PROBE_REQUESTS).min(rate * MAX_PROBE_SHARE))
-        };
+        let sent_per_second = sent / elapsed.as_secs_f64().max(0.01);
         if throttled == 0.0 {
             if is_used_up {
-                let factor = GROWTH_FACTORS[self.epochs_without_throttle.min(GROWTH_FACTORS.len() - 1)];
-                self.epochs_without_throttle += usize::from(!self.is_known_rate);
-                let minimum_growth =
-                    (self.units_per_request * MIN_PROBE_REQUESTS).min(self.per_second * MAX_SLOW_GROWTH_SHARE);
-                let grown = (self.per_second * factor).max(self.per_second + minimum_growth);
-                // At most twice what was sent, because the epoch has proved no more.
-                let proved = 2.0 * sent / elapsed.as_secs_f64().max(0.01);
-                let grown = grown.min(proved).max(self.per_second);
-                self.set_rate(grown, now);
+                self.raise_rate(sent_per_second, now);
             }
             return;
         }
         self.epochs_without_throttle = 0;
+        let throttled_share = throttled / sent;
         if acknowledged > 0.0 && throttled_share > TOLERATED_SHARE {
-            // If the rate was not used up, the units sent are the better measure.
-            let tried = self.per_second.min(1.05 * sent / elapsed.as_secs_f64().max(0.01));
-            let found = tried * (1.0 - throttled_share);
-            let found = found + probe(found, self.units_per_request);
-            self.set_rate(found.max(MIN_ACKNOWLEDGED_REQUESTS * self.units_per_request).min(self.per_second), now);
+            self.lower_rate(throttled_share, sent_per_second, now);
         }
+    }
+
+    fn raise_rate(&mut self, sent_per_second: f64, now: Duration) {
+        let factor = GROWTH_FACTORS[self.epochs_without_throttle.min(GROWTH_FACTORS.len() - 1)];
+        self.epochs_without_throttle += usize::from(!self.is_known_rate);
+        let min_growth = (self.units_per_request * MIN_PROBE_REQUESTS).min(self.per_second * MAX_SLOW_GROWTH_SHARE);
+        let raised = (self.per_second * factor).max(self.per_second + min_growth);
+        // At most twice what was sent, because the epoch has proved no more.
+        self.set_rate(raised.min(2.0 * sent_per_second).max(self.per_second), now);
+    }
+
+    fn lower_rate(&mut self, throttled_share: f64, sent_per_second: f64, now: Duration) {
+        // If the rate was not used up, the units sent are the better measure.
+        let tried = self.per_second.min(1.05 * sent_per_second);
+        let acknowledged = tried * (1.0 - throttled_share);
+        let probe = (acknowledged * PROBE_SHARE)
+            .max((self.units_per_request * MIN_PROBE_REQUESTS).min(acknowledged * MAX_PROBE_SHARE));
+        let lowered = (acknowledged + probe).max(MIN_ACKNOWLEDGED_REQUESTS * self.units_per_request);
+        self.set_rate(lowered.min(self.per_second), now);
     }
 
     fn begin_epoch(&mut self, now: Duration) {

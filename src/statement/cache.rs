@@ -20,7 +20,7 @@ use crate::session::{InFlight, driver};
 use crate::{Error, ErrorKind, Session, classify};
 
 /// The maximum number of cached statements. A program has a few dozen; if there are more, their texts contain literals.
-pub(crate) const MAX_STATEMENTS: usize = 1_000;
+pub(crate) const MAX_CACHED_STATEMENTS: usize = 1_000;
 
 type Preparing = Shared<BoxFuture<'static, Result<Arc<PreparedText>, PrepareFailure>>>;
 
@@ -119,7 +119,7 @@ impl Cache {
         let mut registry = self.registry();
         if registry.prepared.len() >= registry.clean_at {
             registry.prepared.retain(|prepared| prepared.strong_count() > 0);
-            registry.clean_at = 2 * registry.prepared.len() + MAX_STATEMENTS;
+            registry.clean_at = 2 * registry.prepared.len() + MAX_CACHED_STATEMENTS;
         }
         registry.prepared.push(Arc::downgrade(&prepared));
         prepared
@@ -157,7 +157,7 @@ impl Cache {
             return Ok(entry.preparing.clone());
         }
         let preparing = begin()?;
-        if cached.by_text.len() >= MAX_STATEMENTS {
+        if cached.by_text.len() >= MAX_CACHED_STATEMENTS {
             let oldest =
                 cached.by_text.iter().min_by_key(|(_, entry)| entry.last_requested).map(|(text, _)| Arc::clone(text));
             if let Some(oldest) = oldest {
@@ -266,12 +266,12 @@ mod tests {
     #[test]
     fn the_statement_asked_for_longest_ago_makes_room() {
         let cache = Cache::default();
-        for index in 0..MAX_STATEMENTS {
+        for index in 0..MAX_CACHED_STATEMENTS {
             let _kept = cache.get_or_begin(&index.to_string(), never).expect("there is room");
         }
         let first = cache.get_or_begin("0", || panic!("it is kept")).expect("it is kept");
         let _kept = cache.get_or_begin("one more", never).expect("1 goes");
-        assert_eq!(cache.lock().by_text.len(), MAX_STATEMENTS);
+        assert_eq!(cache.lock().by_text.len(), MAX_CACHED_STATEMENTS);
         assert!(cache.get_or_begin("0", || panic!("it is kept")).expect("it is kept").ptr_eq(&first));
         let begun = std::cell::Cell::new(false);
         let begin = || {
