@@ -106,7 +106,7 @@ async fn migrate(session: &Session, arguments: &Arguments, migrations: &Migratio
         return Ok(());
     }
     if let Some((version, statement)) = arguments.applied.or(arguments.not_applied) {
-        migrate = migrate.was_applied(version, statement, arguments.applied.is_some());
+        migrate = migrate.resolve_unknown(version, statement, arguments.applied.is_some());
     }
     let mut progress = migrate.progress();
     let bar = spinner()?;

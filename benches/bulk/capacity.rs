@@ -38,7 +38,7 @@ async fn measure(seconds: u32) -> Result<Vec<String>> {
     let began = Instant::now();
     let at = |second: u32| sleep_until(began + Duration::from_secs(second.into()));
     let progress = load.progress();
-    let loading = tokio::spawn(load.until(at(seconds)).into_future());
+    let loading = tokio::spawn(load.stop_when(at(seconds)).into_future());
     at(FROM_SECOND).await;
     let (from, before) = (began.elapsed(), progress.borrow().units);
     at(seconds).await;

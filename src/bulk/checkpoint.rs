@@ -228,7 +228,7 @@ impl Checkpoint {
             serde_json::to_string(&stored).map_err(|error| failed("writing", &self.path, &io::Error::other(error)))?;
         if text.len() as u64 > self.max_bytes {
             let (bytes, max) = (Counted(text.len(), "byte"), self.max_bytes);
-            let problem = format!("it would have {bytes}, and at most {max} are read again");
+            let problem = format!("it would have {bytes}, more than the {max} that can be read again");
             return Err(Error::new(
                 ErrorKind::File,
                 format!("writing the checkpoint {}", self.path.display()),
@@ -379,7 +379,7 @@ mod tests {
         };
         let refused = |bytes: u64| {
             format!(
-                "writing the checkpoint {} failed: it would have {bytes} bytes, and at most 1000 are read again. Load \
+                "writing the checkpoint {} failed: it would have {bytes} bytes, more than the 1000 that can be read again. Load \
                  fewer files at once, or shuffle fewer rows",
                 path.display()
             )

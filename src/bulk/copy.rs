@@ -51,7 +51,7 @@ pub struct Copy {
     checkpoint: Option<PathBuf>,
     rejected_file: Option<PathBuf>,
     progress: watch::Sender<Progress>,
-    until: Option<BoxFuture<'static, ()>>,
+    stop_signal: Option<BoxFuture<'static, ()>>,
 }
 
 impl Copy {
@@ -71,7 +71,7 @@ impl Copy {
             checkpoint: None,
             rejected_file: None,
             progress: watch::Sender::new(Progress::default()),
-            until: None,
+            stop_signal: None,
         }
     }
 
@@ -121,9 +121,9 @@ impl Copy {
         self.progress.subscribe()
     }
 
-    /// Stops when `signal` is ready; see [`Load::until`](super::Load::until).
-    pub fn until(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { until: Some(Box::pin(signal)), ..self }
+    /// Stops when `signal` is ready; see [`Load::stop_when`](super::Load::stop_when).
+    pub fn stop_when(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { stop_signal: Some(Box::pin(signal)), ..self }
     }
 
     async fn run(self) -> Result<Summary, Error> {
@@ -196,7 +196,7 @@ impl Copy {
             rejected,
             checkpoint,
             progress: self.progress,
-            until: self.until,
+            stop_signal: self.stop_signal,
             dry_run: false,
             batches: None,
             is_copy: true,

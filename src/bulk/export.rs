@@ -67,7 +67,7 @@ pub struct Export {
     stall_timeout: Duration,
     checkpoint: Option<PathBuf>,
     progress: watch::Sender<Progress>,
-    until: Option<BoxFuture<'static, ()>>,
+    stop_signal: Option<BoxFuture<'static, ()>>,
 }
 
 impl Export {
@@ -86,7 +86,7 @@ impl Export {
             stall_timeout: DEFAULT_STALL_TIMEOUT,
             checkpoint: None,
             progress: watch::Sender::new(Progress::default()),
-            until: None,
+            stop_signal: None,
         }
     }
 
@@ -138,9 +138,9 @@ impl Export {
         self.progress.subscribe()
     }
 
-    /// Stops when `signal` is ready, with an incomplete summary; see [`Load::until`](super::Load::until).
-    pub fn until(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { until: Some(Box::pin(signal)), ..self }
+    /// Stops when `signal` is ready, with an incomplete summary; see [`Load::stop_when`](super::Load::stop_when).
+    pub fn stop_when(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { stop_signal: Some(Box::pin(signal)), ..self }
     }
 
     async fn run(self) -> Result<Summary, Error> {
@@ -209,7 +209,7 @@ impl Export {
             checkpoint,
             checkpoint_every: if is_text { CHECKPOINT_EVERY } else { ROW_GROUP_EVERY },
         };
-        run.run(writer, self.until).await
+        run.run(writer, self.stop_signal).await
     }
 
     /// The conflict between settings, if there is one, and what to do about it.
@@ -284,11 +284,15 @@ struct RunningExport {
 }
 
 impl RunningExport {
-    async fn run(mut self, writer: Option<RowWriter>, until: Option<BoxFuture<'static, ()>>) -> Result<Summary, Error> {
+    async fn run(
+        mut self,
+        writer: Option<RowWriter>,
+        stop_signal: Option<BoxFuture<'static, ()>>,
+    ) -> Result<Summary, Error> {
         let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
         let messages = writer.is_some().then_some(sender);
         let writing = spawn_blocking(move || writer.map_or(Ok(None), |writer| write(writer, receiver)));
-        let read = if self.state.is_read { Ok(true) } else { self.read(messages.as_ref(), until).await };
+        let read = if self.state.is_read { Ok(true) } else { self.read(messages.as_ref(), stop_signal).await };
         if let (Ok(true), Some(partitions), Some(messages)) = (&read, self.partitions.take(), &messages) {
             // If the writer is gone, its own error is reported below.
             let _ = messages.send(Message::Rows(partitions.finish())).await;
@@ -325,9 +329,9 @@ impl RunningExport {
     async fn read(
         &mut self,
         messages: Option<&mpsc::Sender<Message>>,
-        until: Option<BoxFuture<'static, ()>>,
+        stop_signal: Option<BoxFuture<'static, ()>>,
     ) -> Result<bool, Option<Error>> {
-        let mut until = until.unwrap_or_else(|| Box::pin(std::future::pending()));
+        let mut stop_signal = stop_signal.unwrap_or_else(|| Box::pin(std::future::pending()));
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut saved = Instant::now();
@@ -353,7 +357,7 @@ impl RunningExport {
                         saved = Instant::now();
                     }
                 }
-                () = &mut until => return Ok(false),
+                () = &mut stop_signal => return Ok(false),
             }
         }
     }

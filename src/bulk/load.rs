@@ -83,7 +83,7 @@ pub struct Load {
     batches: bool,
     dry_run: bool,
     progress: watch::Sender<Progress>,
-    until: Option<BoxFuture<'static, ()>>,
+    stop_signal: Option<BoxFuture<'static, ()>>,
 }
 
 /// The source of the rows.
@@ -123,7 +123,7 @@ impl Load {
             batches: false,
             dry_run: false,
             progress: watch::Sender::new(Progress::default()),
-            until: None,
+            stop_signal: None,
         }
     }
 
@@ -236,12 +236,12 @@ impl Load {
     ///
     /// ```no_run
     /// # async fn run(load: keyspaces::bulk::Load) -> Result<(), keyspaces::Error> {
-    /// let summary = load.until(async { drop(tokio::signal::ctrl_c().await) }).await?;
+    /// let summary = load.stop_when(async { drop(tokio::signal::ctrl_c().await) }).await?;
     /// println!("{summary}");
     /// # Ok(()) }
     /// ```
-    pub fn until(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { until: Some(Box::pin(signal)), ..self }
+    pub fn stop_when(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { stop_signal: Some(Box::pin(signal)), ..self }
     }
 
     async fn run(self) -> Result<Summary, Error> {
@@ -347,7 +347,7 @@ impl Load {
             rejected,
             checkpoint,
             progress: self.progress,
-            until: self.until,
+            stop_signal: self.stop_signal,
             dry_run: self.dry_run,
             batches: batches.map(Batches::new),
             is_copy: false,

@@ -56,7 +56,7 @@ impl Rate {
         let provisioned = provisioned.ok_or_else(|| {
             let problem =
                 format!("the rate is {percent} % of the provisioned capacity, and {} is on demand", table.name);
-            Error::new(ErrorKind::Value, attempted.to_owned(), problem).with_advice("Give the rate in units a second")
+            Error::new(ErrorKind::Value, attempted.to_owned(), problem).with_advice("Set the rate in units a second")
         })?;
         let units = u64::from(provisioned.get()) * u64::from(percent) / 100;
         Ok(NonZeroU32::new(saturated::<u32>(units).max(1)))

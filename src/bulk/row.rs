@@ -128,14 +128,16 @@ pub(super) fn write_units(cells: &RowCells<'_>, table: &units::Table) -> Result<
                 has_regular = true;
                 row.add_regular(table, cql, units::value_size(cql, Some(value)));
             }
-            (Role::PartitionKey, None) => return Err(Reason::of_column(index, "is null, and in the primary key")),
+            (Role::PartitionKey, None) => {
+                return Err(Reason::of_column(index, "is null, but belongs to the primary key"));
+            }
             (Role::Clustering, None) => without_clustering = without_clustering.or(Some(index)),
             (Role::TimeToLive | Role::WriteTime, _) | (Role::Static | Role::Regular, None) => {}
         }
     }
     let has_statics = || cells.columns.iter().any(|column| column.role == Role::Static);
     if let Some(index) = without_clustering.filter(|_| has_regular || !has_statics()) {
-        return Err(Reason::of_column(index, "is null, and in the primary key"));
+        return Err(Reason::of_column(index, "is null, but belongs to the primary key"));
     }
     if key > MAX_PARTITION_KEY_BYTES {
         let problem =

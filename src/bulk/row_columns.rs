@@ -46,7 +46,7 @@ impl ColumnSettings<'_> {
         if let Some(other) = stored.iter().find(|column| !is_key(column)) {
             let problem = format!("the column {:?} is not in the primary key", other.name);
             return Err(Error::new(ErrorKind::Value, attempted.to_owned(), problem)
-                .with_advice("Give only the keys of the rows to delete"));
+                .with_advice("Load a file that has only the keys of the rows to delete"));
         }
         let mut stored = stored.drain(..);
         let column = |name: &String| match using_column(name) {

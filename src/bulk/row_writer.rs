@@ -267,7 +267,7 @@ fn refusal(output: &Output, format: &Format) -> Option<Error> {
     let problem = "a Parquet file compresses its pages itself";
     let error = Error::new(ErrorKind::Configuration, format!("writing {}", path.display()), problem);
     Some(error.with_advice(
-        "Give it a name that ends in .parquet, and set the compression of its pages with Output::compression()",
+        "Use a name that ends in .parquet, and set the compression of its pages with Output::compression()",
     ))
 }
 

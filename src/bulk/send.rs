@@ -49,7 +49,7 @@ pub(super) struct Sending<S> {
     pub(super) rejected: RejectedRows,
     pub(super) checkpoint: Option<Checkpoint>,
     pub(super) progress: watch::Sender<Progress>,
-    pub(super) until: Option<BoxFuture<'static, ()>>,
+    pub(super) stop_signal: Option<BoxFuture<'static, ()>>,
     /// Whether rows are measured but not sent.
     pub(super) dry_run: bool,
     /// Batches of consecutive rows of a partition; `None` sends each row alone.
@@ -65,9 +65,9 @@ impl<S: SendRow> Sending<S> {
         chunks: mpsc::Receiver<Result<Chunk, Error>>,
         mut reading: JoinHandle<()>,
     ) -> Result<Summary, Error> {
-        let until = self.until.take();
+        let stop_signal = self.stop_signal.take();
         let mut run = RunningOperation::new(self);
-        let result = run.run(chunks, &mut reading, until).await;
+        let result = run.run(chunks, &mut reading, stop_signal).await;
         reading.abort();
         if result.is_err() {
             // Rows in flight that are still acknowledged need not be sent again. The first error is the one to report.
@@ -140,9 +140,9 @@ impl<S: SendRow> RunningOperation<S> {
         &mut self,
         mut chunks: mpsc::Receiver<Result<Chunk, Error>>,
         reading: &mut JoinHandle<()>,
-        until: Option<BoxFuture<'static, ()>>,
+        stop_signal: Option<BoxFuture<'static, ()>>,
     ) -> Result<(), Error> {
-        let mut until = until.unwrap_or_else(|| Box::pin(std::future::pending()));
+        let mut stop_signal = stop_signal.unwrap_or_else(|| Box::pin(std::future::pending()));
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut saved = Instant::now();
@@ -176,7 +176,7 @@ impl<S: SendRow> RunningOperation<S> {
                         saved = Instant::now();
                     }
                 }
-                () = &mut until => return self.drain().await,
+                () = &mut stop_signal => return self.drain().await,
             }
         }
     }

@@ -134,7 +134,7 @@ pub(super) fn pending<'m>(
         && first.version() < last.version
     {
         let problem = format!("{} has a lower number than {}, which was applied before", first.file(), last.file);
-        return refused(problem, "Give it a higher number than all applied files");
+        return refused(problem, "Rename it with a higher number than all applied files");
     }
     let in_progress = state
         .file_in_progress()

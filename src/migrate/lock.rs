@@ -138,7 +138,7 @@ impl<'a> Lock<'a> {
     /// Waits until the lock is free and takes it. State read before this may be outdated, because another program may have
     /// held the lock meanwhile.
     pub(super) async fn acquire(&self, progress: &UnboundedSender<MigrationProgress>) -> Result<(), Error> {
-        let deadline = Instant::now() + self.migrate.wait;
+        let deadline = Instant::now() + self.migrate.lock_timeout;
         let mut reported_holder = None;
         loop {
             let state = self.state().await?;

@@ -104,7 +104,7 @@ impl Migrations {
         files.sort_by(|one, other| (one.version, &one.file).cmp(&(other.version, &other.file)));
         if let Some([one, other]) = files.array_windows().find(|[one, other]| one.version == other.version) {
             return Err(configuration(format!("{} and {} have the same number", one.file, other.file))
-                .with_advice("Give one of them the next free number"));
+                .with_advice("Rename one of them with the next free number"));
         }
         Ok(Self(files))
     }
@@ -284,7 +284,7 @@ mod tests {
             (vec![("9223372036854775808_users.cql", "")], no_name("9223372036854775808_users.cql")),
             (
                 vec![("01_a.cql", ""), ("1_b.cql", ""), ("3_c.cql", "")],
-                "01_a.cql and 1_b.cql have the same number. Give one of them the next free number".to_owned(),
+                "01_a.cql and 1_b.cql have the same number. Rename one of them with the next free number".to_owned(),
             ),
             in_file(
                 "CREATE TABLE a.b (id int PRIMARY KEY);\n\nDROP TABLE a.b;\n  CREATE TABLE a.c (id);",

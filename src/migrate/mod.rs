@@ -33,7 +33,7 @@
 //! Migrate again after an interruption. Statements known to be carried out are not sent again. The outcome of the statement
 //! that was about to be sent is unknown: a definition is compared with the current schema, an idempotent write is sent
 //! again, and any other statement stops with an error of kind [`Unknown`](ErrorKind::Unknown), to be resolved by
-//! [`was_applied`](Migrate::was_applied).
+//! [`resolve_unknown`](Migrate::resolve_unknown).
 
 mod history;
 mod lock;
@@ -73,7 +73,7 @@ pub struct Migrate<'a> {
     name: String,
     lease: Duration,
     skew: Duration,
-    wait: Duration,
+    lock_timeout: Duration,
     /// The deadline of a definition, if it is not the default.
     deadline: Option<Duration>,
     skip_keyspaces_options: bool,
@@ -102,7 +102,7 @@ impl<'a> Migrate<'a> {
             name: format!("process {}", std::process::id()),
             lease: Duration::from_secs(60),
             skew: Duration::from_secs(10),
-            wait: Duration::from_secs(300),
+            lock_timeout: Duration::from_secs(300),
             deadline: None,
             skip_keyspaces_options: false,
             decision: None,
@@ -114,7 +114,7 @@ impl<'a> Migrate<'a> {
 
     /// Sets the name shown to programs that wait for the lock, recorded with each applied file. Default: `process` and its
     /// number.
-    pub fn named(mut self, name: impl Into<String>) -> Self {
+    pub fn program_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
@@ -133,8 +133,8 @@ impl<'a> Migrate<'a> {
     }
 
     /// Sets how long to wait for another program that holds the lock. Default: 5 minutes; at most a year.
-    pub fn wait(mut self, wait: Duration) -> Self {
-        self.wait = wait.min(365 * DAY);
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout.min(365 * DAY);
         self
     }
 
@@ -154,7 +154,7 @@ impl<'a> Migrate<'a> {
 
     /// States whether the statement of unknown outcome was applied. It is given by the number of its file and its place in
     /// the file, from 1; any other statement is an error of kind [`Configuration`](ErrorKind::Configuration).
-    pub fn was_applied(mut self, version: u64, statement: usize, applied: bool) -> Self {
+    pub fn resolve_unknown(mut self, version: u64, statement: usize, applied: bool) -> Self {
         self.decision = Some(Decision { version, statement, applied });
         self
     }

@@ -75,7 +75,7 @@ impl RunningMigration<'_> {
             _ => {
                 let (version, statement) = (decision.version, decision.statement);
                 let problem = format!(
-                    "was_applied({version}, {statement}, {}) was called, but the outcome of that statement is not unknown",
+                    "resolve_unknown({version}, {statement}, {}) was called, but the outcome of that statement is not unknown",
                     decision.applied
                 );
                 Err(Error::new(ErrorKind::Configuration, self.migrate.attempted(), problem))
@@ -132,7 +132,7 @@ impl RunningMigration<'_> {
                 );
                 let version = migration.version();
                 Err(Error::new(ErrorKind::Unknown, summary(&step.tree), problem).with_advice(format!(
-                    "Find out whether it was applied, and migrate again with was_applied({version}, {number}, true) or false"
+                    "Find out whether it was applied, and migrate again with resolve_unknown({version}, {number}, true) or false"
                 )))
             }
             outcome => Ok(outcome),

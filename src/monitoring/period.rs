@@ -38,7 +38,7 @@ impl Period {
     /// assert_eq!(Period::new(Duration::from_secs(60)).unwrap(), Period::MINUTE);
     /// assert_eq!(
     ///     Period::new(Duration::from_secs(45)).unwrap_err().to_string(),
-    ///     "taking 45s as a period of CloudWatch failed: Keyspaces' metrics are aggregated by the minute. Give a multiple of \
+    ///     "taking 45s as a period of CloudWatch failed: Keyspaces' metrics are aggregated by the minute. Use a multiple of \
     ///      60 s, up to a week"
     /// );
     /// ```
@@ -48,7 +48,7 @@ impl Period {
             let attempted = format!("taking {length:?} as a period of CloudWatch");
             let problem = "Keyspaces' metrics are aggregated by the minute";
             return Err(Error::new(ErrorKind::Configuration, attempted, problem)
-                .with_advice("Give a multiple of 60 s, up to a week"));
+                .with_advice("Use a multiple of 60 s, up to a week"));
         }
         Ok(Self { seconds })
     }

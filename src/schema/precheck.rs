@@ -49,7 +49,7 @@ async fn check_restore(session: &Session, restore: &RestoreTable) -> Result<(), 
     let moment = point.and_then(|point| DateTime::<Utc>::from_timestamp_millis(point.unix_millis()));
     if let Some(moment) = moment.filter(|moment| *moment > Utc::now() + CLOCK_SKEW) {
         return Err(refused(format!("{} is in the future by this machine's clock", time_text(moment)))
-            .with_advice("Give a time in the past, in UTC"));
+            .with_advice("Choose a time in the past, in UTC"));
     }
     if let Some(source) = describe_untagged(session, source).await? {
         let name = &source.definition.table;
@@ -68,7 +68,7 @@ async fn check_restore(session: &Session, restore: &RestoreTable) -> Result<(), 
                 time_text(moment)
             );
             return Err(refused(problem)
-                .with_advice("Give a later time: the history begins when recovery was turned on, or 35 days ago"));
+                .with_advice("Choose a later time: the history begins when recovery was turned on, or 35 days ago"));
         }
     }
     if describe_untagged(session, target).await?.is_some() {

@@ -152,7 +152,7 @@ async fn who_may_not_is_told_so() {
     let error = monitoring::read_metrics(&client, &table, now..now).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "reading the metrics of shop.orders failed: the range of time ends before it begins, or is empty. Give the earlier time first"
+        "reading the metrics of shop.orders failed: the range of time ends before it begins, or is empty. Pass the earlier time first"
     );
 }
 

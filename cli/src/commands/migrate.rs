@@ -51,7 +51,7 @@ impl Migrate {
             return Ok(Status::Success);
         }
         if let Some((version, statement)) = self.applied.or(self.not_applied) {
-            migrate = migrate.was_applied(version, statement, self.applied.is_some());
+            migrate = migrate.resolve_unknown(version, statement, self.applied.is_some());
         }
         let mut changes = migrate.progress();
         let line = progress::spinner();

@@ -251,7 +251,7 @@ impl OpenFile {
             let Some(value) = value.filter(|_| is_whole) else {
                 return Err(failed(
                     &self.name,
-                    ParquetError::EOF("the levels of a column do not fit together".to_owned()),
+                    ParquetError::EOF("the levels of a column contradict each other".to_owned()),
                 ));
             };
             each(index, value);

@@ -280,5 +280,5 @@ fn bytes<const N: usize>(native: NativeType, value: &[u8]) -> Result<[u8; N], Pr
 
 /// Cassandra has values of no bytes for most types, Parquet only for text and bytes.
 fn no_bytes(native: NativeType) -> Problem {
-    format!("has no bytes, which Parquet cannot say of {}: export it as CSV or JSON Lines", native.name())
+    format!("has no bytes, which Parquet cannot express for {}: export it as CSV or JSON Lines", native.name())
 }

@@ -329,7 +329,7 @@ fn a_value_of_no_bytes_cannot_be_written() {
         let sink = Sink::File(File::create(folder.path(of)).unwrap());
         let mut file = ParquetFile::begin(&columns, None, sink, None).unwrap();
         let reason = file.write(&RowCells { columns: &columns, bytes: &row(&[Some(Vec::new())]) }).unwrap_err();
-        let problem = format!("has no bytes, which Parquet cannot say of {of}: export it as CSV or JSON Lines");
+        let problem = format!("has no bytes, which Parquet cannot express for {of}: export it as CSV or JSON Lines");
         assert_eq!(reason, Reason::of_column(0, problem));
     }
 }

@@ -22,7 +22,7 @@ struct Service(Arc<Mutex<State>>);
 struct State {
     takes_before: usize,
     outage: ErrorKind,
-    until: Option<Instant>,
+    outage_until: Option<Instant>,
     refused: u64,
     taken: Vec<RowValues>,
     /// A row that the service refuses.
@@ -33,7 +33,7 @@ struct State {
 impl Service {
     fn new(takes_before: usize, outage: ErrorKind) -> Self {
         let state =
-            State { takes_before, outage, until: None, refused: 0, taken: Vec::new(), poison: None, batches: 0 };
+            State { takes_before, outage, outage_until: None, refused: 0, taken: Vec::new(), poison: None, batches: 0 };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -53,10 +53,10 @@ impl SendRow for Service {
     async fn execute(&self, values: &RowValues) -> Result<(), Error> {
         sleep(Duration::from_millis(5)).await;
         let (now, mut state) = (Instant::now(), self.state());
-        if state.until.is_none() && state.taken.len() == state.takes_before {
-            state.until = Some(now + 10 * MINUTE);
+        if state.outage_until.is_none() && state.taken.len() == state.takes_before {
+            state.outage_until = Some(now + 10 * MINUTE);
         }
-        if state.until.is_some_and(|until| now < until) {
+        if state.outage_until.is_some_and(|until| now < until) {
             state.refused += 1;
             return Err(Error::new(state.outage, "writing a row", "not now"));
         }
@@ -118,7 +118,7 @@ async fn send(
         },
         checkpoint,
         progress: watch::Sender::new(Progress::default()),
-        until: None,
+        stop_signal: None,
         dry_run: false,
         batches,
         is_copy: false,

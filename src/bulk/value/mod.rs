@@ -166,7 +166,7 @@ pub(super) fn append_cell(
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
     append(out)?;
-    let length = i32::try_from(out.len() - at - 4).map_err(|_| "is longer than the protocol can say".to_owned())?;
+    let length = i32::try_from(out.len() - at - 4).map_err(|_| "is longer than the protocol allows".to_owned())?;
     if let Some(place) = out.get_mut(at..at + 4) {
         place.copy_from_slice(&length.to_be_bytes());
     }

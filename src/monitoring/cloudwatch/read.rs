@@ -90,7 +90,7 @@ pub async fn read_metrics(client: &Client, table: &Table, time: Range<SystemTime
     let attempted = || format!("reading the metrics of {table}");
     let Some(length) = time.end.duration_since(time.start).ok().filter(|length| !length.is_zero()) else {
         let problem = "the range of time ends before it begins, or is empty";
-        return Err(Error::new(ErrorKind::Value, attempted(), problem).with_advice("Give the earlier time first"));
+        return Err(Error::new(ErrorKind::Value, attempted(), problem).with_advice("Pass the earlier time first"));
     };
     let queried = QueriedSeries::of(table, period(length));
     let mut pages = client

@@ -292,7 +292,7 @@ impl Events {
             let problem =
                 format!("the range ends at {} before it begins at {}", time_text(range.end), time_text(range.start));
             Error::new(ErrorKind::Value, self.table.attempted("SELECT FROM"), problem)
-                .with_advice("Give the earlier time first; oldest_first() sets only the order of the events")
+                .with_advice("Pass the earlier time first; oldest_first() sets only the order of the events")
         });
         EventRange::new(self.reader(device_id), days)
     }

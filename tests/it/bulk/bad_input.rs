@@ -289,7 +289,7 @@ async fn an_unsuitable_parquet_file_is_refused_before_anything_is_sent() {
     let output = Output::file(folder.path("sales.parquet.gz"));
     let error = session.bulk().export(keyspace, name, output, Parquet::new()).await.unwrap_err();
     let expected = format!(
-        "writing {} failed: a Parquet file compresses its pages itself. Give it a name that ends in .parquet, and set the \
+        "writing {} failed: a Parquet file compresses its pages itself. Use a name that ends in .parquet, and set the \
          compression of its pages with Output::compression()",
         folder.path("sales.parquet.gz").display()
     );

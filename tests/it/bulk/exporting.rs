@@ -154,7 +154,7 @@ async fn an_export_that_was_stopped_goes_on_and_has_each_row_once() {
         || session.bulk().export(keyspace, name, Output::file(&path), Csv::new()).checkpoint(folder.path("state"));
     let begun = export();
     let mut progress = begun.progress();
-    let stopped = begun.until(async move {
+    let stopped = begun.stop_when(async move {
         let _ = progress.wait_for(|progress| progress.rows > 0).await;
     });
     let before = stopped.await.unwrap();
@@ -256,7 +256,7 @@ async fn what_is_wrong_with_the_rates_of_a_copy_is_told_before_anything_is_opene
             copy.await.unwrap_err().to_string(),
             format!(
                 "copying {one} to {other} failed: the rate is 10 % of the provisioned capacity, and {on_demand} is on demand. \
-                 Give the rate in units a second"
+                 Set the rate in units a second"
             )
         );
     }

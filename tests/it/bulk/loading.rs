@@ -129,7 +129,7 @@ async fn a_dry_run_measures_everything_and_sends_nothing() {
     assert_eq!(summary.bytes, bytes - rejected - 3);
     assert_eq!(
         summary.first_rejection.as_deref(),
-        Some("text, line 3: the column id (int): is null, and in the primary key")
+        Some("text, line 3: the column id (int): is null, but belongs to the primary key")
     );
     assert_eq!(progress.borrow().rows, 2);
     assert!(rows(&session, &table).await.is_empty());
@@ -187,7 +187,7 @@ async fn a_load_uses_no_more_units_than_it_may() {
     assert_eq!(
         error.to_string(),
         format!(
-            "loading {on_demand} failed: the rate is 10 % of the provisioned capacity, and {on_demand} is on demand. Give the rate \
+            "loading {on_demand} failed: the rate is 10 % of the provisioned capacity, and {on_demand} is on demand. Set the rate \
              in units a second"
         )
     );

@@ -44,7 +44,7 @@ async fn a_range_that_ends_before_it_begins_is_refused() {
     refused(
         backwards.try_next().await,
         "SELECT FROM it_events.events failed: the range ends at 2026-11-21T00:00:00Z before it begins at \
-         2026-11-22T10:00:00.500Z. Give the earlier time first; oldest_first() sets only the order of the events",
+         2026-11-22T10:00:00.500Z. Pass the earlier time first; oldest_first() sets only the order of the events",
     );
 }
 

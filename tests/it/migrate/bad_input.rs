@@ -33,8 +33,8 @@ async fn what_does_not_fit_what_was_applied_is_refused_before_anything_is_sent()
         ),
         (
             migrations(&[("0001_names.cql", NAMES), ("0002_late.cql", "DROP TABLE shop.names;"), more]),
-            "migrating failed: 0002_late.cql has a lower number than 0003_more.cql, which was applied before. Give it a \
-             higher number than all applied files"
+            "migrating failed: 0002_late.cql has a lower number than 0003_more.cql, which was applied before. Rename it \
+             with a higher number than all applied files"
                 .to_owned(),
         ),
     ] {
@@ -116,8 +116,8 @@ async fn a_definition_that_was_taken_and_failed_is_not_taken_for_one_that_was_no
         error.to_string(),
         "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: an interrupted program was about to send this \
          statement, and its outcome is unknown: the table shop.names exists, but differs from its definition. Find out \
-         whether it was applied, and migrate again with was_applied(1, 1, true) or false"
+         whether it was applied, and migrate again with resolve_unknown(1, 1, true) or false"
     );
-    assert_eq!(quick(&session, &files).was_applied(1, 1, true).await.unwrap(), ["1_names.cql"]);
+    assert_eq!(quick(&session, &files).resolve_unknown(1, 1, true).await.unwrap(), ["1_names.cql"]);
     local.close().await.unwrap();
 }

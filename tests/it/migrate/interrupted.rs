@@ -59,7 +59,7 @@ async fn ends_well(session: &Session, files: &Migrations) {
     while let Err(error) = session.migrate("shop", files).await {
         // On a machine that is busy an answer may come too late: that is one more interruption.
         let is_late = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unknown);
-        assert!(is_late && left > 0 && !error.to_string().contains("was_applied"), "{error}");
+        assert!(is_late && left > 0 && !error.to_string().contains("resolve_unknown"), "{error}");
         left -= 1;
     }
     assert_eq!(recorded(session).await, ["1_all.cql", "2_last.cql"]);
@@ -104,7 +104,7 @@ async fn a_table_of_that_name_that_is_another_is_not_taken_for_the_one_it_was_to
         error.to_string(),
         "migrating: 1_names.cql, statement 1: CREATE TABLE shop.names failed: an interrupted program was about to send this \
          statement, and its outcome is unknown: the table shop.names exists, but differs from its definition. Find out \
-         whether it was applied, and migrate again with was_applied(1, 1, true) or false"
+         whether it was applied, and migrate again with resolve_unknown(1, 1, true) or false"
     );
 }
 
@@ -123,18 +123,18 @@ async fn a_write_that_may_not_be_sent_twice_needs_a_decision() {
             error.to_string(),
             "migrating: 3_hits.cql, statement 2: UPDATE shop.hits failed: an interrupted program was about to send \
              this statement, and its outcome is unknown: it is not idempotent: it adds to a counter. Find out whether it was \
-             applied, and migrate again with was_applied(3, 2, true) or false"
+             applied, and migrate again with resolve_unknown(3, 2, true) or false"
         );
-        let other = session.migrate("shop", &files).was_applied(3, 1, applied).await.unwrap_err();
+        let other = session.migrate("shop", &files).resolve_unknown(3, 1, applied).await.unwrap_err();
         assert_eq!(other.kind(), ErrorKind::Configuration);
         assert_eq!(
             other.to_string(),
             format!(
-                "migrating with shop.schema_migrations failed: was_applied(3, 1, {applied}) was called, but the outcome of \
+                "migrating with shop.schema_migrations failed: resolve_unknown(3, 1, {applied}) was called, but the outcome of \
                  that statement is not unknown"
             )
         );
-        assert_eq!(session.migrate("shop", &files).was_applied(3, 2, applied).await.unwrap(), ["3_hits.cql"]);
+        assert_eq!(session.migrate("shop", &files).resolve_unknown(3, 2, applied).await.unwrap(), ["3_hits.cql"]);
         let hits = session.rows::<(Counter,)>("SELECT n FROM shop.hits WHERE page = '/'", ());
         assert_eq!(hits.try_collect::<Vec<_>>().await.unwrap()[0].0.0, 1);
         session.schema().drop_keyspace("shop").await.unwrap();

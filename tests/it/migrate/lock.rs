@@ -19,9 +19,9 @@ const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY); INSERT INTO s
 async fn who_waits_is_told_for_whom_and_gives_up_in_the_end() {
     let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
-    let mut holder = session.migrate("shop", &files).named("the first").progress();
+    let mut holder = session.migrate("shop", &files).program_name("the first").progress();
     holder.try_next().await.unwrap().unwrap();
-    let mut waiting = session.migrate("shop", &files).wait(Duration::from_secs(2)).progress();
+    let mut waiting = session.migrate("shop", &files).lock_timeout(Duration::from_secs(2)).progress();
     let Some(MigrationProgress::Waiting { held_by, until }) = waiting.try_next().await.unwrap() else {
         panic!("it waits")
     };
@@ -45,12 +45,12 @@ async fn who_waits_is_told_for_whom_and_gives_up_in_the_end() {
 async fn the_lock_of_one_that_died_is_taken_over_when_its_lease_and_the_margin_have_passed() {
     let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
-    let dead = || session.migrate("shop", &files).lease(Duration::from_secs(2)).named("the dead");
+    let dead = || session.migrate("shop", &files).lease(Duration::from_secs(2)).program_name("the dead");
     let mut dying = dead().progress();
     dying.try_next().await.unwrap().unwrap();
     drop(dying);
     let margin = Duration::from_secs(1);
-    let reported: Vec<_> = dead().named("the heir").clock_skew(margin).progress().try_collect().await.unwrap();
+    let reported: Vec<_> = dead().program_name("the heir").clock_skew(margin).progress().try_collect().await.unwrap();
     let MigrationProgress::Waiting { held_by, until } = &reported[0] else { panic!("{reported:?}") };
     assert_eq!(held_by, "the dead");
     assert!(Utc::now() > *until + margin, "it was taken over before {until} and the margin");
@@ -126,7 +126,7 @@ async fn durations_without_measure_are_bounded() {
     let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let most = Duration::MAX;
-    let migrate = session.migrate("shop", &files).lease(most).clock_skew(most).wait(most);
+    let migrate = session.migrate("shop", &files).lease(most).clock_skew(most).lock_timeout(most);
     assert_eq!(migrate.dry_run().await.unwrap().pending.len(), 1);
     assert_eq!(migrate.await.unwrap(), ["1_names.cql"]);
 }

@@ -163,14 +163,14 @@ async fn an_impossible_restore_is_refused_before_it_is_sent() {
         (
             schema.restore_table("ks", "kept").at(tomorrow).into("ks", "new"),
             format!(
-                "RESTORE TABLE ks.new failed: {} is in the future by this machine's clock. Give a time in the past, in UTC",
+                "RESTORE TABLE ks.new failed: {} is in the future by this machine's clock. Choose a time in the past, in UTC",
                 text(tomorrow)
             ),
         ),
         (
             schema.restore_table("ks", "kept").at(before).into("ks", "new"),
             format!(
-                "RESTORE TABLE ks.new failed: ks.kept can be restored to {} at the earliest, not to {}. Give a later time: the \
+                "RESTORE TABLE ks.new failed: ks.kept can be restored to {} at the earliest, not to {}. Choose a later time: the \
                  history begins when recovery was turned on, or 35 days ago",
                 text(earliest),
                 text(before)

@@ -71,7 +71,7 @@ impl Copy {
         if let Some(path) = self.rejected_file {
             copy = copy.rejected_file(path);
         }
-        let summary = run(copy.progress(), |signal| copy.until(signal).into_future()).await?;
+        let summary = run(copy.progress(), |signal| copy.stop_when(signal).into_future()).await?;
         finish(&summary, operation.format, true)
     }
 }

@@ -50,7 +50,7 @@ impl Count {
         };
         let count = largest.into_iter().fold(count, keyspaces::bulk::Export::largest);
         let count = read.configure(count, &operation);
-        let summary = run(count.progress(), |signal| count.until(signal).into_future()).await?;
+        let summary = run(count.progress(), |signal| count.stop_when(signal).into_future()).await?;
         if !is_json && !by_partition && summary.is_complete {
             output::print(format_args!("{}\n", summary.rows))?;
         }

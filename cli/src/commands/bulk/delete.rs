@@ -31,7 +31,7 @@ impl Delete {
         let session = operation.connect().await?;
         let delete = session.bulk().delete(&table.keyspace, &table.table, input.files()?, format);
         let delete = input.configure(delete, &operation);
-        let summary = run(delete.progress(), |signal| delete.until(signal).into_future()).await?;
+        let summary = run(delete.progress(), |signal| delete.stop_when(signal).into_future()).await?;
         finish(&summary, operation.format, true)
     }
 }

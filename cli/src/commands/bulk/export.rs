@@ -63,7 +63,7 @@ impl Export {
         if !self.columns.is_empty() {
             export = export.columns(self.columns);
         }
-        let summary = run(export.progress(), |signal| export.until(signal).into_future()).await?;
+        let summary = run(export.progress(), |signal| export.stop_when(signal).into_future()).await?;
         finish(&summary, self.operation.format, !is_stdout)
     }
 }

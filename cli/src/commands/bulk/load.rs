@@ -72,7 +72,7 @@ impl Load {
         if self.allow_counters {
             load = load.allow_counters();
         }
-        let summary = run(load.progress(), |signal| load.until(signal).into_future()).await?;
+        let summary = run(load.progress(), |signal| load.stop_when(signal).into_future()).await?;
         finish(&summary, operation.format, true)
     }
 }
