@@ -41,7 +41,7 @@ struct Arguments {
     /// The Region that the dashboard shows.
     #[arg(long, default_value = "us-east-1")]
     region: String,
-    /// Where to write the files.
+    /// The folder for the files.
     #[arg(long, default_value = "target/alarms")]
     into: PathBuf,
 }

@@ -1,10 +1,10 @@
-//! Walks through "How to Set Up Amazon Keyspaces", from its first step to its last, with this library. Beside each step
-//! stands the command that the guide has for it.
+//! Follows "How to Set Up Amazon Keyspaces" step by step with this library. Each step prints the command that the guide uses
+//! for it.
 //!
-//! Without arguments on a local Keyspaces that it starts; `--region us-east-1` on AWS, where provisioned capacity costs
-//! money until the tables are dropped, and a restore takes 20 minutes and more.
+//! Without arguments it runs on a local Keyspaces that it starts. `--region us-east-1` runs it on AWS, where provisioned capacity
+//! costs money until the tables are dropped, and a restore takes 20 minutes or more.
 
-#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
+#![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
 mod place;
 
@@ -42,10 +42,10 @@ async fn main() -> Done {
     let Arguments { place, keyspace } = Arguments::parse();
     if place.cassandra.is_some() {
         return Err(
-            "a plain Cassandra has neither capacity modes nor point-in-time recovery: take a local Keyspaces".into()
+            "a plain Cassandra has neither capacity modes nor point-in-time recovery: use a local Keyspaces".into()
         );
     }
-    what_keyspaces_lacks();
+    unsupported_features();
     let (builder, local) = place.find(Duration::from_secs(1)).await?;
     let session = builder.connect().await?;
     let guide = Guide { session: &session, keyspace: &keyspace };
@@ -69,7 +69,7 @@ async fn main() -> Done {
     Ok(())
 }
 
-/// Tells what comes next, and with which command the guide does it.
+/// Prints the title of the next step, and the guide's command for it.
 fn step(title: &str, command: &str) {
     println!("\n== {title}");
     for line in command.lines() {
@@ -77,9 +77,9 @@ fn step(title: &str, command: &str) {
     }
 }
 
-/// What an application for Cassandra may have that Keyspaces has not; found without a service.
-fn what_keyspaces_lacks() {
-    step("What Keyspaces lacks", "(a list in the guide; here what lint says of a schema)");
+/// Features of Cassandra that Keyspaces does not support, found without a service.
+fn unsupported_features() {
+    step("What Keyspaces does not support", "(a list in the guide; here the findings of lint for a schema)");
     let schema = "
         CREATE INDEX ON my_application.users (email);
         CREATE MATERIALIZED VIEW my_application.users_by_email AS SELECT * FROM my_application.users
@@ -90,7 +90,7 @@ fn what_keyspaces_lacks() {
     }
 }
 
-/// The steps of the guide, each with the session that the first of them made.
+/// The steps of the guide, which share a session.
 struct Guide<'a> {
     session: &'a Session,
     keyspace: &'a str,
@@ -137,14 +137,14 @@ impl Guide<'_> {
         Ok(user)
     }
 
-    #[expect(clippy::unused_self, reason = "a step as the others are")]
+    #[expect(clippy::unused_self, reason = "a step like the others")]
     fn service_specific_credentials(&self) {
         step(
             "Service-specific credentials",
             "aws iam create-service-specific-credential --user-name keyspaces-user
              --service-name cassandra.amazonaws.com",
         );
-        println!("CQL has no statement for this: it is IAM that makes them. A session logs in with them by");
+        println!("CQL has no statement for this: IAM creates them. A session uses them with");
         println!("Session::builder().password(user, password); with SigV4 no password is needed.");
     }
 
@@ -156,7 +156,7 @@ impl Guide<'_> {
              PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)')",
         );
         let table = Events::table(self.keyspace)?;
-        // The guide uses the table at once, and fails: a table is CREATING first. This waits until it is ACTIVE.
+        // The guide uses the table at once, which fails, because a new table is CREATING. This waits until it is ACTIVE.
         self.session.schema().create_table_if_not_exists(&table).await?;
         println!("{table}");
         Ok(())
@@ -212,22 +212,25 @@ impl Guide<'_> {
         );
         let enable = [TableChange::Set(PointInTimeRecovery::Enabled.into())];
         self.session.schema().alter_table(self.keyspace, "users", &enable).await?;
-        println!("users can be restored from {} on", self.earliest_restorable().await?.format("%F %T%.3f UTC"));
+        println!(
+            "users can be restored to {} at the earliest",
+            self.earliest_restorable().await?.format("%F %T%.3f UTC")
+        );
         Ok(())
     }
 
     async fn restore(&self, user: &User) -> Done {
         step(
-            "Restore the table users to a moment",
+            "Restore the table users to an earlier time",
             "aws keyspaces restore-table --source-keyspace-name my_application --source-table-name users
              --target-keyspace-name my_application --target-table-name users_restored
              --restore-timestamp 2026-02-10T15:30:00Z",
         );
         let users = Users::new(self.session, self.keyspace).await?;
-        // A second after the first moment there is, and a second before the mistake.
+        // A second after the earliest time, and a second before the mistake.
         let moment = self.earliest_restorable().await?.max(Utc::now()) + TimeDelta::seconds(1);
-        let rest = (moment - Utc::now()).to_std().unwrap_or_default() + Duration::from_secs(1);
-        tokio::time::sleep(rest).await;
+        let pause = (moment - Utc::now()).to_std().unwrap_or_default() + Duration::from_secs(1);
+        tokio::time::sleep(pause).await;
         users.delete(user.user_id).await?;
         println!("deleted {}, by mistake", user.name);
 
@@ -248,7 +251,7 @@ impl Guide<'_> {
              --statistic Sum --period 60 --evaluation-periods 3 --threshold 10
              --comparison-operator GreaterThanThreshold --alarm-actions arn:aws:sns:us-east-1:111122223333:keyspaces-alerts",
         );
-        // The guide's metric does not exist, and its alarm never fires. Those that do are counted by operation.
+        // The guide's metric does not exist, so its alarm never fires. Throttled requests are counted by operation.
         let topic = Topic::new("arn:aws:sns:us-east-1:111122223333:keyspaces-alerts")?;
         let alarm = throttled_requests(&Table::new(self.keyspace, "events")?).with_alarm_action(&topic)?;
         println!("{}: {}, where", alarm.name(), alarm.expression().text());
@@ -286,7 +289,7 @@ impl Guide<'_> {
     async fn model_around_queries(&self) -> Done {
         step(
             "Model around queries; single queries in parallel instead of a large IN",
-            "(advice in the guide; here the days of a week, each a partition, read in parallel and given in order)",
+            "(advice in the guide; here the days of a week, each a partition, read in parallel and returned in order)",
         );
         let events = Events::new(self.session, self.keyspace).await?;
         let now = Utc::now();
@@ -296,8 +299,12 @@ impl Guide<'_> {
     }
 
     async fn earliest_restorable(&self) -> Result<DateTime<Utc>, Box<dyn Error>> {
-        let table =
-            self.session.schema().describe_table(self.keyspace, "users").await?.ok_or("there is no table users")?;
+        let table = self
+            .session
+            .schema()
+            .describe_table(self.keyspace, "users")
+            .await?
+            .ok_or("the table users does not exist")?;
         Ok(table.earliest_restorable.ok_or("the table users has no point-in-time recovery")?)
     }
 }

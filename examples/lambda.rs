@@ -1,16 +1,16 @@
-//! The life of a function on AWS Lambda: connected once, with the first invocation, then frozen between invocations.
+//! The life cycle of a function on AWS Lambda: it connects with the first invocation, and is frozen between invocations.
 //!
-//! `cargo run --example lambda` starts a local Keyspaces and makes three invocations, with how long each took. It is the
-//! life cycle only: in a function, `handle` is what `lambda_runtime::service_fn` is given.
+//! `cargo run --example lambda` starts a local Keyspaces and runs three invocations, with the time of each. It shows only the life
+//! cycle: in a real function, pass `handle` to `lambda_runtime::service_fn`.
 //!
-//! - The session is in a static, not in the handler: every invocation of an instance uses the same connections.
-//! - `ReadyWhen::OnePeer`: the first invocation waits for one peer, the others are connected with while it works.
-//! - `prepare_all`: all statements in the time of one.
-//! - One connection a peer is plenty: an instance has one invocation at a time.
-//! - An instance is frozen after its answer, for minutes, and its connections may be closed meanwhile, by the load balancer or
-//!   the service. The first call after it goes on connects again: it takes longer, and does not fail. (The test
+//! - The session is a static, not a local of the handler, so all invocations of an instance share the connections.
+//! - With `ReadyWhen::OnePeer`, the first invocation waits for one peer. The others are connected while it works.
+//! - `prepare_all` prepares all statements in the time of one.
+//! - One connection for each peer is enough, because an instance runs one invocation at a time.
+//! - An instance is frozen for minutes after its answer, and the load balancer or the service may close its connections
+//!   meanwhile. The first call afterwards reconnects: it takes longer, but does not fail. (The test
 //!   `frozen::a_frozen_program_goes_on_with_its_first_call` freezes a program for 20 s with SIGSTOP.)
-//! - Nothing is to be closed: an instance ends without being told.
+//! - Nothing is closed, because an instance ends without notice.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
@@ -37,7 +37,7 @@ async fn start(builder: SessionBuilder) -> Result<Function, keyspaces::Error> {
         .keyspace("functions")
         .connections_per_host(NonZeroUsize::MIN)
         .ready_when(ReadyWhen::OnePeer)
-        // Less than the function's own time-out, so that the answer says what is wrong.
+        // Shorter than the function's own timeout, so that the answer says what is wrong.
         .call_timeout(Duration::from_secs(5))
         .connect()
         .await?;
@@ -51,7 +51,7 @@ async fn start(builder: SessionBuilder) -> Result<Function, keyspaces::Error> {
 
 /// One invocation.
 async fn handle(builder: SessionBuilder, id: i32) -> Result<Option<String>, keyspaces::Error> {
-    // Should it fail, the next invocation tries again.
+    // If this fails, the next invocation tries again.
     let function = FUNCTION.get_or_try_init(|| start(builder)).await?;
     function.store.execute((id, "Ada")).await?;
     Ok(function.name.one((id,)).await?.map(|(name,)| name))

@@ -1,12 +1,12 @@
-//! Applies a folder of numbered CQL files, once each, whoever else does the same at that time; and shows what would bring
-//! a schema to what a file says, with what that costs and what cannot be undone.
+//! Applies a folder of numbered CQL files, once each, even if several programs do so at the same time. Also plans the changes from
+//! the current schema to that of a file, with costs and what cannot be undone.
 //!
-//! `cargo run --example migrate` does both on a local Keyspaces that it starts, with the files beside this one;
+//! `cargo run --example migrate` does both on a local Keyspaces that it starts, with the files in this folder;
 //! `-- migrations/ --keyspace shop --region us-east-1` on AWS; `--cassandra 127.0.0.1:9042` on a plain Cassandra.
-//! `--dry-run` says what would be done and does nothing. `--plan schema.cql` shows a plan, and applies it with `--yes`;
-//! so `--yes` and `--dry-run` do not go together.
+//! `--dry-run` prints what would be done and does nothing. `--plan schema.cql` prints a plan, and applies it with `--yes`, so
+//! `--yes` and `--dry-run` exclude each other.
 
-#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
+#![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
 mod place;
 
@@ -28,22 +28,22 @@ use self::place::Place;
 struct Arguments {
     /// The folder with the files [default: a small sample]
     folder: Option<PathBuf>,
-    /// The keyspace with the table that says which are applied; it is created if it is not there
+    /// The keyspace of the table that records the applied files; it is created if it does not exist
     #[arg(long, default_value = "shop")]
     keyspace: String,
-    /// Only say what would be done
+    /// Only print what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Show what would bring the schema to what this file of CREATE statements says
+    /// Plan the changes from the current schema to the CREATE statements of this file
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Apply the plan that is shown
+    /// Apply the plan
     #[arg(long, requires = "plan", conflicts_with = "dry_run")]
     yes: bool,
-    /// The statement whose outcome is not known was applied: the number of its file, and its place in it
+    /// The statement of unknown outcome was applied: the number of its file, and its number in the file
     #[arg(long, value_name = "FILE:STATEMENT", value_parser = statement)]
     applied: Option<(u64, usize)>,
-    /// It was not applied
+    /// The statement of unknown outcome was not applied
     #[arg(long, value_name = "FILE:STATEMENT", value_parser = statement, conflicts_with = "applied")]
     not_applied: Option<(u64, usize)>,
     #[command(flatten)]
@@ -64,18 +64,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let (builder, local) = arguments.place.find(Duration::from_secs(1)).await?;
     let folder = arguments.folder.clone().unwrap_or_else(|| samples.join("migrations"));
-    // All of it is read before anything is asked of the service.
+    // All files are read before anything is sent.
     let migrations = Migrations::from_folder(&folder)?;
-    // A local Keyspaces is empty: there a plan is shown after the files are applied.
+    // A local Keyspaces is empty, so there a plan is shown after the files are applied.
     let plan = arguments.plan.clone().or_else(|| local.as_ref().map(|_| samples.join("schema.cql")));
-    let wanted = plan.map(|path| read(&path)).transpose()?;
+    let desired = plan.map(|path| read(&path)).transpose()?;
     let session = builder.connect().await?;
     println!("Connected to {}\n", session.endpoint());
     if arguments.plan.is_none() || local.is_some() {
         migrate(&session, &arguments, &migrations).await?;
     }
-    if let Some(wanted) = wanted {
-        let plan = session.schema().plan(wanted).without_keyspaces_options_on_cassandra().await?;
+    if let Some(desired) = desired {
+        let plan = session.schema().plan(desired).without_keyspaces_options_on_cassandra().await?;
         println!("\nThe plan: {plan}");
         if arguments.yes {
             let mut progress = plan.apply().without_keyspaces_options_on_cassandra().progress();
@@ -84,7 +84,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 bar.set_message(progress.to_string());
             }
             bar.finish_and_clear();
-            println!("It is applied.");
+            println!("The plan is applied.");
         }
     }
     session.close(Duration::from_secs(5)).await?;
@@ -101,7 +101,7 @@ fn read(path: &Path) -> Result<Definitions, Box<dyn Error>> {
 
 async fn migrate(session: &Session, arguments: &Arguments, migrations: &Migrations) -> Result<(), Box<dyn Error>> {
     let mut migrate = session.migrate(&arguments.keyspace, migrations).without_keyspaces_options_on_cassandra();
-    println!("What is to be done: {}\n", migrate.dry_run().await?);
+    println!("To be done: {}\n", migrate.dry_run().await?);
     if arguments.dry_run {
         return Ok(());
     }

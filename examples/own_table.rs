@@ -1,4 +1,4 @@
-//! A table of one's own, with the parts that the tables of this crate are made of: what each statement does is its type.
+//! A table of your own, with the same parts as the tables of this crate. The type of a statement says what it does.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
@@ -44,20 +44,20 @@ async fn run(session: &Session) -> Result<(), Box<dyn Error>> {
         celsius: 19.5 + minute as f64 / 10.0,
         note: (minute == 3).then(|| "window opened".to_owned()),
     };
-    // Many in flight together; each gives its own result.
+    // Many writes in flight, each with its own result.
     let written: Vec<_> = store.execute_each((0..5).map(reading)).until_the_first_error().try_collect().await?;
     hit.execute((Counter(written.len() as i64), sensor_id)).await?;
     match claim.execute(Reading { celsius: 40.0, ..reading(0) }).await? {
         Outcome::Applied => println!("claimed"),
-        Outcome::NotApplied(there) => println!("there is one already: {there:?}"),
-        Outcome::Unknown(why) => println!("read before you decide: {why}"),
+        Outcome::NotApplied(existing) => println!("the row exists already: {existing:?}"),
+        Outcome::Unknown(error) => println!("read the row to find out: {error}"),
     }
-    // Page by page, the next one asked for while this one is worked on.
+    // Page by page; the next page is requested while this one is processed.
     let mut readings = by_sensor.rows((sensor_id,));
     while let Some(Reading { at, celsius, note, .. }) = readings.try_next().await? {
         println!("{at}  {celsius:.1} °C  {}", note.unwrap_or_default());
     }
-    // A page, and where to go on from it, which may be stored.
+    // A page, and the paging state to resume from, which can be stored.
     let pages_of_two = by_sensor.with_page_size(NonZeroU32::MIN.saturating_add(1));
     if let Some(page) = pages_of_two.pages((sensor_id,)).try_next().await? {
         let rest: Vec<_> = match &page.next {

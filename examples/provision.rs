@@ -1,11 +1,11 @@
-//! The guide's journey to a database: a keyspace, its tables with their capacity and recovery, what each is now; and rows
-//! that were deleted by mistake, brought back as they were the moment before.
+//! Provisions the guide's database: a keyspace and its tables with capacity and recovery. Then deletes rows by mistake, and
+//! restores them as they were a moment before.
 //!
-//! Without arguments on a local Keyspaces that it starts; `--region us-east-1` on AWS, where provisioned capacity costs
-//! money until the tables are dropped, and a restore takes 20 minutes and more; `--cassandra 127.0.0.1:9042` on a plain
+//! Without arguments it runs on a local Keyspaces that it starts. `--region us-east-1` runs it on AWS, where provisioned capacity
+//! costs money until the tables are dropped, and a restore takes 20 minutes or more. `--cassandra 127.0.0.1:9042` runs it on a plain
 //! Cassandra, which has neither.
 
-#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
+#![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
 mod place;
 
@@ -31,7 +31,7 @@ use self::place::Place;
 struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// The keyspace to create, or to use if it is there
+    /// The keyspace to use; it is created if it does not exist
     #[arg(long, default_value = "my_application")]
     keyspace: String,
 }
@@ -60,12 +60,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     show("recovery of users", schema.alter_table(&keyspace, "users", &recovery)).await?;
 
     for table in ["users", "events", "high_volume_events"] {
-        let now = schema.describe_table(&keyspace, table).await?.ok_or("the table is not there")?;
-        let status = now.status.map_or_else(|| "there".to_owned(), |status| status.to_string());
+        let now = schema.describe_table(&keyspace, table).await?.ok_or("the table does not exist")?;
+        let status = now.status.map_or_else(|| "created".to_owned(), |status| status.to_string());
         println!("\n{table} is {status}:\n{}", now.definition);
     }
     if place.cassandra.is_none() {
-        println!("\nIn the service's words:");
+        println!("\nAs the system tables show them:");
         let select =
             "SELECT table_name, status, custom_properties FROM system_schema_mcs.tables WHERE keyspace_name = ?";
         let mut rows = session.rows::<Row>(select, (keyspace.clone(),));
@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!();
         delete_by_mistake_and_restore(&session, &keyspace).await?;
     } else {
-        println!("\nA plain Cassandra has no point-in-time recovery: nothing is deleted and brought back.");
+        println!("\nA plain Cassandra has no point-in-time recovery, so nothing is deleted and restored.");
     }
 
     session.close(Duration::from_secs(5)).await?;
@@ -86,12 +86,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes users, deletes them, and has the table of the moment between beside the table of now.
+/// Writes users, deletes them, and restores the table as it was in between.
 async fn delete_by_mistake_and_restore(session: &Session, keyspace: &str) -> Result<(), Box<dyn Error>> {
     const RESTORED: &str = "users_restored";
     let schema = session.schema();
     if schema.describe_table(keyspace, RESTORED).await?.is_some() {
-        return Err(format!("{keyspace}.{RESTORED} is there from another time: drop it, and begin again").into());
+        return Err(format!("{keyspace}.{RESTORED} exists from an earlier run: drop it, and start again").into());
     }
     let users = Users::new(session, keyspace).await?;
     let mut registered = Vec::new();
@@ -105,31 +105,31 @@ async fn delete_by_mistake_and_restore(session: &Session, keyspace: &str) -> Res
     let before = all(session, keyspace, "users").await?;
 
     // A table is restored to a second (DG:PointInTimeRecovery), by a clock that may be ahead of this machine's.
-    const REST: Duration = Duration::from_secs(1);
+    const PAUSE: Duration = Duration::from_secs(1);
     while let Some(earliest) = schema.describe_table(keyspace, "users").await?.and_then(|now| now.earliest_restorable)
         && earliest > Utc::now()
     {
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(PAUSE).await;
     }
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(PAUSE).await;
     let moment = Utc::now();
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(PAUSE).await;
     for user in &registered {
         users.delete(user.user_id).await?;
     }
     let left = all(session, keyspace, "users").await?.len();
-    println!("{} of {} users are deleted, by mistake; {left} are left", registered.len(), before.len());
+    println!("{} of {} users are deleted by mistake; {left} are left", registered.len(), before.len());
     let restore = schema.restore_table(keyspace, "users").at(moment).tag("restored", "true").into(keyspace, RESTORED);
     show("users as they were the moment before", restore).await?;
 
     let restored = all(session, keyspace, RESTORED).await?;
     for user in &registered {
-        let there = restored.iter().find(|there| there.user_id == user.user_id);
-        let told = if there == Some(user) { "as it was" } else { "NOT as it was" };
-        println!("  {} {:8} {:20} {} {told}", user.user_id, user.name, user.email, user.created_at);
+        let found = restored.iter().find(|found| found.user_id == user.user_id);
+        let result = if found == Some(user) { "restored" } else { "NOT restored" };
+        println!("  {} {:8} {:20} {} {result}", user.user_id, user.name, user.email, user.created_at);
     }
     if restored != before {
-        return Err(format!("{} rows were there, and {} others are restored", before.len(), restored.len()).into());
+        return Err(format!("{} rows existed, and {} different ones are restored", before.len(), restored.len()).into());
     }
     println!(
         "{keyspace}.{RESTORED} has the {} rows that {keyspace}.users had at {}",
@@ -147,11 +147,11 @@ async fn all(session: &Session, keyspace: &str, table: &str) -> Result<Vec<User>
     Ok(users)
 }
 
-/// Makes a change and shows how far it is.
+/// Makes a change and shows its progress.
 async fn show(what: &'static str, change: SchemaChange<'_>) -> Result<(), Box<dyn Error>> {
     let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(100));
-    // Keyspaces' own options are nothing to a plain Cassandra.
+    // A plain Cassandra does not have the options of Keyspaces.
     let mut progress = change.without_keyspaces_options_on_cassandra().progress();
     let mut took = Duration::ZERO;
     while let Some(progress) = progress.try_next().await? {

@@ -1,10 +1,9 @@
 //! Connects, creates the guide's two tables and waits for them, writes events and a user, reads them back.
 //!
-//! Without arguments against a local Keyspaces that it starts; `--region us-east-1` against AWS (credentials from the
-//! environment, or from the default chain with `--features aws-config`); `--cassandra 127.0.0.1:9042` against a plain
-//! Cassandra.
+//! Without arguments it uses a local Keyspaces that it starts; with `--region us-east-1` AWS (credentials from the environment, or
+//! from the default chain with `--features aws-config`); with `--cassandra 127.0.0.1:9042` a plain Cassandra.
 
-#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
+#![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
 use std::error::Error;
 
@@ -25,7 +24,7 @@ struct Arguments {
     /// Run against a plain Cassandra
     #[arg(long, value_name = "HOST:PORT")]
     cassandra: Option<String>,
-    /// The keyspace to create, or to use if it is there
+    /// The keyspace to use; it is created if it does not exist
     #[arg(long, default_value = "my_application")]
     keyspace: String,
 }
@@ -69,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Connected to {}: {} peers", session.endpoint(), session.peers().len());
 
     let keyspace = &arguments.keyspace;
-    println!("Creating keyspace {keyspace} and its tables, and waiting until they are there ...");
+    println!("Creating keyspace {keyspace} and its tables, and waiting until they are ACTIVE ...");
     let schema = session.schema();
     schema.create_keyspace_if_not_exists(&KeyspaceDefinition::new(keyspace.as_str())).await?;
     let events = TableDefinition::builder(keyspace.as_str(), "events")
@@ -88,7 +87,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     schema.create_tables_if_not_exist([&events, &users]).await?;
 
-    // The type says what a statement does; one that does something else is refused before it is sent.
+    // The type says what a statement does. A statement that does something else is refused before it is sent.
     let store_event: Write<Event> = session
         .prepare(&format!(
             "INSERT INTO {keyspace}.events (device_id, event_date, event_time, event_type, payload) \
@@ -137,7 +136,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(event) = events.try_next().await? {
         println!("  {}  {}  {}", event.event_time.format("%H:%M:%S"), event.event_type, event.payload);
     }
-    let found = user_by_id.one((user.user_id,)).await?.ok_or("the user is not there")?;
+    let found = user_by_id.one((user.user_id,)).await?.ok_or("the user does not exist")?;
     println!("User {}: {} <{}>, {}", found.user_id, found.name, found.email, found.status);
 
     session.close(std::time::Duration::from_secs(5)).await?;

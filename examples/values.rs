@@ -1,5 +1,5 @@
-//! A table whose columns are types of the program's own: a newtype, an enum, JSON, a decimal and a time. The mapping is ten
-//! lines; the rest would be the same with any other types.
+//! A table whose columns have types of the program: a newtype, an enum, JSON, a decimal and a time. The mapping is ten lines; the
+//! rest would be the same with any other types.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]
 

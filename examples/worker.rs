@@ -1,8 +1,8 @@
-//! A worker that drains a queue: each message is a row, which is acknowledged when it is written, and left in the queue when
-//! it cannot be written now.
+//! A worker that drains a queue. Each message is a row. It is acknowledged once it is written, and stays in the queue if it cannot
+//! be written now.
 //!
-//! `cargo run --example worker` starts a local Keyspaces. The queue is a channel here; one of SQS, Kafka or NATS is a stream
-//! in the same place. A bounded number of rows is in flight, so a throttled table holds up the queue, not memory.
+//! `cargo run --example worker` starts a local Keyspaces. Here the queue is a channel; SQS, Kafka or NATS would be a stream instead.
+//! The number of rows in flight is bounded, so a throttled table slows the queue and does not fill the memory.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
@@ -15,7 +15,7 @@ use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 use tokio::sync::mpsc;
 
-/// A message of the queue: a row, and what the queue knows it by.
+/// A message of the queue: a row, and the receipt by which the queue identifies it.
 #[keyspaces::row(write)]
 #[derive(Clone, Debug)]
 struct Message {
@@ -26,30 +26,30 @@ struct Message {
     quantity: i32,
 }
 
-/// Writes messages until the queue is closed and empty, and tells the queue which are done.
+/// Writes messages until the queue is closed and empty, and acknowledges those that are done. Returns how many stay in the queue.
 async fn work(
     store: &Write<Message>,
     queue: mpsc::Receiver<Message>,
     acknowledge: impl Fn(&Message),
 ) -> Result<u64, keyspaces::Error> {
     let messages = stream::unfold(queue, |mut queue| async { queue.recv().await.map(|message| (message, queue)) });
-    // As they come: a message that takes long holds up no other.
+    // In the order of completion, so a slow message delays no other.
     let mut written = store.execute_stream(messages).in_flight(IN_FLIGHT).as_they_come();
     let mut left = 0;
     while let Some((message, result)) = written.next().await {
         match result {
             Ok(()) => acknowledge(&message),
-            // Not acknowledged, the queue gives it again. An INSERT may be repeated, whatever became of this one.
+            // The queue delivers it again, because it is not acknowledged. An INSERT may be repeated, whatever its outcome.
             Err(error) if matches!(error.kind().category(), ErrorCategory::NotNow | ErrorCategory::Unknown) => {
                 println!("message {} stays in the queue: {error}", message.receipt);
                 left += 1;
             }
-            // It can never be written: a real worker moves it to a queue of its own and acknowledges it here.
+            // It can never be written. A real worker moves it to another queue and acknowledges it here.
             Err(error) if error.kind().category() == ErrorCategory::Caller => {
                 println!("message {} is wrong: {error}", message.receipt);
                 acknowledge(&message);
             }
-            // Wrong for all messages alike: end, so that somebody looks.
+            // The error affects all messages, so the worker ends.
             Err(error) => return Err(error),
         }
     }
@@ -66,18 +66,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     session.define("CREATE TABLE orders (id bigint PRIMARY KEY, product text, quantity int)").await?;
     let store: Write<Message> = session.prepare("INSERT INTO orders (id, product, quantity) VALUES (?, ?, ?)").await?;
 
-    // The queue holds a hundred: who fills it waits while the table is busy.
+    // The queue holds a hundred messages: its producer waits while the table is busy.
     let (fill, queue) = mpsc::channel(100);
     let filling = tokio::spawn(async move {
         for number in 0..1_000 {
             let message =
                 Message { receipt: number, id: i64::try_from(number)?, product: "tea".to_owned(), quantity: 1 };
-            // It is closed where the worker has ended.
+            // The channel is closed if the worker has ended.
             if fill.send(message).await.is_err() {
                 break;
             }
         }
-        // The end of the queue, as SIGTERM is for a worker: what is in flight is finished, then it ends.
+        // The queue ends, as with SIGTERM for a worker: messages in flight are finished, then the worker ends.
         Ok::<_, std::num::TryFromIntError>(())
     });
     let acknowledged = std::sync::atomic::AtomicU64::new(0);

@@ -1,6 +1,6 @@
-//! Where a program of this folder runs: on AWS, on a plain Cassandra, or on a local Keyspaces that it starts.
+//! The target of the examples: AWS, a plain Cassandra, or a local Keyspaces that the example starts.
 
-#![expect(clippy::print_stdout, reason = "what it does is for people to read")]
+#![expect(clippy::print_stdout, reason = "a program that reports to people")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use keyspaces::{Endpoint, Session, SessionBuilder};
 use keyspaces_local::Local;
 use keyspaces_testing::LocalBuilder;
 
-/// What is said of it on the command line.
+/// The target, from the command line.
 #[derive(clap::Args)]
 pub(crate) struct Place {
     /// Run against AWS, in this region
@@ -21,8 +21,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What a session is built with there, and the local Keyspaces that was started if no place was given, whose definitions
-    /// take so long. It lives as long as the value.
+    /// Returns a builder for a session to the target. Without a target it starts a local Keyspaces, in which definitions take
+    /// `ddl_delay`, and which ends when the returned value is dropped.
     pub(crate) async fn find(&self, ddl_delay: Duration) -> Result<(SessionBuilder, Option<Local>), Box<dyn Error>> {
         Ok(match (&self.region, &self.cassandra) {
             (Some(region), _) => (Session::builder().region(region), None),

@@ -43,7 +43,7 @@ impl Partitions {
         whole
     }
 
-    /// The complete partition as a row; `None` if only the largest partitions are asked for.
+    /// The complete partition as a row; `None` if only the largest partitions are kept.
     fn whole(&mut self, key: Vec<u8>, rows: u64) -> Option<RowValues> {
         let Some(Largest { max, found }) = &mut self.largest else { return Some(row(key, rows)) };
         found.push(Reverse((rows, key)));

@@ -122,8 +122,8 @@ impl Awaited {
                 AwaitedStatus::NotYet(Some(TableStatus::InaccessibleEncryptionCredentials))
             }
             (true, Some(TableStatus::Active)) => {
-                let shown = |definition| self.changes.iter().all(|change| shows(definition, change));
-                if definition.is_none_or(shown) {
+                let shows_all = |definition| self.changes.iter().all(|change| shows(definition, change));
+                if definition.is_none_or(shows_all) {
                     AwaitedStatus::Done
                 } else {
                     AwaitedStatus::NotYet(Some(TableStatus::Active))
@@ -304,8 +304,8 @@ mod tests {
             let change = TableChange::Set(key(requested).into());
             let statement = Statement::AlterTable(change.of(&QualifiedName::new("ks", "t")));
             let mut awaited = Awaited::by(&statement).unwrap();
-            let updates = seen.iter().map(|(status, there)| {
-                let definition = Some(table().with(key(there)).build().unwrap());
+            let updates = seen.iter().map(|(status, shown_key)| {
+                let definition = Some(table().with(key(shown_key)).build().unwrap());
                 let object = SchemaObject { status: status.clone(), definition, active_in: BTreeSet::new() };
                 text(awaited.update(&SchemaStatus(HashMap::from([(
                     (ObjectKind::Table, "ks".to_owned(), "t".to_owned()),
@@ -400,8 +400,8 @@ mod tests {
             (set(Ttl::Enabled.into()), table(), true),
         ];
         for (change, builder, expected) in cases {
-            let there = builder.build().unwrap();
-            assert_eq!(shows(&there, &change), expected, "{change:?}\n{there}");
+            let table = builder.build().unwrap();
+            assert_eq!(shows(&table, &change), expected, "{change:?}\n{table}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From errors to answers: the kind of an error has its HTTP status in the library.
+//! Converts errors to answers, with the HTTP status that the library has for each kind.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use serde_json::json;
 
 use crate::links::Link;
 
-/// What is answered in place of what was asked for.
+/// A failed request.
 #[derive(Debug)]
 pub enum Failure {
-    /// There is no such thing.
+    /// The link does not exist.
     NotFound,
     /// The name belongs to another link.
     Taken(Option<Box<Link>>),
-    /// What the library says.
+    /// An error of the library.
     Keyspaces(Box<Error>),
 }
 
@@ -41,7 +41,7 @@ impl IntoResponse for Failure {
         log(&error);
         let kind = error.kind();
         let status = StatusCode::from_u16(kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Only what is wrong with the caller's data is for the caller to read.
+        // The caller only sees details of errors in its own data.
         let text = match kind.category() {
             ErrorCategory::Caller => error.to_string(),
             _ => kind.to_string(),

@@ -1,4 +1,4 @@
-//! What an orchestrator and a monitor ask for.
+//! Health checks and metrics.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,13 +7,13 @@ use crate::Service;
 
 type Health = (StatusCode, String);
 
-/// Whether to start the program again helps.
+/// Fails if only a restart of the program can help.
 pub(crate) async fn live(State(service): State<Service>) -> Health {
     let health = service.session.health();
     (status(health.is_live()), health.to_string())
 }
 
-/// Whether requests can be served now.
+/// Fails while requests cannot be served.
 pub(crate) async fn ready(State(service): State<Service>) -> Health {
     let health = service.session.health();
     (status(health.is_ready()), health.to_string())
@@ -24,6 +24,6 @@ pub(crate) async fn metrics(State(service): State<Service>) -> String {
     service.metrics.render()
 }
 
-fn status(is_well: bool) -> StatusCode {
-    if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+fn status(is_healthy: bool) -> StatusCode {
+    if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }

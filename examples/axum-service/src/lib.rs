@@ -1,15 +1,15 @@
-//! A link shortener over HTTP: what a service with tables of its own needs of `keyspaces`.
+//! A link shortener over HTTP: a service with its own tables on `keyspaces`.
 //!
 //! | request | answer |
 //! |---|---|
-//! | `PUT /links/{slug}` with `target`, `owner` and `tags` | 201 and the link; 409 and the link that is there |
+//! | `PUT /links/{slug}` with `target`, `owner` and `tags` | 201 and the link; 409 and the existing link |
 //! | `GET /links/{slug}` | 200 and the link; 404 |
 //! | `GET /links/{slug}/visits` | 200 and how often it was followed |
 //! | `GET /owners/{owner}/links?limit=&cursor=` | 200, a page of links and the cursor of the next |
-//! | `POST /links/{slug}/shares` with `seconds` | 201 and a token that leads to the link for so long |
+//! | `POST /links/{slug}/shares` with `seconds` | 201 and a token that leads to the link for this time |
 //! | `GET /shares/{token}`, `GET /{slug}` | 307 to the target; 404 |
 //! | `GET /health/live`, `GET /health/ready` | 200 or 503 |
-//! | `GET /metrics` | what Prometheus reads |
+//! | `GET /metrics` | the metrics for Prometheus |
 
 mod failure;
 mod health;
@@ -27,7 +27,7 @@ pub use self::failure::Failure;
 pub use self::links::{Link, LinkOfOwner};
 pub use self::store::{Created, Store};
 
-/// What all requests share.
+/// The state that all requests share.
 #[derive(Clone)]
 pub struct Service {
     session: Session,

@@ -1,4 +1,4 @@
-//! Rows, which are also what is sent as JSON.
+//! The rows, which are also the JSON of the answers.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use uuid::Uuid;
 #[keyspaces::row]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Link {
-    /// Its short name.
+    /// The short name.
     pub slug: String,
-    /// The id of the try that created it.
+    /// The id of the request that created it.
     #[serde(skip)]
     pub id: Uuid,
-    /// Where it leads.
+    /// The URL to which it redirects.
     pub target: String,
-    /// Whose it is.
+    /// The owner.
     pub owner: Uuid,
-    /// Empty where there are none: CQL has no empty sets, and an absent one is read as empty.
+    /// The tags. CQL has no empty sets, so a missing set is read as empty.
     pub tags: BTreeSet<String>,
-    /// To the millisecond.
+    /// The time of creation, to the millisecond.
     pub created_at: DateTime<Utc>,
 }
 
@@ -31,10 +31,10 @@ pub struct Link {
 pub struct LinkOfOwner {
     #[serde(skip)]
     pub(crate) owner: Uuid,
-    /// To the millisecond.
+    /// The time of creation, to the millisecond.
     pub created_at: DateTime<Utc>,
-    /// Its short name.
+    /// The short name.
     pub slug: String,
-    /// Where it leads.
+    /// The URL to which it redirects.
     pub target: String,
 }

@@ -1,9 +1,9 @@
 //! The program: connects, migrates, serves, and ends without cutting off a request.
 //!
-//! On AWS it needs a Region and credentials, from wherever the SDK finds them. `KEYSPACES_HOST`, `KEYSPACES_PORT`,
+//! On AWS it needs a Region and credentials, which the SDK finds. `KEYSPACES_HOST`, `KEYSPACES_PORT`,
 //! `KEYSPACES_SERVER_NAME` and `KEYSPACES_CA`, which `keyspaces-local --env-file` writes, lead to a local Keyspaces, and
-//! `KEYSPACES_PLAIN_CASSANDRA=host:port` to a plain Cassandra. `LINKS_KEYSPACE` names the keyspace, `LINKS_ADDRESS` what to
-//! listen at.
+//! `KEYSPACES_PLAIN_CASSANDRA=host:port` to a plain Cassandra. `LINKS_KEYSPACE` is the keyspace, `LINKS_ADDRESS` the
+//! address to listen on.
 
 use std::env;
 use std::time::Duration;
@@ -22,11 +22,11 @@ async fn main() -> Result<(), Error> {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("axum_service=info,keyspaces=info"));
     tracing_subscriber::fmt().with_env_filter(filter).init();
-    // Before the session: its statements count for the recorder that there is when they are made.
+    // Before the session, whose statements use the recorder that is installed when they are prepared.
     let metrics = PrometheusBuilder::new().install_recorder()?;
 
     let keyspace = env::var("LINKS_KEYSPACE").unwrap_or_else(|_| "links".to_owned());
-    let builder = place()?.keyspace(keyspace).application_name("links").ready_when(ReadyWhen::OnePeer);
+    let builder = target()?.keyspace(keyspace).application_name("links").ready_when(ReadyWhen::OnePeer);
     let session = builder.connect().await?;
     let service = Service::start(session.clone(), metrics).await?;
     session.warm_up(Duration::from_secs(10)).await?;
@@ -35,19 +35,19 @@ async fn main() -> Result<(), Error> {
     let listener = TcpListener::bind(&address).await?;
     tracing::info!(%address, "serving");
     let mut terminate = signal(SignalKind::terminate())?;
-    let asked_to_end = async move {
+    let shutdown = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    // Requests that are being served are served to their end, then the session's calls.
-    axum::serve(listener, service.router()).with_graceful_shutdown(asked_to_end).await?;
+    // Running requests are completed first, then the session's calls.
+    axum::serve(listener, service.router()).with_graceful_shutdown(shutdown).await?;
     session.close(Duration::from_secs(10)).await?;
     Ok(())
 }
 
-fn place() -> Result<SessionBuilder, Error> {
+fn target() -> Result<SessionBuilder, Error> {
     let builder = Session::builder();
     if let Ok(address) = env::var("KEYSPACES_PLAIN_CASSANDRA") {
         return Ok(builder.endpoint(Endpoint::cassandra(address)?));

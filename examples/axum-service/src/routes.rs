@@ -1,4 +1,4 @@
-//! Requests and answers. A handler whose client goes away is dropped, which every call of `keyspaces` allows.
+//! The handlers. A handler is dropped when its client disconnects, which every call of `keyspaces` allows.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -17,7 +17,7 @@ use crate::links::{Link, LinkOfOwner};
 use crate::store::Created;
 use crate::{Service, failure};
 
-const MOST_ON_A_PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+const MAX_PAGE_SIZE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
 type Answer<T> = Result<Json<T>, Failure>;
 type New<T> = Result<(StatusCode, Json<T>), Failure>;
@@ -35,12 +35,12 @@ pub(crate) async fn create(
     Path(slug): Path<String>,
     Json(NewLink { target, owner, tags }): Json<NewLink>,
 ) -> New<Link> {
-    // As the column stores it, so that what is answered is what is read later.
+    // Rounded as the column stores it, so that the answer is the same as in later reads.
     let created_at = Utc::now().trunc_subsecs(3);
     let link = Link { slug, id: Uuid::new_v4(), target, owner, tags, created_at };
     match service.store.create(&link).await? {
         Created::New => Ok((StatusCode::CREATED, Json(link))),
-        Created::Taken(there) => Err(Failure::Taken(there.map(Box::new))),
+        Created::Taken(existing) => Err(Failure::Taken(existing.map(Box::new))),
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn visits(State(service): State<Service>, Path(slug): Path<Stri
 }
 
 #[derive(Deserialize)]
-pub(crate) struct PageOf {
+pub(crate) struct PageQuery {
     limit: Option<NonZeroU32>,
     cursor: Option<String>,
 }
@@ -73,9 +73,9 @@ pub(crate) struct Links {
 pub(crate) async fn links_of(
     State(service): State<Service>,
     Path(owner): Path<Uuid>,
-    Query(PageOf { limit, cursor }): Query<PageOf>,
+    Query(PageQuery { limit, cursor }): Query<PageQuery>,
 ) -> Answer<Links> {
-    let limit = limit.unwrap_or(MOST_ON_A_PAGE).min(MOST_ON_A_PAGE);
+    let limit = limit.unwrap_or(MAX_PAGE_SIZE).min(MAX_PAGE_SIZE);
     let page = service.store.links_of(owner, limit, cursor.as_deref()).await?;
     let cursor = page.cursor();
     Ok(Json(Links { links: page.rows, cursor }))
@@ -108,7 +108,7 @@ pub(crate) async fn follow_share(State(service): State<Service>, Path(token): Pa
 
 pub(crate) async fn follow(State(service): State<Service>, Path(slug): Path<String>) -> Result<Redirect, Failure> {
     let link = service.store.link(&slug).await?.ok_or(Failure::NotFound)?;
-    // A visit that is not counted is no reason not to lead there.
+    // If counting the visit fails, the redirect still works.
     if let Err(error) = service.store.count(&slug).await {
         failure::log(&error);
     }

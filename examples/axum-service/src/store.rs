@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::links::{Link, LinkOfOwner};
 
-/// All that is read and written. Cheap to clone.
+/// The prepared statements. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     claim: Conditional<Link, Link>,
@@ -22,12 +22,12 @@ pub struct Store {
     shared: Select<(Uuid,), (String,)>,
 }
 
-/// What became of a new link.
+/// The outcome of creating a link.
 #[derive(Clone, Debug)]
 pub enum Created {
-    /// It is there.
+    /// The link was created.
     New,
-    /// Another has its name.
+    /// Another link has the name.
     Taken(Option<Link>),
 }
 
@@ -49,10 +49,10 @@ impl Store {
         Ok(Self { claim, list, link, of_owner, count, visits, share, shared })
     }
 
-    /// Creates a link, unless another has its name.
+    /// Creates a link unless another one has its name.
     pub async fn create(&self, link: &Link) -> Result<Created, Error> {
         let outcome = match self.claim.execute(link).await? {
-            // Throttled, or the answer was lost: the id says whether the link that is there is this one.
+            // Throttled, or the answer was lost. The id shows whether the existing link is this one.
             Outcome::Unknown(why) => match self.claim.resolve(link).await? {
                 Outcome::NotApplied(None) => Outcome::Unknown(why),
                 resolved => resolved,
@@ -61,7 +61,7 @@ impl Store {
         };
         match outcome {
             Outcome::Applied => {}
-            Outcome::NotApplied(there) => return Ok(Created::Taken(there)),
+            Outcome::NotApplied(existing) => return Ok(Created::Taken(existing)),
             Outcome::Unknown(why) => return Err(why),
         }
         let Link { owner, created_at, slug, target, .. } = link.clone();
@@ -89,12 +89,12 @@ impl Store {
         self.count.execute((Counter(1), slug)).await
     }
 
-    /// How often a link was followed.
+    /// The number of visits of a link.
     pub async fn visits(&self, slug: &str) -> Result<i64, Error> {
         Ok(self.visits.one((slug,)).await?.map_or(0, |(Counter(visits),)| visits))
     }
 
-    /// A token that leads to the link for so long.
+    /// Creates a token that leads to the link for a time.
     pub async fn share(&self, slug: &str, valid_for: Duration) -> Result<Uuid, Error> {
         let token = Uuid::new_v4();
         self.share.with_ttl(valid_for).execute((token, slug)).await?;

@@ -178,7 +178,7 @@ fn a_file_of_pyarrow_is_read() {
 
 #[test]
 fn a_column_that_does_not_fit_is_refused_and_so_is_a_value() {
-    let told = |name, of| {
+    let outcome = |name, of| {
         let columns = columns(&[(name, of)]);
         open(Path::new(SALES), &columns).err().map(|error| error.to_string())
     };
@@ -196,10 +196,10 @@ fn a_column_that_does_not_fit_is_refused_and_so_is_a_value() {
         ("small", "uuid", Some("unsigned INTEGER")),
     ] {
         let problem = found.map(|found| format!("the column {name:?} is {found}, and that of shop.sales is {of}"));
-        assert_eq!(told(name, of), problem.and_then(|problem| expected(&problem)), "{name} {of}");
+        assert_eq!(outcome(name, of), problem.and_then(|problem| expected(&problem)), "{name} {of}");
     }
     assert_eq!(
-        told("pric", "int"),
+        outcome("pric", "int"),
         expected(&format!(
             "the file has no column \"pric\". Its columns are {}",
             SALES_COLUMNS.map(|(name, _)| name).join(", ")
@@ -232,27 +232,27 @@ fn a_damaged_file_is_an_error() {
     let path = folder.path("rows.parquet");
     let whole = fs::read(SALES).unwrap();
     let columns = columns(&SALES_COLUMNS);
-    let told = |bytes: &[u8]| {
+    let outcome = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
         let rows = open(&path, &columns).and_then(|mut open| read(&mut open, &Parquet::new(), &columns));
         rows.map(|rows| rows.len()).map_err(|error| error.to_string())
     };
-    assert_eq!(told(&whole), Ok(3));
+    assert_eq!(outcome(&whole), Ok(3));
     let problem = |problem: &str| {
         let advice = "Write it or copy it again";
         Err(format!("reading {} failed: the file is not a complete Parquet file: {problem}. {advice}", path.display()))
     };
-    assert_eq!(told(&[]), problem("Parquet file too small. Size is 0 but need 8"));
-    assert_eq!(told(&whole[..whole.len() - 1]), problem("Invalid Parquet file. Corrupt footer"));
-    assert_eq!(told(b"id,name\n1,a\n"), problem("Invalid Parquet file. Corrupt footer"));
+    assert_eq!(outcome(&[]), problem("Parquet file too small. Size is 0 but need 8"));
+    assert_eq!(outcome(&whole[..whole.len() - 1]), problem("Invalid Parquet file. Corrupt footer"));
+    assert_eq!(outcome(b"id,name\n1,a\n"), problem("Invalid Parquet file. Corrupt footer"));
     for length in (0..whole.len()).step_by(97) {
-        assert!(told(&whole[..length]).is_err(), "{length}");
+        assert!(outcome(&whole[..length]).is_err(), "{length}");
     }
     for index in (0..whole.len()).step_by(11) {
         for bits in [0x01, 0xff] {
             let mut bytes = whole.clone();
             bytes[index] ^= bits;
-            let _ = told(&bytes);
+            let _ = outcome(&bytes);
         }
     }
 }
@@ -339,24 +339,24 @@ fn what_is_read_from_its_end_has_to_be_a_file() {
     let folder = Folder::new();
     let path = folder.path("rows.parquet.gz");
     write(&path, &columns(&[("id", "int")]), &[]);
-    let told = |input: Input| {
+    let outcome = |input: Input| {
         let file = input.into_files("reading").unwrap().pop().unwrap();
         let error = OpenFile::open(file).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Configuration);
         error.to_string()
     };
     assert_eq!(
-        told(Input::stdin()),
+        outcome(Input::stdin()),
         "reading standard input failed: a Parquet file is read from its end, so it cannot be read from a stream. Write it to \
          a file on a disk first"
     );
     assert_eq!(
-        told(Input::file("/dev/null")),
+        outcome(Input::file("/dev/null")),
         "reading /dev/null failed: a Parquet file is read from its end, and this is not a file on a disk. Write it to a file \
          on a disk first"
     );
     assert_eq!(
-        told(Input::file(&path)),
+        outcome(Input::file(&path)),
         format!(
             "reading {} failed: a Parquet file compresses its pages itself and is not read through another compression. \
              Decompress it first",

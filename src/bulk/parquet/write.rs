@@ -36,7 +36,7 @@ pub(in crate::bulk) struct ParquetFile {
     writer: SerializedFileWriter<AfterSkipped>,
     properties: WriterPropertiesPtr,
     rows: Shredded,
-    /// The file beside it that lists the row groups written so far, from which writing resumes.
+    /// The path of the list of the row groups written so far, from which writing resumes.
     groups: Option<PathBuf>,
 }
 

@@ -182,13 +182,13 @@ async fn a_disk_that_is_full_ends_an_export_which_goes_on_when_there_is_space() 
     let (path, state) = (folder.path("rows.csv"), folder.path("state"));
     std::os::unix::fs::symlink("/dev/full", folder.path("rows.csv.partial")).unwrap();
     let export = || session.bulk().export(keyspace, name, Output::file(&path), Csv::new()).checkpoint(&state);
-    let told = format!(
+    let expected = format!(
         "writing {} failed: No space left on device (os error 28). 0 rows are done. Run the same operation again to resume from the \
          checkpoint {}",
         path.display(),
         state.display()
     );
-    assert_eq!(export().await.unwrap_err().to_string(), told);
+    assert_eq!(export().await.unwrap_err().to_string(), expected);
     std::fs::remove_file(folder.path("rows.csv.partial")).unwrap();
     assert_eq!(export().await.unwrap().rows, 1);
     assert_eq!(read(&path), "id\n1\n");
@@ -293,8 +293,8 @@ async fn rows_are_counted_by_partition_and_the_largest_are_found() {
         failed("a count by partition has no checkpoint. Leave out the checkpoint; a count starts again each time")
     );
     let error = count("no.csv").columns(["shop"]).await.unwrap_err();
-    let told = "a count by partition has the columns of the partition key. Leave out the columns";
-    assert_eq!((error.to_string(), error.kind()), (failed(told), ErrorKind::Configuration));
+    let problem = "a count by partition has the columns of the partition key. Leave out the columns";
+    assert_eq!((error.to_string(), error.kind()), (failed(problem), ErrorKind::Configuration));
     let error = bulk.count(keyspace, name).largest(NonZeroUsize::new(2).unwrap()).await.unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -30,12 +30,12 @@ async fn files_are_loaded_compressed_or_not_in_either_dialect_and_as_json() {
         (Input::file(zst), JsonLines::new().into()),
         (Input::reader("a reader", std::io::Cursor::new(csv)).compression(Compression::None), Csv::new().into()),
     ] {
-        let told = format!("{input:?}");
+        let description = format!("{input:?}");
         let table = server::table(&session, "id int PRIMARY KEY, name text, note text, tags set<text>").await;
         let (keyspace, name) = apart(&table);
         let summary = session.bulk().load(keyspace, name, input, format).await.unwrap();
-        assert_eq!((summary.rows, summary.rejected, summary.is_complete), (2, 0, true), "{told}");
-        assert_eq!(rows(&session, &table).await, expected, "{told}");
+        assert_eq!((summary.rows, summary.rejected, summary.is_complete), (2, 0, true), "{description}");
+        assert_eq!(rows(&session, &table).await, expected, "{description}");
     }
 }
 
@@ -104,12 +104,12 @@ async fn rejected_rows_are_corrected_and_loaded() {
     assert_eq!((summary.rows, summary.rejected), (3, 0));
     assert_eq!(rows(&session, &table).await.len(), 5);
     let again = session.bulk().load(keyspace, name, Input::file(folder.path("sales.csv")), Csv::new());
-    let told = again.rejected_file(&rejected).await.unwrap_err().to_string();
+    let message = again.rejected_file(&rejected).await.unwrap_err().to_string();
     let expected = format!(
         "writing rejected rows to {} failed: the file exists and has rows of another operation. Load its rows, or move it away",
         rejected.display()
     );
-    assert_eq!(told, expected);
+    assert_eq!(message, expected);
 }
 
 #[tokio::test]
