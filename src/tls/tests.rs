@@ -62,7 +62,7 @@ async fn the_right_name_is_accepted_at_any_address() {
 }
 
 #[tokio::test]
-async fn tls_1_2_and_1_3_are_both_spoken_and_nothing_older() {
+async fn tls_1_2_and_1_3_are_supported_and_nothing_older() {
     let ca = Ca::new("Test CA");
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();
     let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
@@ -85,7 +85,7 @@ async fn tls_1_2_and_1_3_are_both_spoken_and_nothing_older() {
 }
 
 #[tokio::test]
-async fn a_wrong_name_is_refused_with_the_names_that_are_there() {
+async fn a_wrong_name_is_refused_with_the_names_in_the_certificate() {
     let ca = Ca::new("Test CA");
     let other = "cassandra.eu-west-1.amazonaws.com";
     let explanation = refusal(ca.server(&[other, "localhost"]), &ca).await;
@@ -104,7 +104,7 @@ async fn a_wrong_name_is_refused_with_the_names_that_are_there() {
 }
 
 #[tokio::test]
-async fn many_names_are_cut_and_control_characters_are_not_printed() {
+async fn long_lists_of_names_are_cut_and_control_characters_are_escaped() {
     let ca = Ca::new("Test CA");
     let names: Vec<String> = (0..20).map(|n| format!("host-{n}.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -127,7 +127,7 @@ async fn an_unknown_issuer_is_refused_by_its_name() {
 }
 
 #[tokio::test]
-async fn another_authority_of_the_same_name_is_told_from_the_one_that_is_trusted() {
+async fn another_authority_with_the_name_of_a_trusted_one_is_refused() {
     let explanation = refusal(Ca::new("Test CA").server(&[NAME]), &Ca::new("Test CA")).await;
     assert_eq!(
         explanation.problem,
@@ -209,7 +209,7 @@ async fn a_self_signed_certificate_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn what_does_not_speak_tls_is_said_to_be_on_the_wrong_port() {
+async fn a_server_that_does_not_speak_tls_is_reported_as_the_wrong_port() {
     for does in [Does::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Does::Bytes(vec![0x84; 16])] {
         let stub = Stub::at(1).fault(At::Accept, does).start().await;
         let explanation = explain(&connect(stub.address(), &Ca::new("Test CA")).await.unwrap_err());

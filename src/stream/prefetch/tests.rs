@@ -13,7 +13,7 @@ async fn fails(kind: ErrorKind) -> Result<u32, Error> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_failed_before_it_was_wanted_is_asked_for_again_with_the_whole_deadline() {
+async fn a_page_that_failed_before_it_was_needed_is_requested_again_with_the_whole_deadline() {
     let prefetch = Prefetch::start(fails(ErrorKind::Timeout));
     sleep(DEADLINE * 10).await;
     let page = prefetch.take(DEADLINE, |_, left| async move {
@@ -24,7 +24,7 @@ async fn a_page_that_failed_before_it_was_wanted_is_asked_for_again_with_the_who
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_fails_while_it_is_wanted_has_what_is_left_of_the_deadline() {
+async fn a_page_that_fails_while_it_is_needed_is_requested_again_with_the_rest_of_the_deadline() {
     let prefetch = Prefetch::start(fails(ErrorKind::Throttled));
     sleep(DEADLINE / 4).await;
     let waiting_since = Instant::now();
@@ -38,20 +38,20 @@ async fn a_page_that_fails_while_it_is_wanted_has_what_is_left_of_the_deadline()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_will_never_work_and_what_had_its_whole_time_is_not_asked_for_again() {
+async fn a_permanent_failure_and_a_page_without_time_left_are_not_requested_again() {
     for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::Closed] {
         let prefetch = Prefetch::start(fails(kind));
         sleep(DEADLINE * 10).await;
-        let retry = |_, _| async { panic!("it was asked for again") };
+        let retry = |_, _| async { panic!("it was requested again") };
         assert_eq!(prefetch.take(DEADLINE, retry).await.unwrap_err().kind(), kind);
     }
-    let retry = |_, _| async { panic!("it was asked for again") };
+    let retry = |_, _| async { panic!("it was requested again") };
     let error = Prefetch::start(fails(ErrorKind::Timeout)).take(DEADLINE, retry).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]
-async fn it_goes_on_while_nobody_polls_and_ends_when_it_is_dropped() {
+async fn the_task_runs_while_nobody_polls_and_ends_when_its_handle_is_dropped() {
     let (held, began) = (Arc::new(()), Arc::new(tokio::sync::Notify::new()));
     let prefetch = AbortOnDrop::spawn({
         let (held, began) = (Arc::clone(&held), Arc::clone(&began));
