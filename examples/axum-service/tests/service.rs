@@ -1,6 +1,8 @@
 //! The service as its clients see it, on a local Keyspaces and on the plain Cassandra behind it.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
 use axum_service::Service;
+use chrono::{DateTime, Utc};
 use keyspaces::{Endpoint, Session};
 use keyspaces_local::Local;
 use keyspaces_local::fault::{Effect, Fault, Moment};
@@ -121,18 +124,21 @@ async fn an_owners_links_come_in_pages_the_latest_first() {
         for number in 0..5 {
             assert_eq!(service.create(&format!("n{number}"), owner).await.status, StatusCode::CREATED);
         }
-        let (mut slugs, mut path) = (Vec::new(), format!("/owners/{owner}/links?limit=2"));
+        let (mut links, mut path) = (Vec::new(), format!("/owners/{owner}/links?limit=2"));
         let mut pages = 0;
         loop {
             let page = service.get(&path).await.json;
             pages += 1;
-            slugs
-                .extend(page["links"].as_array().unwrap().iter().map(|link| link["slug"].as_str().unwrap().to_owned()));
+            links.extend(page["links"].as_array().unwrap().iter().map(|link| {
+                let created_at: DateTime<Utc> = link["created_at"].as_str().unwrap().parse().unwrap();
+                (Reverse(created_at), link["slug"].as_str().unwrap().to_owned())
+            }));
             let Some(cursor) = page["cursor"].as_str() else { break };
             path = format!("/owners/{owner}/links?limit=2&cursor={cursor}");
         }
-        slugs.sort();
-        assert_eq!((slugs, pages), (["n0", "n1", "n2", "n3", "n4"].map(String::from).to_vec(), 3));
+        assert!(links.is_sorted(), "not the latest first: {links:?}");
+        let slugs: BTreeSet<_> = links.iter().map(|(_, slug)| slug.as_str()).collect();
+        assert_eq!((slugs, links.len(), pages), (BTreeSet::from(["n0", "n1", "n2", "n3", "n4"]), 5, 3));
 
         let stranger = service.get(&path.replace(&owner.to_string(), &Uuid::new_v4().to_string())).await;
         assert_eq!(stranger.status, StatusCode::BAD_REQUEST, "{stranger:?}");
