@@ -34,7 +34,7 @@ use crate::lock::locked;
 
 /// How long a passed probe counts; a pool opens its connections within this time.
 const PASSED_VALID_FOR: Duration = Duration::from_secs(5);
-/// How long a silent peer is not probed again. Each probe of it takes a second.
+/// How long a silent peer is not probed again, because each probe of it takes a second.
 const SILENT_VALID_FOR: Duration = Duration::from_secs(2);
 /// How long to wait until the driver asks for another address of the same host id. It asks for the addresses of all
 /// rows at once.

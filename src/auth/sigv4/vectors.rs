@@ -1,11 +1,11 @@
-//! Holds the answer to a file of test vectors: that of the environment variable `SIGV4_VECTORS`, else
+//! Compares the answer with a file of test vectors: the one in the environment variable `SIGV4_VECTORS`, or else
 //! `tests/vectors/sigv4.json`.
 //!
-//! A file is an object with the list `cases`, or such a list alone. A case has the challenge (`challenge_hex`), the
-//! credentials (`access_key`, `secret`, `token`), `region`, `time`, and in `recommended` what must come of it: an
-//! object with `response_hex` or `response`, an object with `error`, or the name of another field of the case,
-//! `"= expected"`. Steps on the way (`canonical_request`, `string_to_sign`, `signing_key_hex`, `signature`) are held
-//! to what stands there too.
+//! A file is an object with the list `cases`, or only such a list. A case has the challenge (`challenge_hex`), the
+//! credentials (`access_key`, `secret`, `token`), `region`, `time`, and in `recommended` the expected result: an object
+//! with `response_hex` or `response`, an object with `error`, or the name of another field of the case, such as
+//! `"= expected"`. If the expected result has intermediate results (`canonical_request`, `string_to_sign`,
+//! `signing_key_hex`, `signature`), they are compared, too.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -30,7 +30,7 @@ fn sigv4_vectors() {
     }
 }
 
-/// How many cases held, or what did not.
+/// Returns the number of cases if all passed, or the failures.
 fn check_file(text: &str) -> Result<usize, Vec<String>> {
     let file: Value = serde_json::from_str(text).map_err(|error| vec![error.to_string()])?;
     let mut failures = Vec::new();
@@ -105,7 +105,7 @@ fn check_case(case: &Value) -> Result<(), String> {
 }
 
 enum Expected<'a> {
-    /// These bytes, and what else the file says of them.
+    /// These bytes, and the object in the file that may have intermediate results.
     Answer(Vec<u8>, &'a Value),
     Refused(&'a str),
 }
@@ -144,7 +144,7 @@ fn challenge(case: &Value) -> Result<Option<Vec<u8>>, String> {
     Ok(text_of(case, "nonce").filter(|_| !null).map(|nonce| format!("nonce={nonce}").into_bytes()))
 }
 
-/// Whether it was refused for what the file names; a reason that it does not know must only be a refusal.
+/// Whether the error is the one that the file names. For a reason that is not known here, any error will do.
 fn matches_reason(error: &SigningError, reason: &str) -> bool {
     let is_nonce_error =
         matches!(error, SigningError::NoChallenge | SigningError::NoNonce | SigningError::NonceLength(_));
