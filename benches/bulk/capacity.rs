@@ -44,9 +44,9 @@ async fn measure(seconds: u32) -> Result<Vec<String>> {
     at(seconds).await;
     let (until, after) = (began.elapsed(), progress.borrow().units);
     let summary = loading.await??;
-    let metered = local.metering().of("limited", "sales", Operation::Insert);
+    let metrics = local.metering().get("limited", "sales", Operation::Insert);
     let share = (after - before) / (until - from).as_secs_f64() / f64::from(UNITS);
-    let attempts = metered.successful_request_count + metered.write_throttle_events;
+    let attempts = metrics.successful_request_count + metrics.write_throttle_events;
     let attempts = attempts as f64 / summary.rows.max(1) as f64;
     println!(
         "on a table of {UNITS} write units a second: {:.1} % of them used from second {FROM_SECOND} to {seconds}, {attempts:.3} \

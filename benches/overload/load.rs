@@ -78,13 +78,13 @@ pub(crate) async fn run(
         let outage = Fault::new(Effect::throttled_write()).containing(format!("INSERT INTO {KEYSPACE}.{table} "));
         let outage = local.faults().inject(outage);
         sleep_until(began + Duration::from_secs(until.into())).await;
-        attempts_of_outage = local.faults().struck(outage);
-        local.faults().withdraw(outage);
+        attempts_of_outage = local.faults().strike_count(outage);
+        local.faults().remove(outage);
     }
     let (calls, neighbours) = (calls.await?, beside.await?);
-    let metered = local.metering().of(KEYSPACE, table, Operation::Insert);
+    let metrics = local.metering().get(KEYSPACE, table, Operation::Insert);
     local.throttling().set_capacity(KEYSPACE, table, None);
-    let attempts = metered.successful_request_count + metered.write_throttle_events;
+    let attempts = metrics.successful_request_count + metrics.write_throttle_events;
     Ok(Ran { calls, neighbours, attempts, attempts_of_outage })
 }
 

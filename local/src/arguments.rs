@@ -1,4 +1,4 @@
-//! What the program is asked for.
+//! The command line of the program.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -14,25 +14,25 @@ Example:
   jq . ready.json      # host, port, names in the certificate, path of the CA, region, credentials
 
 Point any Cassandra client at it: TLS with the CA of the ready file, a host name that the certificate carries, and
-SigV4 with the access key or the user and password. It ends with Ctrl-C, and everything that it started with it.
+SigV4 with the access key, or the user and password. Ctrl-C ends it and everything that it started.
 
-A Cassandra behind it is found or started in this order: --cassandra, KEYSPACES_LOCAL_CASSANDRA=host:port, Docker, a JDK
+The backing Cassandra is found or started in this order: --cassandra, KEYSPACES_LOCAL_CASSANDRA=host:port, Docker, a JDK
 with Maven (the first start then downloads about 66 MB into KEYSPACES_LOCAL_CACHE, or ~/.cache/keyspaces-local).
 The log on standard error has a line for each refused request, failed login and connection that is closed;
-KEYSPACES_LOCAL_LOG=keyspaces_local=debug shows what else happens inside, KEYSPACES_LOCAL_LOG=warn less.";
+KEYSPACES_LOCAL_LOG=keyspaces_local=debug logs more, KEYSPACES_LOCAL_LOG=warn less.";
 
 /// A strict local Amazon Keyspaces over a real Apache Cassandra, to develop and test against.
 ///
-/// When a client can connect it prints one line of JSON to standard output that says how. What it does until then goes
-/// to standard error.
+/// Prints one line of JSON with the connection parameters to standard output when clients can connect. Progress goes to
+/// standard error.
 #[derive(Debug, Parser)]
 #[command(name = "keyspaces-local", version, after_help = EXAMPLE, max_term_width = 110)]
 pub(crate) struct Arguments {
-    /// Port to listen at with TLS; 0 takes any that is free
+    /// Port to listen on with TLS; 0 takes any free port
     #[arg(long, default_value_t = 9142)]
     port: u16,
 
-    /// Port of the control plane, for the AWS CLI and SDKs: HTTPS under the same certificate; 0 takes any that is free
+    /// Port of the control plane for the AWS CLI and SDKs, HTTPS with the same certificate; 0 takes any free port
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     http_port: u16,
 
@@ -40,41 +40,41 @@ pub(crate) struct Arguments {
     #[arg(long)]
     plain_http: bool,
 
-    /// File to write the line of JSON to when ready; removed at the end
+    /// File to write the line of JSON to when clients can connect; removed at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
 
-    /// File for a shell to `source`: AWS_ACCESS_KEY_ID, AWS_REGION, KEYSPACES_HOST, KEYSPACES_CA and so on, written when ready;
-    /// removed at the end
+    /// File for a shell to `source`, with AWS_ACCESS_KEY_ID, AWS_REGION, KEYSPACES_HOST, KEYSPACES_CA and others;
+    /// written when ready, removed at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 
-    /// File with CREATE statements that are carried out, and all of it ACTIVE, before it is ready
+    /// File with CREATE statements to execute before clients are accepted; everything in it is ACTIVE then
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
 
-    /// The one IPv4 address to listen at, as 0.0.0.0 in a container, with at most one peer [default: 127.0.0.1 and those of
-    /// the peers]
+    /// The only IPv4 address to listen on, as 0.0.0.0 in a container, with at most one peer [default: 127.0.0.1 and
+    /// those of the peers]
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<Ipv4Addr>,
 
-    /// DNS name to have in the certificate, beside localhost and the service's own; can be given several times
+    /// Additional DNS name in the certificate, which has localhost and the name of the service; repeatable
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
 
-    /// Java keystore to write the CA's certificate to, by Java's keytool, with the password changeit
+    /// Java keystore to write the CA's certificate to with keytool; its password is changeit
     #[arg(long, value_name = "FILE")]
     truststore: Option<PathBuf>,
 
-    /// How many clients may be connected at once; one more is closed, and the log says why [default: 450]
+    /// Maximum number of connected clients; further connections are closed with a line in the log [default: 450]
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<usize>,
 
-    /// Region to stand for
+    /// Region to emulate
     #[arg(long, default_value = "us-east-1")]
     region: String,
 
-    /// How many peers system.peers shows, 0 to 9, each an address of its own from 127.0.0.1 on
+    /// Number of peers in system.peers, 0 to 9, each with its own address from 127.0.0.1 on
     #[arg(long, default_value_t = 9, value_name = "NUMBER")]
     peers: u8,
 
@@ -98,7 +98,7 @@ pub(crate) struct Arguments {
     )]
     secret_key: Option<String>,
 
-    /// Session token that every signature must come with [default: none]
+    /// Session token that every signature must include [default: none]
     #[arg(
         long,
         env = "KEYSPACES_LOCAL_SESSION_TOKEN",
@@ -116,19 +116,19 @@ pub(crate) struct Arguments {
     #[arg(long, env = "KEYSPACES_LOCAL_PASSWORD", hide_env_values = true, requires = "user", value_name = "TEXT")]
     password: Option<String>,
 
-    /// How long a keyspace or table takes until it is ACTIVE, as 500ms, 2s or 0s: 0s for tools that do not wait
+    /// Time until a keyspace or table is ACTIVE, as 500ms, 2s or 0s; 0s for tools that do not wait
     #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
     ddl_delay: Duration,
 
-    /// The same for one kind of definition, as create-table=2s; can be given several times
+    /// The same for one kind of definition, as create-table=2s; repeatable
     #[arg(long, value_parser = delay_of, value_name = "KIND=TIME")]
     ddl_delay_of: Vec<(Ddl, Duration)>,
 
-    /// ARN of a key that the service may not use; can be given several times
+    /// ARN of a KMS key that the service has no access to; repeatable
     #[arg(long, value_name = "ARN")]
     inaccessible_key: Vec<String>,
 
-    /// Directory to write the CA's certificate to, as ca.pem [default: one of its own, removed at the end]
+    /// Directory for the CA's certificate, ca.pem [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIRECTORY")]
     ca_directory: Option<PathBuf>,
 
@@ -136,7 +136,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HOST:PORT")]
     cassandra: Option<String>,
 
-    /// What runs a Cassandra that is started: docker or jdk [default: docker where an engine answers, else jdk]
+    /// Runtime of a started Cassandra: docker or jdk [default: docker if an engine answers, otherwise jdk]
     #[arg(long, value_name = "NAME", conflicts_with = "cassandra")]
     cassandra_runtime: Option<CassandraRuntime>,
 
@@ -144,29 +144,29 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = Partitioner::Murmur3, value_name = "NAME")]
     partitioner: Partitioner,
 
-    /// Name under which a --cassandra keeps what is in it [default: none, it is dropped at the end]
+    /// Name under which the data in a --cassandra is kept [default: none, the data is dropped at the end]
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
 
-    /// What goes wrong from the start, as JSON (the README says how); can be given more than once
+    /// Fault to inject from the start, as JSON (see the README); repeatable
     #[arg(long, value_parser = fault, value_name = "JSON")]
     fault: Vec<Fault>,
 
-    /// Port of 127.0.0.1 for commands in JSON, one a line, that make things go wrong or tell what was consumed; 0 takes any
-    /// that is free; whoever can connect can use it [default: none]
+    /// Port of 127.0.0.1 for commands, one line of JSON each, that inject faults or show consumption; 0 takes any free
+    /// port; needs no credentials [default: none]
     #[arg(long, value_name = "PORT")]
     fault_port: Option<u16>,
 
-    /// Throttle nothing
+    /// Disable throttling
     #[arg(long)]
     no_throttling: bool,
 
-    /// Bytes that the history of a table with point-in-time recovery may have, beside a copy or two of its rows; beyond, the
-    /// earliest moment to which it can be restored moves on
+    /// Maximum bytes of the history of a table with point-in-time recovery, in addition to one or two copies of its
+    /// rows; beyond that, the oldest entries are removed and the earliest restorable moment moves forward
     #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
     history_bytes: u64,
 
-    /// Let tables begin with 300 seconds' worth of unused capacity
+    /// Start tables with 300 seconds of unused capacity
     #[arg(long)]
     full_buckets: bool,
 }
@@ -238,9 +238,9 @@ fn fault(json: &str) -> Result<Fault, String> {
 
 /// `create-table=2s`
 fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
-    let (kind, time) = text.split_once('=').ok_or("a kind, =, and a time, as create-table=2s")?;
-    let ddl = Ddl::named(kind)
-        .ok_or_else(|| format!("{kind} is none of create-, alter- and drop-keyspace, -table and -type"))?;
+    let (kind, time) = text.split_once('=').ok_or("use a kind, =, and a time, as create-table=2s")?;
+    let ddl = Ddl::from_name(kind)
+        .ok_or_else(|| format!("{kind} is not one of create-, alter- and drop-keyspace, -table and -type"))?;
     Ok((ddl, duration(time)?))
 }
 
@@ -249,9 +249,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(number), _) => (number, 1),
         (None, Some(number)) => (number, 1000),
-        (None, None) => return Err("a number with its unit is wanted, as 500ms or 2s".to_owned()),
+        (None, None) => return Err("use a number with its unit, as 500ms or 2s".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|error| format!("{number:?} is no whole number: {error}"))?;
+    let number: u64 = number.parse().map_err(|error| format!("{number:?} is not a whole number: {error}"))?;
     Ok(Duration::from_millis(number.saturating_mul(unit)))
 }
 
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_holds_together() {
+    fn command_line_definition_is_valid() {
         Arguments::command().debug_assert();
     }
 
@@ -270,8 +270,8 @@ mod tests {
     fn a_delay_has_a_unit() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(duration("2").unwrap_err(), "a number with its unit is wanted, as 500ms or 2s");
-        assert_eq!(duration("1.5s").unwrap_err(), "\"1.5\" is no whole number: invalid digit found in string");
+        assert_eq!(duration("2").unwrap_err(), "use a number with its unit, as 500ms or 2s");
+        assert_eq!(duration("1.5s").unwrap_err(), "\"1.5\" is not a whole number: invalid digit found in string");
     }
 
     #[test]

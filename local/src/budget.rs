@@ -1,5 +1,5 @@
-//! Limits that connections share. Each connection has a part of its own, so that no client waits for another that does not
-//! read its answers.
+//! Limits that connections share. Each connection also has its own part, so that no client waits for another one that
+//! does not read its answers.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     own: Arc<Semaphore>,
-    most_of_own: usize,
+    own_limit: usize,
     shared: Arc<Semaphore>,
 }
 
 impl Budget {
     pub(crate) fn new(own: usize, shared: &Arc<Semaphore>) -> Self {
-        Self { own: Arc::new(Semaphore::new(own)), most_of_own: own, shared: Arc::clone(shared) }
+        Self { own: Arc::new(Semaphore::new(own)), own_limit: own, shared: Arc::clone(shared) }
     }
 
     /// Waits until `amount` is free in one of the two. Dropping the permit gives it back.
     pub(crate) async fn take(&self, amount: usize) -> OwnedSemaphorePermit {
         let permits = saturated::<u32>(amount);
-        let taken = if amount > self.most_of_own {
+        let taken = if amount > self.own_limit {
             Arc::clone(&self.shared).acquire_many_owned(permits).await
         } else {
             tokio::select! {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_others_hold_of_the_shared_part_leaves_each_its_own() {
+    async fn the_own_part_stays_available_while_others_hold_the_shared_part() {
         let shared = Arc::new(Semaphore::new(2));
         let (one, other) = (Budget::new(1, &shared), Budget::new(1, &shared));
         let held = [one.take(1).await, one.take(1).await, one.take(1).await];
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_larger_than_the_own_part_comes_from_the_shared_one() {
+    async fn requests_beyond_the_own_part_are_taken_from_the_shared_part() {
         let shared = Arc::new(Semaphore::new(10));
         let budget = Budget::new(4, &shared);
         let large = budget.take(10).await;

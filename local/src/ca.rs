@@ -1,4 +1,4 @@
-//! Whom clients trust: a certificate authority made for one start, and the one certificate that it signs.
+//! The certificate authority of one start, and the server certificate that it signs.
 
 use std::sync::Arc;
 
@@ -17,28 +17,28 @@ use tokio_rustls::TlsAcceptor;
 use crate::error::{Error, ErrorKind};
 use crate::lock::RwLock;
 
-/// A certificate authority and what it signed last, for the server of this process only.
+/// A certificate authority and the server certificate that it signed last.
 pub(crate) struct Ca {
     names: Vec<SanType>,
     pem: String,
     signed: RwLock<ServerCertificate>,
 }
 
-/// What a server shows.
+/// The certificate of the server and its authority.
 struct ServerCertificate {
     authority: CertificateIssuer,
     server_config: Arc<ServerConfig>,
 }
 
-/// Who signs.
+/// The key and the certificate of the authority.
 struct CertificateIssuer {
     issuer: Issuer<'static, KeyPair>,
     root: Certificate,
 }
 
 impl Ca {
-    /// Makes an authority, and a server's certificate that carries these DNS names and no address, as the service's
-    /// carries none. Both are valid from the day before to a year from now.
+    /// Generates an authority, and a server certificate with these DNS names and without addresses, like the service's
+    /// certificate. Both are valid from yesterday until a year from now.
     pub(crate) fn generate(names: &[String]) -> Result<Self, Error> {
         let names = names.iter().map(|name| dns_name(name)).collect::<Result<Vec<_>, _>>()?;
         let signed = CertificateIssuer::generate()
@@ -47,14 +47,14 @@ impl Ca {
         Ok(Self { pem: signed.authority.root.pem(), names, signed: RwLock::new(signed) })
     }
 
-    /// Shows a new certificate of the same authority from now on.
+    /// Replaces the server certificate with a new one of the same authority.
     pub(crate) fn renew(&self) -> Result<(), Error> {
         let mut signed = self.signed.write();
         signed.server_config = signed.authority.sign(&self.names).map_err(not_made)?;
         Ok(())
     }
 
-    /// Shows the certificate of a new authority from now on, and gives the authority's own, as PEM.
+    /// Replaces the authority and the server certificate, and returns the new authority's certificate as PEM.
     pub(crate) fn replace_authority(&self) -> Result<String, Error> {
         let signed = CertificateIssuer::generate()
             .and_then(|authority| ServerCertificate::by(authority, &self.names))
@@ -64,18 +64,18 @@ impl Ca {
         Ok(pem)
     }
 
-    /// The first authority's own certificate, for clients to trust.
+    /// The certificate of the first authority, which clients trust.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// TLS 1.2 and 1.3 with the server's certificate and its authority's, as they are now.
+    /// An acceptor for TLS 1.2 and 1.3 with the current certificates.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         Arc::clone(&self.signed.read().server_config).into()
     }
 }
 
-/// Shows nothing: a key is in it.
+/// Shows no fields, because one of them is a key.
 impl std::fmt::Debug for Ca {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ca").finish_non_exhaustive()
@@ -126,8 +126,8 @@ impl CertificateIssuer {
 
 fn dns_name(name: &str) -> Result<SanType, Error> {
     let problem =
-        || Error::new(ErrorKind::Setting, format!("{name:?} cannot stand in a certificate: it is no DNS name"));
-    // An IPv4 address would pass for a DNS name here, and no client would compare it with one.
+        || Error::new(ErrorKind::Setting, format!("{name:?} cannot be in a certificate: it is not a DNS name"));
+    // `DnsName` accepts IPv4 addresses, and no client compares a DNS name with an address.
     if name.parse::<std::net::IpAddr>().is_ok() {
         return Err(problem());
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_tls_versions_are_spoken_under_each_name() {
+    async fn both_tls_versions_work_under_each_name() {
         let ca = Ca::generate(&names()).unwrap();
         for name in names() {
             let spoken = shake_hands(&ca, &ca, &name, &TLS13).await.unwrap();
@@ -217,11 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn an_address_or_nonsense_is_no_name() {
+    fn an_address_or_an_invalid_text_is_not_a_certificate_name() {
         for name in ["127.0.0.1", "::1", "", "two words", "ü.example"] {
             let error = Ca::generate(&[name.to_owned()]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Setting);
-            assert_eq!(error.to_string(), format!("{name:?} cannot stand in a certificate: it is no DNS name"));
+            assert_eq!(error.to_string(), format!("{name:?} cannot be in a certificate: it is not a DNS name"));
         }
     }
 }

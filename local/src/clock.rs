@@ -1,10 +1,10 @@
-//! What time it is.
+//! The clock.
 
 use crate::saturated::saturated;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Gives the current time; tests have one of their own.
+/// Returns the current time; tests inject their own clock.
 pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// A time in milliseconds since 1970.

@@ -1,4 +1,4 @@
-//! The parts of a running service that can be changed from outside.
+//! The parts of a running service that tests and the fault port can change.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::gateway::{ListenerError, Listeners};
 use crate::metering::Metering;
 use crate::throttle::Throttling;
 
-/// All of a running service that can be changed.
+/// The changeable parts of a running service.
 #[derive(Clone, Debug)]
 pub(crate) struct Controls {
     pub(crate) faults: Faults,
@@ -33,22 +33,22 @@ impl Controls {
         self.listeners.restart(down).await.map_err(failed)
     }
 
-    pub(crate) async fn take_away(&self, peer: SocketAddr) -> Result<(), Error> {
+    pub(crate) async fn stop_peer(&self, peer: SocketAddr) -> Result<(), Error> {
         self.listeners.close(peer).await.map_err(failed)
     }
 
-    pub(crate) async fn bring_back(&self, peer: SocketAddr) -> Result<(), Error> {
+    pub(crate) async fn start_peer(&self, peer: SocketAddr) -> Result<(), Error> {
         self.listeners.reopen(peer).await.map_err(failed)
     }
 
     pub(crate) async fn show_peers(&self, peers: &[Ipv4Addr]) -> Result<(), Error> {
-        let shown = self.listeners.show_peers(peers).await;
-        shown.map_err(|failed| Error::new(ErrorKind::Gateway, "system.peers could not be changed").with_source(failed))
+        let result = self.listeners.show_peers(peers).await;
+        result.map_err(|failed| Error::new(ErrorKind::Gateway, "system.peers could not be changed").with_source(failed))
     }
 
     pub(crate) fn accept_credentials(&self, credentials: Credentials) -> Result<(), Error> {
-        if let Some(flaw) = credentials.flaw() {
-            return Err(Error::new(ErrorKind::Setting, format!("the credentials cannot be used: {flaw}")));
+        if let Some(problem) = credentials.problem() {
+            return Err(Error::new(ErrorKind::Setting, format!("the credentials cannot be used: {problem}")));
         }
         self.authority.accept(credentials);
         Ok(())

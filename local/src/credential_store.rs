@@ -1,4 +1,5 @@
-//! Service-specific credentials as an instance keeps them in Cassandra, so that they outlive the program as its tables do.
+//! Stores the service-specific credentials of an instance in Cassandra, so that they outlive the program as its tables
+//! do.
 
 use std::sync::Arc;
 
@@ -13,14 +14,14 @@ use crate::upstream::{InternalConnection, InternalRequestError};
 /// The credentials of an instance: in memory, where logins are checked, and in Cassandra.
 #[derive(Debug)]
 pub(crate) struct CredentialStore {
-    own: InternalConnection,
+    connection: InternalConnection,
     table: String,
     authority: Arc<Authority>,
     /// Held from the check to the end of the write, so that two changes do not start from the same state.
     changing: Mutex<()>,
 }
 
-/// The right to change credentials, which one request has at a time. What Cassandra does not take is not changed in memory.
+/// The exclusive right to change credentials. A change that Cassandra does not accept is not made in memory either.
 #[derive(Debug)]
 pub(crate) struct CredentialChange<'a> {
     store: &'a CredentialStore,
@@ -28,21 +29,21 @@ pub(crate) struct CredentialChange<'a> {
 }
 
 impl CredentialStore {
-    /// Loads the credentials that an earlier program of this instance made.
+    /// Loads the credentials that an earlier process of this instance stored.
     pub(crate) async fn open(
-        own: InternalConnection,
+        connection: InternalConnection,
         inner_keyspace: &str,
         authority: Arc<Authority>,
     ) -> Result<Self, InternalRequestError> {
         let table = format!("{inner_keyspace}.service_specific_credentials");
         let columns = "id text PRIMARY KEY, user_name text, service_user_name text, created bigint, active boolean, \
                        password_sha256 text";
-        own.run(&format!("CREATE TABLE IF NOT EXISTS {table} ({columns})"), &[]).await?;
+        connection.run(&format!("CREATE TABLE IF NOT EXISTS {table} ({columns})"), &[]).await?;
         let select = format!("SELECT JSON * FROM {table}");
-        let rows = own.select(&select, &[]).await?;
-        let kept: Option<Vec<ServiceSpecificCredential>> = rows.iter().map(credential).collect();
-        authority.service_specific().replace_all(kept.ok_or(InternalRequestError::Unreadable(select))?);
-        Ok(Self { own, table, authority, changing: Mutex::default() })
+        let rows = connection.select(&select, &[]).await?;
+        let stored: Option<Vec<ServiceSpecificCredential>> = rows.iter().map(credential).collect();
+        authority.service_specific().replace_all(stored.ok_or(InternalRequestError::Unreadable(select))?);
+        Ok(Self { connection, table, authority, changing: Mutex::default() })
     }
 
     /// The credentials.
@@ -59,14 +60,14 @@ impl CredentialStore {
 impl CredentialChange<'_> {
     /// Adds a credential, or replaces the one with its id.
     pub(crate) async fn put(&self, credential: ServiceSpecificCredential) -> Result<(), InternalRequestError> {
-        self.store.own.insert(&self.store.table, &row(&credential)).await?;
+        self.store.connection.insert(&self.store.table, &row(&credential)).await?;
         self.store.all().put(credential);
         Ok(())
     }
 
     pub(crate) async fn remove(&self, id: &str) -> Result<(), InternalRequestError> {
         let delete = format!("DELETE FROM {} WHERE id = ?", self.store.table);
-        self.store.own.run(&delete, &[id]).await?;
+        self.store.connection.run(&delete, &[id]).await?;
         self.store.all().remove(id);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! With what a client can log in.
+//! The credentials of a client.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::random;
 
-/// With what a client can log in: an access key for SigV4, and a user and password of the form that the service calls
-/// service-specific credentials. All of it belongs to one principal. None of it has a meaning outside this service.
+/// The credentials of one principal: an access key for SigV4, and a user name and password of the form that the service
+/// calls service-specific credentials. They are valid only for this local service.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Credentials {
     /// The access key id.
     pub access_key: String,
     /// The secret access key.
     pub secret_key: String,
-    /// The session token, which must then come with every signature; without one, none may come.
+    /// The session token. If there is one, every signature must include it; otherwise none may.
     pub session_token: Option<String>,
     /// The user's name, as `alice-at-111122223333`.
     pub user: String,
@@ -25,10 +25,10 @@ pub struct Credentials {
 impl Credentials {
     /// New random credentials of a user called `local`, without a session token.
     pub fn random() -> Self {
-        Self::random_of("local")
+        Self::random_for("local")
     }
 
-    pub(crate) fn random_of(user: &str) -> Self {
+    pub(crate) fn random_for(user: &str) -> Self {
         const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         Self {
             access_key: format!("AKIA{}", random::text(UPPER, 16)),
@@ -39,14 +39,15 @@ impl Credentials {
         }
     }
 
-    /// What is wrong with them, if anything: the signed answer has no escaping, and a password login is split at NULs.
-    pub(crate) fn flaw(&self) -> Option<String> {
+    /// What is wrong with the credentials, if anything: the response to the challenge has no escaping, and a password
+    /// login is split at
+    pub(crate) fn problem(&self) -> Option<String> {
         let fields = [
-            ("access key", Some(&self.access_key), LONGEST_NAME, &b"\r\n\0,"[..]),
-            ("secret key", Some(&self.secret_key), LONGEST_NAME, b"\r\n\0"),
-            ("session token", self.session_token.as_ref(), LONGEST_TOKEN, b"\r\n\0"),
-            ("user", Some(&self.user), LONGEST_NAME, b"\0"),
-            ("password", Some(&self.password), LONGEST_NAME, b"\0"),
+            ("access key", Some(&self.access_key), MAX_NAME_BYTES, &b"\r\n\0,"[..]),
+            ("secret key", Some(&self.secret_key), MAX_NAME_BYTES, b"\r\n\0"),
+            ("session token", self.session_token.as_ref(), MAX_TOKEN_BYTES, b"\r\n\0"),
+            ("user", Some(&self.user), MAX_NAME_BYTES, b"\0"),
+            ("password", Some(&self.password), MAX_NAME_BYTES, b"\0"),
         ];
         for (name, value, longest, forbidden) in fields {
             let Some(value) = value else { continue };
@@ -58,7 +59,7 @@ impl Credentials {
             }
             if value.bytes().any(|byte| forbidden.contains(&byte)) {
                 let forbidden = forbidden.escape_ascii();
-                return Some(format!("the {name} holds a character that it cannot hold (one of {forbidden})"));
+                return Some(format!("the {name} contains a character that it must not contain (one of {forbidden})"));
             }
         }
         None
@@ -69,7 +70,7 @@ impl Credentials {
         self.user.rsplit_once("-at-").unwrap_or((&self.user, ACCOUNT))
     }
 
-    /// The principal's resource name as refusals print it.
+    /// The principal's ARN, as in refusals.
     pub(crate) fn arn(&self, region: &str) -> String {
         let partition = match region {
             region if region.starts_with("cn-") => "aws-cn",
@@ -81,7 +82,7 @@ impl Credentials {
     }
 }
 
-/// Shows the access key and the user, nothing secret.
+/// Shows the access key and the user name, and no secrets.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
@@ -95,35 +96,38 @@ impl fmt::Debug for Credentials {
 /// The account number that AWS's own examples use.
 const ACCOUNT: &str = "111122223333";
 
-pub(crate) const LONGEST_NAME: usize = 1024;
+pub(crate) const MAX_NAME_BYTES: usize = 1024;
 
 /// Session tokens of some thousand bytes occur.
-pub(crate) const LONGEST_TOKEN: usize = 16 << 10;
+pub(crate) const MAX_TOKEN_BYTES: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing_secret() {
+    fn debug_shows_no_secrets() {
         let credentials = Credentials { session_token: Some("token".to_owned()), ..Credentials::random() };
-        let shown = format!("{credentials:?}");
-        assert!(shown.contains(&credentials.access_key));
+        let debug = format!("{credentials:?}");
+        assert!(debug.contains(&credentials.access_key));
         for secret in [&credentials.secret_key, &credentials.password, "token\""] {
-            assert!(!shown.contains(secret), "{shown}");
+            assert!(!debug.contains(secret), "{debug}");
         }
     }
 
     #[test]
-    fn what_the_login_cannot_carry_is_a_flaw() {
+    fn credentials_that_do_not_fit_into_a_login_are_refused() {
         let good = Credentials::random();
-        assert_eq!(good.flaw(), None);
+        assert_eq!(good.problem(), None);
         let empty = Credentials { access_key: String::new(), ..good.clone() };
-        assert_eq!(empty.flaw().unwrap(), "the access key is empty");
+        assert_eq!(empty.problem().unwrap(), "the access key is empty");
         let comma = Credentials { access_key: "a,b".to_owned(), ..good.clone() };
-        assert_eq!(comma.flaw().unwrap(), r"the access key holds a character that it cannot hold (one of \r\n\x00,)");
-        let long = Credentials { session_token: Some("t".repeat(LONGEST_TOKEN + 1)), ..good };
-        assert_eq!(long.flaw().unwrap(), "the session token is longer than 16384 bytes");
+        assert_eq!(
+            comma.problem().unwrap(),
+            r"the access key contains a character that it must not contain (one of \r\n\x00,)"
+        );
+        let long = Credentials { session_token: Some("t".repeat(MAX_TOKEN_BYTES + 1)), ..good };
+        assert_eq!(long.problem().unwrap(), "the session token is longer than 16384 bytes");
     }
 
     #[test]

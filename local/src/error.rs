@@ -1,10 +1,10 @@
-//! Why a local Keyspaces did not start.
+//! Errors of a local Keyspaces.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why a local Keyspaces did not start, in words that say what to do. What caused it is in
-/// [`source`](StdError::source) only.
+/// An error of starting or controlling a local Keyspaces. Its text says what to do; the cause is only in
+/// [`source`](StdError::source).
 pub struct Error(Box<ErrorInner>);
 
 struct ErrorInner {
@@ -13,17 +13,17 @@ struct ErrorInner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What went wrong.
+/// The kind of an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A setting that cannot be.
+    /// A setting is not valid.
     Setting,
-    /// There is no Cassandra to be had, or the one that is there does not fit.
+    /// No Cassandra could be found or started, or the one found cannot be used.
     Cassandra,
-    /// The certificates could not be made or written.
+    /// The certificates could not be generated or written.
     Certificate,
-    /// An address or port could not be listened at.
+    /// Listening on an address or port failed.
     Listen,
     /// The gateway could not set up its tables in Cassandra.
     Gateway,
@@ -39,7 +39,7 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

@@ -1,5 +1,5 @@
-//! The fault port of the program: takes commands that make things go wrong or tell what was consumed, each a line of JSON,
-//! and answers each with a line of JSON.
+//! The fault port of the program: accepts commands that inject faults or return consumption, one line of JSON each, and
+//! answers each with one line of JSON.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,20 +18,20 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::fault::Fault;
 
-/// What can be asked for. The names are those of the methods of [`Local`](crate::Local), [`Faults`](crate::Faults),
+/// A command. The names are those of the methods of [`Local`](crate::Local), [`Faults`](crate::Faults),
 /// [`Throttling`](crate::Throttling) and [`Metering`](crate::Metering).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Command {
     Inject(Fault),
-    Withdraw(u64),
+    Remove(u64),
     Clear,
-    Struck(u64),
+    StrikeCount(u64),
     CloseConnections,
-    /// How many milliseconds it is not there.
+    /// The milliseconds until the restart.
     Restart(u64),
-    TakeAway(SocketAddr),
-    BringBack(SocketAddr),
+    StopPeer(SocketAddr),
+    StartPeer(SocketAddr),
     ShowPeers(Vec<Ipv4Addr>),
     ExpireCredentials,
     AcceptCredentials(Credentials),
@@ -45,7 +45,7 @@ enum Command {
     },
     Metering,
     ClearMetering,
-    /// How many seconds CloudWatch's time moves ahead.
+    /// The seconds by which CloudWatch's time moves ahead.
     AdvanceCloudwatch(u64),
 }
 
@@ -66,10 +66,10 @@ impl Capacity {
     }
 }
 
-/// The longest command: credentials with a session token fit.
-const LONGEST: u64 = 64 << 10;
+/// The maximum length of a command. Credentials with a session token fit.
+const MAX_COMMAND_BYTES: u64 = 64 << 10;
 
-/// The fault port. Dropped, it is closed.
+/// The fault port. Dropping it closes the port.
 #[derive(Debug)]
 pub(crate) struct FaultPort {
     pub(crate) port: u16,
@@ -77,7 +77,7 @@ pub(crate) struct FaultPort {
 }
 
 impl FaultPort {
-    /// Listens on 127.0.0.1, at a port that is free where it is 0.
+    /// Listens on 127.0.0.1; 0 takes any free port.
     pub(crate) async fn start(port: u16, controls: Controls) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let port = socket.local_addr()?.port();
@@ -88,7 +88,7 @@ impl FaultPort {
 }
 
 async fn listen(socket: TcpListener, controls: Arc<Controls>) {
-    /// After what cannot be helped at once, as when there are no more file descriptors.
+    /// The pause after an error that lasts, for instance if no file descriptors are left.
     const PAUSE: Duration = Duration::from_millis(50);
     let mut connections = JoinSet::new();
     loop {
@@ -103,19 +103,19 @@ async fn listen(socket: TcpListener, controls: Arc<Controls>) {
     }
 }
 
-/// Answers one command after the other, until the client ends it or sends what is too long.
+/// Answers one command after the other, until the client disconnects or sends an invalid line.
 async fn serve(stream: TcpStream, controls: &Controls) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut line = String::new();
     loop {
         line.clear();
-        if (&mut reader).take(LONGEST).read_line(&mut line).await? == 0 {
+        if (&mut reader).take(MAX_COMMAND_BYTES).read_line(&mut line).await? == 0 {
             return Ok(());
         }
         let answer = match serde_json::from_str(&line) {
-            Ok(command) => obey(command, controls).await.map_err(|error| story(&error)),
-            Err(error) => Err(format!("no command: {error}")),
+            Ok(command) => execute(command, controls).await.map_err(|error| error_text(&error)),
+            Err(error) => Err(format!("the command is not valid: {error}")),
         };
         let answer = match answer {
             Ok(value) => json!({ "ok": value }),
@@ -125,22 +125,22 @@ async fn serve(stream: TcpStream, controls: &Controls) -> io::Result<()> {
     }
 }
 
-async fn obey(command: Command, controls: &Controls) -> Result<Value, Error> {
+async fn execute(command: Command, controls: &Controls) -> Result<Value, Error> {
     match command {
         Command::Inject(fault) => return Ok(controls.faults.inject(fault).into()),
-        Command::Struck(fault) => return Ok(controls.faults.struck(fault).into()),
-        Command::Withdraw(fault) => controls.faults.withdraw(fault),
+        Command::StrikeCount(fault) => return Ok(controls.faults.strike_count(fault).into()),
+        Command::Remove(fault) => controls.faults.remove(fault),
         Command::Clear => controls.faults.clear(),
         Command::CloseConnections => controls.close_connections().await?,
         Command::Restart(millis) => controls.restart(Duration::from_millis(millis)).await?,
-        Command::TakeAway(peer) => controls.take_away(peer).await?,
-        Command::BringBack(peer) => controls.bring_back(peer).await?,
+        Command::StopPeer(peer) => controls.stop_peer(peer).await?,
+        Command::StartPeer(peer) => controls.start_peer(peer).await?,
         Command::ShowPeers(peers) => controls.show_peers(&peers).await?,
         Command::ExpireCredentials => controls.authority.expire(),
         Command::AcceptCredentials(credentials) => controls.accept_credentials(credentials)?,
         Command::RenewCertificate => controls.ca.renew()?,
         Command::ReplaceAuthority => return Ok(controls.ca.replace_authority()?.into()),
-        Command::Throttling(on) => controls.throttling.turn_on(on),
+        Command::Throttling(on) => controls.throttling.set_enabled(on),
         Command::SetCapacity { keyspace, table, mode } => {
             controls.throttling.set_capacity(&keyspace, &table, mode.map(Capacity::mode));
         }
@@ -151,7 +151,7 @@ async fn obey(command: Command, controls: &Controls) -> Result<Value, Error> {
     Ok(Value::Null)
 }
 
-fn story(error: &Error) -> String {
+fn error_text(error: &Error) -> String {
     use std::error::Error as _;
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
@@ -164,13 +164,13 @@ mod tests {
     fn every_command_is_read_as_the_readme_writes_it() {
         for line in [
             r#"{"inject": {"effect": {"drop": "after"}, "containing": "INSERT", "nth": 3}}"#,
-            r#"{"struck": 0}"#,
-            r#"{"withdraw": 0}"#,
+            r#"{"strike_count": 0}"#,
+            r#"{"remove": 0}"#,
             r#""clear""#,
             r#""close_connections""#,
             r#"{"restart": 1000}"#,
-            r#"{"take_away": "127.0.0.2:9142"}"#,
-            r#"{"bring_back": "127.0.0.2:9142"}"#,
+            r#"{"stop_peer": "127.0.0.2:9142"}"#,
+            r#"{"start_peer": "127.0.0.2:9142"}"#,
             r#"{"show_peers": ["127.0.0.1", "127.0.0.2"]}"#,
             r#""expire_credentials""#,
             r#"{"accept_credentials": {"access_key": "a", "secret_key": "b", "session_token": null, "user": "c", "password": "d"}}"#,

@@ -44,7 +44,7 @@ pub use fault::{Fault, Faults};
 pub use journal::Journal;
 pub use keyspaces_cql::CapacityMode;
 pub use local::{Builder, Local};
-pub use metering::{Metered, Metering, Operation};
+pub use metering::{Metering, Operation, OperationMetrics};
 pub use ready::Ready;
 pub use schema::Ddl;
 pub use throttle::{Exceeded, Throttling};

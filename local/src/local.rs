@@ -30,16 +30,16 @@ use crate::runtime::OwnRuntime;
 use crate::throttle::Throttling;
 pub use builder::Builder;
 
-/// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started is
-/// gone. Several run side by side.
+/// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started ends,
+/// too. Several can run side by side.
 ///
-/// It has threads of its own: a client may block its thread, and a test's runtime may end.
+/// It has its own threads, so that a client may block its thread, and the runtime of a test may end.
 #[derive(Debug)]
 pub struct Local {
     ready: Ready,
     journal: Journal,
     controls: Controls,
-    // In the order of their ends.
+    // In the order in which they are dropped.
     _fault_port: Option<FaultPort>,
     control_plane: Option<ControlPlane>,
     gateway: Option<Gateway>,
@@ -49,23 +49,23 @@ pub struct Local {
 }
 
 impl Local {
-    /// The settings to start with.
+    /// A builder with the default settings.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// The one that all of this process shares: started, with the default settings, by who comes first. It ends with
-    /// the process.
+    /// The instance that the whole process shares, which the first caller starts with the default settings. It ends
+    /// with the process.
     ///
     /// # Errors
     ///
-    /// As [`Builder::start`]; who comes next then tries again.
+    /// As [`Builder::start`]; the next caller then tries again.
     pub async fn shared() -> Result<&'static Self, Error> {
         Self::shared_with(Self::builder()).await
     }
 
-    /// As [`shared`](Self::shared), started with these settings by who comes first: once it is there, the settings of others
-    /// change nothing, so that all tests of a binary give the same.
+    /// As [`shared`](Self::shared), with these settings. Only the settings of the first caller count, so
+    /// all tests of a binary should pass the same ones.
     ///
     /// ```no_run
     /// # async fn test() -> Result<(), keyspaces_local::Error> {
@@ -73,7 +73,7 @@ impl Local {
     ///
     /// use keyspaces_local::Local;
     ///
-    /// // Tables are there at once.
+    /// // Tables are ACTIVE at once.
     /// let local = Local::shared_with(Local::builder().ddl_delay(Duration::ZERO)).await?;
     /// # let _ = local;
     /// # Ok(()) }
@@ -81,7 +81,7 @@ impl Local {
     ///
     /// # Errors
     ///
-    /// As [`Builder::start`]; who comes next then tries again.
+    /// As [`Builder::start`]; the next caller then tries again.
     pub async fn shared_with(builder: Builder) -> Result<&'static Self, Error> {
         static SHARED: OnceCell<Local> = OnceCell::const_new();
         SHARED.get_or_try_init(|| builder.start()).await
@@ -89,7 +89,7 @@ impl Local {
 
     pub(crate) async fn start(builder: Builder) -> Result<Self, Error> {
         let runtime = OwnRuntime::new()?;
-        let parts = Work(runtime.handle().spawn(start::start(builder))).join().await?;
+        let parts = ServiceTask(runtime.handle().spawn(start::start(builder))).join().await?;
         let start::Started { ready, controls, fault_port, control_plane, gateway, cassandra, ca_directory } = parts;
         let journal = gateway.journal();
         Ok(Self {
@@ -105,20 +105,20 @@ impl Local {
         })
     }
 
-    /// Where to connect: `localhost`.
+    /// The host to connect to: `localhost`.
     pub fn host(&self) -> &str {
         &self.ready.host
     }
 
-    /// At which port, with TLS.
+    /// The port to connect to, with TLS.
     pub fn port(&self) -> u16 {
         self.ready.port
     }
 
-    /// The URL of the control plane, which the AWS CLI takes as `--endpoint-url`, and SDKs as the endpoint's URL: HTTPS under
-    /// the authority of [`ca_path`](Self::ca_path), unless [`Builder::plain_http`] says otherwise. The services there are
-    /// `keyspaces`, `iam` as far as its service-specific credentials, `application-autoscaling` as far as it describes, and
-    /// `monitoring`, which is CloudWatch, for what was counted.
+    /// The URL of the control plane, which the AWS CLI takes as `--endpoint-url`, and SDKs as the endpoint's URL: HTTPS
+    /// under the authority of [`ca_path`](Self::ca_path), unless [`Builder::plain_http`] says otherwise. The services
+    /// there are `keyspaces`, `iam` as far as its service-specific credentials, `application-autoscaling` as far as it
+    /// describes, and `monitoring`, which is CloudWatch, for what was counted.
     pub fn control_plane(&self) -> &str {
         &self.ready.control_plane
     }
@@ -143,72 +143,72 @@ impl Local {
         &self.ready.region
     }
 
-    /// With what to log in.
+    /// The credentials of clients.
     pub fn credentials(&self) -> &Credentials {
         &self.ready.credentials
     }
 
-    /// With what to log in as a principal who is told that he has no permissions.
+    /// The credentials of a principal whose requests are refused for lack of permissions.
     pub fn credentials_without_permissions(&self) -> &Credentials {
         &self.ready.without_permissions
     }
 
-    /// What was received.
+    /// The journal of received requests.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// What goes wrong with requests on purpose.
+    /// The faults that are injected into requests.
     pub fn faults(&self) -> &Faults {
         &self.controls.faults
     }
 
-    /// What is throttled.
+    /// The throttling of tables, partitions and connections.
     pub fn throttling(&self) -> &Throttling {
         &self.controls.throttling
     }
 
-    /// What was consumed, and what was throttled.
+    /// The consumed capacity, and the throttled requests.
     pub fn metering(&self) -> &Metering {
         &self.controls.metering
     }
 
-    /// All that a client needs to know, as the program prints it.
+    /// All connection parameters, as the program prints them.
     pub fn ready(&self) -> &Ready {
         &self.ready
     }
 
-    /// Ends it, as dropping it does, and says what of it is left in a Cassandra that was given and could not be reached.
+    /// Stops the service like dropping it, and reports whether its keyspaces were dropped from an external Cassandra.
     ///
     /// # Errors
     ///
-    /// Its keyspaces could not be dropped from there.
+    /// The keyspaces of the service could not be dropped.
     pub async fn close(mut self) -> Result<(), Error> {
         if let Some(control_plane) = self.control_plane.take() {
             let closing = async {
                 control_plane.close().await;
                 Ok(())
             };
-            // It ends in any case, at last with the runtime.
-            let _ = Work(self.runtime.handle().spawn(closing)).join().await;
+            // The control plane ends with the runtime at the latest.
+            let _ = ServiceTask(self.runtime.handle().spawn(closing)).join().await;
         }
         let closed = match self.gateway_to_close() {
-            Some(gateway) => Work(self.runtime.handle().spawn(gateway.close())).join().await,
+            Some(gateway) => ServiceTask(self.runtime.handle().spawn(gateway.close())).join().await,
             None => Ok(()),
         };
-        // To kill a process and to remove its files takes some milliseconds.
+        // Killing a process and removing its files blocks for some milliseconds.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
         closed
     }
 
-    /// Waits until the Cassandra behind has ended although nobody ended it, and says why. With one that was given it
-    /// waits for ever.
+    /// Waits until the backing Cassandra has ended by itself, and returns the reason. Waits forever for an external
+    /// Cassandra.
     pub async fn ended(&self) -> Error {
-        Error::new(ErrorKind::Cassandra, self.cassandra.fate().story().await)
+        Error::new(ErrorKind::Cassandra, self.cassandra.exit().report().await)
     }
 
-    /// Where the Cassandra behind listens, without TLS and without password: for tests that ask it what is really stored,
-    /// or that want a plain Cassandra. Its keyspaces have other names there than here.
+    /// The address of the backing Cassandra, without TLS and password, for tests that check what is stored,
+    /// or that need a plain Cassandra. Keyspaces have other names there.
     pub fn cassandra_address(&self) -> SocketAddr {
         self.cassandra.address()
     }
@@ -222,9 +222,9 @@ impl Local {
         self.run(|controls| async move { controls.close_connections().await }).await
     }
 
-    /// Ends the gateway with all connections, and begins again after `down` at the same addresses, with the same
-    /// certificate and credentials, over the same Cassandra. Statements that were prepared are not known any more, and
-    /// are answered with UNPREPARED; definitions that were under way go on. The journal and the faults stay.
+    /// Stops the gateway with all connections, and starts it again after `down` at the same addresses, with the same
+    /// certificate, credentials and Cassandra. Prepared statements are lost and answered with UNPREPARED; definitions
+    /// in progress continue. The journal and the faults stay.
     ///
     /// # Errors
     ///
@@ -234,28 +234,28 @@ impl Local {
         self.run(move |controls| async move { controls.restart(down).await }).await
     }
 
-    /// The addresses of all peers, those that were taken away included. The first is the contact point.
+    /// The addresses of all peers, including the stopped ones. The first is the contact point.
     pub fn peers(&self) -> Vec<SocketAddr> {
         let count = u8::try_from(self.ready.peers.max(1)).unwrap_or(1);
         (1..=count).map(|last| SocketAddr::from(([127, 0, 0, last], self.port()))).collect()
     }
 
-    /// Takes a peer away: its connections are closed, and new ones refused. `system.peers` goes on showing it.
+    /// Stops a peer: its connections are closed, and new ones refused. `system.peers` still shows it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`]: there is no such peer.
-    pub async fn take_away(&self, peer: SocketAddr) -> Result<(), Error> {
-        self.run(move |controls| async move { controls.take_away(peer).await }).await
+    pub async fn stop_peer(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.run(move |controls| async move { controls.stop_peer(peer).await }).await
     }
 
-    /// Brings back a peer that was taken away.
+    /// Starts a peer again that was [stopped](Self::stop_peer).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`]: there is no such peer. [`ErrorKind::Listen`]: another program listens at its address by now.
-    pub async fn bring_back(&self, peer: SocketAddr) -> Result<(), Error> {
-        self.run(move |controls| async move { controls.bring_back(peer).await }).await
+    pub async fn start_peer(&self, peer: SocketAddr) -> Result<(), Error> {
+        self.run(move |controls| async move { controls.start_peer(peer).await }).await
     }
 
     /// Makes `system.peers` show these addresses, whether the service listens there or not, and changes `system.local`
@@ -269,14 +269,14 @@ impl Local {
         self.run(|controls| async move { controls.show_peers(&peers).await }).await
     }
 
-    /// Makes the credentials expire: logins with them are refused from now on. Connections stay open; what the service does
-    /// with them is not documented. [`close_connections`](Self::close_connections) closes them.
+    /// Makes the credentials expire: logins with them are refused from now on. Connections stay open; what the service
+    /// does with them is not documented. [`close_connections`](Self::close_connections) closes them.
     pub fn expire_credentials(&self) {
         self.controls.authority.expire();
     }
 
-    /// Accepts these credentials from now on, in place of those before. [`credentials`](Self::credentials) still gives the
-    /// first ones.
+    /// Accepts these credentials from now on, in place of those before. [`credentials`](Self::credentials) still gives
+    /// the first ones.
     ///
     /// # Errors
     ///
@@ -304,7 +304,7 @@ impl Local {
         self.controls.ca.replace_authority()
     }
 
-    /// Runs a control on the service's own threads, to its end even if the caller stops waiting.
+    /// Runs an operation on the service's own threads, to its end even if the caller stops waiting.
     async fn run<W: Future<Output = Result<(), Error>> + Send + 'static>(
         &self,
         control: impl FnOnce(Controls) -> W,
@@ -330,37 +330,37 @@ impl Local {
 
     /// The gateway, if it has something in a Cassandra that stays.
     fn gateway_to_close(&mut self) -> Option<Gateway> {
-        self.gateway.take_if(|_| self.cassandra.is_given())
+        self.gateway.take_if(|_| self.cassandra.is_external())
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
         let Some(gateway) = self.gateway_to_close() else { return };
-        if let Err(error) = self.runtime.finish(PATIENCE_AT_THE_END, gateway.close()) {
+        if let Err(error) = self.runtime.block_on(SHUTDOWN_TIMEOUT, gateway.close()) {
             tracing::warn!("{error}");
         }
     }
 }
 
-const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A task on the service's own threads, which is aborted when its caller stops waiting.
-struct Work<T>(JoinHandle<Result<T, Error>>);
+struct ServiceTask<T>(JoinHandle<Result<T, Error>>);
 
-impl<T> Work<T> {
+impl<T> ServiceTask<T> {
     async fn join(mut self) -> Result<T, Error> {
         let joined = (&mut self.0).await;
         joined.unwrap_or_else(|error| Err(panicked(error)))
     }
 }
 
-impl<T> Drop for Work<T> {
+impl<T> Drop for ServiceTask<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
 fn panicked(error: JoinError) -> Error {
-    Error::new(ErrorKind::Gateway, "the service's own work did not end well").with_source(error)
+    Error::new(ErrorKind::Gateway, "a task of the service panicked").with_source(error)
 }

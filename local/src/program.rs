@@ -1,5 +1,4 @@
-//! What a program that starts a local Keyspaces for others does beside it: files for those who wait for it, and its end by a
-//! signal.
+//! Helpers for programs that start a local Keyspaces: files for processes that wait for it, and the shutdown signal.
 
 use std::future::pending;
 use std::io::{self, Write};
@@ -7,10 +6,11 @@ use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Ctrl-C, SIGTERM, or the terminal's end.
+/// Waits for Ctrl-C, SIGTERM or SIGHUP.
 ///
-/// Signals count from the first poll on, so one future is awaited from the start to the end of a program.
-pub async fn asked_to_end() {
+/// Signals are received from the first poll on, so a program should create one future at its start and await it until
+/// its end.
+pub async fn shutdown_signal() {
     let received = async |kind| match signal(kind) {
         Ok(mut signals) => drop(signals.recv().await),
         Err(_) => pending().await,
@@ -22,12 +22,12 @@ pub async fn asked_to_end() {
     }
 }
 
-/// Writes a text and a line's end to a file, which is there with all of it or not at all. Only its owner may read it: a
-/// [ready file](crate::Ready) has secrets.
+/// Writes a text and a line break to a file atomically. Only the owner may read it, because a
+/// [ready file](crate::Ready) contains secrets.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The error of the operating system.
 pub fn write_file(path: &Path, text: &str) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -39,11 +39,11 @@ pub fn write_file(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The error of the operating system.
 pub fn remove_file(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -1,4 +1,4 @@
-//! What must not be guessed or must not collide.
+//! Random values that cannot be guessed and do not collide.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub(crate) fn number(range: std::ops::Range<u16>) -> u16 {
 }
 
 /// SplitMix64's finalizer: neighbouring numbers give unrelated ones.
-pub(crate) const fn spread(number: u64) -> u64 {
+pub(crate) const fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -37,7 +37,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn a_thousand_are_all_different_and_of_the_right_form() {
+    fn a_thousand_random_values_differ_and_have_the_right_form() {
         let all: HashSet<String> = (0..1000).map(|_| super::hex_32()).collect();
         assert_eq!(all.len(), 1000);
         assert!(all.iter().all(|one| one.len() == 32 && one.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))));

@@ -1,4 +1,4 @@
-//! What a client needs to know.
+//! The connection parameters for clients.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,41 +7,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
 
-/// What a client needs to know: the program prints it as one line of JSON when it can be connected to.
+/// The connection parameters for clients, which the program prints as one line of JSON when clients can connect.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Ready {
-    /// Where to connect.
+    /// The host to connect to.
     pub host: String,
-    /// At which port, with TLS.
+    /// The port to connect to, with TLS.
     pub port: u16,
-    /// The names in the server's certificate: one of them has to be asked for.
+    /// The names in the server's certificate. A client has to verify one of them.
     pub names: Vec<String>,
     /// The file with the certificate of the authority to trust, as PEM.
     pub ca: PathBuf,
-    /// The region that signatures are for. It is the data center's and the rack's name too.
+    /// The Region that signatures are for. It is also the name of the data center and the rack.
     pub region: String,
-    /// How many peers `system.peers` shows.
+    /// The number of peers in `system.peers`.
     pub peers: usize,
     /// The URL of the control plane, for the AWS CLI's `--endpoint-url` and for SDKs.
     pub control_plane: String,
-    /// The port of 127.0.0.1 at which faults can be injected, if one was asked for.
+    /// The fault port on 127.0.0.1, if one was configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault_port: Option<u16>,
-    /// Where the Cassandra behind listens, without TLS and without password: to see what is really stored. Keyspaces have
-    /// other names there.
+    /// The address of the backing Cassandra, without TLS and password, to check what is stored. Keyspaces have other
+    /// names there.
     pub cassandra: SocketAddr,
-    /// The Java keystore with the same certificate, if one was asked for; its password is `changeit`.
+    /// The Java keystore with the same certificate, if one was configured; its password is `changeit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truststore: Option<PathBuf>,
-    /// With what to log in.
+    /// The credentials of clients.
     pub credentials: Credentials,
-    /// With what to log in as somebody who may do nothing, to see the refusal of that.
+    /// The credentials of a principal without permissions, to test that refusal.
     pub without_permissions: Credentials,
 }
 
 impl Ready {
-    /// A file for a shell to `source`, with the names that the AWS SDKs read and names of its own. It holds the secrets.
+    /// The environment file for a shell to `source`, with the variables that the AWS SDKs read and its own. It contains
+    /// the secrets.
     pub fn environment(&self) -> String {
         let key = &self.credentials;
         let mut variables = vec![
@@ -49,7 +50,7 @@ impl Ready {
             ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_ACCESS_KEY_ID", key.access_key.clone()),
             ("AWS_SECRET_ACCESS_KEY", key.secret_key.clone()),
-            // The AWS CLI and SDKs read where services are from these.
+            // The AWS CLI and SDKs read their endpoints from these.
             ("AWS_ENDPOINT_URL_KEYSPACES", self.control_plane.clone()),
             ("AWS_ENDPOINT_URL_IAM", self.control_plane.clone()),
             ("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", self.control_plane.clone()),
@@ -63,20 +64,20 @@ impl Ready {
             ("KEYSPACES_USER", key.user.clone()),
             ("KEYSPACES_PASSWORD", key.password.clone()),
             ("KEYSPACES_CASSANDRA", self.cassandra.to_string()),
-            // cqlsh reads where the authority's certificate is from here.
+            // cqlsh reads the path of the authority's certificate from this.
             ("SSL_CERTFILE", self.ca.display().to_string()),
         ];
         variables.extend(key.session_token.clone().map(|token| ("AWS_SESSION_TOKEN", token)));
         variables.extend(self.truststore.as_ref().map(|file| ("KEYSPACES_TRUSTSTORE", file.display().to_string())));
         let export = |(name, value): (&str, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
-        // One of an earlier start or of AWS would go with the new key.
+        // A token of an earlier start or of AWS would be used with the new key.
         let without_token = if key.session_token.is_none() { "unset AWS_SESSION_TOKEN\n" } else { "" };
         variables.into_iter().map(export).chain([without_token.to_owned()]).collect()
     }
 
-    /// One line of JSON. It holds the secrets, or it would be of no use.
+    /// One line of JSON, which contains the secrets.
     pub fn json(&self) -> String {
-        // Only a path that is not UTF-8 could fail, and the directory of this one was checked for that.
+        // Only a path that is not UTF-8 fails, and the path was checked for that.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_the_environment_file_back_whatever_the_values_hold() {
+    fn a_shell_reads_any_values_back_from_the_environment_file() {
         let credentials = Credentials { password: "it's $HOME \\ \"x\"".to_owned(), ..Credentials::random() };
         let ready = Ready {
             host: "localhost".to_owned(),

@@ -1,5 +1,4 @@
-//! What the schema needs of the histories of the tables with point-in-time recovery: a trait for their rows, and their
-//! definitions.
+//! Point-in-time recovery as the schema uses it: a trait for the histories of rows, and the history of definitions.
 
 mod definition_history;
 
@@ -11,8 +10,8 @@ use crate::upstream::InternalRequestError;
 
 pub(crate) use self::definition_history::{DefinitionHistory, Version};
 
-/// For how long a table can be restored: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
-pub(crate) const WINDOW: u64 = 35 * 24 * 3_600_000;
+/// The time for which a table can be restored: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
+pub(crate) const RECOVERY_WINDOW: u64 = 35 * 24 * 3_600_000;
 
 /// A change of a history in progress.
 pub(crate) type HistoryChange<'a> = Pin<Box<dyn Future<Output = Result<(), InternalRequestError>> + Send + 'a>>;
@@ -23,19 +22,19 @@ pub(crate) trait RowHistory: fmt::Debug + Send + Sync {
     fn begin<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a>;
 
     /// Reads the whole table into its history again, if the last attempt failed.
-    fn try_again(&self, table: &TableId);
+    fn retry_baseline(&self, table: &TableId);
 
     /// Whether a table can be restored from now on.
-    fn is_begun(&self, table: &TableId) -> bool;
+    fn has_baseline(&self, table: &TableId) -> bool;
 
     /// Whether what is written to a table is recorded.
     fn is_recorded(&self, table: &SchemaObject) -> bool;
 
-    /// The first moment to which a table can be restored, in milliseconds since 1970; nothing if there is none.
+    /// The earliest moment to which a table can be restored, in milliseconds since 1970, if there is one.
     fn earliest(&self, table: &TableId, now: u64) -> Option<u64>;
 
     /// Writes the rows that a table had at a moment, in milliseconds since 1970, to another one.
-    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> HistoryChange<'a>;
+    fn restore<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> HistoryChange<'a>;
 
     /// Keeps the history of a dropped table for 35 days.
     fn end<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a>;

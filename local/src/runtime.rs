@@ -1,4 +1,4 @@
-//! Threads of the service's own.
+//! The service's own threads.
 
 use std::thread;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::error::{Error, ErrorKind};
 
-/// A runtime that does not depend on its starter's: a test's ends with the test, and a client that blocks its only
-/// thread must not block the service. Dropping it ends its tasks, and waits for that.
+/// A runtime that does not depend on the caller's: the runtime of a test ends with the test, and a client that blocks
+/// its only thread must not block the service. Dropping it ends its tasks, and waits for their end.
 #[derive(Debug)]
 pub(crate) struct OwnRuntime {
     handle: Handle,
@@ -29,17 +29,17 @@ impl OwnRuntime {
         &self.handle
     }
 
-    /// Waits, wherever this is called from, until the work is done or the time is over.
-    pub(crate) fn finish(
+    /// Blocks until the work is done or the time limit has passed. It can be called inside and outside of a runtime.
+    pub(crate) fn block_on(
         &self,
-        patience: Duration,
+        timeout: Duration,
         work: impl Future<Output = Result<(), Error>> + Send,
     ) -> Result<(), Error> {
-        let late = || Err(Error::new(ErrorKind::Gateway, format!("it did not end within {patience:?}")));
-        // A thread that runs a runtime's tasks must not wait for another runtime's.
+        let late = || Err(Error::new(ErrorKind::Gateway, format!("the service did not stop within {timeout:?}")));
+        // A thread of a runtime must not block on another runtime.
         thread::scope(|scope| {
             let waiting = scope.spawn(|| {
-                let work = async { tokio::time::timeout(patience, work).await };
+                let work = async { tokio::time::timeout(timeout, work).await };
                 self.handle.block_on(work).unwrap_or_else(|_| late())
             });
             waiting.join().unwrap_or_else(|_| late())
@@ -50,7 +50,7 @@ impl OwnRuntime {
 impl Drop for OwnRuntime {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
-        // A runtime must not be dropped where another one runs, which is where this usually is.
+        // A runtime must not be dropped on a thread of another runtime, where this usually runs.
         let end = thread::Builder::new().spawn(move || runtime.shutdown_timeout(Duration::from_secs(5)));
         if let Ok(end) = end {
             let _ = end.join();

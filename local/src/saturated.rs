@@ -15,8 +15,8 @@ macro_rules! integers {
 
 integers!(u16, i32, u32, i64, u64, usize);
 
-/// The number, or the greatest of the type if the number is not in its range. For numbers that are not negative: lengths,
-/// counts and times.
+/// The number, or the greatest of the type if the number is not in its range. For numbers that are not negative:
+/// lengths, counts and times.
 pub(crate) fn saturated<T: Integer>(number: impl TryInto<T>) -> T {
     number.try_into().unwrap_or(T::MAX)
 }
@@ -26,7 +26,7 @@ mod tests {
     use super::saturated;
 
     #[test]
-    fn a_number_beyond_the_range_becomes_the_greatest() {
+    fn a_number_out_of_range_becomes_the_largest() {
         assert_eq!([7_usize, 65_535, 65_536, usize::MAX].map(saturated::<u16>), [7, 65_535, 65_535, 65_535]);
         assert_eq!([0_u128, 1 << 40, u128::MAX].map(saturated::<i64>), [0, 1 << 40, i64::MAX]);
     }

@@ -1,4 +1,4 @@
-//! What `system.local` and `system.peers` say: the peers, and a local row that leads nowhere.
+//! The rows of `system.local` and `system.peers`. The address in the local row accepts no connections.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-/// A service that runs for long has this version, and its drivers are told so.
-pub(crate) const RELEASE: &str = "3.11.2";
+/// The version of Cassandra that the service reports to drivers.
+pub(crate) const RELEASE_VERSION: &str = "3.11.2";
 
-/// The version of CQL that is offered.
+/// The supported version of CQL.
 pub(crate) const CQL_VERSION: &str = "3.4.4";
 
-/// How tokens are made of partition keys. Cassandra's must be the same, but for the service's own name for one of
-/// them.
+/// The partitioner, which computes tokens from partition keys. Cassandra's must be the same, except for the service's
+/// own name of one of them.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Partitioner {
@@ -38,7 +38,7 @@ impl Partitioner {
         }
     }
 
-    /// The class that the Cassandra behind runs with.
+    /// The class that the backing Cassandra runs with.
     pub const fn class_in_cassandra(self) -> &'static str {
         match self {
             Self::Default => Self::Random.class(),
@@ -46,7 +46,7 @@ impl Partitioner {
         }
     }
 
-    /// One of `count` tokens that part the ring evenly.
+    /// One of `count` tokens that divide the ring evenly.
     fn token(self, index: usize, count: usize) -> String {
         let (index, count) = (index as u128, count.max(1) as u128);
         match self {
@@ -64,19 +64,19 @@ impl Partitioner {
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pub(crate) port: u16,
-    /// The contact point first; it is the first peer as well, where there is one.
+    /// The sockets, the contact point first; it is also the first peer, if there are peers.
     pub(crate) sockets: Vec<TcpListener>,
     /// The peers' addresses.
     pub(crate) peers: Vec<Ipv4Addr>,
 }
 
 impl Sockets {
-    /// Listens on `port`, or on one that is free on all addresses where it is 0.
+    /// Listens on `port`; 0 takes a port that is free on all addresses.
     ///
-    /// A system that has no addresses but `127.0.0.1` in its loopback net gives one peer, however many were asked for.
+    /// On a system with no other loopback address than `127.0.0.1`, there is one peer, whatever `peers` says.
     ///
-    /// With an `address` it listens there only, and there is at most one peer: that address, or `127.0.0.1` where it is
-    /// `0.0.0.0`, since clients need one that they can connect to.
+    /// With an `address` it listens only there, and there is at most one peer: that address, or `127.0.0.1` if it is
+    /// `0.0.0.0`, because clients need an address that they can connect to.
     pub(crate) async fn bind(address: Option<Ipv4Addr>, port: u16, peers: u8) -> io::Result<Self> {
         if let Some(address) = address {
             return Self::bind_one(address, port, peers).await;
@@ -121,7 +121,7 @@ impl Sockets {
     }
 }
 
-/// What clients are told of the nodes.
+/// The nodes that the system tables show.
 #[derive(Clone, Debug)]
 pub(crate) struct Topology {
     pub(crate) region: String,
@@ -131,11 +131,11 @@ pub(crate) struct Topology {
     pub(crate) local: Node,
     /// The rows of `system.peers`.
     pub(crate) peers: Vec<Node>,
-    /// The same for all nodes at all times: it says nothing about what is ready.
+    /// The same for all nodes at all times: it does not show schema agreement.
     pub(crate) schema_version: Uuid,
 }
 
-/// One row.
+/// A row of `system.local` or `system.peers`.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) address: IpAddr,
@@ -176,7 +176,7 @@ impl Topology {
             "native_protocol_version": "4",
             "partitioner": self.partitioner.class(),
             "rack": self.region,
-            "release_version": RELEASE,
+            "release_version": RELEASE_VERSION,
             "rpc_address": address,
             "schema_version": self.schema_version.to_string(),
             "thrift_version": "20.1.0",
@@ -192,7 +192,7 @@ impl Topology {
             "host_id": host_id.to_string(),
             "preferred_ip": null,
             "rack": self.region,
-            "release_version": RELEASE,
+            "release_version": RELEASE_VERSION,
             "rpc_address": address,
             "schema_version": self.schema_version.to_string(),
             "tokens": [token],
@@ -200,7 +200,7 @@ impl Topology {
     }
 }
 
-/// An identifier of the form of the service's host ids, which look name-based (`…-3efa-…`), always the same for the
+/// A UUID of the form of the service's host ids, which look name-based (`…-3efa-…`). It is always the same for the
 /// same name.
 fn name_based(name: &str) -> Uuid {
     let digest: [u8; 32] = Sha256::digest(name).into();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_local_row_leads_nowhere_and_has_the_first_peers_host_id() {
+    fn the_local_rows_address_accepts_no_connections_and_its_host_id_is_the_first_peers() {
         for count in 0..=9 {
             let topology = Topology::new("us-east-1", Partitioner::Murmur3, &addresses(count));
             assert!(topology.local.address.is_loopback());
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn host_ids_look_name_based_and_stay() {
+    fn host_ids_look_name_based_and_never_change() {
         let [one, two] = [(); 2].map(|()| Topology::new("eu-west-1", Partitioner::Murmur3, &addresses(9)));
         for (index, peer) in one.peers.iter().enumerate() {
             assert_eq!(peer.host_id.get_version_num(), 3);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_the_partitioners_and_part_the_ring_evenly() {
+    fn tokens_belong_to_the_partitioner_and_divide_the_ring_evenly() {
         let tokens = |partitioner: Partitioner| {
             let topology = Topology::new("us-east-1", partitioner, &addresses(3));
             topology.peers.into_iter().map(|peer| peer.token).collect::<Vec<_>>()

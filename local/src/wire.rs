@@ -8,22 +8,23 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use crate::budget::Budget;
-use crate::protocol::{Damage, Frame, HEADER_LENGTH, Header, RESPONSE, Sender, Unreadable, error_code};
+use crate::protocol::{Frame, FrameFault, HEADER_LENGTH, Header, RESPONSE, Sender, Unreadable, error_code};
 
-/// How long a request may pause in the middle of its frame: it holds memory that other clients may need.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The time limit of a pause in the middle of a request: an unfinished request holds memory that other clients may
+/// need.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many bytes are written to a socket at once.
+/// The bytes that are written to a socket at once.
 const CHUNK: usize = 64 << 10;
 
 /// Reads a client's frame. The memory for its body is taken from `budget` before the body is read, and allocated as the
 /// bytes arrive.
 pub(crate) async fn read_request<R: AsyncRead + Unpin>(
     reader: &mut R,
-    longest: usize,
+    max_bytes: usize,
     budget: &Budget,
 ) -> Result<Frame, Unreadable> {
-    let header = read_header(reader, Sender::Client, longest).await?;
+    let header = read_header(reader, Sender::Client, max_bytes).await?;
     let share = budget.take(header.length).await;
     let mut body = BytesMut::with_capacity(header.length.min(CHUNK));
     while body.len() < header.length {
@@ -31,32 +32,36 @@ pub(crate) async fn read_request<R: AsyncRead + Unpin>(
             body.reserve(body.len().min(header.length - body.len()));
         }
         let mut rest = (&mut *reader).take((header.length - body.len()) as u64);
-        let read = tokio::time::timeout(LONGEST_PAUSE, rest.read_buf(&mut body)).await;
+        let read = tokio::time::timeout(REQUEST_TIMEOUT, rest.read_buf(&mut body)).await;
         if read.map_err(|_| paused(header, body.len()))?.map_err(|_| Unreadable::Broken)? == 0 {
             return Err(Unreadable::Broken);
         }
     }
-    Ok(frame(header, body.freeze()).holding(share))
+    Ok(frame(header, body.freeze()).holding_permit(share))
 }
 
 /// Reads a frame of Cassandra's, at most one at a time for each connection.
-pub(crate) async fn read_response<R: AsyncRead + Unpin>(reader: &mut R, longest: usize) -> Result<Frame, Unreadable> {
-    let header = read_header(reader, Sender::Cassandra, longest).await?;
-    if header.length > longest {
-        return read_past(reader, header, longest).await;
+pub(crate) async fn read_response<R: AsyncRead + Unpin>(reader: &mut R, max_bytes: usize) -> Result<Frame, Unreadable> {
+    let header = read_header(reader, Sender::Cassandra, max_bytes).await?;
+    if header.length > max_bytes {
+        return read_past(reader, header, max_bytes).await;
     }
     let mut body = BytesMut::zeroed(header.length);
     reader.read_exact(&mut body).await.map_err(|_| Unreadable::Broken)?;
     Ok(frame(header, body.freeze()))
 }
 
-async fn read_header<R: AsyncRead + Unpin>(reader: &mut R, from: Sender, longest: usize) -> Result<Header, Unreadable> {
+async fn read_header<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    from: Sender,
+    max_bytes: usize,
+) -> Result<Header, Unreadable> {
     let mut header = [0; HEADER_LENGTH];
     if reader.read(&mut header[..1]).await.map_err(|_| Unreadable::Broken)? == 0 {
         return Err(Unreadable::Closed);
     }
     reader.read_exact(&mut header[1..]).await.map_err(|_| Unreadable::Broken)?;
-    Header::read(header, from, longest)
+    Header::read(header, from, max_bytes)
 }
 
 fn frame(header: Header, body: Bytes) -> Frame {
@@ -66,17 +71,21 @@ fn frame(header: Header, body: Bytes) -> Frame {
 }
 
 fn paused(header: Header, read: usize) -> Unreadable {
-    let (length, seconds) = (header.length, LONGEST_PAUSE.as_secs());
+    let (length, seconds) = (header.length, REQUEST_TIMEOUT.as_secs());
     let text = format!("A frame of {length} bytes stopped after {read}: nothing more came for {seconds} s");
     Unreadable::Refused { stream: header.stream, text }
 }
 
 /// Skips a response that is too long, and gives an error in its place.
-async fn read_past<R: AsyncRead + Unpin>(reader: &mut R, header: Header, longest: usize) -> Result<Frame, Unreadable> {
+async fn read_past<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    header: Header,
+    max_bytes: usize,
+) -> Result<Frame, Unreadable> {
     let past = tokio::io::copy(&mut reader.take(header.length as u64), &mut tokio::io::sink()).await;
     past.map_err(|_| Unreadable::Broken)?;
     let text = format!(
-        "keyspaces-local: the page is {} bytes long, more than the {longest} that fit: ask for smaller pages",
+        "keyspaces-local: the page is {} bytes long, more than the maximum of {max_bytes}: request smaller pages",
         header.length
     );
     Ok(Frame::error(header.stream, error_code::SERVER_ERROR, &text))
@@ -89,15 +98,15 @@ enum Writing {
     Ends,
 }
 
-async fn write_damaged<W: AsyncWrite + Unpin>(writer: &mut W, frame: Bytes, damage: &Damage) -> io::Result<Writing> {
-    match damage {
-        Damage::Garbage(bytes) => writer.write_all(bytes).await?,
-        Damage::Truncated => {
+async fn write_faulty<W: AsyncWrite + Unpin>(writer: &mut W, frame: Bytes, fault: &FrameFault) -> io::Result<Writing> {
+    match fault {
+        FrameFault::Garbage(bytes) => writer.write_all(bytes).await?,
+        FrameFault::Truncated => {
             writer.write_all(&frame[..frame.len() / 2]).await?;
             writer.flush().await?;
             return Ok(Writing::Ends);
         }
-        Damage::ByteByByte => {
+        FrameFault::ByteByByte => {
             for byte in frame.chunks(1) {
                 writer.write_all(byte).await?;
                 writer.flush().await?;
@@ -121,11 +130,11 @@ pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
         // A new buffer for each batch, so that an idle connection holds none.
         let mut out = BytesMut::new();
         for frame in frames.drain(..) {
-            if let Some(damage) = &frame.damage {
+            if let Some(fault) = &frame.fault {
                 writer.write_all_buf(&mut out).await?;
                 frame.write(direction, &mut out);
                 let whole = std::mem::take(&mut out).freeze();
-                if write_damaged(&mut writer, whole, damage).await? == Writing::Ends {
+                if write_faulty(&mut writer, whole, fault).await? == Writing::Ends {
                     return writer.shutdown().await;
                 }
                 continue;
@@ -156,11 +165,11 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::protocol::{LONGEST_REQUEST, Opcode};
+    use crate::protocol::{MAX_REQUEST_BYTES, Opcode};
 
-    async fn read_bytes(mut bytes: &[u8], longest: usize) -> Result<Frame, Unreadable> {
-        let shared = Arc::new(Semaphore::new(LONGEST_REQUEST));
-        read_request(&mut bytes, longest, &Budget::new(LONGEST_REQUEST, &shared)).await
+    async fn read_bytes(mut bytes: &[u8], max_bytes: usize) -> Result<Frame, Unreadable> {
+        let shared = Arc::new(Semaphore::new(MAX_REQUEST_BYTES));
+        read_request(&mut bytes, max_bytes, &Budget::new(MAX_REQUEST_BYTES, &shared)).await
     }
 
     fn text_of(refused: Result<Frame, Unreadable>) -> String {
@@ -171,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_frame_is_read_as_it_was_written() {
+    async fn frames_round_trip() {
         let mut out = BytesMut::new();
         Frame::new(7, Opcode::Query, Bytes::from_static(b"abc")).write(0, &mut out);
         let frame = read_bytes(&out, 1024).await.unwrap();
@@ -179,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_other_version_is_refused_with_the_sentence_that_drivers_look_for() {
+    async fn every_other_version_is_refused_with_the_sentence_that_drivers_expect() {
         for version in [1, 2, 3, 5, 6, 65, 66] {
             assert_eq!(
                 text_of(read_bytes(&[version, 0, 0, 3, 5, 0, 0, 0, 0], 1024).await),
@@ -193,8 +202,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_that_is_too_long_is_refused_before_its_body() {
-        let refused = read_bytes(&[4, 0, 0, 3, 7, 0x7f, 0xff, 0xff, 0xff], LONGEST_REQUEST).await;
-        assert_eq!(text_of(refused), "A frame of 2147483647 bytes is longer than the 16777216 that are taken");
+        let refused = read_bytes(&[4, 0, 0, 3, 7, 0x7f, 0xff, 0xff, 0xff], MAX_REQUEST_BYTES).await;
+        assert_eq!(text_of(refused), "A frame of 2147483647 bytes is longer than the maximum of 16777216");
     }
 
     #[tokio::test]
@@ -210,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_that_stops_half_way_is_refused_and_gives_its_memory_back() {
+    async fn an_unfinished_request_times_out_and_frees_its_memory() {
         let (mut client, mut reader) = tokio::io::duplex(1024);
         let shared = Arc::new(Semaphore::new(100));
         client.write_all(&[4, 0, 0, 3, 7, 0, 0, 0, 50, 1, 2, 3]).await.unwrap();
@@ -220,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn frames_of_any_length_are_written_whole_and_in_order() {
+    async fn frames_of_any_length_are_written_completely_and_in_order() {
         let lengths = [0, 5, CHUNK - HEADER_LENGTH - 1, CHUNK, CHUNK + 1, 3, 5 * CHUNK, 0];
         let (queue, frames) = mpsc::channel(lengths.len());
         for (stream, length) in (0..).zip(lengths) {

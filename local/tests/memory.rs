@@ -1,4 +1,4 @@
-//! What the program holds of memory for clients that ask for much and read nothing, and that it comes back.
+//! The memory of the program for clients that request much and do not read: it is bounded, and freed afterwards.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -19,7 +19,7 @@ const CLIENTS: usize = 20;
 const REQUESTS: i16 = 200;
 const SELECT: &str = "SELECT * FROM memory.t WHERE a = 1";
 
-/// What the README promises: so much for all clients, and so much for each.
+/// The limits in the README: for all clients together, and for each client.
 const FOR_ALL: usize = 128 * MB;
 const FOR_EACH: usize = 4 * MB;
 
@@ -30,7 +30,7 @@ const AUTH_RESPONSE: u8 = 0x0F;
 const AUTH_SUCCESS: u8 = 0x10;
 
 #[test]
-fn clients_that_read_nothing_are_held_to_a_limit_and_their_memory_comes_back() {
+fn memory_for_clients_that_do_not_read_is_bounded_and_freed() {
     let program = Program::start();
     let mut other = Client::connect(&program.ready);
     let create = "CREATE KEYSPACE memory WITH replication = {'class': 'SingleRegionStrategy'}";
@@ -48,7 +48,7 @@ fn clients_that_read_nothing_are_held_to_a_limit_and_their_memory_comes_back() {
     for stream in 0..REQUESTS {
         clients.iter_mut().for_each(|client| client.send(stream, QUERY, &query(SELECT)));
     }
-    // Who reads is served meanwhile; and as often as that, the others have had their turns until nothing more is held.
+    // A client that reads is served meanwhile. After this many requests, the others have used their whole limit.
     for _ in 0..100 {
         assert_eq!(other.call(SELECT).0, RESULT);
     }
@@ -56,7 +56,7 @@ fn clients_that_read_nothing_are_held_to_a_limit_and_their_memory_comes_back() {
     assert!(held > before + CLIENTS * MB, "each client holds a page: {held} bytes, {before} before");
     assert!(held < before + FOR_ALL + CLIENTS * FOR_EACH, "{held} bytes, {before} before");
     drop(clients);
-    // It is given back after ten seconds.
+    // The memory is freed after ten seconds.
     program.until("the memory comes back", |resident| resident < before + before / 2 + 16 * MB);
 }
 
@@ -78,14 +78,14 @@ impl Program {
         Self { ready: serde_json::from_str(&line).unwrap(), child }
     }
 
-    /// How many bytes of it are in memory.
+    /// The resident memory in bytes.
     fn resident(&self) -> usize {
         const PAGE: usize = 4096;
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
         statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * PAGE
     }
 
-    /// The same, once it does not shrink any more.
+    /// The resident memory once it no longer shrinks.
     fn settled(&self) -> usize {
         let mut least = self.resident();
         let mut since = Instant::now();
@@ -147,7 +147,7 @@ impl Client {
         self.0.write_all(&frame).unwrap();
     }
 
-    /// Opcode and body of the next frame.
+    /// The opcode and the body of the next frame.
     fn receive(&mut self) -> (u8, Vec<u8>) {
         let mut header = [0; 9];
         self.0.read_exact(&mut header).unwrap();
@@ -162,7 +162,7 @@ impl Client {
         self.receive()
     }
 
-    /// Asks again until what it needs is ACTIVE.
+    /// Repeats the statement until the objects that it needs are ACTIVE.
     fn until_used(&mut self, text: &str) {
         let begun = Instant::now();
         while self.call(text).0 != RESULT {

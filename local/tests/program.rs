@@ -1,4 +1,4 @@
-//! The program as others see it: what it prints, and that nothing of it is left.
+//! The program from outside: what it prints, and that it leaves nothing behind.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
@@ -39,7 +39,7 @@ impl Running {
     fn ready(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "it ended before it was ready: {}", self.said());
+        assert!(line.ends_with('\n'), "it stopped before it was ready: {}", self.said());
         line
     }
 
@@ -54,7 +54,7 @@ impl Running {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    /// All that it started, by number and command line, shells and grandchildren included.
+    /// All processes that it started, with their ids and command lines, including shells and grandchildren.
     fn descendants(&self) -> Vec<(u32, String)> {
         let all = processes();
         let mut found = vec![(self.child.id(), String::new())];
@@ -75,7 +75,7 @@ impl Drop for Running {
     }
 }
 
-/// Number, parent and command line of every process that is no zombie.
+/// The id, parent and command line of every process that is not a zombie.
 fn processes() -> Vec<(u32, u32, String)> {
     let ps = Command::new("ps").args(["-eo", "pid=,ppid=,stat=,args="]).output().unwrap();
     let parse = |line: &str| {
@@ -100,7 +100,7 @@ fn gone(processes_of_it: &[(u32, String)]) -> bool {
     processes_of_it.iter().all(|(pid, args)| !alive.iter().any(|(there, _, now)| there == pid && now == args))
 }
 
-/// The directories that it owns, which the shells that remove them are told.
+/// The directories that it owns, from the arguments of the shells that remove them.
 fn directories(descendants: &[(u32, String)]) -> Vec<PathBuf> {
     let temporary = std::env::temp_dir().canonicalize().unwrap();
     let ours = |word: &&str| word.starts_with(&format!("{}/keyspaces-local-", temporary.display()));
@@ -112,7 +112,7 @@ fn directories(descendants: &[(u32, String)]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
+fn two_programs_run_side_by_side_and_leave_nothing_behind_when_killed_or_stopped() {
     let files = tempdir().unwrap();
     let file = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
     let mut killed = Running::start(&mut program(&["--port=0", "--peers=3"]));
@@ -178,12 +178,12 @@ fn two_run_side_by_side_and_each_takes_everything_with_it_killed_or_asked() {
     assert!(lines.iter().any(|line| line.starts_with("starting Apache Cassandra 5.0.6 ")), "{said}");
     assert!(lines.iter().any(|line| line.starts_with("Apache Cassandra 5.0.6 answers after ")), "{said}");
     let port = of_asked.port;
-    let ready = format!("ready: localhost:{port} stands for Amazon Keyspaces in eu-west-1. Ctrl-C ends it.");
+    let ready = format!("ready: localhost:{port} acts as Amazon Keyspaces in eu-west-1. Ctrl-C ends it.");
     assert_eq!(lines.last(), Some(&ready.as_str()));
 }
 
 #[test]
-fn it_ends_with_its_cassandra_and_says_once_how_that_ended() {
+fn the_program_ends_with_its_cassandra_and_reports_the_exit_once() {
     let mut running = Running::start(&mut program(&["--port=0", "--peers=1"]));
     running.ready();
     let is_cassandra = |args: &str| !args.contains("/bin/sh ") && args.contains("cassandra");
@@ -192,12 +192,12 @@ fn it_ends_with_its_cassandra_and_says_once_how_that_ended() {
     assert!(Command::new("kill").args(["-KILL", &cassandra.to_string()]).status().unwrap().success());
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
     let said = running.said();
-    let end = "keyspaces-local: the Cassandra behind ended by itself, by signal 9\n";
+    let end = "keyspaces-local: the backing Cassandra ended by itself, by signal 9\n";
     assert_eq!((said.matches(end).count(), said.matches("ended by itself").count()), (1, 1), "{said}");
 }
 
 #[test]
-fn killed_while_it_downloads_it_leaves_no_process_and_nothing_half() {
+fn killed_during_a_download_it_leaves_no_process_and_no_partial_files() {
     let root = tempdir().unwrap();
     for (name, script) in [
         ("java", "echo 'openjdk version \"17.0.1\"' >&2"),
@@ -227,23 +227,23 @@ fn killed_while_it_downloads_it_leaves_no_process_and_nothing_half() {
             assert!(
                 said.starts_with("downloading Apache Cassandra 5.0.6 with Maven (about 66 MB, only this once; kept in")
             );
-            assert!(said.ends_with("keyspaces-local: ended before it was ready\n"), "{said}");
+            assert!(said.ends_with("keyspaces-local: stopped before it was ready\n"), "{said}");
         }
     }
 }
 
 #[test]
-fn where_no_cassandra_is_to_be_had_it_says_what_to_install() {
+fn without_any_cassandra_the_program_says_what_to_install() {
     let mut command = program(&["--port=0"]);
     let output = command.env("PATH", "").env_remove("JAVA_HOME").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("keyspaces-local: there is no Cassandra to run over. Tried:\n"), "{said}");
+    assert!(said.starts_with("keyspaces-local: no Cassandra could be found or started. Tried:\n"), "{said}");
     assert!(said.contains("Install a JDK (17 or 11) and Maven"), "{said}");
 }
 
 #[test]
-fn a_port_that_is_taken_is_refused_at_once() {
+fn a_port_in_use_is_refused_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let output = program(&[&format!("--port={port}")]).env("PATH", "").output().unwrap();
@@ -256,7 +256,7 @@ fn a_port_that_is_taken_is_refused_at_once() {
 }
 
 #[test]
-fn its_help_explains_itself_with_an_example_and_shows_no_secret() {
+fn the_help_has_an_example_and_shows_no_secrets() {
     let output = program(&["--help"]).env("KEYSPACES_LOCAL_SECRET_KEY", "hidden").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for part in ["Example:\n  keyspaces-local --ready-file ready.json", "--secret-key", "KEYSPACES_LOCAL_PASSWORD"] {

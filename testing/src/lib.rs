@@ -16,7 +16,7 @@
 //!
 //! By default tests run against the [local Keyspaces](keyspaces_local::Local::shared) that all tests of a binary share. With
 //! `KEYSPACES_TEST_CASSANDRA=host:port` in the environment the same tests run against that Cassandra, without TLS and
-//! without signatures. `KEYSPACES_LOCAL_CASSANDRA=host:port` is something else: the Cassandra behind the local Keyspaces,
+//! without signatures. `KEYSPACES_LOCAL_CASSANDRA=host:port` is something else: the backing Cassandra of the local Keyspaces,
 //! which several test binaries can then share.
 
 mod empty;

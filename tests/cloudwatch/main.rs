@@ -198,7 +198,7 @@ async fn what_is_read_is_what_was_done() {
         (Operation::Update, keyspaces_local::Operation::Update),
     ] {
         let read = read.operations.iter().find(|read| read.operation == operation).unwrap();
-        let counted = local.metering().of("shop", "orders", counted);
+        let counted = local.metering().get("shop", "orders", counted);
         let throttled = counted.read_throttle_events + counted.write_throttle_events;
         assert_eq!(read.successful_requests, counted.successful_request_count as f64);
         assert_eq!(read.throttled, throttled as f64);
@@ -206,7 +206,7 @@ async fn what_is_read_is_what_was_done() {
     }
     assert_eq!(read.failed_conditions, 4.0);
     assert_eq!(read.consumed_read_units, 25.0);
-    let inserts = local.metering().of("shop", "orders", keyspaces_local::Operation::Insert);
+    let inserts = local.metering().get("shop", "orders", keyspaces_local::Operation::Insert);
     assert_eq!(read.consumed_write_units, inserts.consumed_write_capacity_units);
     assert!(read.throttled() > 0.0 && read.successful_requests() >= 75.0, "{read}");
     let latency = read.operations[1].latency.unwrap();

@@ -66,7 +66,7 @@ async fn a_session_survives_a_short_and_a_long_restart() {
 async fn while_a_peer_is_down_the_others_serve_and_it_is_used_again_afterwards() {
     let (local, session, read) = three_peers().await;
     let gone = *local.peers().last().expect("a peer");
-    local.take_away(gone).await.expect("taken away");
+    local.stop_peer(gone).await.expect("the peer stopped");
     for _ in 0..20 {
         is_served(&read).await;
     }
@@ -76,7 +76,7 @@ async fn while_a_peer_is_down_the_others_serve_and_it_is_used_again_afterwards()
     let health = session.health();
     let problem = health.peers().iter().find_map(|peer| peer.problem()).expect("a problem");
     assert!(problem.text().contains("the connection was refused"), "{problem}");
-    local.bring_back(gone).await.expect("brought back");
+    local.start_peer(gone).await.expect("the peer started");
     local.close_connections().await.expect("closed");
     until(&session, 13, |health| health.peers().iter().any(|peer| peer.address() == gone && peer.is_connected())).await;
 }
@@ -90,9 +90,9 @@ async fn half_open_connections_are_found_by_keepalive_and_replaced() {
     for _ in 0..30 {
         is_served(&read).await;
     }
-    assert!(local.faults().struck(fault) > 0);
-    let struck = local.faults().struck(fault);
-    local.faults().withdraw(fault);
+    assert!(local.faults().strike_count(fault) > 0);
+    let struck = local.faults().strike_count(fault);
+    local.faults().remove(fault);
     local.journal().clear();
     let served_there =
         || local.journal().filter(|received| received.peer == peer && received.kind == Kind::Execute).len();

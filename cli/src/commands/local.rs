@@ -7,7 +7,7 @@ use keyspaces::Endpoint;
 use keyspaces::Session;
 use keyspaces::bulk::{Format, Input};
 use keyspaces_local::Local as Service;
-use keyspaces_local::program::{asked_to_end, remove_file, write_file};
+use keyspaces_local::program::{remove_file, shutdown_signal, write_file};
 
 use super::bulk::TableName;
 use crate::failure::{Failure, Status};
@@ -79,14 +79,14 @@ impl Local {
         if let Some(address) = &self.cassandra {
             builder = builder.cassandra(address);
         }
-        let mut asked_to_end = pin!(asked_to_end());
+        let mut shutdown_signal = pin!(shutdown_signal());
         let service = tokio::select! {
             started = builder.start() => started?,
-            () = &mut asked_to_end => return Ok(Status::Interrupted),
+            () = &mut shutdown_signal => return Ok(Status::Interrupted),
         };
         tokio::select! {
             loaded = load(&service, &self.load) => loaded?,
-            () = &mut asked_to_end => return Ok(Status::Interrupted),
+            () = &mut shutdown_signal => return Ok(Status::Interrupted),
         }
         let json = service.ready().json();
         if let Some(path) = &self.ready_file {
@@ -96,7 +96,7 @@ impl Local {
         output::print(format_args!("{json}\n"))?;
         output::note(format_args!("ready: {}:{}. Press Ctrl-C to stop.", service.host(), service.port()));
         let result = tokio::select! {
-            () = &mut asked_to_end => Ok(Status::Success),
+            () = &mut shutdown_signal => Ok(Status::Success),
             error = service.ended() => Err(error.into()),
         };
         remove_ready_file(self.ready_file.as_deref())?;

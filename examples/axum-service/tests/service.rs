@@ -1,4 +1,4 @@
-//! The service as its clients see it, on a local Keyspaces and on the plain Cassandra behind it.
+//! The service as its clients see it, on a local Keyspaces and on the plain backing Cassandra.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::cmp::Reverse;
@@ -187,7 +187,7 @@ async fn a_lost_answer_is_resolved_and_a_throttled_table_is_answered_with_when_t
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
     assert!(answer.retry_after.is_some(), "{answer:?}");
     assert_eq!(answer.json, json!({"error": "throttled"}));
-    faults.withdraw(throttled);
+    faults.remove(throttled);
 }
 
 #[tokio::test]

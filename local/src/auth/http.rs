@@ -1,7 +1,7 @@
-//! Signature Version 4 of HTTP requests, checked by code that shares nothing with the clients'.
+//! Verifies Signature Version 4 of HTTP requests, with code that shares nothing with the clients.
 //!
-//! The texts of refusals are those of the IAM User Guide ("Troubleshoot signed requests for AWS APIs") and of public reports
-//! about services in general; that Keyspaces uses them is not known.
+//! The texts of refusals are those of the IAM User Guide ("Troubleshoot signed requests for AWS APIs") and of public
+//! reports about services in general; that Keyspaces uses them is not known.
 
 mod canonical;
 #[cfg(test)]
@@ -10,23 +10,23 @@ pub(crate) mod tests;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::sigv4::{ALGORITHM, TERMINATOR, hmac, signing_key};
-use super::{Authority, same};
+use super::{Authority, constant_time_eq};
 use crate::credentials::Credentials;
 
 /// A request as it was received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignedRequest<'a> {
     pub(crate) method: &'a str,
-    /// As in the request line, still encoded.
+    /// The path of the request line, still encoded.
     pub(crate) path: &'a str,
-    /// What follows the question mark, still encoded.
+    /// The part after the question mark, still encoded.
     pub(crate) query: &'a str,
     /// Names in lower case, in the order in which they came.
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
     pub(crate) body: &'a [u8],
 }
 
-/// The Regions and the service that a signature has to be made for.
+/// The Regions and the service that a signature has to be for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CredentialScope<'a> {
     /// Any of these Regions.
@@ -41,11 +41,11 @@ pub(crate) struct Principal {
     /// The name of the IAM user.
     pub(crate) user: String,
     pub(crate) account: String,
-    /// Whether the principal may do anything.
+    /// Whether the principal has any permission.
     pub(crate) has_permissions: bool,
 }
 
-/// Why the signer of a request is not authenticated.
+/// Why authentication of a request failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Unauthenticated {
     /// There is no Authorization header.
@@ -66,22 +66,23 @@ pub(crate) fn verify_request(
     request: &SignedRequest<'_>,
     scope: CredentialScope<'_>,
 ) -> Result<Principal, Unauthenticated> {
-    let authorization = Authorization::of(request)?;
+    let authorization = Authorization::parse(request)?;
     let (stamp, at) = date(request)?;
     authorization.check_scope(scope, stamp)?;
     let permitted = authority.permitted();
-    let principals =
-        [Some((&*permitted.credentials, true)), authority.0.without_permissions.as_ref().map(|it| (it, false))];
-    let known = principals
-        .into_iter()
-        .flatten()
-        .find(|(known, _)| same(known.access_key.as_bytes(), authorization.access_key.as_bytes()));
-    let (credentials, has_permissions) = known.ok_or(Unauthenticated::UnknownClient)?;
+    let principals = [
+        Some((&*permitted.credentials, true)),
+        authority.0.without_permissions.as_ref().map(|credentials| (credentials, false)),
+    ];
+    let principal = principals.into_iter().flatten().find(|(credentials, _)| {
+        constant_time_eq(credentials.access_key.as_bytes(), authorization.access_key.as_bytes())
+    });
+    let (credentials, has_permissions) = principal.ok_or(Unauthenticated::UnknownClient)?;
     check_token(credentials, request)?;
     authorization.check_signed_headers(request)?;
     check_age(at, DateTime::from((authority.0.clock)()))?;
     let expected = authorization.expected(request, stamp, &credentials.secret_key);
-    if !same(expected.as_bytes(), authorization.signature.as_bytes()) {
+    if !constant_time_eq(expected.as_bytes(), authorization.signature.as_bytes()) {
         return Err(Unauthenticated::Signature(MISMATCH.to_owned()));
     }
     if has_permissions && permitted.expired {
@@ -105,7 +106,7 @@ struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    fn of(request: &SignedRequest<'a>) -> Result<Self, Unauthenticated> {
+    fn parse(request: &SignedRequest<'a>) -> Result<Self, Unauthenticated> {
         let mut headers = request.values("authorization");
         let header = headers.next().ok_or(Unauthenticated::Missing)?;
         if headers.next().is_some() {
@@ -119,7 +120,7 @@ impl<'a> Authorization<'a> {
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for parameter in parameters.split(',').map(str::trim).filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').ok_or_else(|| {
-                incomplete("keyspaces-local: a parameter of the Authorization header is no key=value pair")
+                incomplete("keyspaces-local: a parameter of the Authorization header is not a key=value pair")
             })?;
             let place = match name {
                 "Credential" => &mut credential,
@@ -153,7 +154,7 @@ impl<'a> Authorization<'a> {
         else {
             return Err(incomplete(format!(
                 "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{}'",
-                shortened(credential)
+                truncated(credential)
             )));
         };
         let signed_headers = signed_headers.split(';').collect();
@@ -165,17 +166,17 @@ impl<'a> Authorization<'a> {
         let problem = if *terminator != TERMINATOR {
             format!(
                 "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{}'.",
-                shortened(terminator)
+                truncated(terminator)
             )
         } else if *service != scope.service {
             format!("Credential should be scoped to correct service: '{}'.", scope.service)
         } else if !scope.regions.contains(region) {
-            format!("Credential should be scoped to a valid region, not '{}'.", shortened(region))
+            format!("Credential should be scoped to a valid region, not '{}'.", truncated(region))
         } else if *day != &stamp[..8] {
             format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{}', \
                  from '{stamp}'.",
-                shortened(day),
+                truncated(day),
                 &stamp[..8]
             )
         } else {
@@ -184,7 +185,7 @@ impl<'a> Authorization<'a> {
         Err(Unauthenticated::Signature(problem))
     }
 
-    /// `host`, and every header of AWS's own that is there, has to be signed; and what is signed has to be there.
+    /// Checks that `host` and every `x-amz-` header are signed, and that every signed header is present.
     fn check_signed_headers(&self, request: &SignedRequest<'_>) -> Result<(), Unauthenticated> {
         let is_signed = |name: &str| self.signed_headers.contains(&name);
         if !is_signed("host") {
@@ -223,18 +224,19 @@ impl<'a> SignedRequest<'a> {
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
                         Secret Access Key and signing method. Consult the service documentation for details.";
 
-/// How far a signature's date may be from the service's clock (IAM User Guide, "Elements of an AWS API request signature").
-const SKEW: TimeDelta = TimeDelta::minutes(5);
+/// How far a signature's date may be from the service's clock (IAM User Guide, "Elements of an AWS API request
+/// signature").
+const MAX_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 
-/// The date of a request, as it is written and as a moment. X-Amz-Date goes before Date.
+/// The date of a request, as text and as a time. X-Amz-Date takes precedence over Date.
 fn date<'a>(request: &SignedRequest<'a>) -> Result<(&'a str, DateTime<Utc>), Unauthenticated> {
     let header = request.values("x-amz-date").chain(request.values("date")).next().unwrap_or_default();
     let text = std::str::from_utf8(header).unwrap_or_default().trim();
     let at = NaiveDateTime::parse_from_str(text, STAMP).ok().filter(|at| at.format(STAMP).to_string() == text);
     at.map(|at| (text, at.and_utc())).ok_or_else(|| {
-        let text = shortened(text);
+        let text = truncated(text);
         incomplete(format!(
             "Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"
         ))
@@ -243,10 +245,10 @@ fn date<'a>(request: &SignedRequest<'a>) -> Result<(&'a str, DateTime<Utc>), Una
 
 fn check_age(at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Unauthenticated> {
     let [at_text, now_text, earliest, latest] =
-        [at, now, now - SKEW, now + SKEW].map(|at| at.format(STAMP).to_string());
-    let problem = if at < now - SKEW {
+        [at, now, now - MAX_SKEW, now + MAX_SKEW].map(|at| at.format(STAMP).to_string());
+    let problem = if at < now - MAX_SKEW {
         format!("Signature expired: {at_text} is now earlier than {earliest} ({now_text} - 5 min.)")
-    } else if at > now + SKEW {
+    } else if at > now + MAX_SKEW {
         format!("Signature not yet current: {at_text} is still later than {latest} ({now_text} + 5 min.)")
     } else {
         return Ok(());
@@ -255,10 +257,10 @@ fn check_age(at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Unauthenticate
 }
 
 fn check_token(credentials: &Credentials, request: &SignedRequest<'_>) -> Result<(), Unauthenticated> {
-    let given = request.values("x-amz-security-token").next().filter(|token| !token.is_empty());
-    let is_right = match (&credentials.session_token, given) {
+    let token = request.values("x-amz-security-token").next().filter(|token| !token.is_empty());
+    let is_right = match (&credentials.session_token, token) {
         (None, None) => true,
-        (Some(expected), Some(given)) => same(expected.as_bytes(), given),
+        (Some(expected), Some(token)) => constant_time_eq(expected.as_bytes(), token),
         _ => false,
     };
     if is_right { Ok(()) } else { Err(Unauthenticated::UnknownClient) }
@@ -268,7 +270,7 @@ fn incomplete(problem: impl Into<String>) -> Unauthenticated {
     Unauthenticated::Incomplete(problem.into())
 }
 
-/// What a client has sent is not repeated without end.
-fn shortened(text: &str) -> String {
+/// Limits the part of a client's input that an error repeats.
+fn truncated(text: &str) -> String {
     text.chars().take(128).collect()
 }

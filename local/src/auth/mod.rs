@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 
 use crate::clock::Clock;
-use crate::credentials::{Credentials, LONGEST_NAME, LONGEST_TOKEN};
+use crate::credentials::{Credentials, MAX_NAME_BYTES, MAX_TOKEN_BYTES};
 use crate::lock::RwLock;
 use crate::protocol::Refusal;
 use crate::random;
@@ -62,7 +62,7 @@ pub(crate) struct Challenge {
 }
 
 impl Authority {
-    /// `region` in lower case, as signatures' scopes have it.
+    /// `region` is in lower case, as in the scopes of signatures.
     pub(crate) fn new(permitted: Credentials, region: impl Into<String>, clock: Clock) -> Self {
         let permitted = PermittedLogins { credentials: Arc::new(permitted), expired: false };
         Self(Arc::new(AuthorityInner {
@@ -74,7 +74,7 @@ impl Authority {
         }))
     }
 
-    /// Knows a second principal too, who is then told that he has no permissions.
+    /// Adds a second principal, whose login is refused for lack of permissions.
     pub(crate) fn with_principal_without_permissions(self, credentials: Credentials) -> Self {
         let AuthorityInner { service_specific, region, clock, .. } = &*self.0;
         Self(Arc::new(AuthorityInner {
@@ -86,12 +86,12 @@ impl Authority {
         }))
     }
 
-    /// From now on refuses the credentials as expired.
+    /// Makes the credentials expire.
     pub(crate) fn expire(&self) {
         self.0.permitted.write().expired = true;
     }
 
-    /// From now on accepts these credentials instead of the former ones.
+    /// Replaces the accepted credentials.
     pub(crate) fn accept(&self, credentials: Credentials) {
         let permitted = PermittedLogins { credentials: Arc::new(credentials), expired: false };
         *self.0.permitted.write() = permitted;
@@ -105,7 +105,8 @@ impl Authority {
     /// Whether this user of CQL is one of the principals that were set.
     pub(crate) fn is_principals_user(&self, user: &str) -> bool {
         let permitted = self.permitted();
-        permitted.credentials.user == user || self.0.without_permissions.as_ref().is_some_and(|it| it.user == user)
+        permitted.credentials.user == user
+            || self.0.without_permissions.as_ref().is_some_and(|principal| principal.user == user)
     }
 
     /// The current time.
@@ -117,12 +118,12 @@ impl Authority {
         self.0.permitted.read().clone()
     }
 
-    /// What AUTHENTICATE names: the service's own, for SigV4 and passwords alike.
+    /// The authenticator class that AUTHENTICATE names, the same for SigV4 and passwords.
     pub(crate) fn authenticator_name(&self) -> &'static str {
         "com.amazon.helenus.auth.HelenusAuthenticator"
     }
 
-    /// Judges a client's first AUTH_RESPONSE.
+    /// Processes a client's first AUTH_RESPONSE.
     pub(crate) fn begin(&self, first: &[u8]) -> FirstResponse {
         if first == b"SigV4\0\0" {
             let bytes = format!("{NONCE}{}", random::hex_32()).into_bytes();
@@ -130,13 +131,13 @@ impl Authority {
         }
         let mut parts = first.splitn(3, |byte| *byte == 0);
         let (Some(b""), Some(user), Some(password)) = (parts.next(), parts.next(), parts.next()) else {
-            return FirstResponse::Refused(ours(
+            return FirstResponse::Refused(local_error(
                 "the first AUTH_RESPONSE is neither SigV4's (SigV4, NUL, NUL) nor a password's (NUL, user, NUL, \
                  password)",
             ));
         };
-        if first.len() > 4 * LONGEST_NAME || password.contains(&0) {
-            return FirstResponse::Refused(ours("the password login is too long, or has more than two NULs"));
+        if first.len() > 4 * MAX_NAME_BYTES || password.contains(&0) {
+            return FirstResponse::Refused(local_error("the password login is too long, or has more than two NULs"));
         }
         match self.log_in(user, password) {
             Ok(()) => FirstResponse::Accepted,
@@ -145,26 +146,28 @@ impl Authority {
     }
 
     fn log_in(&self, user: &[u8], password: &[u8]) -> Result<(), Refusal> {
-        let known = |credentials: &Credentials| {
-            same(credentials.user.as_bytes(), user) & same(credentials.password.as_bytes(), password)
+        let is_current = |credentials: &Credentials| {
+            constant_time_eq(credentials.user.as_bytes(), user)
+                & constant_time_eq(credentials.password.as_bytes(), password)
         };
         if let Some(owner) = self.0.service_specific.user_of(user, password) {
             // The user's permissions are those of the principal of that name.
-            let is_owner = |known: &Credentials| known.user_and_account().0 == owner;
+            let is_owner = |credentials: &Credentials| credentials.user_and_account().0 == owner;
             return match &self.0.without_permissions {
                 Some(nobody) if is_owner(nobody) => Err(self.no_permissions(nobody)),
                 _ => Ok(()),
             };
         }
-        self.admit(known).unwrap_or_else(|| {
+        self.admit(is_current).unwrap_or_else(|| {
             let user = String::from_utf8_lossy(user);
             Err(authentication_error(format!("Provided username {user} and/or password are incorrect")))
         })
     }
 
     fn verify(&self, nonce: &[u8], answer: &[u8]) -> Result<(), Refusal> {
-        let form = || ours("the answer to the challenge is not signature=…,access_key=…,amzdate=…[,session_token=…]");
-        if answer.len() > 2 * LONGEST_TOKEN {
+        let form =
+            || local_error("the answer to the challenge is not signature=…,access_key=…,amzdate=…[,session_token=…]");
+        if answer.len() > 2 * MAX_TOKEN_BYTES {
             return Err(form());
         }
         let ChallengeResponse { signature, access_key, amzdate, session_token } =
@@ -174,45 +177,46 @@ impl Authority {
         let AuthorityInner { without_permissions, region, .. } = &*self.0;
         let permitted = self.permitted();
         let principals = || [Some(&*permitted.credentials), without_permissions.as_ref()].into_iter().flatten();
-        let Some(principal) = principals().find(|known| same(known.access_key.as_bytes(), access_key.as_bytes()))
+        let Some(principal) =
+            principals().find(|credentials| constant_time_eq(credentials.access_key.as_bytes(), access_key.as_bytes()))
         else {
-            return Err(ours("nobody has the access key of the signature"));
+            return Err(local_error("the access key of the signature is unknown"));
         };
         let Credentials { access_key, secret_key, .. } = principal;
         let expected = Signing { access_key, secret_key, region, nonce, at }.signature();
-        if !same(expected.as_bytes(), signature.as_bytes()) {
+        if !constant_time_eq(expected.as_bytes(), signature.as_bytes()) {
             return Err(authentication_error("Authentication failure: Invalid signature"));
         }
         self.check_age(at, amzdate)?;
         check_token(principal.session_token.as_deref(), session_token)?;
-        self.admit(|known| known.access_key == *access_key).unwrap_or(Ok(()))
+        self.admit(|credentials| credentials.access_key == *access_key).unwrap_or(Ok(()))
     }
 
-    /// A signature is good for the 900 seconds that its canonical request names as `X-Amz-Expires`. That the service
-    /// holds the date against its clock, both ways, is unverified.
+    /// A signature is valid for the 900 seconds that its canonical request names as `X-Amz-Expires`. That the service
+    /// compares the date with its clock, in both directions, is unverified.
     fn check_age(&self, at: DateTime<Utc>, amzdate: &str) -> Result<(), Refusal> {
         let now = DateTime::<Utc>::from((self.0.clock)());
         let off = now - at;
-        let allowed = chrono::TimeDelta::from_std(ALLOWED_SKEW).unwrap_or_default();
+        let allowed = chrono::TimeDelta::from_std(MAX_SKEW).unwrap_or_default();
         if off.abs() <= allowed {
             return Ok(());
         }
         let (seconds, side) =
             (off.abs().num_seconds(), if off > chrono::TimeDelta::zero() { "behind" } else { "ahead of" });
-        let allowed = ALLOWED_SKEW.as_secs();
-        Err(ours(format!(
+        let allowed = MAX_SKEW.as_secs();
+        Err(local_error(format!(
             "the signature's date {amzdate} is {seconds} s {side} this service's clock; more than {allowed} s is refused"
         )))
     }
 
     /// `None` for an unknown access key or user.
-    fn admit(&self, is: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
+    fn admit(&self, matches: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
         let permitted = self.permitted();
-        if is(&permitted.credentials) {
-            let expired = || Err(ours("the credentials have expired"));
+        if matches(&permitted.credentials) {
+            let expired = || Err(local_error("the credentials have expired"));
             return Some(if permitted.expired { expired() } else { Ok(()) });
         }
-        let principal = self.0.without_permissions.as_ref().filter(|known| is(known))?;
+        let principal = self.0.without_permissions.as_ref().filter(|credentials| matches(credentials))?;
         Some(Err(self.no_permissions(principal)))
     }
 
@@ -229,7 +233,7 @@ impl Challenge {
     }
 }
 
-/// Shows the region, nobody's secrets.
+/// Shows the Region and no secrets.
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority").field("region", &self.0.region).finish_non_exhaustive()
@@ -245,27 +249,27 @@ impl fmt::Debug for Challenge {
 const NONCE: &str = "nonce=";
 const AUTHENTICATION_ERROR: i32 = 0x0100;
 const UNAUTHORIZED: i32 = 0x2100;
-const ALLOWED_SKEW: Duration = Duration::from_secs(900);
+const MAX_SKEW: Duration = Duration::from_secs(900);
 
 fn check_token(expected: Option<&str>, given: Option<&str>) -> Result<(), Refusal> {
     match (expected, given) {
         (None, None) => Ok(()),
-        (Some(expected), Some(given)) if same(expected.as_bytes(), given.as_bytes()) => Ok(()),
-        (Some(_), Some(_)) => Err(ours("the session token is not the one that belongs to this access key")),
-        (Some(_), None) => Err(ours("this access key needs its session token, and none came")),
-        (None, Some(_)) => Err(ours("a session token came, but this access key has none")),
+        (Some(expected), Some(given)) if constant_time_eq(expected.as_bytes(), given.as_bytes()) => Ok(()),
+        (Some(_), Some(_)) => Err(local_error("the session token does not belong to this access key")),
+        (Some(_), None) => Err(local_error("this access key needs its session token, which is missing")),
+        (None, Some(_)) => Err(local_error("a session token was sent, but this access key has none")),
     }
 }
 
-/// In a time that depends on the lengths only.
-fn same(known: &[u8], given: &[u8]) -> bool {
-    known.ct_eq(given).into()
+/// Compares in a time that depends only on the lengths.
+fn constant_time_eq(expected: &[u8], actual: &[u8]) -> bool {
+    expected.ct_eq(actual).into()
 }
 
 fn authentication_error(text: impl Into<String>) -> Refusal {
     Refusal { code: AUTHENTICATION_ERROR, text: text.into() }
 }
 
-fn ours(problem: impl fmt::Display) -> Refusal {
-    authentication_error(format!("keyspaces-local: {problem} (what the service says here is not known)"))
+fn local_error(problem: impl fmt::Display) -> Refusal {
+    authentication_error(format!("keyspaces-local: {problem} (the service's message is not known)"))
 }

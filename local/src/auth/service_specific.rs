@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::same;
+use super::constant_time_eq;
 use crate::lock::RwLock;
 use crate::random;
 
@@ -21,17 +21,18 @@ pub(crate) struct ServiceSpecificCredential {
     pub(crate) password: [u8; 32],
 }
 
-/// All service-specific credentials. Passwords are kept as hashes, which do not reveal them because passwords are random.
+/// All service-specific credentials. Passwords are kept as hashes, which do not reveal them because passwords are
+/// random.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceSpecificCredentials(RwLock<Vec<ServiceSpecificCredential>>);
 
-/// How many there may be, of a user and service (IAM and STS quotas).
-pub(crate) const MOST_OF_A_USER: usize = 2;
+/// The maximum number of credentials per user and service (IAM and STS quotas).
+pub(crate) const MAX_CREDENTIALS_PER_USER: usize = 2;
 
-/// How many IAM users may have some: as many as an account may have (IAM and STS quotas).
-pub(crate) const MOST_USERS: usize = 5000;
+/// The maximum number of IAM users, which is the quota of an account (IAM and STS quotas).
+pub(crate) const MAX_USERS: usize = 5000;
 
-/// Why no other credential can be made.
+/// The quota that a new credential would exceed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TooManyCredentials {
     User,
@@ -39,7 +40,7 @@ pub(crate) enum TooManyCredentials {
 }
 
 impl ServiceSpecificCredential {
-    /// The same with another password, and that password, which is told only once.
+    /// Replaces the password, and returns the new one, which is shown only once.
     pub(crate) fn with_new_password(self) -> (Self, String) {
         let (password, hash) = password();
         (Self { password: hash, ..self }, password)
@@ -47,21 +48,21 @@ impl ServiceSpecificCredential {
 }
 
 impl ServiceSpecificCredentials {
-    /// A new one of a user with its password, which is told only once. It logs in once it is [put](Self::put) here. `taken` is a
-    /// CQL user that is somebody's already.
-    pub(crate) fn draft(
+    /// Creates a credential and its password, which is shown only once. The credential is valid once it is
+    /// [put](Self::put) here. `is_taken` says whether a CQL user name is in use already.
+    pub(crate) fn generate(
         &self,
         user: &str,
         account: &str,
-        taken: impl Fn(&str) -> bool,
+        is_taken: impl Fn(&str) -> bool,
         now: DateTime<Utc>,
     ) -> Result<(ServiceSpecificCredential, String), TooManyCredentials> {
         const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         let all = self.0.read();
-        if all.iter().filter(|one| one.user == user).count() >= MOST_OF_A_USER {
+        if all.iter().filter(|credential| credential.user == user).count() >= MAX_CREDENTIALS_PER_USER {
             return Err(TooManyCredentials::User);
         }
-        if all.len() >= MOST_OF_A_USER * MOST_USERS {
+        if all.len() >= MAX_CREDENTIALS_PER_USER * MAX_USERS {
             return Err(TooManyCredentials::Account);
         }
         // alice-at-111122223333, then alice+1-at-111122223333.
@@ -69,8 +70,8 @@ impl ServiceSpecificCredentials {
             0 => format!("{user}-at-{account}"),
             number => format!("{user}+{number}-at-{account}"),
         });
-        let is_free = |name: &String| !taken(name) && all.iter().all(|one| one.service_user != *name);
-        let Some(service_user) = names.take(MOST_OF_A_USER * MOST_USERS + 2).find(is_free) else {
+        let is_free = |name: &String| !is_taken(name) && all.iter().all(|credential| credential.service_user != *name);
+        let Some(service_user) = names.take(MAX_CREDENTIALS_PER_USER * MAX_USERS + 2).find(is_free) else {
             return Err(TooManyCredentials::Account);
         };
         let (password, hash) = password();
@@ -85,27 +86,27 @@ impl ServiceSpecificCredentials {
     /// The credentials of a user, or of all users, oldest first.
     pub(crate) fn list(&self, user: Option<&str>) -> Vec<ServiceSpecificCredential> {
         let all = self.0.read();
-        all.iter().filter(|one| user.is_none_or(|user| one.user == user)).cloned().collect()
+        all.iter().filter(|credential| user.is_none_or(|user| credential.user == user)).cloned().collect()
     }
 
     /// The credential of this user with this id.
     pub(crate) fn find(&self, user: &str, id: &str) -> Option<ServiceSpecificCredential> {
         let all = self.0.read();
-        all.iter().find(|one| one.user == user && one.id == id).cloned()
+        all.iter().find(|credential| credential.user == user && credential.id == id).cloned()
     }
 
     /// Adds a credential, or replaces the one with its id.
     pub(crate) fn put(&self, credential: ServiceSpecificCredential) {
         let mut all = self.0.write();
-        match all.iter_mut().find(|one| one.id == credential.id) {
-            Some(one) => *one = credential,
+        match all.iter_mut().find(|existing| existing.id == credential.id) {
+            Some(existing) => *existing = credential,
             None => all.push(credential),
         }
     }
 
     /// Removes the credential with this id.
     pub(crate) fn remove(&self, id: &str) {
-        self.0.write().retain(|one| one.id != id);
+        self.0.write().retain(|credential| credential.id != id);
     }
 
     /// Replaces all credentials.
@@ -118,10 +119,12 @@ impl ServiceSpecificCredentials {
     pub(super) fn user_of(&self, service_user: &[u8], password: &[u8]) -> Option<String> {
         let hash = hash(password);
         let all = self.0.read();
-        let is = |one: &&ServiceSpecificCredential| {
-            same(one.service_user.as_bytes(), service_user) & same(&one.password, &hash) & one.is_active
+        let matches = |credential: &&ServiceSpecificCredential| {
+            constant_time_eq(credential.service_user.as_bytes(), service_user)
+                & constant_time_eq(&credential.password, &hash)
+                & credential.is_active
         };
-        all.iter().find(is).map(|one| one.user.clone())
+        all.iter().find(matches).map(|credential| credential.user.clone())
     }
 }
 

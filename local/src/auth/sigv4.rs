@@ -1,4 +1,4 @@
-//! The signature of Amazon Keyspaces' SigV4 login, worked out by code that shares nothing with the client's.
+//! Computes the signature of Amazon Keyspaces' SigV4 login, with code that shares nothing with the client.
 //!
 //! It differs from the ordinary one of AWS: the request has no `X-Amz-SignedHeaders` and no token, its date is ISO 8601
 //! with milliseconds, its host is the literal `cassandra`, and its payload is the server's nonce.
@@ -18,7 +18,7 @@ pub(super) struct ChallengeResponse<'a> {
 }
 
 impl<'a> ChallengeResponse<'a> {
-    /// None where the text is not of that form, in that order.
+    /// `None` if the text does not have that form and order.
     pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let (signature, text) = text.strip_prefix("signature=")?.split_once(",access_key=")?;
@@ -31,13 +31,13 @@ impl<'a> ChallengeResponse<'a> {
     }
 }
 
-/// The instant of `YYYY-MM-DDTHH:MM:SS.mmmZ`; None for any other form, however usual elsewhere.
+/// The instant of `YYYY-MM-DDTHH:MM:SS.mmmZ`; `None` for every other form.
 pub(super) fn instant(amzdate: &str) -> Option<DateTime<Utc>> {
     let instant = DateTime::parse_from_rfc3339(amzdate).ok()?.to_utc();
     (instant.to_rfc3339_opts(SecondsFormat::Millis, true) == amzdate).then_some(instant)
 }
 
-/// What is signed for, and with what.
+/// The inputs of a signature.
 #[derive(Clone, Copy)]
 pub(super) struct Signing<'a> {
     pub(super) access_key: &'a str,

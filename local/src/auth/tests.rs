@@ -67,7 +67,7 @@ fn refused(result: Result<(), Refusal>) -> (i32, String) {
 }
 
 #[test]
-fn what_the_official_plugins_agree_on_is_accepted_and_worked_out_alike() {
+fn the_official_plugins_and_this_code_compute_the_same_signature() {
     let vectors = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/sigv4.json")).unwrap();
     let vectors: Value = serde_json::from_str(&vectors).unwrap();
     let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
@@ -148,7 +148,7 @@ fn a_wrong_secret_or_region_is_an_invalid_signature() {
 }
 
 #[test]
-fn a_date_is_held_against_the_clock_both_ways() {
+fn a_date_is_compared_with_the_clock_in_both_directions() {
     for (seconds, millis, said) in [
         (900, 0, None),
         (-900, 0, None),
@@ -173,7 +173,7 @@ fn a_date_is_held_against_the_clock_both_ways() {
                 0x0100,
                 format!(
                     "keyspaces-local: the signature's date {at} is {said} this service's clock; more than 900 s is \
-                     refused (what the service says here is not known)"
+                     refused (the service's message is not known)"
                 )
             )
         );
@@ -202,17 +202,17 @@ fn a_malformed_timestamp_is_an_unknown_sigv4_error() {
 fn the_session_token_must_be_the_access_keys_own() {
     let cases = [
         (with_token(), with_token(), None),
-        (with_token(), credentials(), Some("this access key needs its session token, and none came")),
-        (credentials(), with_token(), Some("a session token came, but this access key has none")),
+        (with_token(), credentials(), Some("this access key needs its session token, which is missing")),
+        (credentials(), with_token(), Some("a session token was sent, but this access key has none")),
         (
             with_token(),
             Credentials { session_token: Some("tok,en=/".to_owned()), ..credentials() },
-            Some("the session token is not the one that belongs to this access key"),
+            Some("the session token does not belong to this access key"),
         ),
         (
             credentials(),
             Credentials { session_token: Some(String::new()), ..credentials() },
-            Some("a session token came, but this access key has none"),
+            Some("a session token was sent, but this access key has none"),
         ),
     ];
     for (known, given, said) in cases {
@@ -223,17 +223,17 @@ fn the_session_token_must_be_the_access_keys_own() {
             None => assert_eq!(judged, Ok(())),
             Some(said) => assert_eq!(
                 refused(judged),
-                (0x0100, format!("keyspaces-local: {said} (what the service says here is not known)"))
+                (0x0100, format!("keyspaces-local: {said} (the service's message is not known)"))
             ),
         }
     }
 }
 
 #[test]
-fn what_is_no_signed_answer_is_refused_with_its_form() {
+fn an_answer_of_another_form_is_refused_with_the_expected_form() {
     let zeros = "0".repeat(64);
     let form = "keyspaces-local: the answer to the challenge is not \
-                signature=…,access_key=…,amzdate=…[,session_token=…] (what the service says here is not known)";
+                signature=…,access_key=…,amzdate=…[,session_token=…] (the service's message is not known)";
     for text in [
         String::new(),
         format!("signature={zeros}"),
@@ -248,12 +248,12 @@ fn what_is_no_signed_answer_is_refused_with_its_form() {
     let stranger = format!("signature={zeros},access_key=AKIAOTHER,amzdate={NOW}");
     assert_eq!(
         refused(challenge(&authority(credentials())).verify(stranger.as_bytes())).1,
-        "keyspaces-local: nobody has the access key of the signature (what the service says here is not known)"
+        "keyspaces-local: the access key of the signature is unknown (the service's message is not known)"
     );
 }
 
 #[test]
-fn a_password_is_accepted_or_refused_in_the_services_words() {
+fn a_password_is_accepted_or_refused_with_the_services_text() {
     let authority = authority(credentials());
     assert!(matches!(authority.begin(b"\0alice-at-111122223333\0pass word"), FirstResponse::Accepted));
     for (first, user) in [
@@ -269,10 +269,10 @@ fn a_password_is_accepted_or_refused_in_the_services_words() {
 }
 
 #[test]
-fn what_is_neither_sigv4_nor_a_password_is_refused() {
+fn an_answer_that_is_neither_sigv4_nor_a_password_is_refused() {
     let authority = authority(credentials());
     let neither = "keyspaces-local: the first AUTH_RESPONSE is neither SigV4's (SigV4, NUL, NUL) nor a password's \
-                   (NUL, user, NUL, password) (what the service says here is not known)";
+                   (NUL, user, NUL, password) (the service's message is not known)";
     for first in [&b""[..], b"SigV4", b"SigV4\0", b"sigv4\0\0", b"someone\0user\0password", b"\0user"] {
         let FirstResponse::Refused(refusal) = authority.begin(first) else { panic!("{first:?}") };
         assert_eq!(refusal, Refusal { code: 0x0100, text: neither.to_owned() }, "{first:?}");
@@ -281,14 +281,14 @@ fn what_is_neither_sigv4_nor_a_password_is_refused() {
         let FirstResponse::Refused(refusal) = authority.begin(&first) else { panic!("{first:?}") };
         assert_eq!(
             refusal.text,
-            "keyspaces-local: the password login is too long, or has more than two NULs (what the service says here \
-             is not known)"
+            "keyspaces-local: the password login is too long, or has more than two NULs (the service's \
+             message is not known)"
         );
     }
 }
 
 #[test]
-fn a_principal_without_permissions_is_told_so_once_he_has_proved_who_he_is() {
+fn a_principal_without_permissions_is_refused_after_its_signature_verified() {
     let nobody = Credentials {
         access_key: "AKIANOBODY".to_owned(),
         user: "testuser-at-12345678910".to_owned(),
@@ -297,26 +297,26 @@ fn a_principal_without_permissions_is_told_so_once_he_has_proved_who_he_is() {
     let authority = authority(credentials()).with_principal_without_permissions(nobody.clone());
     let no_permissions = (0x2100, "User arn:aws:iam::12345678910:user/testuser has no permissions.".to_owned());
 
-    let asked = challenge(&authority);
-    let signed = answer(&asked, &nobody, |_| {});
-    assert_eq!(refused(asked.verify(&signed)), no_permissions);
+    let pending = challenge(&authority);
+    let signed = answer(&pending, &nobody, |_| {});
+    assert_eq!(refused(pending.verify(&signed)), no_permissions);
     let FirstResponse::Refused(refusal) = authority.begin(b"\0testuser-at-12345678910\0pass word") else { panic!() };
     assert_eq!((refusal.code, refusal.text), no_permissions);
 
-    let asked = challenge(&authority);
-    let forged = answer(&asked, &nobody, |signing| signing.secret_key = "guess");
-    assert_eq!(refused(asked.verify(&forged)).1, "Authentication failure: Invalid signature");
-    let asked = challenge(&authority);
-    let signed = answer(&asked, &credentials(), |_| {});
-    assert_eq!(asked.verify(&signed), Ok(()));
+    let pending = challenge(&authority);
+    let forged = answer(&pending, &nobody, |signing| signing.secret_key = "guess");
+    assert_eq!(refused(pending.verify(&forged)).1, "Authentication failure: Invalid signature");
+    let pending = challenge(&authority);
+    let signed = answer(&pending, &credentials(), |_| {});
+    assert_eq!(pending.verify(&signed), Ok(()));
 }
 
 #[test]
 fn debug_shows_no_secret_and_no_nonce() {
     let authority = authority(with_token());
     let challenge = challenge(&authority);
-    let shown = format!("{authority:?} {challenge:?}");
-    assert_eq!(shown, r#"Authority { region: "eu-west-1", .. } Challenge { .. }"#);
+    let debug = format!("{authority:?} {challenge:?}");
+    assert_eq!(debug, r#"Authority { region: "eu-west-1", .. } Challenge { .. }"#);
 }
 
 proptest! {
@@ -342,7 +342,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_comes_panics(first in prop::collection::vec(any::<u8>(), 0..100), second in any::<Vec<u8>>()) {
+    fn no_answer_makes_the_verifier_panic(first in prop::collection::vec(any::<u8>(), 0..100), second in any::<Vec<u8>>()) {
         let authority = authority(credentials());
         let accepted = matches!(authority.begin(&first), FirstResponse::Accepted);
         prop_assert!(!accepted);

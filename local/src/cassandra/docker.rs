@@ -1,7 +1,7 @@
 //! Runs Cassandra in a container.
 //!
-//! This code was written on a machine without a Docker engine. Tests cover that a missing engine is noticed quickly, the
-//! arguments of `docker`, and the removal of the container; whether the image then serves requests was never tried.
+//! This code was written on a machine without a Docker engine. Tests cover that a missing engine is noticed quickly,
+//! the arguments of `docker`, and the removal of the container; whether the image then serves requests was never tried.
 
 use std::fs;
 use std::io;
@@ -19,23 +19,23 @@ use crate::random;
 use crate::topology::Partitioner;
 
 /// Checks whether a Docker engine answers. An error is a sentence for the list of what was tried.
-pub(crate) async fn ask(docker: &Path) -> Result<(), String> {
+pub(crate) async fn probe(docker: &Path) -> Result<(), String> {
     let mut command = Command::new(docker);
     command.arg("info").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-    match timeout(PATIENCE, command.output()).await {
+    match timeout(TIMEOUT, command.output()).await {
         Ok(Ok(output)) if output.status.success() => Ok(()),
         Ok(Ok(output)) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let line = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it gives no reason");
+            let output = String::from_utf8_lossy(&output.stderr);
+            let line = output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it gives no reason");
             Err(format!("`{} info`: {}", docker.display(), line.trim()))
         }
         Ok(Err(error)) => Err(format!("{} could not be started: {error}", docker.display())),
-        Err(_) => Err(format!("`{} info` did not answer within {PATIENCE:?}", docker.display())),
+        Err(_) => Err(format!("`{} info` did not answer within {TIMEOUT:?}", docker.display())),
     }
 }
 
-/// Writes Cassandra's configuration into the directory. Returns the process that runs the official image with it, its port
-/// published at `port` of this machine.
+/// Writes Cassandra's configuration into the directory. Returns the process that runs the official image with it, its
+/// port published at `port` of this machine.
 pub(crate) fn job(
     docker: PathBuf,
     directory: &Path,
@@ -68,4 +68,4 @@ pub(crate) fn job(
     Ok(CassandraProcess { command, container: Some((docker, name)) })
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! Cassandra's jars, which Maven downloads from Maven Central and a cache keeps between runs.
 //!
-//! They are downloaded into a directory beside the final one, which is then renamed in one step: a directory with the final
-//! name is complete. A lock keeps a second start from downloading the same jars at the same time.
+//! They are downloaded into a directory beside the final one, which is then renamed in one step: a directory with the
+//! final name is complete. A lock keeps a second start from downloading the same jars at the same time.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -10,22 +10,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::environment::Environment;
 use super::owned::{CassandraProcess, OwnedProcess};
-use super::surroundings::Environment;
 use super::{Progress, VERSION};
 use crate::random;
 
-/// The directory with the jars, which are downloaded if they are missing. An error is a sentence for the list of what was
-/// tried.
-pub(crate) async fn jars(surroundings: &Environment, progress: &Progress) -> Result<PathBuf, String> {
-    let cache =
-        surroundings.cache.as_ref().ok_or("there is no directory to keep them in: set KEYSPACES_LOCAL_CACHE")?;
+/// The directory with the jars, which are downloaded if they are missing. An error is a sentence for the list of what
+/// was tried.
+pub(crate) async fn jars(environment: &Environment, progress: &Progress) -> Result<PathBuf, String> {
+    let cache = environment.cache.as_ref().ok_or("there is no cache directory: set KEYSPACES_LOCAL_CACHE")?;
     let cache = std::path::absolute(cache).map_err(|error| cannot_write(cache, &error))?;
     let jars = cache.join(format!("cassandra-all-{VERSION}"));
     if jars.is_dir() {
         return Ok(jars);
     }
-    let mvn = surroundings.program("mvn").ok_or("there is no `mvn` on the PATH to download Cassandra's jars with")?;
+    let mvn = environment.program("mvn").ok_or("there is no `mvn` on the PATH to download Cassandra's jars with")?;
     fs::create_dir_all(&cache).map_err(|error| cannot_write(&cache, &error))?;
     let _lock = lock(&cache, progress).await.map_err(|error| cannot_write(&cache, &error))?;
     if jars.is_dir() {
@@ -53,16 +52,16 @@ const DOWNLOADING: &str = "downloading-";
 /// Locks the cache until the returned file is dropped or its process ends.
 async fn lock(cache: &Path, progress: &Progress) -> io::Result<File> {
     let file = File::options().create(true).write(true).truncate(false).open(cache.join("lock"))?;
-    let mut told = false;
+    let mut is_announced = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) => {}
         }
-        if !told {
+        if !is_announced {
             progress("waiting for another start that is downloading Cassandra");
-            told = true;
+            is_announced = true;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -96,20 +95,20 @@ async fn download(mvn: &Path, cache: &Path, jars: &Path, progress: &Progress) ->
         "-DoutputDirectory=jars".as_ref(),
     ];
     let job = CassandraProcess { command: command.map(Into::into).into(), container: None };
-    let (tell, count) = (Arc::clone(progress), AtomicUsize::new(0));
+    let (report, count) = (Arc::clone(progress), AtomicUsize::new(0));
     let maven = OwnedProcess::start(&directory, &job, move |line| {
         tracing::debug!(target: "keyspaces_local::maven", "{line}");
         if line.contains("Downloaded from") {
             let files = count.fetch_add(1, Ordering::Relaxed) + 1;
             if files.is_multiple_of(25) {
-                tell(&format!("downloading Apache Cassandra: {files} files so far"));
+                report(&format!("downloading Apache Cassandra: {files} files so far"));
             }
         }
     })
     .map_err(|error| format!("{} could not be started: {error}", mvn.display()))?;
-    let status = maven.seen().exited().await;
+    let status = maven.output().exited().await;
     if status != 0 {
-        let errors = maven.seen().last_lines().into_iter().filter(|line| line.contains("ERROR")).take(6);
+        let errors = maven.output().last_lines().into_iter().filter(|line| line.contains("ERROR")).take(6);
         let errors = errors.collect::<Vec<_>>().join("\n    ");
         return Err(format!("{} ended with {status}:\n    {errors}", mvn.display()));
     }
@@ -165,8 +164,8 @@ mod tests {
 
     fn progress() -> (Progress, Arc<Mutex<Vec<String>>>) {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&lines);
-        (Arc::new(move |line: &str| kept.lock().unwrap().push(line.to_owned())), lines)
+        let lines_copy = Arc::clone(&lines);
+        (Arc::new(move |line: &str| lines_copy.lock().unwrap().push(line.to_owned())), lines)
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -180,28 +179,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_download_is_made_once_and_leaves_only_itself() {
-        let (root, surroundings) = machine(&format!("echo run >> \"$0.runs\"; {GOOD}"));
+        let (root, environment) = machine(&format!("echo run >> \"$0.runs\"; {GOOD}"));
         let (progress, lines) = progress();
-        let there = jars(&surroundings, &progress).await.unwrap();
-        assert_eq!(jars(&surroundings, &progress).await.unwrap(), there);
-        assert_eq!(there, root.path().join("cache/cassandra-all-5.0.6"));
-        assert_eq!(jamm(&there).unwrap(), there.join("jamm-0.4.0.jar"));
+        let first = jars(&environment, &progress).await.unwrap();
+        assert_eq!(jars(&environment, &progress).await.unwrap(), first);
+        assert_eq!(first, root.path().join("cache/cassandra-all-5.0.6"));
+        assert_eq!(jamm(&first).unwrap(), first.join("jamm-0.4.0.jar"));
         assert_eq!(names(&root.path().join("cache")), ["cassandra-all-5.0.6", "lock"]);
         assert_eq!(fs::read_to_string(root.path().join("bin/mvn.runs")).unwrap(), "run\n");
         assert_eq!(
             *lines.lock().unwrap(),
             [format!(
                 "downloading Apache Cassandra 5.0.6 with Maven (about 66 MB, only this once; kept in {})",
-                there.display()
+                first.display()
             )]
         );
     }
 
     #[tokio::test]
     async fn two_starts_at_once_download_once() {
-        let (root, surroundings) = machine(&format!("echo run >> \"$0.runs\"; sleep 0.3; {GOOD}"));
+        let (root, environment) = machine(&format!("echo run >> \"$0.runs\"; sleep 0.3; {GOOD}"));
         let (progress, lines) = progress();
-        let (one, two) = tokio::join!(jars(&surroundings, &progress), jars(&surroundings, &progress));
+        let (one, two) = tokio::join!(jars(&environment, &progress), jars(&environment, &progress));
         assert_eq!(one.unwrap(), two.unwrap());
         assert_eq!(fs::read_to_string(root.path().join("bin/mvn.runs")).unwrap(), "run\n");
         let waited = "waiting for another start that is downloading Cassandra".to_owned();
@@ -209,8 +208,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_interrupted_download_leaves_nothing_half_and_the_next_is_whole() {
-        let (root, surroundings) = machine("mkdir jars; touch jars/half.jar; touch \"$0.begun\"; sleep 600");
+    async fn an_interrupted_download_leaves_no_partial_files_and_the_next_one_succeeds() {
+        let (root, environment) = machine("mkdir jars; touch jars/half.jar; touch \"$0.begun\"; sleep 600");
         let (progress, _) = progress();
         let begun = root.path().join("bin/mvn.begun");
         let interrupted = async {
@@ -220,7 +219,7 @@ mod tests {
         };
         let cache = root.path().join("cache");
         tokio::select! {
-            ended = jars(&surroundings, &progress) => panic!("{ended:?}"),
+            ended = jars(&environment, &progress) => panic!("{ended:?}"),
             () = interrupted => {}
         }
         assert_eq!(names(&cache), ["lock"]);
@@ -228,27 +227,27 @@ mod tests {
         // The state after a machine lost power during a download.
         fs::create_dir_all(cache.join("downloading-0/jars")).unwrap();
         fs::write(root.path().join("bin/mvn"), format!("#!/bin/sh\n{GOOD}\n")).unwrap();
-        jars(&surroundings, &progress).await.unwrap();
+        jars(&environment, &progress).await.unwrap();
         assert_eq!(names(&cache), ["cassandra-all-5.0.6", "lock"]);
     }
 
     #[tokio::test]
-    async fn a_failed_download_says_what_maven_said_and_leaves_nothing() {
+    async fn a_failed_download_reports_mavens_errors_and_leaves_no_files() {
         let script = "mkdir jars; echo '[INFO] a'; echo '[ERROR] Could not transfer artifact'; exit 1";
-        let (root, surroundings) = machine(script);
+        let (root, environment) = machine(script);
         let (progress, _) = progress();
-        let error = jars(&surroundings, &progress).await.unwrap_err();
+        let error = jars(&environment, &progress).await.unwrap_err();
         let mvn = root.path().join("bin/mvn");
         assert_eq!(error, format!("{} ended with 1:\n    [ERROR] Could not transfer artifact", mvn.display()));
         assert_eq!(names(&root.path().join("cache")), ["lock"]);
     }
 
     #[tokio::test]
-    async fn files_are_counted_while_they_come() {
+    async fn files_are_counted_during_the_download() {
         let script = format!("for i in $(seq 1 60); do echo \"[INFO] Downloaded from central: $i\"; done; {GOOD}");
-        let (_root, surroundings) = machine(&script);
+        let (_root, environment) = machine(&script);
         let (progress, lines) = progress();
-        jars(&surroundings, &progress).await.unwrap();
+        jars(&environment, &progress).await.unwrap();
         assert_eq!(
             lines.lock().unwrap()[1..],
             ["downloading Apache Cassandra: 25 files so far", "downloading Apache Cassandra: 50 files so far"]
@@ -256,14 +255,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cache_that_cannot_be_written_is_named() {
-        let (root, mut surroundings) = machine(GOOD);
+    async fn a_cache_that_cannot_be_written_is_named_in_the_error() {
+        let (root, mut environment) = machine(GOOD);
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
-        surroundings.cache = Some(file.join("cache"));
+        environment.cache = Some(file.join("cache"));
         let (progress, _) = progress();
         let begun = Instant::now();
-        let error = jars(&surroundings, &progress).await.unwrap_err();
+        let error = jars(&environment, &progress).await.unwrap_err();
         assert!(error.starts_with(&format!("{} cannot be written: ", file.join("cache").display())), "{error}");
         assert!(begun.elapsed() < Duration::from_secs(5));
     }

@@ -23,7 +23,7 @@ pub(crate) struct Java {
 
 impl Java {
     /// Runs the program to read its version. An error is a sentence for the list of what was tried.
-    pub(crate) async fn ask(program: PathBuf) -> Result<Self, String> {
+    pub(crate) async fn probe(program: PathBuf) -> Result<Self, String> {
         let name = program.display();
         let mut command = Command::new(&program);
         command.arg("-version").stdin(Stdio::null()).kill_on_drop(true);
@@ -32,16 +32,16 @@ impl Java {
             Ok(Err(error)) => return Err(format!("{name} could not be started: {error}")),
             Err(_) => return Err(format!("`{name} -version` did not answer")),
         };
-        let said = String::from_utf8_lossy(&output.stderr);
-        let version = major_version(&said).ok_or_else(|| format!("`{name} -version` named no version: {said}"))?;
-        if version < OLDEST {
-            return Err(format!("{name} is Java {version}; Apache Cassandra 5.0 needs {OLDEST} or 17"));
+        let output = String::from_utf8_lossy(&output.stderr);
+        let version = major_version(&output).ok_or_else(|| format!("`{name} -version` named no version: {output}"))?;
+        if version < MIN_VERSION {
+            return Err(format!("{name} is Java {version}; Apache Cassandra 5.0 needs {MIN_VERSION} or 17"));
         }
         Ok(Self { program, version })
     }
 
     /// A hint about this version for the error when Cassandra did not start on it.
-    pub(crate) fn doubt(&self) -> String {
+    pub(crate) fn version_hint(&self) -> String {
         match self.version {
             11 | 17 => String::new(),
             other => format!(" (Apache Cassandra 5.0 is made for Java 11 and 17, and this is {other})"),
@@ -82,10 +82,10 @@ impl Java {
     }
 }
 
-const OLDEST: u32 = 11;
+const MIN_VERSION: u32 = 11;
 
-/// Flags that save memory and time for a throw-away instance: no optimising compiler, no fsync of system tables, no wait
-/// for gossip, and no file in the shared temporary directory.
+/// Flags that save memory and time for a throw-away instance: no optimising compiler, no fsync of system tables, no
+/// wait for gossip, and no file in the shared temporary directory.
 const FLAGS: [&str; 10] = [
     "-Xms128m",
     "-Xmx512m",
@@ -125,8 +125,8 @@ fn joined(option: &str, path: &Path) -> OsString {
 }
 
 /// The major version in a line like `openjdk version "17.0.15" 2025-04-15`; for `1.8.0` it is 8.
-fn major_version(said: &str) -> Option<u32> {
-    let quoted = said.split('"').nth(1)?;
+fn major_version(output: &str) -> Option<u32> {
+    let quoted = output.split('"').nth(1)?;
     let mut numbers = quoted.split(|character: char| !character.is_ascii_digit()).map(str::parse::<u32>);
     match numbers.next()?.ok()? {
         1 => numbers.next()?.ok(),
@@ -139,15 +139,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_what_java_says() {
-        for (said, version) in [
+    fn the_major_version_is_parsed_from_the_output_of_java() {
+        for (output, version) in [
             ("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime…", Some(17)),
             ("openjdk version \"1.8.0_392\"", Some(8)),
             ("java version \"21\" 2023-09-19 LTS", Some(21)),
             ("Picked up JAVA_TOOL_OPTIONS: -Dx\nopenjdk version \"11.0.2-ea\"", Some(11)),
             ("no such thing", None),
         ] {
-            assert_eq!(major_version(said), version, "{said}");
+            assert_eq!(major_version(output), version, "{output}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The Cassandra behind the gateway: a given one, or one that is started here and ends with its owner.
+//! The backing Cassandra: an external one, or one that is started here and ends with its owner.
 
 mod docker;
-mod fate;
+pub(crate) mod environment;
+mod exit;
 mod jars;
 mod java;
 pub(crate) mod owned;
-pub(crate) mod surroundings;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-pub(crate) use fate::Fate;
-use fate::{cause, why};
+use environment::Environment;
+pub(crate) use exit::CassandraExit;
+use exit::{exit_cause, log_excerpt};
 use java::Java;
 use owned::{CassandraProcess, OwnedProcess};
-use surroundings::Environment;
 use yaml::Yaml;
 
 use crate::error::{Error, ErrorKind};
@@ -45,15 +45,15 @@ pub enum CassandraRuntime {
     Jdk,
 }
 
-/// The choice of the Cassandra to run over.
+/// The settings of the Cassandra to connect to or to start.
 #[derive(Clone)]
 pub(crate) struct CassandraSettings {
     /// `host:port` of a running Cassandra; takes precedence over the environment.
-    pub(crate) given: Option<String>,
+    pub(crate) address: Option<String>,
     /// The only runtime to start Cassandra with; `None` tries all.
     pub(crate) runtime: Option<CassandraRuntime>,
     pub(crate) partitioner: Partitioner,
-    pub(crate) surroundings: Environment,
+    pub(crate) environment: Environment,
     pub(crate) progress: Progress,
 }
 
@@ -65,17 +65,17 @@ pub(crate) struct Cassandra {
 }
 
 impl Cassandra {
-    /// Finds or starts a Cassandra that answers and has the wanted partitioner.
+    /// Connects to or starts a Cassandra with the required partitioner.
     pub(crate) async fn start(settings: &CassandraSettings) -> Result<Self, Error> {
         // A caller that names a runtime wants a new Cassandra, not the one in the environment.
-        let of_environment = settings.surroundings.given.as_ref().filter(|_| settings.runtime.is_none());
-        if let Some(given) = settings.given.as_ref().or(of_environment) {
-            return Self::given(given, settings.partitioner).await;
+        let from_environment = settings.environment.cassandra.as_ref().filter(|_| settings.runtime.is_none());
+        if let Some(address) = settings.address.as_ref().or(from_environment) {
+            return Self::connect(address, settings.partitioner).await;
         }
-        let mut tried = vec![format!("an address: {GIVEN} is not set")];
+        let mut tried = vec![format!("an address: {CASSANDRA_VARIABLE} is not set")];
         for runtime in [CassandraRuntime::Docker, CassandraRuntime::Jdk] {
             let name = runtime.name();
-            if settings.runtime.is_some_and(|wanted| wanted != runtime) {
+            if settings.runtime.is_some_and(|only| only != runtime) {
                 tried.push(format!("{name}: not asked for"));
                 continue;
             }
@@ -88,13 +88,13 @@ impl Cassandra {
                 Err(reason) => tried.push(format!("{name}: {reason}")),
             }
         }
-        let tried: String = tried.iter().map(|way| format!("\n  - {way}")).collect();
+        let tried: String = tried.iter().map(|attempt| format!("\n  - {attempt}")).collect();
         Err(Error::new(
             ErrorKind::Cassandra,
             format!(
-                "there is no Cassandra to run over. Tried:{tried}\nInstall a JDK (17 or 11) and Maven (on Debian: apt \
-                 install openjdk-17-jdk-headless maven), or Docker, or set {GIVEN}=host:port to a Cassandra that asks \
-                 for no password"
+                "no Cassandra could be found or started. Tried:{tried}\nInstall a JDK (17 or 11) and Maven (on Debian: apt \
+                 install openjdk-17-jdk-headless maven), or Docker, or set {CASSANDRA_VARIABLE}=host:port to a Cassandra that needs \
+                 no password"
             ),
         ))
     }
@@ -104,45 +104,45 @@ impl Cassandra {
         self.address
     }
 
-    /// Whether this Cassandra was given, and keeps running.
-    pub(crate) fn is_given(&self) -> bool {
+    /// Whether this Cassandra was not started here, and keeps running.
+    pub(crate) fn is_external(&self) -> bool {
         self.process.is_none()
     }
 
-    /// The fate of this Cassandra.
-    pub(crate) fn fate(&self) -> Fate {
-        Fate::of(self.process.as_ref().map(OwnedProcess::seen))
+    /// The exit of this Cassandra.
+    pub(crate) fn exit(&self) -> CassandraExit {
+        CassandraExit::new(self.process.as_ref().map(OwnedProcess::output))
     }
 
-    /// Adds to a failure of the preparation how Cassandra ended, if it ended meanwhile.
-    pub(crate) async fn explained(&self, error: Error) -> Error {
-        let fate = self.fate();
-        if error.kind() != ErrorKind::Gateway || fate.told().await.is_none() {
+    /// Replaces an error of the gateway's start with how Cassandra ended, if it ended meanwhile.
+    pub(crate) async fn explain(&self, error: Error) -> Error {
+        let exit = self.exit();
+        if error.kind() != ErrorKind::Gateway || exit.summary().await.is_none() {
             return error;
         }
-        Error::new(ErrorKind::Cassandra, fate.story().await)
+        Error::new(ErrorKind::Cassandra, exit.report().await)
     }
 
-    async fn given(given: &str, wanted: Partitioner) -> Result<Self, Error> {
+    async fn connect(host_and_port: &str, required: Partitioner) -> Result<Self, Error> {
         let problem = |problem: String| {
-            Error::new(ErrorKind::Cassandra, format!("the Cassandra given at {given} cannot be used: {problem}"))
+            Error::new(ErrorKind::Cassandra, format!("the Cassandra at {host_and_port} cannot be used: {problem}"))
         };
-        let addresses = tokio::net::lookup_host(given).await;
-        let addresses = addresses.map_err(|error| problem(format!("no host:port that resolves ({error})")))?;
+        let addresses = tokio::net::lookup_host(host_and_port).await;
+        let addresses = addresses.map_err(|error| problem(format!("the host and port do not resolve ({error})")))?;
         let mut last = problem("its name has no address".to_owned());
         for address in addresses {
-            let there = match ask_partitioner(address, PATIENCE_FOR_AN_ANSWER).await {
-                Ok(there) => there,
+            let partitioner = match read_partitioner(address, ANSWER_TIMEOUT).await {
+                Ok(partitioner) => partitioner,
                 Err(error) => {
                     last = problem(error);
                     continue;
                 }
             };
-            if there != wanted.class_in_cassandra() {
+            if partitioner != required.class_in_cassandra() {
                 return Err(problem(format!(
-                    "its partitioner is {there}, and {} was asked for, which needs {}",
-                    wanted.class(),
-                    wanted.class_in_cassandra()
+                    "its partitioner is {partitioner}, and the configured {} needs {}",
+                    required.class(),
+                    required.class_in_cassandra()
                 )));
             }
             return Ok(Self { address, process: None });
@@ -151,20 +151,22 @@ impl Cassandra {
     }
 
     async fn with_docker(settings: &CassandraSettings) -> Result<Self, String> {
-        let docker = settings.surroundings.program("docker").ok_or("there is no `docker` on the PATH")?;
-        docker::ask(&docker).await?;
+        let docker = settings.environment.program("docker").ok_or("there is no `docker` on the PATH")?;
+        docker::probe(&docker).await?;
         (settings.progress)(&format!(
             "starting Apache Cassandra {VERSION} in a container (the first time its image is pulled)"
         ));
-        started(settings, |directory, [port, _]| docker::job(docker.clone(), directory, settings.partitioner, port))
-            .await
+        start_process(settings, |directory, [port, _]| {
+            docker::job(docker.clone(), directory, settings.partitioner, port)
+        })
+        .await
     }
 
     async fn with_java(settings: &CassandraSettings) -> Result<Self, String> {
-        let CassandraSettings { surroundings, partitioner, progress, .. } = settings;
-        let program = surroundings.java().ok_or("there is no `java` in JAVA_HOME or on the PATH")?;
-        let java = Java::ask(program).await?;
-        let jars = jars::jars(surroundings, progress).await?;
+        let CassandraSettings { environment, partitioner, progress, .. } = settings;
+        let program = environment.java().ok_or("there is no `java` in JAVA_HOME or on the PATH")?;
+        let java = Java::probe(program).await?;
+        let jars = jars::jars(environment, progress).await?;
         let jamm = jars::jamm(&jars)?;
         progress(&format!("starting Apache Cassandra {VERSION} on Java {}", java.version));
         let job = |directory: &Path, [native_transport_port, storage_port]: [u16; 2]| {
@@ -173,7 +175,7 @@ impl Cassandra {
             let yaml = Yaml { partitioner, directory, rpc_address, native_transport_port, storage_port };
             java.job(&jars, &jamm, &yaml)
         };
-        started(settings, job).await.map_err(|reason| reason + &java.doubt())
+        start_process(settings, job).await.map_err(|reason| reason + &java.version_hint())
     }
 }
 
@@ -202,42 +204,42 @@ impl FromStr for CassandraRuntime {
 impl fmt::Debug for CassandraSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("given", &self.given)
+            .field("address", &self.address)
             .field("runtime", &self.runtime)
             .field("partitioner", &self.partitioner)
-            .field("surroundings", &self.surroundings)
+            .field("environment", &self.environment)
             .finish_non_exhaustive()
     }
 }
 
-const GIVEN: &str = "KEYSPACES_LOCAL_CASSANDRA";
-const PATIENCE_FOR_AN_ANSWER: Duration = Duration::from_secs(10);
-const PATIENCE_FOR_A_START: Duration = Duration::from_secs(180);
-/// The maximum number of starts: another process may take a free port in the seconds before Cassandra opens it.
-const TRIES: usize = 3;
+const CASSANDRA_VARIABLE: &str = "KEYSPACES_LOCAL_CASSANDRA";
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(180);
+/// The maximum number of attempts: another process may take a free port before Cassandra opens it.
+const MAX_STARTS: usize = 3;
 
 /// Starts the process that `job` makes for a directory and two ports, and waits until it answers.
-async fn started(
+async fn start_process(
     settings: &CassandraSettings,
     job: impl Fn(&Path, [u16; 2]) -> io::Result<CassandraProcess>,
 ) -> Result<Cassandra, String> {
     let mut reason = String::new();
-    for _ in 0..TRIES {
+    for _ in 0..MAX_STARTS {
         let ports = free_ports().map_err(|error| format!("no port of 127.0.0.1 is free: {error}"))?;
-        let (directory, process) = run(&job, ports).map_err(|error| format!("it could not be started: {error}"))?;
+        let (directory, process) = spawn(&job, ports).map_err(|error| format!("it could not be started: {error}"))?;
         tracing::debug!(directory = %directory.display(), port = ports[0], "Cassandra is starting");
-        match ready(&process, ports[0], settings).await {
+        match wait_until_ready(&process, ports[0], settings).await {
             Ok(address) => return Ok(Cassandra { address, process: Some(process) }),
             Err(failed) => reason = failed,
         }
-        if !port_was_taken(&process) {
+        if !is_port_taken(&process) {
             break;
         }
     }
     Err(reason)
 }
 
-fn run(
+fn spawn(
     job: impl Fn(&Path, [u16; 2]) -> io::Result<CassandraProcess>,
     ports: [u16; 2],
 ) -> io::Result<(PathBuf, OwnedProcess)> {
@@ -252,12 +254,16 @@ fn run(
     Ok((path, process))
 }
 
-async fn ready(process: &OwnedProcess, port: u16, settings: &CassandraSettings) -> Result<SocketAddr, String> {
+async fn wait_until_ready(
+    process: &OwnedProcess,
+    port: u16,
+    settings: &CassandraSettings,
+) -> Result<SocketAddr, String> {
     let begun = Instant::now();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let answers = async {
         loop {
-            if let Ok(partitioner) = ask_partitioner(address, Duration::from_secs(1)).await {
+            if let Ok(partitioner) = read_partitioner(address, Duration::from_secs(1)).await {
                 return partitioner;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -265,27 +271,27 @@ async fn ready(process: &OwnedProcess, port: u16, settings: &CassandraSettings) 
     };
     let partitioner = tokio::select! {
         partitioner = answers => partitioner,
-        status = process.seen().exited() => {
-            let lines = process.seen().last_lines();
-            let cause = cause(&lines, process.seen().is_disk_full().await);
-            return Err(format!("Cassandra ended with {status} before it answered{cause}:{}", why(&lines)));
+        status = process.output().exited() => {
+            let lines = process.output().last_lines();
+            let cause = exit_cause(&lines, process.output().is_disk_full().await);
+            return Err(format!("Cassandra ended with {status} before it answered{cause}:{}", log_excerpt(&lines)));
         }
-        () = tokio::time::sleep(PATIENCE_FOR_A_START) => {
-            let lines = why(&process.seen().last_lines());
-            return Err(format!("Cassandra did not answer within {PATIENCE_FOR_A_START:?}:{lines}"));
+        () = tokio::time::sleep(START_TIMEOUT) => {
+            let lines = log_excerpt(&process.output().last_lines());
+            return Err(format!("Cassandra did not answer within {START_TIMEOUT:?}:{lines}"));
         }
     };
     if partitioner != settings.partitioner.class_in_cassandra() {
-        return Err(format!("what answers at {address} runs on {partitioner}: it is another Cassandra"));
+        return Err(format!("another Cassandra answers at {address}: its partitioner is {partitioner}"));
     }
     (settings.progress)(&format!("Apache Cassandra {VERSION} answers after {:.1} s", begun.elapsed().as_secs_f32()));
     Ok(address)
 }
 
-async fn ask_partitioner(address: SocketAddr, patience: Duration) -> Result<String, String> {
+async fn read_partitioner(address: SocketAddr, timeout: Duration) -> Result<String, String> {
     let cassandra = InternalConnection::new(address);
     let rows = cassandra.select("SELECT JSON partitioner FROM system.local WHERE key = 'local'", &[]);
-    let rows = tokio::time::timeout(patience, rows).await.map_err(|_| format!("no answer within {patience:?}"))?;
+    let rows = tokio::time::timeout(timeout, rows).await.map_err(|_| format!("no answer within {timeout:?}"))?;
     let rows = rows.map_err(|failed| failed.to_string())?;
     let partitioner = rows.first().and_then(|row| row["partitioner"].as_str());
     partitioner.map(str::to_owned).ok_or_else(|| "its system.local names no partitioner".to_owned())
@@ -307,7 +313,7 @@ fn free_ports() -> io::Result<[u16; 2]> {
     Ok([one.local_addr()?.port(), two.local_addr()?.port()])
 }
 
-fn port_was_taken(process: &OwnedProcess) -> bool {
+fn is_port_taken(process: &OwnedProcess) -> bool {
     let taken = ["Address already in use", "is in use by another process", "port is already allocated"];
-    process.seen().last_lines().iter().any(|line| taken.iter().any(|text| line.contains(text)))
+    process.output().last_lines().iter().any(|line| taken.iter().any(|text| line.contains(text)))
 }

@@ -1,9 +1,9 @@
 //! A process and a directory that end with their owner, however the owner ends.
 //!
 //! A destructor does not run in a process that is killed, nor for a static of a test binary. So a small shell stands in
-//! between: it reads from a pipe that only the owner holds open. The operating system closes the pipe at the owner's end,
-//! and the shell then kills the process and removes the directory. The shell has a process group of its own, so that a
-//! Ctrl-C for the owner does not end it first.
+//! between: it reads from a pipe that only the owner holds open. The operating system closes the pipe at the owner's
+//! end, and the shell then kills the process and removes the directory. The shell has a process group of its own, so
+//! that a Ctrl-C for the owner does not end it first.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -27,13 +27,13 @@ pub(crate) struct CassandraProcess {
     pub(crate) container: Option<(PathBuf, String)>,
 }
 
-/// A running [`CassandraProcess`] and its directory. Dropping it ends the process and removes the directory, and waits for
-/// both.
+/// A running [`CassandraProcess`] and its directory. Dropping it ends the process and removes the directory, and waits
+/// for both.
 pub(crate) struct OwnedProcess {
     directory: PathBuf,
     shell: Child,
     pipe: Option<ChildStdin>,
-    seen: ProcessOutput,
+    output: ProcessOutput,
 }
 
 /// The state of a process: its end, and its output.
@@ -46,8 +46,8 @@ pub(crate) struct ProcessOutput {
 }
 
 impl OwnedProcess {
-    /// Starts the process in `directory`, which must exist and is removed at the end. `on_line` is called with every line
-    /// that the process prints.
+    /// Starts the process in `directory`, which must exist and is removed at the end. `on_line` is called with every
+    /// line that the process prints.
     pub(crate) fn start(
         directory: &Path,
         job: &CassandraProcess,
@@ -64,10 +64,10 @@ impl OwnedProcess {
 
         let (exited, exit) = watch::channel(None);
         let log = Arc::new(Mutex::new(VecDeque::new()));
-        let kept = Arc::clone(&log);
+        let log_copy = Arc::clone(&log);
         let output = shell.stdout.take();
         thread::Builder::new().name("keyspaces-local log".to_owned()).spawn(move || {
-            let status = output.map_or(NO_STATUS, |output| follow(output, &kept, on_line));
+            let status = output.map_or(NO_STATUS, |output| follow(output, &log_copy, on_line));
             exited.send_replace(Some(status));
         })?;
         let pipe = shell.stdin.take();
@@ -75,12 +75,12 @@ impl OwnedProcess {
             directory: directory.to_owned(),
             shell,
             pipe,
-            seen: ProcessOutput { directory: directory.to_owned(), log, exit, is_disk_full: Arc::default() },
+            output: ProcessOutput { directory: directory.to_owned(), log, exit, is_disk_full: Arc::default() },
         })
     }
 
-    pub(crate) fn seen(&self) -> &ProcessOutput {
-        &self.seen
+    pub(crate) fn output(&self) -> &ProcessOutput {
+        &self.output
     }
 }
 
@@ -92,13 +92,13 @@ impl ProcessOutput {
         status.unwrap_or(NO_STATUS)
     }
 
-    /// Whether the disk of the directory has no room for a segment of Cassandra's commit log. This is tried only once, so
-    /// that all callers get the same answer.
+    /// Whether the disk of the directory has no room for a segment of Cassandra's commit log. This is tried only once,
+    /// so that all callers get the same answer.
     pub(crate) async fn is_disk_full(&self) -> bool {
-        *self.is_disk_full.get_or_init(|| self.try_disk()).await
+        *self.is_disk_full.get_or_init(|| self.probe_disk()).await
     }
 
-    async fn try_disk(&self) -> bool {
+    async fn probe_disk(&self) -> bool {
         const SEGMENT: usize = 32 * 1024 * 1024;
         let file = self.directory.join("room");
         let written = tokio::fs::write(&file, vec![0; SEGMENT]).await;
@@ -116,13 +116,13 @@ impl Drop for OwnedProcess {
     fn drop(&mut self) {
         drop(self.pipe.take());
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE_AT_THE_END {
+        while begun.elapsed() < SHUTDOWN_TIMEOUT {
             if !matches!(self.shell.try_wait(), Ok(None)) {
                 return;
             }
             thread::sleep(Duration::from_millis(2));
         }
-        tracing::warn!(directory = %self.directory.display(), "what was started is still being ended");
+        tracing::warn!(directory = %self.directory.display(), "the process and its directory are still being removed");
     }
 }
 
@@ -136,9 +136,9 @@ impl fmt::Debug for OwnedProcess {
 }
 
 /// Standard input is the owner's pipe. The process is killed without a chance to shut down, because its data is removed
-/// anyway. Once it has ended by itself, only the shell itself waits for the owner's end, so that a process id that another
-/// process has reused is never killed. Output that nobody reads any more must not end the shell. The owner's `PATH` may
-/// hold only the programs that the process needs, so the shell adds its own.
+/// anyway. Once it has ended by itself, only the shell itself waits for the owner's end, so that a process id that
+/// another process has reused is never killed. Output that nobody reads any more must not end the shell. The owner's
+/// `PATH` may hold only the programs that the process needs, so the shell adds its own.
 const SCRIPT: &str = r#"
 docker=$1 container=$2 directory=$3
 shift 3
@@ -165,12 +165,12 @@ cd /
 rm -rf -- "$directory"
 "#;
 
-const ENDED: &str = "keyspaces-local: ended with ";
+const EXIT_LINE: &str = "keyspaces-local: ended with ";
 /// The status of a process that ended without reporting one.
 pub(crate) const NO_STATUS: i32 = -1;
-const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
-const LINES_KEPT: usize = 200;
-const LONGEST_LINE: u64 = 4096;
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_LOG_LINES: usize = 200;
+const MAX_LINE_BYTES: u64 = 4096;
 
 fn follow(output: impl Read, log: &Mutex<VecDeque<String>>, on_line: impl Fn(&str)) -> i32 {
     let mut output = BufReader::new(output);
@@ -178,13 +178,13 @@ fn follow(output: impl Read, log: &Mutex<VecDeque<String>>, on_line: impl Fn(&st
     let mut status = NO_STATUS;
     loop {
         bytes.clear();
-        match (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut bytes) {
+        match (&mut output).take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes) {
             Ok(0) | Err(_) => return status,
             Ok(_) => {}
         }
         let line = String::from_utf8_lossy(&bytes);
         let line = line.trim_end();
-        if let Some(ended) = line.strip_prefix(ENDED) {
+        if let Some(ended) = line.strip_prefix(EXIT_LINE) {
             status = ended.parse().unwrap_or(NO_STATUS);
             continue;
         }
@@ -193,7 +193,7 @@ fn follow(output: impl Read, log: &Mutex<VecDeque<String>>, on_line: impl Fn(&st
         }
         on_line(line);
         let mut log = log.lock();
-        if log.len() == LINES_KEPT {
+        if log.len() == MAX_LOG_LINES {
             log.pop_front();
         }
         log.push_back(line.to_owned());
@@ -219,7 +219,7 @@ mod tests {
 
     async fn first_line(owned: &OwnedProcess) -> String {
         loop {
-            if let Some(line) = owned.seen().last_lines().first() {
+            if let Some(line) = owned.output().last_lines().first() {
                 return line.clone();
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn dropped_it_takes_the_process_and_the_directory_with_it() {
+    async fn dropping_it_ends_the_process_and_removes_the_directory() {
         let directory = tempdir().unwrap().keep();
         std::fs::write(directory.join("data"), "x").unwrap();
         let owned = OwnedProcess::start(&directory, &job(&["sh", "-c", "echo $$; exec sleep 600"]), |_| {}).unwrap();
@@ -239,14 +239,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn its_end_its_status_and_its_last_lines_are_seen() {
+    async fn the_exit_status_and_the_last_lines_are_available() {
         let directory = tempdir().unwrap().keep();
         let script = "for i in $(seq 1 300); do echo line $i; done; echo bad >&2; printf worse; exit 3";
         let owned = OwnedProcess::start(&directory, &job(&["sh", "-c", script]), |_| {}).unwrap();
-        assert_eq!(owned.seen().exited().await, 3);
-        let lines = owned.seen().last_lines();
-        assert_eq!(lines.len(), LINES_KEPT);
-        assert_eq!(lines[LINES_KEPT - 3..], ["line 300", "bad", "worse"]);
+        assert_eq!(owned.output().exited().await, 3);
+        let lines = owned.output().last_lines();
+        assert_eq!(lines.len(), MAX_LOG_LINES);
+        assert_eq!(lines[MAX_LOG_LINES - 3..], ["line 300", "bad", "worse"]);
         assert!(directory.exists(), "the owner may still look");
         drop(owned);
         assert!(!directory.exists());
@@ -268,10 +268,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_to_run_owns_only_the_directory() {
+    async fn without_a_command_it_owns_only_the_directory() {
         let directory = tempdir().unwrap().keep();
         let owned = OwnedProcess::start(&directory, &CassandraProcess::default(), |_| {}).unwrap();
-        assert_eq!(owned.seen().exited().await, 0);
+        assert_eq!(owned.output().exited().await, 0);
         assert!(directory.exists());
         drop(owned);
         assert!(!directory.exists());
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_line_without_end_is_cut() {
         let log = Mutex::new(VecDeque::new());
-        let endless = io::repeat(b'x').take(3 * LONGEST_LINE);
+        let endless = io::repeat(b'x').take(3 * MAX_LINE_BYTES);
         assert_eq!(follow(endless, &log, |_| {}), NO_STATUS);
         assert_eq!(log.lock().len(), 3);
     }

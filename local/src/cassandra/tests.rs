@@ -16,12 +16,12 @@ fn machine(programs: &[(&str, &str)]) -> (TempDir, CassandraSettings) {
     }
     let path = root.path().as_os_str().to_owned();
     let cache = Some(root.path().join("cache"));
-    let surroundings = Environment { path, cache, ..Environment::default() };
+    let environment = Environment { path, cache, ..Environment::default() };
     let settings = CassandraSettings {
-        given: None,
+        address: None,
         runtime: None,
         partitioner: Partitioner::Murmur3,
-        surroundings,
+        environment,
         progress: Arc::new(|_| {}),
     };
     (root, settings)
@@ -57,29 +57,29 @@ async fn cassandra_with(partitioner: &str) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn where_nothing_is_to_be_had_the_error_lists_what_was_tried_and_what_to_install() {
+async fn without_any_cassandra_the_error_lists_the_attempts_and_what_to_install() {
     let (_root, settings) = machine(&[]);
     let error = Cassandra::start(&settings).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cassandra);
     assert_eq!(
         error.to_string(),
-        "there is no Cassandra to run over. Tried:\n  \
+        "no Cassandra could be found or started. Tried:\n  \
          - an address: KEYSPACES_LOCAL_CASSANDRA is not set\n  \
          - Docker: there is no `docker` on the PATH\n  \
          - a JDK and Maven: there is no `java` in JAVA_HOME or on the PATH\n\
          Install a JDK (17 or 11) and Maven (on Debian: apt install openjdk-17-jdk-headless maven), or Docker, or set \
-         KEYSPACES_LOCAL_CASSANDRA=host:port to a Cassandra that asks for no password"
+         KEYSPACES_LOCAL_CASSANDRA=host:port to a Cassandra that needs no password"
     );
 }
 
 #[tokio::test]
-async fn the_runtime_that_is_asked_for_is_the_only_one_that_is_tried() {
+async fn only_the_requested_runtime_is_tried() {
     let docker = "echo asked > $0.asked; exit 1";
     let (root, settings) = machine(&[("docker", docker)]);
     // The Cassandra that the environment names is not tried either.
-    let given = Some("127.0.0.1:1".to_owned());
-    let surroundings = Environment { given, ..settings.surroundings.clone() };
-    let settings = CassandraSettings { runtime: Some("jdk".parse().unwrap()), surroundings, ..settings };
+    let cassandra = Some("127.0.0.1:1".to_owned());
+    let environment = Environment { cassandra, ..settings.environment.clone() };
+    let settings = CassandraSettings { runtime: Some("jdk".parse().unwrap()), environment, ..settings };
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
     assert!(error.contains("- Docker: not asked for\n"), "{error}");
     assert!(error.contains("- a JDK and Maven: there is no `java`"), "{error}");
@@ -88,7 +88,7 @@ async fn the_runtime_that_is_asked_for_is_the_only_one_that_is_tried() {
 }
 
 #[tokio::test]
-async fn what_is_there_but_does_not_do_is_named() {
+async fn an_unusable_runtime_is_named_with_the_reason() {
     let (root, settings) = machine(&[
         ("docker", "echo 'Cannot connect to the Docker daemon.' >&2; exit 1"),
         ("java", "echo 'java version \"1.8.0_1\"' >&2"),
@@ -104,12 +104,12 @@ async fn what_is_there_but_does_not_do_is_named() {
 }
 
 #[tokio::test]
-async fn a_cassandra_that_dies_shows_the_end_of_its_log() {
+async fn an_error_of_a_dying_cassandra_has_the_end_of_its_log() {
     let dies = format!(
         "case $1 in -version) {JAVA_17};; *) echo INFO fine; echo 'FATAL: Cassandra is unable'; echo why; exit 3;; esac"
     );
     let (_root, settings) = machine(&[("java", &dies)]);
-    let jars = settings.surroundings.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
+    let jars = settings.environment.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
     fs::create_dir_all(&jars).unwrap();
     fs::write(jars.join("jamm-0.4.0.jar"), "").unwrap();
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
@@ -127,7 +127,7 @@ async fn a_cassandra_that_dies_shows_the_end_of_its_log() {
 async fn a_disk_that_is_full_before_cassandra_answers_is_named() {
     let full = format!("case $1 in -version) {JAVA_17};; *) ln -s /dev/full room; echo INFO fine; kill -BUS $$;; esac");
     let (_root, settings) = machine(&[("java", &full)]);
-    let jars = settings.surroundings.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
+    let jars = settings.environment.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
     fs::create_dir_all(&jars).unwrap();
     fs::write(jars.join("jamm-0.4.0.jar"), "").unwrap();
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
@@ -141,16 +141,16 @@ async fn a_disk_that_is_full_before_cassandra_answers_is_named() {
 }
 
 #[tokio::test]
-async fn a_port_that_was_taken_meanwhile_is_tried_again_elsewhere() {
+async fn if_a_port_was_taken_meanwhile_another_one_is_tried() {
     let taken = format!(
         "case $1 in -version) {JAVA_17};; *) echo x >> $0.runs; echo 'Bind: Address already in use'; exit 3;; esac"
     );
     let (root, settings) = machine(&[("java", &taken)]);
-    let jars = settings.surroundings.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
+    let jars = settings.environment.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
     fs::create_dir_all(&jars).unwrap();
     fs::write(jars.join("jamm-0.4.0.jar"), "").unwrap();
     Cassandra::start(&settings).await.unwrap_err();
-    assert_eq!(fs::read_to_string(root.path().join("java.runs")).unwrap().lines().count(), TRIES);
+    assert_eq!(fs::read_to_string(root.path().join("java.runs")).unwrap().lines().count(), MAX_STARTS);
 }
 
 #[tokio::test]
@@ -161,9 +161,9 @@ async fn a_container_gets_the_configuration_and_its_port_and_is_removed_again() 
     let (root, settings) = machine(&[("docker", docker)]);
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
     assert!(error.contains("- Docker: Cassandra ended with 125 before it answered:\n      no such image\n"), "{error}");
-    let asked = fs::read_to_string(root.path().join("docker.asked")).unwrap();
-    let asked: Vec<&str> = asked.lines().collect();
-    let [info, run, rm] = asked[..] else { panic!("{asked:?}") };
+    let arguments = fs::read_to_string(root.path().join("docker.asked")).unwrap();
+    let arguments: Vec<&str> = arguments.lines().collect();
+    let [info, run, rm] = arguments[..] else { panic!("{arguments:?}") };
     assert_eq!(info, "info");
     assert!(run.starts_with("run --rm --name=keyspaces-local-"), "{run}");
     assert!(run.contains(":9042 ") && run.contains("--publish=127.0.0.1:") && run.ends_with(" cassandra:5.0.6"));
@@ -174,10 +174,10 @@ async fn a_container_gets_the_configuration_and_its_port_and_is_removed_again() 
 }
 
 #[tokio::test]
-async fn a_given_cassandra_is_used_where_its_partitioner_is_the_one_asked_for() {
+async fn an_external_cassandra_is_used_if_it_has_the_required_partitioner() {
     let address = cassandra_with(Partitioner::Random.class()).await;
     let (_root, mut settings) = machine(&[]);
-    settings.surroundings.given = Some(address.to_string());
+    settings.environment.cassandra = Some(address.to_string());
     for partitioner in [Partitioner::Random, Partitioner::Default] {
         settings.partitioner = partitioner;
         assert_eq!(Cassandra::start(&settings).await.unwrap().address(), address);
@@ -186,28 +186,28 @@ async fn a_given_cassandra_is_used_where_its_partitioner_is_the_one_asked_for() 
     assert_eq!(
         Cassandra::start(&settings).await.unwrap_err().to_string(),
         format!(
-            "the Cassandra given at {address} cannot be used: its partitioner is \
-             org.apache.cassandra.dht.RandomPartitioner, and org.apache.cassandra.dht.Murmur3Partitioner was asked for, \
-             which needs org.apache.cassandra.dht.Murmur3Partitioner"
+            "the Cassandra at {address} cannot be used: its partitioner is \
+             org.apache.cassandra.dht.RandomPartitioner, and the configured \
+             org.apache.cassandra.dht.Murmur3Partitioner needs org.apache.cassandra.dht.Murmur3Partitioner"
         )
     );
 }
 
 #[tokio::test]
-async fn a_given_cassandra_that_is_not_there_is_an_error_and_nothing_else_is_tried() {
+async fn an_unreachable_external_cassandra_is_an_error_and_nothing_else_is_tried() {
     let (root, mut settings) = machine(&[("docker", "touch $0.asked")]);
-    settings.given = Some("no port".to_owned());
+    settings.address = Some("no port".to_owned());
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
     assert!(
-        error.starts_with("the Cassandra given at no port cannot be used: no host:port that resolves ("),
+        error.starts_with("the Cassandra at no port cannot be used: the host and port do not resolve ("),
         "{error}"
     );
 
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    settings.given = Some(free.to_string());
+    settings.address = Some(free.to_string());
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
     let refused =
-        format!("the Cassandra given at {free} cannot be used: the Cassandra behind cannot be reached at {free}: ");
+        format!("the Cassandra at {free} cannot be used: the backing Cassandra cannot be reached at {free}: ");
     assert!(error.starts_with(&refused), "{error}");
     assert!(!root.path().join("docker.asked").exists());
 }

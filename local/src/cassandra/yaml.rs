@@ -17,8 +17,8 @@ pub(crate) struct Yaml<'a> {
 }
 
 impl Yaml<'_> {
-    /// The text of `cassandra.yaml`. Batches of 4 MB are accepted, as in the service; time-outs leave room for a machine
-    /// that is busy compiling.
+    /// The text of `cassandra.yaml`. Batches of 4 MB are accepted, as in the service; time-outs leave room for a
+    /// machine that is busy compiling.
     pub(crate) fn text(&self) -> String {
         let Self { partitioner, directory, rpc_address, native_transport_port, storage_port } = self;
         let partitioner = partitioner.class_in_cassandra();
@@ -87,7 +87,7 @@ mod tests {
             "      - seeds: '127.0.0.1:2'",
             "native_transport_port: 1",
         ] {
-            assert!(text.lines().any(|there| there == line), "{line} is not in {text}");
+            assert!(text.lines().any(|other| other == line), "{line} is not in {text}");
         }
     }
 }

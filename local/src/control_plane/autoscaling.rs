@@ -1,7 +1,7 @@
 //! Application Auto Scaling: the read operations, which show the auto scaling of tables (API version 2016-02-06).
 //!
-//! On the service a table's `autoScalingSpecification` makes scalable targets and policies; here they are read from the table's
-//! settings. What would change them is refused: the settings of the table do that.
+//! On the service a table's `autoScalingSpecification` makes scalable targets and policies; here they are read from the
+//! table's settings. What would change them is refused: the settings of the table do that.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::constraint::Constraints;
 use super::error::ApiError;
-use super::plane::Plane;
 use super::protocol::{Input, Output, Timestamp};
+use super::state::ControlPlaneState;
 use crate::names::{ObjectKind, SchemaObject};
 use crate::schema::ObjectStatus;
 
@@ -134,7 +134,7 @@ struct ScalingPage {
 
 /// Carries out an operation that [`has`] knows.
 pub(crate) async fn answer(
-    plane: &Plane,
+    state: &ControlPlaneState,
     account: &str,
     operation: &str,
     input: Input<'_>,
@@ -147,15 +147,16 @@ pub(crate) async fn answer(
     let filter: Filter = input.decode()?;
     filter.check()?;
     if filter.service_namespace.as_deref() != Some("cassandra") {
-        return Ok(Output::new(ScalingPage::of(operation, Vec::new(), Vec::new(), None)));
+        return Ok(Output::new(ScalingPage::new(operation, Vec::new(), Vec::new(), None)));
     }
-    let gateway = plane.gateway();
-    gateway.settle().await.map_err(|failed| ApiError::internal(format!("keyspaces-local: {failed}")))?;
+    let gateway = state.gateway();
+    gateway.apply_due_changes().await.map_err(|failed| ApiError::internal(format!("keyspaces-local: {failed}")))?;
     let schema = gateway.schema();
     let mut scaled: Vec<Scaled> = Vec::new();
-    for (keyspace, _) in schema.shown_keyspaces() {
-        for table in schema.shown_within(&keyspace.keyspace, ObjectKind::Table) {
-            let Some(entry) = schema.shown(&table).filter(|entry| entry.status != ObjectStatus::Deleting) else {
+    for (keyspace, _) in schema.visible_keyspaces() {
+        for table in schema.visible_objects(&keyspace.keyspace, ObjectKind::Table) {
+            let Some(entry) = schema.visible_entry(&table).filter(|entry| entry.status != ObjectStatus::Deleting)
+            else {
                 continue;
             };
             let Some(scaling) = &entry.options.auto_scaling else { continue };
@@ -169,16 +170,16 @@ pub(crate) async fn answer(
             }
         }
     }
-    scaled.retain(|scaled| filter.wants(scaled));
+    scaled.retain(|scaled| filter.matches(scaled));
     let (page, next_token) = filter.page(scaled)?;
-    let (region, account) = (plane.region(), account);
+    let (region, account) = (state.region(), account);
     let targets = page.iter().map(|scaled| scaled.target(account)).collect();
     let policies = page.iter().map(|scaled| scaled.policy(region, account)).collect();
-    Ok(Output::new(ScalingPage::of(operation, targets, policies, next_token)))
+    Ok(Output::new(ScalingPage::new(operation, targets, policies, next_token)))
 }
 
 impl ScalingPage {
-    fn of(
+    fn new(
         operation: &str,
         targets: Vec<ScalableTarget>,
         policies: Vec<ScalingPolicy>,
@@ -199,7 +200,7 @@ impl Filter {
         constraints.member("serviceNamespace", self.service_namespace.as_deref()).required().length(1..=64);
         constraints.member("resourceIds", self.resource_ids.as_deref()).count(0..=50);
         constraints.member("policyNames", self.policy_names.as_deref()).count(0..=50);
-        // The most that any of the four takes (API:DescribeScalableTargets).
+        // The maximum that any of the four takes (API:DescribeScalableTargets).
         constraints.member("maxResults", self.max_results.as_ref()).range(1..=50);
         constraints.check()?;
         if self.scalable_dimension.is_some() && self.resource_ids.is_none() && self.resource_id.is_none() {
@@ -210,12 +211,12 @@ impl Filter {
         Ok(())
     }
 
-    fn wants(&self, scaled: &Scaled) -> bool {
+    fn matches(&self, scaled: &Scaled) -> bool {
         let resource = scaled.resource_id();
         let ids: BTreeSet<&str> =
             self.resource_ids.iter().flatten().chain(&self.resource_id).map(String::as_str).collect();
         (ids.is_empty() || ids.contains(resource.as_str()))
-            && self.scalable_dimension.as_deref().is_none_or(|wanted| wanted == scaled.dimension.name())
+            && self.scalable_dimension.as_deref().is_none_or(|dimension| dimension == scaled.dimension.name())
             && self.policy_names.as_ref().is_none_or(|names| names.is_empty() || names.contains(&scaled.policy_name()))
     }
 
@@ -226,13 +227,13 @@ impl Filter {
             Some(token) => token.parse::<usize>().ok().filter(|from| *from <= scaled.len()).ok_or_else(|| {
                 ApiError::new(
                     "InvalidNextTokenException",
-                    "keyspaces-local: the token is of no listing (the service's message is not known)",
+                    "keyspaces-local: the token was not returned by this operation (the service's message is not known)",
                 )
             })?,
         };
-        let most = self.max_results.and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
-        let next = (scaled.len() - from > most).then(|| (from + most).to_string());
-        let page = scaled.drain(from..).take(most).collect();
+        let limit = self.max_results.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(50);
+        let next = (scaled.len() - from > limit).then(|| (from + limit).to_string());
+        let page = scaled.drain(from..).take(limit).collect();
         Ok((page, next))
     }
 }

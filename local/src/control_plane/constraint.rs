@@ -1,7 +1,7 @@
-//! The constraints of a service model: what members are required, how long a text may be, which pattern it has.
+//! The constraints of a service model: required members, lengths, ranges, patterns.
 //!
-//! All of them are checked before anything else is done, and one ValidationException names all that are broken. Its text is
-//! the one of AWS's services in general (DynamoDB's, for instance); that Keyspaces uses it is not known.
+//! They are checked before anything else, and one ValidationException names all that are broken. Its text is that of
+//! AWS's services in general (DynamoDB's, for instance); that Keyspaces uses it is not known.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -30,10 +30,10 @@ impl Constraints {
     ///
     /// A ValidationException, if any of the checks failed.
     pub(crate) fn check(self) -> Result<(), ApiError> {
-        /// The most constraints that are named: each element of a list may break several.
-        const MOST: usize = 20;
+        /// The maximum number of constraints in a message: each element of a list may break several.
+        const MAX_NAMED: usize = 20;
         let Self(broken) = self;
-        let named = &broken[..broken.len().min(MOST)];
+        let named = &broken[..broken.len().min(MAX_NAMED)];
         match broken.len() {
             0 => Ok(()),
             1 => Err(ApiError::validation(format!("1 validation error detected: {}", broken[0]))),
@@ -52,9 +52,9 @@ impl<T: ?Sized> Member<'_, T> {
     }
 
     fn refuse(&mut self, value: impl Display, constraint: impl Display) {
-        /// The most characters of a value that are repeated: it may be as long as the body.
-        const MOST: usize = 256;
-        let value: String = value.to_string().chars().take(MOST).collect();
+        /// The maximum number of characters of a value in a message: it may be as long as the body.
+        const MAX_CHARACTERS: usize = 256;
+        let value: String = value.to_string().chars().take(MAX_CHARACTERS).collect();
         let path = self.path;
         self.broken.push(format!("Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"));
     }
@@ -107,8 +107,8 @@ impl<T> Member<'_, [T]> {
         if value.len() < *count.start() {
             self.refuse("[]", at_least("length", count.start()));
         } else if value.len() > *count.end() {
-            let shown = format!("[{} elements]", value.len());
-            self.refuse(shown, at_most("length", count.end()));
+            let size = format!("[{} elements]", value.len());
+            self.refuse(size, at_most("length", count.end()));
         }
         self
     }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_satisfies_every_constraint_passes() {
+    fn valid_input_passes() {
         let mut constraints = Constraints::default();
         constraints.member("keyspaceName", Some("shop")).required().length(1..=48).one_of(&["shop"]);
         constraints.member::<i32>("maxResults", None).range(1..=1000);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_broken_constraints_the_first_are_named() {
+    fn a_message_names_the_first_of_many_broken_constraints() {
         let mut constraints = Constraints::default();
         for number in 1..=1000 {
             constraints.member::<str>(&format!("tags.{number}.member.key"), None).required();

@@ -9,10 +9,10 @@ use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
 use super::error::ApiError;
-use super::plane::Plane;
 use super::protocol::xml::{Element, escaped};
 use super::protocol::{Input, JsonVersion, Output, Protocol};
 use super::route::{self, AwsService, RequestHead, Route};
+use super::state::ControlPlaneState;
 use super::{autoscaling, iam, keyspaces, monitoring};
 use crate::auth::http::{CredentialScope, SignedRequest, Unauthenticated, verify_request};
 
@@ -35,12 +35,16 @@ enum OperationAnswer {
 
 impl HttpRequest {
     /// Answers the request. `unreadable` is the error if it could not be read.
-    pub(super) async fn answer(&self, plane: &Plane, unreadable: Option<ApiError>) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(
+        &self,
+        state: &ControlPlaneState,
+        unreadable: Option<ApiError>,
+    ) -> Response<Full<Bytes>> {
         let request_id = uuid::Uuid::new_v4().to_string();
         let head = self.head();
         let answered = match unreadable {
             Some(error) => Err(error),
-            None => self.carry_out(&head, plane).await,
+            None => self.carry_out(&head, state).await,
         };
         let protocol = head.protocol();
         let body = answered.and_then(|(route, result)| write(&route, &result, &request_id));
@@ -79,19 +83,24 @@ impl HttpRequest {
         }
     }
 
-    async fn carry_out(&self, head: &RequestHead<'_>, plane: &Plane) -> Result<(Route, OperationAnswer), ApiError> {
+    async fn carry_out(
+        &self,
+        head: &RequestHead<'_>,
+        state: &ControlPlaneState,
+    ) -> Result<(Route, OperationAnswer), ApiError> {
         let route = head.route(&self.body)?;
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let (method, path, query) = (self.method.as_str(), self.path.as_str(), self.query.as_str());
         let request = SignedRequest { method, path, query, headers: &headers, body: &self.body };
         let regions = match route.service {
-            // IAM is global, and signed for us-east-1 by the CLI and SDKs; some sign for their own Region where an endpoint is set.
-            AwsService::Iam => vec!["us-east-1", plane.region()],
-            _ => vec![plane.region()],
+            // IAM is global, and signed for us-east-1 by the CLI and SDKs; some sign for their own Region where an
+            // endpoint is set.
+            AwsService::Iam => vec!["us-east-1", state.region()],
+            _ => vec![state.region()],
         };
         let scope = CredentialScope { regions: &regions, service: route.service.signing_name() };
-        let principal = verify_request(plane.authority(), &request, scope)?;
+        let principal = verify_request(state.authority(), &request, scope)?;
         let operation = route.operation.as_str();
         if !principal.has_permissions {
             let action = match route.service {
@@ -106,16 +115,16 @@ impl HttpRequest {
         }
         let input = Input::new(route.protocol, &self.body);
         let result = match route.service {
-            AwsService::Keyspaces => OperationAnswer::Output(keyspaces::answer(plane, operation, input).await?),
+            AwsService::Keyspaces => OperationAnswer::Output(keyspaces::answer(state, operation, input).await?),
             AwsService::ApplicationAutoScaling => {
-                OperationAnswer::Output(autoscaling::answer(plane, &principal.account, operation, input).await?)
+                OperationAnswer::Output(autoscaling::answer(state, &principal.account, operation, input).await?)
             }
             AwsService::CloudWatch => {
-                let (gateway, alarms, region) = (plane.gateway(), plane.alarms(), plane.region());
+                let (gateway, alarms, region) = (state.gateway(), state.alarms(), state.region());
                 let account = &principal.account;
                 OperationAnswer::Output(monitoring::answer(&gateway, alarms, region, account, operation, input).await?)
             }
-            AwsService::Iam => OperationAnswer::Elements(iam::answer(plane, &principal, operation, input).await?),
+            AwsService::Iam => OperationAnswer::Elements(iam::answer(state, &principal, operation, input).await?),
         };
         Ok((route, result))
     }
@@ -260,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_a_line_with_the_operation_as_its_protocol_names_it() {
+    fn a_refusal_is_logged_in_one_line_with_its_operation() {
         let lines = LogOutput::default();
         let writer = lines.clone();
         let log =

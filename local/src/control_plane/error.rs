@@ -40,7 +40,7 @@ impl ApiError {
         Self::new("ServiceQuotaExceededException", message)
     }
 
-    /// This service failed: the Cassandra behind cannot be reached, for instance.
+    /// This service failed: the backing Cassandra cannot be reached, for instance.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new("InternalServerException", message)
     }
@@ -76,10 +76,10 @@ impl ApiError {
     /// The HTTP status of the answer.
     ///
     /// Sources disagree: the service model has a status of its own for five of the errors of Keyspaces, and the API
-    /// reference says 400 for all of them but InternalServerException. The model is followed here, since the CBOR protocol
-    /// demands its statuses. Clients decide by the name. The errors that all services share have the statuses of
-    /// `API:CommonErrors`; InvalidSignatureException and MissingAuthenticationTokenException, which are not listed there, have
-    /// that of the other failed authentications.
+    /// reference says 400 for all of them but InternalServerException. The model is followed here, since the CBOR
+    /// protocol demands its statuses. Clients decide by the name. The errors that all services share have the statuses
+    /// of `API:CommonErrors`; InvalidSignatureException and MissingAuthenticationTokenException, which are not listed
+    /// there, have that of the other failed authentications.
     pub(crate) fn status(&self) -> u16 {
         match self.name {
             "ServiceQuotaExceededException" => 402,

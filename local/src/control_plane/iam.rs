@@ -6,11 +6,13 @@ use serde::Deserialize;
 
 use super::constraint::Constraints;
 use super::error::ApiError;
-use super::plane::Plane;
 use super::protocol::Input;
 use super::protocol::xml::Element;
+use super::state::ControlPlaneState;
 use crate::auth::http::Principal;
-use crate::auth::service_specific::{MOST_OF_A_USER, MOST_USERS, ServiceSpecificCredential, TooManyCredentials};
+use crate::auth::service_specific::{
+    MAX_CREDENTIALS_PER_USER, MAX_USERS, ServiceSpecificCredential, TooManyCredentials,
+};
 use crate::upstream::InternalRequestError;
 
 /// The API version that every form has to name.
@@ -24,10 +26,10 @@ const OPERATIONS: [&str; 5] = [
     "UpdateServiceSpecificCredential",
 ];
 
-/// The one service whose credentials are here.
+/// The credential service whose credentials are here.
 const SERVICE: &str = "cassandra.amazonaws.com";
 
-/// Whether IAM has this operation here.
+/// Whether this operation is emulated.
 pub(crate) fn has(operation: &str) -> bool {
     OPERATIONS.contains(&operation)
 }
@@ -48,7 +50,7 @@ struct IamInput {
 
 /// Carries out an operation that [`has`] knows, and gives the elements of its result.
 pub(crate) async fn answer(
-    plane: &Plane,
+    state: &ControlPlaneState,
     principal: &Principal,
     operation: &str,
     input: Input<'_>,
@@ -57,56 +59,56 @@ pub(crate) async fn answer(
     form.check(operation)?;
     let user = form.user_name.as_deref().unwrap_or(&principal.user);
     if operation == "ListServiceSpecificCredentials" {
-        return form.list(plane, user);
+        return form.list(state, user);
     }
-    let gateway = plane.gateway();
+    let gateway = state.gateway();
     let credentials = gateway.service_specific();
     let change = credentials.change().await;
     if operation == "CreateServiceSpecificCredential" {
         form.check_service()?;
-        let taken = |name: &str| plane.authority().is_principals_user(name);
-        let draft = credentials.all().draft(user, &principal.account, taken, plane.authority().now());
-        let (made, password) = draft.map_err(quota)?;
-        change.put(made.clone()).await.map_err(not_kept)?;
-        return Ok(vec![shown("ServiceSpecificCredential", &made, Some(password))]);
+        let is_taken = |name: &str| state.authority().is_principals_user(name);
+        let generated = credentials.all().generate(user, &principal.account, is_taken, state.authority().now());
+        let (made, password) = generated.map_err(quota)?;
+        change.put(made.clone()).await.map_err(not_saved)?;
+        return Ok(vec![credential_element("ServiceSpecificCredential", &made, Some(password))]);
     }
     let id = form.service_specific_credential_id.as_deref().unwrap_or_default();
     let no_such = || ApiError::new("NoSuchEntity", format!("No such credential {id} exists"));
-    let there = credentials.all().find(user, id).ok_or_else(no_such)?;
+    let existing = credentials.all().find(user, id).ok_or_else(no_such)?;
     match operation {
         "ResetServiceSpecificCredential" => {
-            let (reset, password) = there.with_new_password();
-            change.put(reset.clone()).await.map_err(not_kept)?;
-            Ok(vec![shown("ServiceSpecificCredential", &reset, Some(password))])
+            let (reset, password) = existing.with_new_password();
+            change.put(reset.clone()).await.map_err(not_saved)?;
+            Ok(vec![credential_element("ServiceSpecificCredential", &reset, Some(password))])
         }
         "UpdateServiceSpecificCredential" => {
             let is_active = form.status.as_deref() == Some("Active");
-            change.put(ServiceSpecificCredential { is_active, ..there }).await.map_err(not_kept)?;
+            change.put(ServiceSpecificCredential { is_active, ..existing }).await.map_err(not_saved)?;
             Ok(Vec::new())
         }
         _ => {
-            change.remove(id).await.map_err(not_kept)?;
+            change.remove(id).await.map_err(not_saved)?;
             Ok(Vec::new())
         }
     }
 }
 
-fn quota(full: TooManyCredentials) -> ApiError {
-    let (quota, most) = match full {
-        TooManyCredentials::User => ("ServiceSpecificCredentialsPerUser", MOST_OF_A_USER),
-        TooManyCredentials::Account => ("UsersPerAccount", MOST_USERS),
+fn quota(exceeded: TooManyCredentials) -> ApiError {
+    let (quota, limit) = match exceeded {
+        TooManyCredentials::User => ("ServiceSpecificCredentialsPerUser", MAX_CREDENTIALS_PER_USER),
+        TooManyCredentials::Account => ("UsersPerAccount", MAX_USERS),
     };
-    ApiError::new("LimitExceeded", format!("Cannot exceed quota for {quota}: {most}"))
+    ApiError::new("LimitExceeded", format!("Cannot exceed quota for {quota}: {limit}"))
 }
 
-fn not_kept(failed: InternalRequestError) -> ApiError {
+fn not_saved(failed: InternalRequestError) -> ApiError {
     ApiError::internal(format!("keyspaces-local: {failed}"))
 }
 
 impl IamInput {
     fn check(&self, operation: &str) -> Result<(), ApiError> {
         let mut constraints = Constraints::default();
-        let is_name = |name: &str| name.chars().all(|it| it.is_alphanumeric() || "_+=,.@-".contains(it));
+        let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_+=,.@-".contains(c));
         let user =
             constraints.member("userName", self.user_name.as_deref()).length(1..=64).pattern(r"[\w+=,.@-]+", is_name);
         match operation {
@@ -154,47 +156,50 @@ impl IamInput {
         Ok(())
     }
 
-    fn list(&self, plane: &Plane, user: &str) -> Result<Vec<Element>, ApiError> {
+    fn list(&self, state: &ControlPlaneState, user: &str) -> Result<Vec<Element>, ApiError> {
         let all_users = self.all_users.as_deref() == Some("true");
         if all_users && self.user_name.is_some() {
             return Err(ApiError::validation(
                 "keyspaces-local: UserName and AllUsers exclude each other (the service's message is not known)",
             ));
         }
-        let is_wanted = |service: &str| self.service_name.as_deref().is_none_or(|wanted| wanted == service);
-        let listed = if is_wanted(SERVICE) {
-            plane.authority().service_specific().list((!all_users).then_some(user))
+        let is_listed = |service: &str| self.service_name.as_deref().is_none_or(|requested| requested == service);
+        let credentials = if is_listed(SERVICE) {
+            state.authority().service_specific().list((!all_users).then_some(user))
         } else {
             Vec::new()
         };
         let from = match &self.marker {
             None => 0,
-            Some(marker) => listed.iter().position(|one| one.id == *marker).ok_or_else(|| {
+            Some(marker) => credentials.iter().position(|credential| credential.id == *marker).ok_or_else(|| {
                 ApiError::validation(
-                    "keyspaces-local: the marker is of no listing (the service's message is not known)",
+                    "keyspaces-local: the marker was not returned by this operation (the service's message is not known)",
                 )
             })?,
         };
-        let most = self.max_items.as_deref().and_then(|text| text.parse().ok()).unwrap_or(100);
-        let page = listed.iter().skip(from).take(most);
+        let limit = self.max_items.as_deref().and_then(|text| text.parse().ok()).unwrap_or(100);
+        let page = credentials.iter().skip(from).take(limit);
         let mut elements = vec![
-            Element::with("ServiceSpecificCredentials", page.map(|one| shown("member", one, None))),
-            Element::text("IsTruncated", (listed.len() > from.saturating_add(most)).to_string()),
+            Element::with(
+                "ServiceSpecificCredentials",
+                page.map(|credential| credential_element("member", credential, None)),
+            ),
+            Element::text("IsTruncated", (credentials.len() > from.saturating_add(limit)).to_string()),
         ];
-        elements.extend(listed.get(from.saturating_add(most)).map(|next| Element::text("Marker", &next.id)));
+        elements.extend(credentials.get(from.saturating_add(limit)).map(|next| Element::text("Marker", &next.id)));
         Ok(elements)
     }
 }
 
 /// A credential as an element. Its password is shown only when it has just been made.
-fn shown(name: &'static str, one: &ServiceSpecificCredential, password: Option<String>) -> Element {
+fn credential_element(name: &'static str, credential: &ServiceSpecificCredential, password: Option<String>) -> Element {
     let mut elements = vec![
-        Element::text("CreateDate", one.created.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        Element::text("CreateDate", credential.created.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
         Element::text("ServiceName", SERVICE),
-        Element::text("ServiceUserName", &one.service_user),
-        Element::text("ServiceSpecificCredentialId", &one.id),
-        Element::text("UserName", &one.user),
-        Element::text("Status", if one.is_active { "Active" } else { "Inactive" }),
+        Element::text("ServiceUserName", &credential.service_user),
+        Element::text("ServiceSpecificCredentialId", &credential.id),
+        Element::text("UserName", &credential.user),
+        Element::text("Status", if credential.is_active { "Active" } else { "Inactive" }),
     ];
     elements.extend(password.map(|password| Element::text("ServicePassword", password)));
     Element::with(name, elements)

@@ -1,5 +1,6 @@
-//! The services of AWS that go with a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific credentials,
-//! the read operations of Application Auto Scaling, and CloudWatch's metrics and alarms for what the gateway counted.
+//! The services of AWS that go with a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific
+//! credentials, the read operations of Application Auto Scaling, and CloudWatch's metrics and alarms for what the
+//! gateway counted.
 
 mod autoscaling;
 mod constraint;
@@ -8,10 +9,10 @@ pub(crate) mod error;
 mod iam;
 pub(crate) mod keyspaces;
 pub(crate) mod monitoring;
-mod plane;
 pub(crate) mod protocol;
 mod route;
 mod server;
+mod state;
 
-pub(crate) use plane::Plane;
 pub(crate) use server::{ControlPlane, ControlPlaneSettings, Limits};
+pub(crate) use state::ControlPlaneState;

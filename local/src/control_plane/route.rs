@@ -1,4 +1,4 @@
-//! Which operation of which service a request asks for, and in which protocol.
+//! Routes a request to an operation of a service, and finds its protocol.
 
 use super::error::ApiError;
 use super::protocol::{JsonVersion, Protocol};
@@ -51,7 +51,7 @@ impl AwsService {
     }
 
     /// The name of the service in `X-Amz-Target` and in the path.
-    fn of_target(name: &str) -> Option<Self> {
+    fn from_target(name: &str) -> Option<Self> {
         match name {
             "KeyspacesService" => Some(Self::Keyspaces),
             "AnyScaleFrontendService" => Some(Self::ApplicationAutoScaling),
@@ -77,12 +77,12 @@ impl RequestHead<'_> {
 
     /// # Errors
     ///
-    /// An UnknownOperationException where no such operation is, a MalformedHttpRequestException where two protocols are mixed
-    /// or one is not kept to.
+    /// An UnknownOperationException if there is no such operation; a MalformedHttpRequestException if the request mixes
+    /// two protocols or breaks its own.
     pub(crate) fn route(&self, body: &[u8]) -> Result<Route, ApiError> {
         let protocol = self.protocol();
         if self.method != "POST" && !(protocol == Protocol::Query && self.method == "GET") {
-            return Err(ApiError::unknown_operation(format_args!("there is nothing for {}", self.method)));
+            return Err(ApiError::unknown_operation(format_args!("the method {} is not supported", self.method)));
         }
         let (service, operation) = match protocol {
             Protocol::Cbor => self.cbor()?,
@@ -108,7 +108,7 @@ impl RequestHead<'_> {
         Ok(Route { protocol, service, operation })
     }
 
-    /// Smithy's specification wants the four last segments of the path, the protocol in a header, no target, and CBOR.
+    /// Smithy's specification requires the last four segments of the path, the protocol header, CBOR, and no target.
     fn cbor(&self) -> Result<(AwsService, String), ApiError> {
         if self.target.is_some() {
             return Err(ApiError::malformed_request("a request in CBOR has no X-Amz-Target header"));
@@ -122,29 +122,29 @@ impl RequestHead<'_> {
         let mut segments = self.path.rsplit('/');
         let [operation, is_operation, service, is_service] = [(); 4].map(|()| segments.next().unwrap_or_default());
         let name = service.rsplit('.').next().unwrap_or_default();
-        match AwsService::of_target(name) {
+        match AwsService::from_target(name) {
             Some(service @ (AwsService::Keyspaces | AwsService::CloudWatch))
                 if is_service == "service" && is_operation == "operation" =>
             {
                 Ok((service, operation.to_owned()))
             }
-            _ => Err(ApiError::unknown_operation("the path names no service that is here in CBOR")),
+            _ => Err(ApiError::unknown_operation("the path names no service that speaks CBOR")),
         }
     }
 
     fn json(&self) -> Result<(AwsService, String), ApiError> {
         let target = self.target.ok_or_else(|| {
             ApiError::unknown_operation(
-                "the request names no operation: it has neither X-Amz-Target nor a path of CBOR",
+                "the request names no operation: it has neither X-Amz-Target nor the path of a CBOR request",
             )
         })?;
         if self.path != "/" {
             return Err(ApiError::unknown_operation("a request in JSON has the path /"));
         }
-        let target_of =
-            target.split_once('.').and_then(|(name, operation)| Some((AwsService::of_target(name)?, operation)));
-        let (service, operation) = target_of.ok_or_else(|| {
-            ApiError::unknown_operation("X-Amz-Target names no service that is here, as KeyspacesService is")
+        let resolved =
+            target.split_once('.').and_then(|(name, operation)| Some((AwsService::from_target(name)?, operation)));
+        let (service, operation) = resolved.ok_or_else(|| {
+            ApiError::unknown_operation("X-Amz-Target names no service of this control plane, as KeyspacesService is")
         })?;
         let expected = match service {
             AwsService::ApplicationAutoScaling => "application/x-amz-json-1.1",
@@ -210,7 +210,7 @@ mod tests {
     const PATH: &str = "/service/KeyspacesService/operation/GetTable";
 
     #[test]
-    fn each_client_asks_in_its_own_way() {
+    fn each_client_uses_its_own_protocol() {
         let scaling = ("x-amz-target", "AnyScaleFrontendService.DescribeScalableTargets");
         let json_1_1 = ("content-type", "application/x-amz-json-1.1");
         let form = b"Action=ListServiceSpecificCredentials&Version=2010-05-08".as_slice();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn mixed_protocols_and_operations_that_are_not_there_are_refused() {
+    fn mixed_protocols_and_unknown_operations_are_refused() {
         let malformed = "MalformedHttpRequestException";
         let unknown = "UnknownOperationException";
         for (head, name, text) in [
@@ -274,11 +274,11 @@ mod tests {
             (
                 head("POST", "/", &[JSON]),
                 unknown,
-                "the request names no operation: it has neither X-Amz-Target nor a path of CBOR",
+                "the request names no operation: it has neither X-Amz-Target nor the path of a CBOR request",
             ),
             (head("POST", "/tables", &[TARGET, JSON]), unknown, "a request in JSON has the path /"),
-            (head("GET", "/", &[TARGET, JSON]), unknown, "there is nothing for GET"),
-            (head("PUT", PATH, &[SMITHY, CBOR]), unknown, "there is nothing for PUT"),
+            (head("GET", "/", &[TARGET, JSON]), unknown, "the method GET is not supported"),
+            (head("PUT", PATH, &[SMITHY, CBOR]), unknown, "the method PUT is not supported"),
             (
                 head("POST", "/service/KeyspacesService/operation/", &[SMITHY, CBOR]),
                 unknown,
@@ -287,12 +287,12 @@ mod tests {
             (
                 head("POST", "/service/KeyspacesService/GetTable", &[SMITHY, CBOR]),
                 unknown,
-                "the path names no service that is here in CBOR",
+                "the path names no service that speaks CBOR",
             ),
             (
                 head("POST", "/service/AnyScaleFrontendService/operation/DescribeScalableTargets", &[SMITHY, CBOR]),
                 unknown,
-                "the path names no service that is here in CBOR",
+                "the path names no service that speaks CBOR",
             ),
             (
                 head("POST", "/", &[("x-amz-target", "KeyspacesService.getTable"), JSON]),
@@ -302,7 +302,7 @@ mod tests {
             (
                 head("POST", "/", &[("x-amz-target", "KeyspacesService"), JSON]),
                 unknown,
-                "X-Amz-Target names no service that is here, as KeyspacesService is",
+                "X-Amz-Target names no service of this control plane, as KeyspacesService is",
             ),
         ] {
             let error = head.route(b"").unwrap_err();

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use super::dispatch::HttpRequest;
 use super::error::ApiError;
-use super::plane::Plane;
+use super::state::ControlPlaneState;
 use crate::ca::Ca;
 use crate::journal::LOG;
 
@@ -39,7 +39,7 @@ pub(crate) struct ControlPlaneSettings {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
-    /// For TLS.
+    /// The time limit of the TLS handshake.
     pub(crate) handshake: Duration,
     /// From the first to the last byte of a request's head.
     pub(crate) head: Duration,
@@ -72,25 +72,29 @@ pub(crate) struct ControlPlane {
     serving: JoinSet<()>,
 }
 
-/// How many bytes the head of a request may have, and how many headers.
-const LONGEST_HEAD: usize = 64 << 10;
-const MOST_HEADERS: usize = 100;
+/// The maximum size of the head of a request, and the maximum number of headers.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+const MAX_HEADERS: usize = 100;
 
-/// How many bytes a body may have: a table with all its quotas filled takes some 100 KB.
-const LONGEST_BODY: usize = 1 << 20;
+/// The maximum size of a body. A table that uses all its quotas takes about 100 KB.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// How long requests in progress may take when the control plane is closed.
-const PATIENCE_AT_THE_END: Duration = Duration::from_secs(5);
+/// The time limit of requests in progress when the control plane is closed.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ControlPlane {
     /// Listens and serves.
-    pub(crate) async fn start(settings: ControlPlaneSettings, ca: Arc<Ca>, plane: Plane) -> io::Result<Self> {
+    pub(crate) async fn start(
+        settings: ControlPlaneSettings,
+        ca: Arc<Ca>,
+        state: ControlPlaneState,
+    ) -> io::Result<Self> {
         let socket = TcpListener::bind((settings.address, settings.port)).await?;
         let port = socket.local_addr()?.port();
         let (is_closing, closing) = watch::channel(false);
         let mut serving = JoinSet::new();
         let tls = (!settings.is_plain).then_some(ca);
-        serving.spawn(listen(socket, tls, plane, settings.limits, closing));
+        serving.spawn(listen(socket, tls, state, settings.limits, closing));
         Ok(Self { port, is_closing, serving })
     }
 
@@ -102,20 +106,20 @@ impl ControlPlane {
     pub(crate) async fn close(mut self) {
         self.is_closing.send_replace(true);
         let ended = async { while self.serving.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(PATIENCE_AT_THE_END, ended).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, ended).await;
     }
 }
 
 async fn listen(
     socket: TcpListener,
     tls: Option<Arc<Ca>>,
-    plane: Plane,
+    state: ControlPlaneState,
     limits: Limits,
     mut closing: watch::Receiver<bool>,
 ) {
-    /// After an error that lasts, as when there are no more file descriptors.
+    /// The pause after an error that lasts, for instance if no file descriptors are left.
     const PAUSE: Duration = Duration::from_millis(50);
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -123,17 +127,17 @@ async fn listen(
             _ = closing.wait_for(|is_closing| *is_closing) => break,
         };
         match accepted {
-            Ok((stream, client)) => match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
-                    let (tls, plane, closing) = (tls.clone(), plane.clone(), closing.clone());
+            Ok((stream, client)) => match Arc::clone(&permits).try_acquire_owned() {
+                Ok(permit) => {
+                    let (tls, state, closing) = (tls.clone(), state.clone(), closing.clone());
                     connections.spawn(async move {
-                        connect(stream, client, tls, plane, limits, closing).await;
-                        drop(place);
+                        connect(stream, client, tls, state, limits, closing).await;
+                        drop(permit);
                     });
                 }
                 Err(_) => {
-                    let most = limits.connections;
-                    let reason = format!("{most} connections of the control plane are open, which is the limit");
+                    let limit = limits.connections;
+                    let reason = format!("{limit} connections of the control plane are open, which is the limit");
                     tracing::warn!(target: LOG, %client, reason, "connection closed");
                 }
             },
@@ -152,18 +156,18 @@ async fn connect(
     stream: TcpStream,
     client: SocketAddr,
     tls: Option<Arc<Ca>>,
-    plane: Plane,
+    state: ControlPlaneState,
     limits: Limits,
     closing: watch::Receiver<bool>,
 ) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Some(ca) = tls else { return serve(stream, client, plane, limits, closing).await };
+    let Some(ca) = tls else { return serve(stream, client, state, limits, closing).await };
     match tokio::time::timeout(limits.handshake, ca.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => serve(stream, client, plane, limits, closing).await,
+        Ok(Ok(stream)) => serve(stream, client, state, limits, closing).await,
         Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            tracing::debug!(target: LOG, %client, reason = "it left before TLS", "connection closed");
+            tracing::debug!(target: LOG, %client, reason = "the client disconnected before TLS", "connection closed");
         }
         Ok(Err(error)) => {
             let reason = format!("no TLS: {error}");
@@ -179,22 +183,22 @@ async fn connect(
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     client: SocketAddr,
-    plane: Plane,
+    state: ControlPlaneState,
     limits: Limits,
     mut closing: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let plane = plane.clone();
-        // A box, because what is polled without its shutdown has to be Unpin.
-        Box::pin(async move { Ok::<_, Infallible>(respond(request, client, &plane, limits.body).await) })
+        let state = state.clone();
+        // Boxed, because `poll_without_shutdown` requires Unpin.
+        Box::pin(async move { Ok::<_, Infallible>(respond(request, client, &state, limits.body).await) })
             as Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>
     });
     let mut connection = server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .max_buf_size(2 * LONGEST_HEAD)
-        .max_header_size(LONGEST_HEAD)
-        .max_headers(MOST_HEADERS)
+        .max_buf_size(2 * MAX_HEAD_BYTES)
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     let mut is_closing = false;
     let ended = loop {
@@ -208,7 +212,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     };
     if let Err(error) = ended {
         let reason = error.to_string();
-        // What the client did not send whole is no refusal.
+        // An incomplete request is not a refusal.
         if error.is_incomplete_message() || error.is_closed() {
             tracing::debug!(target: LOG, %client, reason, "connection closed");
         } else {
@@ -220,23 +224,23 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Lets the client read the last answer: closing a socket with unread bytes would discard it.
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
-    const PATIENCE: Duration = Duration::from_secs(1);
-    const MOST: u64 = 4 << 20;
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    const MAX_BYTES: u64 = 4 << 20;
     let last = async {
         stream.shutdown().await?;
-        tokio::io::copy(&mut stream.take(MOST), &mut tokio::io::sink()).await
+        tokio::io::copy(&mut stream.take(MAX_BYTES), &mut tokio::io::sink()).await
     };
-    let _ = tokio::time::timeout(PATIENCE, last).await;
+    let _ = tokio::time::timeout(TIMEOUT, last).await;
 }
 
 async fn respond(
     request: Request<Incoming>,
     client: SocketAddr,
-    plane: &Plane,
-    patience: Duration,
+    state: &ControlPlaneState,
+    timeout: Duration,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let (body, unreadable) = match read(body, patience).await {
+    let (body, unreadable) = match read(body, timeout).await {
         Ok(body) => (body, None),
         Err(error) => (Bytes::new(), Some(error)),
     };
@@ -248,27 +252,27 @@ async fn respond(
         headers: head.headers,
         body,
     };
-    received.answer(plane, unreadable).await
+    received.answer(state, unreadable).await
 }
 
-/// Not a byte is read of a body that says that it is too long.
-async fn read(body: Incoming, patience: Duration) -> Result<Bytes, ApiError> {
+/// Reads a body. A body whose announced length is too large is refused without being read.
+async fn read(body: Incoming, timeout: Duration) -> Result<Bytes, ApiError> {
     let too_large = || {
         let problem = format!(
-            "keyspaces-local: the body is longer than {LONGEST_BODY} bytes (the service's message is not known)"
+            "keyspaces-local: the body is longer than {MAX_BODY_BYTES} bytes (the service's message is not known)"
         );
         ApiError::new("RequestEntityTooLargeException", problem)
     };
-    if body.size_hint().lower() > LONGEST_BODY as u64 {
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(patience, Limited::new(body, LONGEST_BODY).collect()).await {
+    match tokio::time::timeout(timeout, Limited::new(body, MAX_BODY_BYTES).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(ApiError::malformed_request(format_args!("the body cannot be read: {error}"))),
         Err(_) => {
             let problem = format!(
-                "keyspaces-local: the body did not come within {patience:?} (the service's message is not known)"
+                "keyspaces-local: the body did not come within {timeout:?} (the service's message is not known)"
             );
             Err(ApiError::new("RequestTimeoutException", problem))
         }

@@ -1,4 +1,4 @@
-//! What a fault does.
+//! The effects of faults.
 
 use std::time::Duration;
 
@@ -6,83 +6,83 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Writer, error_code};
-use crate::random::spread;
+use crate::random::mix;
 
-/// What a [`Fault`](super::Fault) does to a request that it strikes.
+/// The effect of a [`Fault`](super::Fault) on a request that it strikes.
 ///
-/// As JSON: `{"delay": ["before", 500]}` (milliseconds), `{"drop": "after"}`, `{"close": "before"}`, `{"silence": "after"}`,
-/// `{"error": {"moment": "before", "code": 4352, "text": "…"}}`, `"garbage"`, `"truncated"`, `"byte_by_byte"`,
-/// `"empty_page"`, `"close_all"`, `{"restart": 1000}`.
+/// As JSON: `{"delay": ["before", 500]}` (milliseconds), `{"drop": "after"}`, `{"close": "before"}`, `{"silence":
+/// "after"}`, `{"error": {"moment": "before", "code": 4352, "text": "…"}}`, `"garbage"`, `"truncated"`,
+/// `"byte_by_byte"`, `"empty_page"`, `"close_all"`, `{"restart": 1000}`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Effect {
-    /// It is carried out, or its answer given, this much later.
+    /// Delays the execution or the answer by this time.
     Delay(Moment, #[serde(with = "millis")] Duration),
-    /// It is never answered. The connection goes on.
+    /// The request is never answered. The connection stays usable.
     Drop(Moment),
-    /// Its connection is closed in place of an answer, with all that is in flight on it.
+    /// The connection is closed instead of an answer, with everything in flight on it.
     Close(Moment),
-    /// It is answered with an ERROR. The fields that follow an ERROR's text are made up as its code needs them: for the
+    /// The request is answered with an ERROR. The fields after the text are filled in as the code requires: for the
     /// codes of timeouts, 0 of 2 received at LOCAL_QUORUM.
     Error {
-        /// Whether it is carried out before.
+        /// Whether the request is carried out first.
         moment: Moment,
         /// The protocol's error code.
         code: i32,
         /// Its text.
         text: String,
     },
-    /// From now on nothing is read from its connection nor written to it, and it stays open (a half-open connection) for
+    /// Nothing more is read from or written to the connection, which stays open (a half-open connection) for
     /// ten minutes, or until all connections are closed.
     Silence(Moment),
-    /// It is carried out, and answered with bytes that are no frame. The length that they announce is that of what
-    /// follows, some ten bytes.
+    /// The request is carried out, and answered with bytes that are not a frame. The length that they announce is that
+    /// of what follows, some ten bytes.
     Garbage,
-    /// It is carried out; half of its answer is written, and the connection is closed.
+    /// The request is carried out; half of its answer is written, and the connection is closed.
     Truncated,
-    /// It is carried out, and its answer comes in pieces of one byte.
+    /// The request is carried out, and its answer is sent byte by byte.
     ByteByByte,
     /// A SELECT is answered with a page without rows, after which the same page can be asked for again. Other requests,
-    /// and those for system tables, are answered as ever.
+    /// and SELECTs of system tables, are answered as usual.
     EmptyPage,
-    /// All connections to all peers are closed in place of an answer. It is not carried out; what else is in flight may
-    /// have been.
+    /// All connections to all peers are closed instead of an answer. The request is not carried out; others in flight
+    /// may have been.
     CloseAll,
-    /// The gateway ends, and after this time comes back at the same addresses, with the same certificate, over the same
-    /// Cassandra, and without the statements that were prepared. It is not carried out; what else is in flight may have
+    /// The gateway stops, and restarts after this time at the same addresses, with the same certificate and the same
+    /// Cassandra, without the prepared statements. The request is not carried out; others in flight may have
     /// been.
     Restart(#[serde(with = "millis")] Duration),
 }
 
-/// When something goes wrong with a request.
+/// When a fault takes effect.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
-    /// Before it is carried out; but for a delay, it is then not carried out at all.
+    /// Before the request is carried out. Except after a delay, it is then not carried out.
     Before,
-    /// After it was carried out, or refused for what it is, before its answer is sent.
+    /// After the request was carried out or refused, and before its answer is sent.
     After,
 }
 
-/// The text of both (DG:troubleshooting.serverless).
+/// The text of a throttled read or write (DG:troubleshooting.serverless).
 pub(crate) const TIMED_OUT: &str = "Operation timed out - received only 0 responses.";
 
 impl Effect {
-    /// What the service answers to a write that goes over a capacity: a WriteTimeout with 0 of 2 received
-    /// (`DG:troubleshooting.serverless`). It is not carried out.
+    /// The service's answer to a throttled write: a WriteTimeout with 0 of 2 responses
+    /// (`DG:troubleshooting.serverless`). The write is not carried out.
     pub fn throttled_write() -> Self {
         Self::Error { moment: Moment::Before, code: error_code::WRITE_TIMEOUT, text: TIMED_OUT.to_owned() }
     }
 
-    /// What the service answers to a read that goes over a capacity: a ReadTimeout with 0 of 2 received. It is not carried
+    /// The service's answer to a throttled read: a ReadTimeout with 0 of 2 responses. The read is not carried
     /// out.
     pub fn throttled_read() -> Self {
         Self::Error { moment: Moment::Before, code: error_code::READ_TIMEOUT, text: TIMED_OUT.to_owned() }
     }
 
-    /// Whether a request that was struck was kept from being carried out.
-    pub fn keeps_from_being_carried_out(&self) -> bool {
+    /// Whether a request that the fault strikes is not carried out.
+    pub fn prevents_execution(&self) -> bool {
         match self {
             Self::Delay(..) | Self::Garbage | Self::Truncated | Self::ByteByByte | Self::EmptyPage => false,
             Self::Drop(moment) | Self::Close(moment) | Self::Silence(moment) | Self::Error { moment, .. } => {
@@ -92,8 +92,8 @@ impl Effect {
         }
     }
 
-    /// Whether a request that was struck still gets the answer that it would have got: perhaps late.
-    pub fn lets_the_answer_through(&self) -> bool {
+    /// Whether a request that the fault strikes still gets its answer, perhaps late.
+    pub fn delivers_answer(&self) -> bool {
         matches!(self, Self::Delay(..) | Self::ByteByByte)
     }
 }
@@ -151,12 +151,12 @@ pub(crate) fn error_body(code: i32, text: &str) -> Bytes {
     body.freeze()
 }
 
-/// Bytes that no client takes for a frame: their version is none, and the length they announce is that of what follows.
+/// Bytes that are not a frame: the version is invalid, and the length that they announce is that of the rest.
 pub(crate) fn garbage(seed: u64) -> Vec<u8> {
     const HEADER: usize = 9;
     let mut number = seed;
     let mut next = || {
-        number = spread(number);
+        number = mix(number);
         number.to_le_bytes()[0]
     };
     let length = next() % 24;
@@ -191,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_is_no_frame_and_announces_what_follows(seed: u64) {
+        fn garbage_is_not_a_frame_and_announces_its_own_length(seed: u64) {
             let bytes = garbage(seed);
             prop_assert!(bytes[0] & 0x80 == 0 && bytes[0] >= 0x40);
             let length = u32::from_be_bytes(bytes[5..9].try_into().unwrap());

@@ -1,8 +1,8 @@
-//! Faults that are injected on purpose, the same each time for the same seed.
+//! Fault injection. The same seed always injects the same faults.
 //!
-//! A [`Fault`] says which requests it strikes, and how. [`Local::faults`](crate::Local::faults) takes them, the program's
-//! `--fault` and its fault port take the same as JSON. What a request was struck by is in the
-//! [journal](crate::Journal).
+//! A [`Fault`] says which requests it strikes, and how. [`Local::faults`](crate::Local::faults) takes them, the
+//! program's `--fault` and its fault port accept them as JSON. The [journal](crate::Journal) shows which fault struck a
+//! request.
 //!
 //! ```no_run
 //! # async fn test(local: &keyspaces_local::Local) {
@@ -11,16 +11,16 @@
 //! use keyspaces_local::fault::{Effect, Fault, Moment};
 //! use keyspaces_local::journal::Kind;
 //!
-//! // The third INSERT into this table is carried out, and nobody hears of it.
+//! // The third INSERT into this table is carried out, and never answered.
 //! local.faults().inject(Fault::new(Effect::Drop(Moment::After)).containing("INSERT INTO shop.events").nth(3));
-//! // Every tenth request or so to this peer takes half a second longer.
+//! // About every tenth request to this peer takes half a second longer.
 //! let peer = ([127, 0, 0, 2], local.port()).into();
 //! let slow = Fault::new(Effect::Delay(Moment::Before, Duration::from_millis(500)));
 //! let slow = local.faults().inject(slow.peer(peer).probability(0.1).seed(7));
 //! // The next twenty writes are answered as if the table were throttled.
 //! local.faults().inject(Fault::new(Effect::throttled_write()).kind(Kind::Execute).containing("INSERT").times(20));
 //! // …
-//! println!("{} requests were slow", local.faults().struck(slow));
+//! println!("{} requests were slow", local.faults().strike_count(slow));
 //! local.faults().clear();
 //! # }
 //! ```
@@ -43,7 +43,7 @@ pub struct Faults(Arc<FaultsInner>);
 
 #[derive(Debug, Default)]
 struct FaultsInner {
-    /// Whether there is any fault: without one, this is all that a request costs.
+    /// Whether there are faults. Without faults, a request checks only this.
     armed: AtomicBool,
     rules: Mutex<Rules>,
 }
@@ -58,7 +58,7 @@ struct Rules {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Injected {
-    /// The fault's number, which [`Faults::inject`] gave.
+    /// The fault's number, which [`Faults::inject`] returned.
     pub fault: u64,
     /// Its effect.
     pub effect: Effect,
@@ -67,8 +67,8 @@ pub struct Injected {
 }
 
 impl Faults {
-    /// Puts a fault in place for what is received from now on, and gives it a number. Where several would strike one
-    /// request, the oldest does; the others count it all the same.
+    /// Adds a fault for requests received from now on, and returns its number. If several faults match a
+    /// request, the oldest one strikes it; the others count it as a match, too.
     pub fn inject(&self, fault: Fault) -> u64 {
         let mut rules = self.rules();
         let number = rules.next;
@@ -78,14 +78,14 @@ impl Faults {
         number
     }
 
-    /// Takes a fault away; connections that it has silenced stay so.
-    pub fn withdraw(&self, fault: u64) {
+    /// Removes a fault. Connections that it silenced stay silent.
+    pub fn remove(&self, fault: u64) {
         let mut rules = self.rules();
         rules.all.retain(|rule| rule.number != fault);
         self.0.armed.store(!rules.all.is_empty(), Ordering::Release);
     }
 
-    /// Takes all faults away; connections that were silenced stay so.
+    /// Removes all faults. Connections that were silenced stay silent.
     pub fn clear(&self) {
         let mut rules = self.rules();
         rules.all.clear();
@@ -93,7 +93,7 @@ impl Faults {
     }
 
     /// How many requests a fault has struck; 0 if it was removed.
-    pub fn struck(&self, fault: u64) -> u64 {
+    pub fn strike_count(&self, fault: u64) -> u64 {
         self.rules().all.iter().find(|rule| rule.number == fault).map_or(0, |rule| rule.struck)
     }
 

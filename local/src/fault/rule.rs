@@ -1,4 +1,4 @@
-//! Which requests a fault strikes.
+//! The conditions of faults.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Injected};
 use crate::protocol::RequestKind;
-use crate::random::spread;
+use crate::random::mix;
 
 /// An effect, and the requests that it strikes: every request, unless conditions are added.
 ///
-/// A request has to fulfil all conditions. It counts as a match whether it is struck in the end or not. In JSON, which the
-/// program takes, `effect` is required and everything else is optional:
+/// A request has to fulfil all conditions. It counts as a match whether it is struck in the end or not. In JSON, which
+/// the program takes, `effect` is required and everything else is optional:
 ///
 /// ```
 /// # use keyspaces_local::fault::{Effect, Fault, Moment};
@@ -57,7 +57,7 @@ pub(crate) struct Candidate<'a> {
 }
 
 impl Fault {
-    /// This effect on every request.
+    /// A fault with this effect on every request.
     pub fn new(effect: Effect) -> Self {
         Self {
             effect,
@@ -103,7 +103,7 @@ impl Fault {
         Self { every: Some(every), ..self }
     }
 
-    /// At most so many times.
+    /// At most this many times.
     pub fn times(self, times: u64) -> Self {
         Self { times: Some(times), ..self }
     }
@@ -134,7 +134,7 @@ impl Candidate<'_> {
     }
 }
 
-/// A fault in place.
+/// An active fault.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) number: u64,
@@ -148,14 +148,14 @@ impl Rule {
         Self { number, struck: 0, matched: 0, fault }
     }
 
-    /// Counts a request, and strikes it if it is to be and no other fault has.
+    /// Counts a matching request, and strikes it if the conditions hold and no other fault has struck it.
     pub(super) fn counts(&mut self, request: &Candidate<'_>, already_struck: bool) -> Option<Injected> {
         if !self.fault.matches(request) {
             return None;
         }
         self.matched += 1;
         let Fault { nth, every, times, probability, seed, .. } = self.fault;
-        let number = spread(spread(seed) ^ self.matched);
+        let number = mix(mix(seed) ^ self.matched);
         // 53 bits: as many as a number of this type tells apart below 1.
         let chance = (number >> 11) as f64 / (1_u64 << 53) as f64;
         let strikes = !already_struck
@@ -165,7 +165,7 @@ impl Rule {
             && probability.is_none_or(|probability| chance < probability);
         strikes.then(|| {
             self.struck += 1;
-            Injected { fault: self.number, effect: self.fault.effect.clone(), seed: spread(number) }
+            Injected { fault: self.number, effect: self.fault.effect.clone(), seed: mix(number) }
         })
     }
 }
@@ -203,16 +203,16 @@ mod tests {
 
     #[test]
     fn a_seed_always_gives_the_same() {
-        let of = |seed| struck(fault().probability(0.3).seed(seed));
-        assert_eq!(of(1), of(1));
-        assert_ne!(of(1), of(2));
-        assert!((15..=45).contains(&of(1).len()), "{:?}", of(1));
+        let struck_with = |seed| struck(fault().probability(0.3).seed(seed));
+        assert_eq!(struck_with(1), struck_with(1));
+        assert_ne!(struck_with(1), struck_with(2));
+        assert!((15..=45).contains(&struck_with(1).len()), "{:?}", struck_with(1));
         assert!(struck(fault().probability(0.0)).is_empty());
         assert_eq!(struck(fault().probability(1.0)).len(), 100);
     }
 
     #[test]
-    fn a_request_has_to_fulfil_all_that_is_said() {
+    fn a_request_has_to_match_all_conditions() {
         let peer = received("").peer;
         for (fault, strikes) in [
             (fault().kind(Kind::Query).containing("INTO ks").connection(1).peer(peer), true),
@@ -231,11 +231,11 @@ mod tests {
         let [first, second] = [faults.inject(fault().every(2)), faults.inject(fault().every(3))];
         let all: Vec<_> = (0..6).map(|_| faults.strike(&received("x")).map(|injected| injected.fault)).collect();
         assert_eq!(all, [None, Some(first), Some(second), Some(first), None, Some(first)]);
-        assert_eq!((faults.struck(first), faults.struck(second)), (3, 1));
-        faults.withdraw(first);
+        assert_eq!((faults.strike_count(first), faults.strike_count(second)), (3, 1));
+        faults.remove(first);
         assert_eq!(faults.strike(&received("x")), None);
         faults.clear();
-        assert_eq!(faults.struck(second), 0);
+        assert_eq!(faults.strike_count(second), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::request_context::RequestContext;
 use crate::journal::Outcome;
 use crate::protocol::Refusal;
 use crate::protocol::metadata::is_applied;
-use crate::throttle::{Demand, Use};
+use crate::throttle::{Demand, Direction};
 
 /// Takes the capacity that a request needs. Without it, gives the answer to a throttled request.
 pub(super) fn admit(context: &RequestContext<'_>, stream: i16, required: &RequiredCapacity<'_>) -> Result<(), Answer> {
@@ -16,15 +16,15 @@ pub(super) fn admit(context: &RequestContext<'_>, stream: i16, required: &Requir
         return Ok(());
     }
     context.shared.throttling.admit(context.requests, &required.demands).map_err(|(exceeded, index)| {
-        let Demand { table, side, .. } = required.demands[index];
-        context.shared.metering.throttled(table, required.operations[index], side, exceeded);
-        throttled(stream, side, exceeded)
+        let Demand { table, direction, .. } = required.demands[index];
+        context.shared.metering.throttled(table, required.operations[index], direction, exceeded);
+        throttled(stream, direction, exceeded)
     })
 }
 
-/// Counts what a request has consumed or how it failed, and charges the units of what it read, which are known only now. A
-/// batch is counted once for each table, however many rows of it are written. `result` has the answer and how many bytes of
-/// rows were read.
+/// Counts what a request has consumed or how it failed, and charges the units of what it read, which are known only
+/// now. A batch is counted once for each table, however many rows of it are written. `result` has the answer and how
+/// many bytes of rows were read.
 pub(super) fn account(
     context: &RequestContext<'_>,
     required: &RequiredCapacity<'_>,
@@ -43,16 +43,18 @@ pub(super) fn account(
             Ok(((answer, Outcome::Forwarded), bytes_read)) => (answer, *bytes_read),
             Ok(_) => continue,
         };
-        let units = match demand.side {
-            Use::Read => {
+        let units = match demand.direction {
+            Direction::Read => {
                 let units = required.read_units(bytes_read);
                 context.shared.throttling.charge(demand, units);
                 units
             }
-            Use::Write => demands.iter().filter(|other| other.table == demand.table).map(|other| other.units).sum(),
+            Direction::Write => {
+                demands.iter().filter(|other| other.table == demand.table).map(|other| other.units).sum()
+            }
         };
-        metering.consumed(demand.table, *operation, demand.side, units, latency);
-        if demand.side == Use::Write && !is_applied(answer) {
+        metering.consumed(demand.table, *operation, demand.direction, units, latency);
+        if demand.direction == Direction::Write && !is_applied(answer) {
             metering.condition_failed(demand.table, *operation);
         }
     }

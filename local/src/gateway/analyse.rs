@@ -1,4 +1,4 @@
-//! What a statement is, whether the service takes it, and its text with Cassandra's names.
+//! Analyses a statement: its kind, whether the service accepts it, and its text with Cassandra's names.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use keyspaces_cql::{
     judge_in,
 };
 
-use super::check::only_writes;
+use super::check::not_a_write;
 use super::dml::{CachedPlan, Checks, DmlStatement};
 use super::request_context::RequestContext;
 use super::scope::NameScope;
@@ -17,7 +17,7 @@ use crate::protocol::{Refusal, error_code, not_emulated, refused_by};
 use crate::schema::{Definition, Features, unconfigured};
 use crate::statement::{StatementText, parse, renames};
 
-/// A statement that the service takes, as far as its text can tell.
+/// A statement that the service accepts, judging by its text alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Analysed {
     Dml(DmlStatement),
@@ -27,12 +27,12 @@ pub(super) enum Analysed {
     NothingToDo,
 }
 
-/// Why a statement goes no further.
+/// Why a statement is not executed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Rejected {
     /// The service refuses it.
     Refused(Refusal),
-    /// It cannot be parsed here. If Cassandra finds a syntax error, that is the answer; otherwise this refusal is.
+    /// The text cannot be parsed here. The answer is Cassandra's syntax error if it finds one, otherwise this refusal.
     Unparsed(Refusal),
 }
 
@@ -43,14 +43,14 @@ pub(super) async fn analyse(
     text: &str,
     prepared: bool,
 ) -> Result<Analysed, Rejected> {
-    let statement = parsed(text)?;
+    let statement = parse_statement(text)?;
     let tables = if statement.effect() == Effect::Definition {
         if prepared && let Some(table) = context.in_scope(prepared, |scope| scope.defined_table(&statement)) {
             return Err(Rejected::Refused(unconfigured(&table)));
         }
         // An object that exists stays as it is, whatever the rest of the statement says.
         if let Some(created) = context.in_scope(prepared, |scope| scope.created_if_missing(&statement)) {
-            context.settle().await.map_err(Rejected::Refused)?;
+            context.apply_due_changes().await.map_err(Rejected::Refused)?;
             if context.shared.schema.has(&created) {
                 return Ok(Analysed::NothingToDo);
             }
@@ -71,7 +71,7 @@ pub(super) async fn check_batch(
     statements: &[Arc<DmlStatement>],
 ) -> Result<(), Refusal> {
     if statements.iter().any(|statement| statement.reads) {
-        return Err(only_writes());
+        return Err(not_a_write());
     }
     let tables = context.known_tables(stream, statements.iter().flat_map(|statement| &statement.tables)).await?;
     let modifications = statements.iter().map(|statement| match &*statement.tree {
@@ -85,14 +85,14 @@ pub(super) async fn check_batch(
     context.in_scope(false, |scope| judge(scope, &batch, "", &tables))
 }
 
-fn parsed(text: &str) -> Result<Statement, Rejected> {
+fn parse_statement(text: &str) -> Result<Statement, Rejected> {
     parse(text).map_err(|error| rejected(&error))
 }
 
 fn rejected(error: &SyntaxError) -> Rejected {
     let refusal = not_emulated(format!("this statement: {error}"));
     match error.problem {
-        // The Cassandra behind takes some words as names that the service reserves.
+        // The backing Cassandra takes some words as names that the service reserves.
         SyntaxProblem::Reserved { .. } => {
             Rejected::Refused(Refusal { code: error_code::SYNTAX_ERROR, text: format!("keyspaces-local: {error}") })
         }
@@ -111,14 +111,14 @@ pub(super) fn analyse_in(
 ) -> Result<Analysed, Refusal> {
     judge(scope, &statement, text, tables)?;
     match &statement {
-        Statement::Use(wanted) => Ok(Analysed::Use(wanted.keyspace.text.clone())),
+        Statement::Use(use_statement) => Ok(Analysed::Use(use_statement.keyspace.text.clone())),
         Statement::Select(_)
         | Statement::Insert(_)
         | Statement::Update(_)
         | Statement::Delete(_)
         | Statement::Batch(_) => analyse_dml(scope, statement, text).map(Analysed::Dml),
         definition => {
-            let definition = Definition::of(definition, scope.keyspace, scope.names, scope.data_center)?;
+            let definition = Definition::new(definition, scope.keyspace, scope.names, scope.data_center)?;
             Ok(Analysed::Define(Box::new(definition)))
         }
     }
@@ -145,7 +145,7 @@ fn analyse_dml(scope: NameScope<'_>, statement: Statement, text: &str) -> Result
     let (named, conditional) = named_tables(&statement);
     let (mut tables, mut needs) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
     let mut edits = Vec::with_capacity(named.len());
-    for (name, needed) in named {
+    for (name, features) in named {
         let table = scope.table(name)?;
         let upstream = match system_tables::find(&table.keyspace, &table.name) {
             Some(system) => scope.names.system_table(system),
@@ -153,7 +153,7 @@ fn analyse_dml(scope: NameScope<'_>, statement: Statement, text: &str) -> Result
         };
         edits.push((name.span(), upstream));
         tables.push(table);
-        needs.push(needed);
+        needs.push(features);
     }
     // The rules let through one change in a system keyspace: that of the partitioner.
     if !reads && tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
@@ -162,13 +162,13 @@ fn analyse_dml(scope: NameScope<'_>, statement: Statement, text: &str) -> Result
     // The service finds tags by columns that are not their key.
     if let Statement::Select(select) = &statement
         && select.allow_filtering.is_none()
-        && tables.iter().any(system_tables::is_found_by_other_columns)
+        && tables.iter().any(system_tables::needs_filtering)
     {
         edits.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
     }
     Ok(DmlStatement {
         text: StatementText { sent: text.into(), renames: renames(&statement, scope.keyspace), tables: edits },
-        checks: Checks::of(&statement),
+        checks: Checks::new(&statement),
         tree: Arc::new(statement),
         tables,
         reads,
@@ -187,20 +187,26 @@ fn named_tables(statement: &Statement) -> (Vec<(&QualifiedName, Features)>, bool
             (vec![(&select.table, Features { ttl: false, timestamps })], false)
         }
         Statement::Insert(insert) => {
-            (vec![(&insert.table, needed(insert.using.as_ref()))], insert.if_not_exists.is_some())
+            (vec![(&insert.table, required_features(insert.using.as_ref()))], insert.if_not_exists.is_some())
         }
-        Statement::Update(update) => (vec![(&update.table, needed(update.using.as_ref()))], update.condition.is_some()),
-        Statement::Delete(delete) => (vec![(&delete.table, needed(delete.using.as_ref()))], delete.condition.is_some()),
+        Statement::Update(update) => {
+            (vec![(&update.table, required_features(update.using.as_ref()))], update.condition.is_some())
+        }
+        Statement::Delete(delete) => {
+            (vec![(&delete.table, required_features(delete.using.as_ref()))], delete.condition.is_some())
+        }
         Statement::Batch(batch) => {
-            let of_batch = needed(batch.using.as_ref());
-            let tables = batch.statements.iter().map(|of| (of.table(), needed(of.using()).and(of_batch)));
+            let batch_features = required_features(batch.using.as_ref());
+            let tables = batch.statements.iter().map(|modification| {
+                (modification.table(), required_features(modification.using()).and(batch_features))
+            });
             (tables.collect(), batch.statements.iter().any(Modification::is_conditional))
         }
         _ => (Vec::new(), false),
     }
 }
 
-fn needed(using: Option<&Using>) -> Features {
+fn required_features(using: Option<&Using>) -> Features {
     let (ttl, timestamps) = (using.and_then(Using::ttl), using.and_then(Using::timestamp));
     Features { ttl: ttl.is_some(), timestamps: timestamps.is_some() }
 }
@@ -216,7 +222,7 @@ mod tests {
     fn read(text: &str) -> Result<Analysed, Rejected> {
         let names = Names::new("test");
         let scope = NameScope { keyspace: Some("here"), names: &names, data_center: "datacenter1", prepared: false };
-        analyse_in(scope, parsed(text)?, text, &KnownTables::default()).map_err(Rejected::Refused)
+        analyse_in(scope, parse_statement(text)?, text, &KnownTables::default()).map_err(Rejected::Refused)
     }
 
     fn dml(text: &str) -> DmlStatement {
@@ -238,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cassandras_and_everything_else_stays() {
+    fn only_names_are_changed_for_cassandra() {
         for (clients, cassandras) in [
             ("SELECT * FROM app.t", r#"SELECT * FROM "P_app"."t""#),
             ("select  a /* t */ from T where t = 't'", r#"select  a /* t */ from "P_here"."t" where t = 't'"#),
@@ -282,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_statement_does_and_needs_is_known() {
+    fn the_kind_and_the_tables_of_a_statement_are_analysed() {
         let ttl = Features { ttl: true, timestamps: false };
         let timestamps = Features { ttl: false, timestamps: true };
         for (text, reads, conditional, needs) in [
@@ -313,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_names_two_tables_and_nothing_of_it_is_for_cassandra() {
+    fn a_restore_names_two_tables_and_has_no_text_for_cassandra() {
         let text = "RESTORE TABLE t FROM TABLE app.u WITH restore_timestamp = '2020-06-30T04:05:00Z'";
         let Ok(Analysed::Define(definition)) = read(text) else { panic!() };
         assert_eq!((definition.change, definition.object), (Change::Restore, SchemaObject::table("here", "t")));
@@ -321,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_beyond_measure_is_not_shown_to_cassandra() {
+    fn a_text_that_is_too_long_is_not_sent_to_cassandra() {
         let deep = format!("SELECT {}a{} FROM t", "(".repeat(1000), ")".repeat(1000));
         let long = format!("SELECT * FROM t -- {}", "x".repeat(5 << 20));
         for text in [deep, long] {
@@ -332,12 +338,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_understood_or_not(text: String) {
+        fn any_text_is_analysed_or_refused(text: String) {
             let _ = read(&text);
         }
 
         #[test]
-        fn any_names_are_read_back_as_they_were(keyspace in "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}", table in "[ -~]{1,48}") {
+        fn any_names_are_mapped_back_unchanged(keyspace in "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}", table in "[ -~]{1,48}") {
             let text = format!("SELECT * FROM {}.{}", quoted(&keyspace), quoted(&table));
             let analysed = dml(&text);
             prop_assert_eq!(&analysed.tables, &[SchemaObject::table(&keyspace, &table)]);
@@ -348,7 +354,7 @@ mod tests {
             if !system_tables::is_system(&keyspace) {
                 prop_assert_eq!(&found.keyspace.as_ref().unwrap().text, &upstream);
                 prop_assert_eq!(&found.name.text, &table);
-                prop_assert_eq!(names.restored_keyspace(&upstream), keyspace);
+                prop_assert_eq!(names.client_keyspace(&upstream), keyspace);
             }
         }
     }

@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::fault::{TIMED_OUT, error_body};
 use crate::journal::Outcome;
 use crate::protocol::{Frame, Opcode, Refusal, Writer, error_code, error_of};
-use crate::throttle::{Exceeded, Use};
+use crate::throttle::{Direction, Exceeded};
 use crate::upstream::InternalRequestError;
 
 /// The frame for the client, and the outcome for the journal.
@@ -15,11 +15,11 @@ pub(super) fn refused(stream: i16, Refusal { code, text }: Refusal) -> Answer {
     (Frame::error(stream, code, &text), Outcome::Refused { code, text: text.into() })
 }
 
-/// The answer to a throttled request, which is all that the service says about it (DG:troubleshooting.serverless).
-pub(super) fn throttled(stream: i16, side: Use, exceeded: Exceeded) -> Answer {
-    let code = match side {
-        Use::Read => error_code::READ_TIMEOUT,
-        Use::Write => error_code::WRITE_TIMEOUT,
+/// The answer to a throttled request. The service gives no other information (DG:troubleshooting.serverless).
+pub(super) fn throttled(stream: i16, direction: Direction, exceeded: Exceeded) -> Answer {
+    let code = match direction {
+        Direction::Read => error_code::READ_TIMEOUT,
+        Direction::Write => error_code::WRITE_TIMEOUT,
     };
     let frame = Frame::new(stream, Opcode::Error, error_body(code, TIMED_OUT));
     (frame, Outcome::Throttled { code, exceeded })
@@ -54,7 +54,7 @@ pub(super) fn void(stream: i16) -> Answer {
     (Frame::new(stream, Opcode::Result, Bytes::copy_from_slice(&VOID.to_be_bytes())), Outcome::Answered)
 }
 
-/// An answer that Cassandra gave.
+/// Cassandra's answer with its outcome.
 pub(super) fn from_cassandra(answer: Frame) -> Answer {
     let outcome = match error_of(&answer) {
         Some((code, text)) => Outcome::Failed { code, text: text.into() },

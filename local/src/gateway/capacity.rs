@@ -1,4 +1,4 @@
-//! The capacity that a request needs: planned from a statement's text, and known once its values are.
+//! The capacity that a request requires: planned from the text of a statement, and computed from its values.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::protocol::{Consistency, Values};
 use crate::saturated::saturated;
 use crate::schema::Features;
 use crate::statement::{ModificationRef, PlannedValues, SerializedValues, is_logged_batch, markers, modifications};
-use crate::throttle::{Demand, Use};
+use crate::throttle::{Demand, Direction};
 use crate::upstream::Layout;
 
-/// What a statement reads and writes, as far as its text tells: one access for each SELECT, INSERT, UPDATE or DELETE.
+/// The table accesses of a statement according to its text: one for each SELECT, INSERT, UPDATE or DELETE.
 #[derive(Debug, Default)]
 pub(super) struct CapacityPlan {
     accesses: Vec<TableAccess>,
@@ -27,7 +27,7 @@ pub(super) struct CapacityPlan {
 struct TableAccess {
     table: SchemaObject,
     operation: Operation,
-    side: Use,
+    direction: Direction,
     sizes: units::Table,
     values: PlannedValues,
     /// Whether the values that it writes have a time to live.
@@ -42,7 +42,7 @@ pub(super) struct BoundAccess<'a> {
     row: Row,
 }
 
-/// What decides about the price of a request beside the sizes of its values.
+/// The properties of a request that determine its cost in addition to the sizes of its values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CostTerms {
     /// Whether it is a logged batch, in a BATCH frame or in the text.
@@ -76,7 +76,7 @@ impl<'a> RequiredCapacity<'a> {
         }
     }
 
-    /// The units of a read that gave so many bytes of rows.
+    /// The units of a read that returned this many bytes of rows.
     pub(super) fn read_units(&self, bytes: usize) -> f64 {
         self.terms.read_cost().units(bytes)
     }
@@ -103,7 +103,7 @@ impl CapacityPlan {
                       expires: bool| TableAccess {
             table: (*table).clone(),
             operation: if batch { Operation::Batch } else { operation },
-            side: if operation == Operation::Select { Use::Read } else { Use::Write },
+            direction: if operation == Operation::Select { Direction::Read } else { Direction::Write },
             sizes: units::Table::with_columns(layout.all().count())
                 .with_ttl(features.ttl)
                 .with_client_side_timestamps(features.timestamps),
@@ -112,13 +112,13 @@ impl CapacityPlan {
         };
         let accesses = match (tree, tables) {
             (Tree::Select(select), [table, ..]) => {
-                let values = PlannedValues::of_select(&select.relations, &table.1, &markers);
+                let values = PlannedValues::for_select(&select.relations, &table.1, &markers);
                 vec![access(table, Operation::Select, values, false)]
             }
             _ => {
                 let writes = modifications(tree).into_iter().zip(tables);
                 let write = |(modification, table): (ModificationRef<'_>, &(&SchemaObject, Arc<Layout>, Features))| {
-                    let values = PlannedValues::of_write(modification, &table.1, &markers);
+                    let values = PlannedValues::for_write(modification, &table.1, &markers);
                     let expires = expires(modification.using()) || expires(tree.using());
                     access(table, operation(modification), values, expires)
                 };
@@ -131,7 +131,7 @@ impl CapacityPlan {
     /// Its accesses with the values of a request.
     pub(super) fn bind<'a>(&'a self, values: &Values<'a>) -> Vec<BoundAccess<'a>> {
         let bind = |access: &'a TableAccess| {
-            let values = access.values.with(values);
+            let values = access.values.bind(values);
             BoundAccess { row: row(&values, &access.sizes), access, values }
         };
         self.accesses.iter().map(bind).collect()
@@ -144,19 +144,19 @@ impl CapacityPlan {
 
 impl BoundAccess<'_> {
     fn demand(&self, terms: CostTerms, mode: CapacityMode) -> Demand<'_> {
-        let TableAccess { table, side, .. } = self.access;
-        let units = match side {
-            Use::Read => terms.read_cost().units(0),
-            Use::Write => {
+        let TableAccess { table, direction, .. } = self.access;
+        let units = match direction {
+            Direction::Read => terms.read_cost().units(0),
+            Direction::Write => {
                 let units = self.row.write_units() * if terms.logged { LOGGED_BATCH_FACTOR } else { 1 };
                 f64::from(saturated::<u32>(units))
             }
         };
-        Demand { table, mode, side: *side, units, partition: self.values.partition() }
+        Demand { table, mode, direction: *direction, units, partition: self.values.partition() }
     }
 
     pub(super) fn is_write(&self) -> bool {
-        self.access.side == Use::Write
+        self.access.direction == Direction::Write
     }
 
     /// Whether the values that it writes have a time to live.
@@ -164,7 +164,7 @@ impl BoundAccess<'_> {
         self.access.expires
     }
 
-    /// The row, as far as the statement names its values.
+    /// The row with the values that the statement names.
     pub(super) fn row(&self) -> &Row {
         &self.row
     }
@@ -173,12 +173,12 @@ impl BoundAccess<'_> {
 fn row(values: &SerializedValues<'_>, sizes: &units::Table) -> Row {
     let mut row = Row::default();
     for value in &values.all {
-        let size = units::value_size(value.of, value.bytes.as_deref());
+        let size = units::value_size(value.cql_type, value.bytes.as_deref());
         match value.kind {
             ColumnKind::PartitionKey => row.add_partition_key(sizes, size.bytes),
             ColumnKind::Clustering => row.add_clustering(sizes, size.bytes),
-            ColumnKind::Static => row.add_static(sizes, value.of, size),
-            ColumnKind::Regular => row.add_regular(sizes, value.of, size),
+            ColumnKind::Static => row.add_static(sizes, value.cql_type, size),
+            ColumnKind::Regular => row.add_regular(sizes, value.cql_type, size),
         }
     }
     row

@@ -9,8 +9,8 @@ use super::request_context::RequestContext;
 use crate::names::system_tables;
 use crate::protocol::{Refusal, error_code};
 
-/// Refuses a consistency that the service does not take. Serial consistency is checked for conditional writes only. With
-/// other statements it is ignored, as the protocol's specification says.
+/// Refuses a consistency that the service does not take. Serial consistency is checked for conditional writes only.
+/// With other statements it is ignored, as the protocol's specification says.
 pub(super) fn check_consistency(statements: &[Arc<DmlStatement>], request: DataRequest<'_>) -> Result<(), Refusal> {
     let refuse = |text: String| Refusal { code: error_code::INVALID, text };
     let reads = statements.iter().any(|statement| statement.reads);
@@ -26,10 +26,10 @@ pub(super) fn check_consistency(statements: &[Arc<DmlStatement>], request: DataR
 
 /// Refuses a statement that names a table which does not exist, cannot be used yet, or lacks a feature that it needs.
 pub(super) async fn check_tables(context: &RequestContext<'_>, statement: &DmlStatement) -> Result<(), Refusal> {
-    context.settle().await?;
+    context.apply_due_changes().await?;
     let schema = &context.shared.schema;
-    if statement.tables.iter().any(system_tables::shows_recovery) {
-        schema.show_earliest().await.map_err(cassandra_failed)?;
+    if statement.tables.iter().any(system_tables::shows_restorable_timestamps) {
+        schema.refresh_earliest().await.map_err(cassandra_failed)?;
     }
     for (table, needs) in statement.tables.iter().zip(&statement.needs) {
         schema.check_table(table, *needs)?;
@@ -38,7 +38,7 @@ pub(super) async fn check_tables(context: &RequestContext<'_>, statement: &DmlSt
 }
 
 /// The refusal of another statement in a batch, in Cassandra's own words.
-pub(super) fn only_writes() -> Refusal {
+pub(super) fn not_a_write() -> Refusal {
     Refusal {
         code: error_code::INVALID,
         text: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.".into(),

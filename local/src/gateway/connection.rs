@@ -15,67 +15,67 @@ use tokio_rustls::server::TlsStream;
 
 use super::Shared;
 use super::answer::{Answer, refused};
+use super::connection_handle::{ConnectionHandle, ConnectionState};
 use super::inject::Exchange;
-use super::link::{Link, LinkState};
 use super::pipeline;
 use super::request_context::RequestContext;
 use super::startup;
 use crate::auth::{Challenge, FirstResponse};
 use crate::budget::Budget;
 use crate::fault::Effect;
-use crate::journal::{JournalEntry, LOG, OpenConnection, Outcome, Record};
+use crate::journal::{ConnectionJournal, JournalEntry, LOG, OpenConnection, Outcome};
 use crate::lock::Mutex;
 use crate::protocol::request::Request;
 use crate::protocol::{
-    Frame, LONGEST_REQUEST, Malformed, Opcode, Reader, Refusal, Sender, Unreadable, Writer, error_code,
+    Frame, MAX_REQUEST_BYTES, Malformed, Opcode, Reader, Refusal, Sender, Unreadable, Writer, error_code,
 };
 use crate::throttle::Requests;
 use crate::upstream::Upstream;
 use crate::wire;
 
 /// The time limits for TLS, and then for authentication.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-const AUTHENTICATION: Duration = Duration::from_secs(30);
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many bytes of unanswered requests each connection may always have in memory.
+/// The bytes of unanswered requests that each connection may always have in memory.
 const OWN_REQUEST_BYTES: usize = 1 << 20;
 
-/// How many more all connections together may have.
+/// The additional bytes that all connections share.
 pub(super) const SHARED_REQUEST_BYTES: usize = 64 << 20;
 
-/// How many answers with rows each connection may always have in memory.
+/// The number of answers with rows that each connection may always have in memory.
 const OWN_ANSWERS: usize = 1;
 
-/// How many more all connections together may have: the number of rows that Cassandra is asked for at once. So a client that
-/// reads its answers waits only for Cassandra.
+/// The additional answers that all connections share: as many as rows are requested from Cassandra at the same time. So
+/// a client that reads its answers waits only for Cassandra.
 pub(super) const SHARED_ANSWERS: usize = 32;
 
-/// The longest frame before authentication. A session token fits.
-const LONGEST_BEFORE_AUTHENTICATION: usize = 64 << 10;
+/// The maximum length of a frame before authentication. A session token fits.
+const MAX_UNAUTHENTICATED_BYTES: usize = 64 << 10;
 
-/// How many requests each connection may always have in progress. Beyond its limit no request is read.
+/// The number of requests that each connection may always have in progress. Beyond its limit no request is read.
 const OWN_REQUESTS: usize = 64;
 
-/// How many more all connections together may have.
+/// The additional requests that all connections share.
 pub(super) const SHARED_REQUESTS: usize = 2048;
 
-/// How long a connection that a fault has silenced stays open.
-const SILENCE: Duration = Duration::from_secs(600);
+/// The time for which a connection that a fault has silenced stays open.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Serves one client until either side ends it.
 pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: SocketAddr) {
     let (Ok(peer), Ok(())) = (socket.local_addr(), socket.set_nodelay(true)) else { return };
-    let stream = match tokio::time::timeout(HANDSHAKE, shared.tls.acceptor().accept(socket)).await {
+    let stream = match tokio::time::timeout(TLS_TIMEOUT, shared.tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
         // Port checks connect and leave at once.
         Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            return tracing::debug!(target: LOG, %client, reason = "it left before TLS", "connection closed");
+            return tracing::debug!(target: LOG, %client, reason = "the client disconnected before TLS", "connection closed");
         }
         Ok(Err(error)) => {
             return tracing::info!(target: LOG, %client, reason = format!("no TLS: {error}"), "connection closed");
         }
         Err(_) => {
-            let reason = format!("TLS took longer than {} s", HANDSHAKE.as_secs());
+            let reason = format!("TLS took longer than {} s", TLS_TIMEOUT.as_secs());
             return tracing::info!(target: LOG, %client, reason, "connection closed");
         }
     };
@@ -84,15 +84,15 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (queue, frames) = mpsc::channel(64);
     let mut writing = JoinSet::new();
     writing.spawn(wire::write_all(writer, frames, Sender::Client));
-    let link = Link::new(shared.commands.clone());
-    let allowance = Arc::new(shared.throttling.connection());
-    let room = Budget::new(OWN_REQUESTS, &shared.requests);
+    let handle = ConnectionHandle::new(shared.commands.clone());
+    let rate_limit = Arc::new(shared.throttling.connection());
+    let requests_in_progress = Budget::new(OWN_REQUESTS, &shared.requests);
     let memory = Budget::new(OWN_REQUEST_BYTES, &shared.request_bytes);
     let answers = Budget::new(OWN_ANSWERS, &shared.answers);
     let mut connection = Connection {
         peer,
         exchange: Exchange {
-            record: Record::new(
+            journal: ConnectionJournal::new(
                 shared.journal.clone(),
                 connected.number,
                 peer,
@@ -100,43 +100,45 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
                 Arc::clone(&shared.clock),
                 shared.faults.clone(),
             ),
-            link: link.clone(),
+            connection: handle.clone(),
         },
         _connected: connected,
         shared,
         reader: BufReader::with_capacity(16 << 10, reader),
         queue,
-        phase: LoginPhase::Fresh,
+        phase: LoginPhase::BeforeStartup,
         in_flight: Arc::default(),
-        room,
+        requests_in_progress,
         memory,
         answers,
         keyspace: Arc::default(),
-        allowance,
+        rate_limit,
         requests: JoinSet::new(),
     };
-    let ending = tokio::select! {
-        ending = connection.run() => ending,
+    let end = tokio::select! {
+        end = connection.run() => end,
         _ = writing.join_next() => {
-            return tracing::debug!(target: LOG, %client, reason = "it reads no more", "connection closed");
+            return tracing::debug!(target: LOG, %client, reason = "the client no longer reads", "connection closed");
         }
-        state = link.cut() => {
-            connection.exchange.record.log_end("a fault wants it so");
-            if state == LinkState::Silent {
+        state = handle.wait_until_cut() => {
+            connection.exchange.journal.log_close("a fault closed it");
+            if state == ConnectionState::Silent {
                 // Both halves of the socket stay open and unused.
                 writing.shutdown().await;
-                tokio::time::sleep(SILENCE).await;
+                tokio::time::sleep(SILENCE_TIMEOUT).await;
             }
             return;
         }
     };
-    match ending {
-        Ending::Gone => tracing::debug!(target: LOG, %client, reason = "the client has gone", "connection closed"),
-        Ending::Said => connection.end(writing).await,
-        Ending::Lost => {
-            connection.exchange.record.log_end("the connection to the Cassandra behind ended");
-            connection.answer_all().await;
-            connection.end(writing).await;
+    match end {
+        ConnectionEnd::ClientGone => {
+            tracing::debug!(target: LOG, %client, reason = "the client has disconnected", "connection closed")
+        }
+        ConnectionEnd::ErrorSent => connection.finish(writing).await,
+        ConnectionEnd::CassandraLost => {
+            connection.exchange.journal.log_close("the connection to the backing Cassandra ended");
+            connection.finish_requests().await;
+            connection.finish(writing).await;
         }
     }
 }
@@ -151,20 +153,20 @@ struct Connection {
     queue: mpsc::Sender<Frame>,
     phase: LoginPhase,
     in_flight: Arc<Mutex<HashSet<i16>>>,
-    room: Budget,
+    requests_in_progress: Budget,
     memory: Budget,
     answers: Budget,
     keyspace: Arc<Mutex<Option<String>>>,
-    allowance: Arc<Requests>,
+    rate_limit: Arc<Requests>,
     requests: JoinSet<()>,
 }
 
 /// The phase of a connection.
 enum LoginPhase {
-    /// STARTUP has not come yet.
-    Fresh,
+    /// Before STARTUP.
+    BeforeStartup,
     /// The client was asked to authenticate.
-    Asked,
+    AwaitingResponse,
     /// The client was sent a challenge.
     Challenged(Challenge),
     /// The client is authenticated and has a connection to Cassandra.
@@ -172,75 +174,75 @@ enum LoginPhase {
 }
 
 /// How a connection ends.
-enum Ending {
+enum ConnectionEnd {
     /// The client has disconnected.
-    Gone,
+    ClientGone,
     /// The client was sent an error; the connection stays open until it has been read.
-    Said,
+    ErrorSent,
     /// The connection to Cassandra is lost. Requests in progress have to be answered.
-    Lost,
+    CassandraLost,
 }
 
 impl Connection {
-    async fn run(&mut self) -> Ending {
-        match tokio::time::timeout(AUTHENTICATION, self.greet()).await {
-            Ok(Err(ending)) => return ending,
+    async fn run(&mut self) -> ConnectionEnd {
+        match tokio::time::timeout(LOGIN_TIMEOUT, self.log_in()).await {
+            Ok(Err(end)) => return end,
             Ok(Ok(())) => {}
             Err(_) => {
-                let seconds = AUTHENTICATION.as_secs();
-                self.exchange.record.log_end(&format!("no login within {seconds} s"));
-                return Ending::Gone;
+                let seconds = LOGIN_TIMEOUT.as_secs();
+                self.exchange.journal.log_close(&format!("no login within {seconds} s"));
+                return ConnectionEnd::ClientGone;
             }
         }
-        let LoginPhase::Ready(upstream) = &self.phase else { return Ending::Gone };
+        let LoginPhase::Ready(upstream) = &self.phase else { return ConnectionEnd::ClientGone };
         let upstream = Arc::clone(upstream);
         tokio::select! {
-            ending = self.work(&upstream) => ending,
-            () = upstream.closed() => Ending::Lost,
+            end = self.serve_requests(&upstream) => end,
+            () = upstream.closed() => ConnectionEnd::CassandraLost,
         }
     }
 
     /// Carries out requests until the client is authenticated.
-    async fn greet(&mut self) -> Result<(), Ending> {
+    async fn log_in(&mut self) -> Result<(), ConnectionEnd> {
         while !matches!(self.phase, LoginPhase::Ready(_)) {
-            let frame = self.read(LONGEST_BEFORE_AUTHENTICATION).await?;
+            let frame = self.read(MAX_UNAUTHENTICATED_BYTES).await?;
             let stream = frame.stream;
-            let entered = match self.enter(&frame) {
-                Ok(entered) => entered,
+            let entry = match self.record_login_request(&frame) {
+                Ok(entry) => entry,
                 Err(problem) => return Err(self.refuse(stream, &problem).await),
             };
             let exchange = self.exchange.clone();
-            let answer = exchange.run(&entered, stream, self.carry_out(&frame)).await;
+            let answer = exchange.run(&entry, stream, self.carry_out(&frame)).await;
             let Some(answer) = answer else { continue };
             let refused = answer.opcode == Opcode::Error;
             self.send(answer).await?;
             if refused {
-                return Err(Ending::Said);
+                return Err(ConnectionEnd::ErrorSent);
             }
         }
         Ok(())
     }
 
     /// Records a request before authentication, if it is allowed then.
-    fn enter(&self, frame: &Frame) -> Result<JournalEntry, String> {
-        let record = &self.exchange.record;
+    fn record_login_request(&self, frame: &Frame) -> Result<JournalEntry, String> {
+        let journal = &self.exchange.journal;
         let reader = || Reader::new(&frame.body);
         match (&self.phase, frame.opcode) {
-            (_, Opcode::Options) => Ok(record.options(frame)),
-            (LoginPhase::Fresh, Opcode::Startup) => {
+            (_, Opcode::Options) => Ok(journal.options(frame)),
+            (LoginPhase::BeforeStartup, Opcode::Startup) => {
                 let options = reader().string_map().map_err(|malformed| malformed.to_string())?;
-                Ok(record.startup(frame, &options))
+                Ok(journal.startup(frame, &options))
             }
-            (LoginPhase::Asked | LoginPhase::Challenged(_), Opcode::AuthResponse) => {
+            (LoginPhase::AwaitingResponse | LoginPhase::Challenged(_), Opcode::AuthResponse) => {
                 let token = reader().bytes().map_err(|malformed| malformed.to_string())?.unwrap_or_default();
-                let what = match &self.phase {
+                let method = match &self.phase {
                     LoginPhase::Challenged(_) => "answer to the challenge",
                     _ if token.starts_with(b"SigV4") => "SigV4",
                     _ => "password",
                 };
-                Ok(record.auth_response(frame, what))
+                Ok(journal.auth_response(frame, method))
             }
-            (LoginPhase::Fresh, other) => {
+            (LoginPhase::BeforeStartup, other) => {
                 Err(format!("Unexpected message {}, expecting STARTUP or OPTIONS", name(other)))
             }
             (_, other) => Err(format!("Unexpected message {}, expecting SASL_RESPONSE", name(other))),
@@ -260,7 +262,7 @@ impl Connection {
         if let Some(text) = startup::problem(&options) {
             return refused(frame.stream, Refusal { code: error_code::PROTOCOL_ERROR, text });
         }
-        self.phase = LoginPhase::Asked;
+        self.phase = LoginPhase::AwaitingResponse;
         let mut body = BytesMut::new();
         body.string(self.shared.authority.authenticator_name());
         (Frame::new(frame.stream, Opcode::Authenticate, body.freeze()), Outcome::Answered)
@@ -268,7 +270,7 @@ impl Connection {
 
     async fn authenticate(&mut self, frame: &Frame) -> Answer {
         let token = Reader::new(&frame.body).bytes().ok().flatten().unwrap_or_default();
-        let decided = match std::mem::replace(&mut self.phase, LoginPhase::Asked) {
+        let decided = match std::mem::replace(&mut self.phase, LoginPhase::AwaitingResponse) {
             LoginPhase::Challenged(challenge) => challenge.verify(token),
             _ => match self.shared.authority.begin(token) {
                 FirstResponse::Accepted => Ok(()),
@@ -292,21 +294,21 @@ impl Connection {
                 (Frame::new(frame.stream, Opcode::AuthSuccess, body.freeze()), Outcome::Answered)
             }
             Err(lost) => {
-                let why = self.shared.fate.told().await.unwrap_or_else(|| lost.to_string());
-                let text = format!("keyspaces-local: {why}");
+                let reason = self.shared.cassandra_exit.summary().await.unwrap_or_else(|| lost.to_string());
+                let text = format!("keyspaces-local: {reason}");
                 refused(frame.stream, Refusal { code: error_code::SERVER_ERROR, text })
             }
         }
     }
 
     /// Carries out requests after authentication.
-    async fn work(&mut self, upstream: &Arc<Upstream>) -> Ending {
+    async fn serve_requests(&mut self, upstream: &Arc<Upstream>) -> ConnectionEnd {
         loop {
             // Waits until another request may be in progress before the next one is read.
-            let room = self.room.take(1).await;
-            let frame = match self.read(LONGEST_REQUEST).await {
+            let permit = self.requests_in_progress.take(1).await;
+            let frame = match self.read(MAX_REQUEST_BYTES).await {
                 Ok(frame) => frame,
-                Err(ending) => return ending,
+                Err(end) => return end,
             };
             let stream = frame.stream;
             if !self.in_flight.lock().insert(stream) {
@@ -319,36 +321,36 @@ impl Connection {
                     Ok(request) => request,
                     Err(unread) => return self.refuse(stream, &unread.to_string()).await,
                 };
-                self.start(upstream, frame, request, room);
+                self.start(upstream, frame, request, permit);
                 continue;
             }
-            let entered = match frame.opcode {
-                Opcode::Options => Ok((self.exchange.record.options(&frame), startup::supported(stream))),
+            let entry = match frame.opcode {
+                Opcode::Options => Ok((self.exchange.journal.options(&frame), startup::supported(stream))),
                 Opcode::Register => self.register(&frame),
                 Opcode::Startup => Err("Unexpected message STARTUP, the connection is already initialized".to_owned()),
-                other => Err(format!("Unexpected message {}: no request that can be made here", name(other))),
+                other => Err(format!("Unexpected message {}: the request is not possible after login", name(other))),
             };
-            match entered {
-                Ok((entered, answer)) => self.spawn(stream, entered, room, async { answer }),
+            match entry {
+                Ok((entry, answer)) => self.spawn(stream, entry, permit, async { answer }),
                 Err(problem) => return self.refuse(stream, &problem).await,
             }
         }
     }
 
     /// Starts a request in a task of its own.
-    fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, room: OwnedSemaphorePermit) {
-        let entered = self.exchange.record.statement(frame.stream, &request, |id| self.shared.prepared.text(id));
+    fn start(&mut self, upstream: &Arc<Upstream>, frame: Frame, request: Request, permit: OwnedSemaphorePermit) {
+        let entry = self.exchange.journal.statement(frame.stream, &request, |id| self.shared.prepared.text(id));
         let (shared, upstream, keyspace) = (Arc::clone(&self.shared), Arc::clone(upstream), Arc::clone(&self.keyspace));
-        let (allowance, peer, answers) = (Arc::clone(&self.allowance), self.peer, self.answers.clone());
-        let empty_page = entered.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);
-        self.spawn(frame.stream, entered, room, async move {
+        let (rate_limit, peer, answers) = (Arc::clone(&self.rate_limit), self.peer, self.answers.clone());
+        let empty_page = entry.fault.as_ref().is_some_and(|fault| fault.effect == Effect::EmptyPage);
+        self.spawn(frame.stream, entry, permit, async move {
             let context = RequestContext {
                 shared: &shared,
                 upstream: &upstream,
                 keyspace: &keyspace,
                 peer,
                 empty_page,
-                requests: &allowance,
+                requests: &rate_limit,
                 answers: &answers,
             };
             pipeline::answer(&context, frame, request).await
@@ -358,77 +360,77 @@ impl Connection {
     fn spawn(
         &mut self,
         stream: i16,
-        entered: JournalEntry,
-        room: OwnedSemaphorePermit,
+        entry: JournalEntry,
+        permit: OwnedSemaphorePermit,
         work: impl Future<Output = Answer> + Send + 'static,
     ) {
         while self.requests.try_join_next().is_some() {}
         let (queue, in_flight, exchange) = (self.queue.clone(), Arc::clone(&self.in_flight), self.exchange.clone());
         let work = Box::pin(work);
         let _: AbortHandle = self.requests.spawn(async move {
-            let answer = exchange.run(&entered, stream, work).await;
+            let answer = exchange.run(&entry, stream, work).await;
             in_flight.lock().remove(&stream);
             if let Some(answer) = answer {
                 // The receiver is gone if the client has disconnected.
                 let _ = queue.send(answer).await;
             }
-            drop(room);
+            drop(permit);
         });
     }
 
     /// Accepts any events, and never sends one.
     fn register(&self, frame: &Frame) -> Result<(JournalEntry, Answer), String> {
         let events = Reader::new(&frame.body).string_list().map_err(|malformed: Malformed| malformed.to_string())?;
-        let entered = self.exchange.record.register(frame, &events);
-        Ok((entered, (Frame::new(frame.stream, Opcode::Ready, Bytes::new()), Outcome::Answered)))
+        let entry = self.exchange.journal.register(frame, &events);
+        Ok((entry, (Frame::new(frame.stream, Opcode::Ready, Bytes::new()), Outcome::Answered)))
     }
 
-    async fn read(&mut self, longest: usize) -> Result<Frame, Ending> {
-        match wire::read_request(&mut self.reader, longest, &self.memory).await {
+    async fn read(&mut self, max_bytes: usize) -> Result<Frame, ConnectionEnd> {
+        match wire::read_request(&mut self.reader, max_bytes, &self.memory).await {
             Ok(frame) => {
                 let stream = frame.stream;
-                match frame.without_extras(false) {
+                match frame.strip_extensions(false) {
                     Ok(frame) => Ok(frame),
                     Err(malformed) => Err(self.refuse(stream, &malformed.to_string()).await),
                 }
             }
             Err(Unreadable::Refused { stream, text }) => Err(self.refuse(stream, &text).await),
-            Err(Unreadable::Closed | Unreadable::Broken) => Err(Ending::Gone),
+            Err(Unreadable::Closed | Unreadable::Broken) => Err(ConnectionEnd::ClientGone),
         }
     }
 
-    async fn send(&self, frame: Frame) -> Result<(), Ending> {
-        self.queue.send(frame).await.map_err(|_| Ending::Gone)
+    async fn send(&self, frame: Frame) -> Result<(), ConnectionEnd> {
+        self.queue.send(frame).await.map_err(|_| ConnectionEnd::ClientGone)
     }
 
     /// Answers with a protocol error, which ends the connection.
-    async fn refuse(&self, stream: i16, problem: &str) -> Ending {
-        self.exchange.record.log_end(problem);
+    async fn refuse(&self, stream: i16, problem: &str) -> ConnectionEnd {
+        self.exchange.journal.log_close(problem);
         match self.send(Frame::error(stream, error_code::PROTOCOL_ERROR, problem)).await {
-            Ok(()) => Ending::Said,
-            Err(ending) => ending,
+            Ok(()) => ConnectionEnd::ErrorSent,
+            Err(end) => end,
         }
     }
 
     /// Waits for the requests in progress, so that each is answered with how Cassandra ended.
-    async fn answer_all(&mut self) {
-        const PATIENCE: Duration = Duration::from_secs(5);
+    async fn finish_requests(&mut self) {
+        const TIMEOUT: Duration = Duration::from_secs(5);
         let answered = async { while self.requests.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(PATIENCE, answered).await;
+        let _ = tokio::time::timeout(TIMEOUT, answered).await;
     }
 
     /// Lets the client read its last answer: closing a socket with unread bytes would discard it.
-    async fn end(self, mut writing: JoinSet<io::Result<()>>) {
-        const PATIENCE: Duration = Duration::from_secs(1);
-        const MOST: u64 = 1 << 20;
+    async fn finish(self, mut writing: JoinSet<io::Result<()>>) {
+        const TIMEOUT: Duration = Duration::from_secs(1);
+        const MAX_BYTES: u64 = 1 << 20;
         let Self { mut requests, queue, reader, .. } = self;
         requests.shutdown().await;
         drop(queue);
         let last = async {
             writing.join_next().await;
-            tokio::io::copy(&mut reader.take(MOST), &mut tokio::io::sink()).await
+            tokio::io::copy(&mut reader.take(MAX_BYTES), &mut tokio::io::sink()).await
         };
-        let _ = tokio::time::timeout(PATIENCE, last).await;
+        let _ = tokio::time::timeout(TIMEOUT, last).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! A DML statement (SELECT, INSERT, UPDATE, DELETE or BATCH), analysed: all that the stages after the analysis need of it.
+//! An analysed DML statement (SELECT, INSERT, UPDATE, DELETE or BATCH), with everything that the later stages need.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::names::{SchemaObject, system_tables};
 use crate::schema::Features;
 use crate::statement::{StatementText, is_nondeterministic};
 
-/// A DML statement that the service takes, as far as its text can tell.
+/// A DML statement that the service accepts, judging by its text alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct DmlStatement {
     pub(super) text: StatementText,
@@ -49,9 +49,9 @@ impl DmlStatement {
         matches!(self.checks, Checks::Write { nondeterministic: true, .. })
     }
 
-    /// Whether limits other than the sizes of its rows have to be checked once its values are known. `logged` is whether it
-    /// is in a logged batch.
-    pub(super) fn has_limits_of_values(&self, logged: bool) -> bool {
+    /// Whether limits other than the sizes of its rows have to be checked once its values are known. `logged` is
+    /// whether it is in a logged batch.
+    pub(super) fn needs_value_checks(&self, logged: bool) -> bool {
         match self.checks {
             Checks::Read { lists, .. } => lists,
             Checks::Write { deletes, ttl, timestamps, .. } => deletes || ttl || timestamps || logged,
@@ -59,18 +59,18 @@ impl DmlStatement {
     }
 }
 
-/// What in a statement can be judged only by its values or its table.
+/// The checks of a statement that need its values or its table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Checks {
     /// Whether it filters rows, whether it has lists after IN that are bound as a whole, and whether it has a LIMIT.
     Read { filters: bool, lists: bool, limited: bool },
-    /// Whether it may delete more than one row, whether its time to live is bound, whether it has a timestamp, and whether
-    /// it calls a nondeterministic function. The sizes of its values are always checked.
+    /// Whether it may delete more than one row, whether its time to live is bound, whether it has a timestamp, and
+    /// whether it calls a nondeterministic function. The sizes of its values are always checked.
     Write { deletes: bool, ttl: bool, timestamps: bool, nondeterministic: bool },
 }
 
 impl Checks {
-    pub(super) fn of(statement: &Statement) -> Self {
+    pub(super) fn new(statement: &Statement) -> Self {
         let (mut ttl, mut timestamps) = (false, false);
         for using in statement.usings() {
             ttl |= using.ttl().is_some_and(|ttl| matches!(ttl.kind, TermKind::Marker(_)));
@@ -84,7 +84,9 @@ impl Checks {
                     limited: select.limit.is_some(),
                 };
             }
-            Statement::Batch(batch) => batch.statements.iter().any(|of| matches!(of, Modification::Delete(_))),
+            Statement::Batch(batch) => {
+                batch.statements.iter().any(|modification| matches!(modification, Modification::Delete(_)))
+            }
             other => matches!(other, Statement::Delete(_)),
         };
         Self::Write { deletes, ttl, timestamps, nondeterministic: is_nondeterministic(statement) }

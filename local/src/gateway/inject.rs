@@ -1,97 +1,103 @@
 //! Injecting faults into requests and their answers.
 
 use super::answer::Answer;
-use super::link::Link;
+use super::connection_handle::ConnectionHandle;
 use crate::fault::{Effect, Injected, Moment, error_body, garbage};
-use crate::journal::{JournalEntry, Outcome, Record};
-use crate::protocol::{Damage, Frame, Opcode};
+use crate::journal::{ConnectionJournal, JournalEntry, Outcome};
+use crate::protocol::{Frame, FrameFault, Opcode};
 
 /// Carries out a connection's requests, with the faults that strike them.
 #[derive(Clone)]
 pub(super) struct Exchange {
-    pub(super) record: Record,
-    pub(super) link: Link,
+    pub(super) journal: ConnectionJournal,
+    pub(super) connection: ConnectionHandle,
 }
 
 impl Exchange {
     /// Carries out a request as far as its fault allows, records the outcome, and gives the frame for the client.
     pub(super) async fn run(
         &self,
-        entered: &JournalEntry,
+        entry: &JournalEntry,
         stream: i16,
         work: impl Future<Output = Answer>,
     ) -> Option<Frame> {
-        let Some(fault) = &entered.fault else {
+        let Some(fault) = &entry.fault else {
             let (answer, outcome) = work.await;
-            self.record.settle(entered, outcome);
+            self.journal.record_outcome(entry, outcome);
             return Some(answer);
         };
-        match before(fault, stream, &self.link).await {
-            Before::CarryOut => {
+        match inject_before(fault, stream, &self.connection).await {
+            Interception::Proceed => {
                 let (answer, outcome) = work.await;
-                self.record.settle(entered, outcome);
-                after(fault, answer, &self.link).await
+                self.journal.record_outcome(entry, outcome);
+                inject_after(fault, answer, &self.connection).await
             }
-            Before::Prevent(answer, outcome) => {
-                self.record.settle(entered, outcome);
+            Interception::Prevent(answer, outcome) => {
+                self.journal.record_outcome(entry, outcome);
                 answer
             }
         }
     }
 }
 
-/// Whether a request is carried out.
+/// Whether a request is carried out in spite of its fault.
 #[derive(Debug)]
-enum Before {
-    /// It is carried out.
-    CarryOut,
-    /// It is not carried out, and this is its answer, if any.
+enum Interception {
+    Proceed,
+    /// The request is not carried out, and this is its answer, if it gets one.
     Prevent(Option<Frame>, Outcome),
 }
 
 /// The effect of a fault before the request is carried out.
-async fn before(fault: &Injected, stream: i16, link: &Link) -> Before {
+async fn inject_before(fault: &Injected, stream: i16, connection: &ConnectionHandle) -> Interception {
     match &fault.effect {
-        Effect::Delay(Moment::Before, by) => tokio::time::sleep(*by).await,
-        Effect::Drop(Moment::Before) => {}
-        Effect::Close(Moment::Before) => link.close(),
-        Effect::Silence(Moment::Before) => link.silence(),
-        Effect::CloseAll => link.close_all(),
-        Effect::Restart(down) => link.restart(*down),
+        Effect::Delay(Moment::Before, delay) => tokio::time::sleep(*delay).await,
+        Effect::Close(Moment::Before) => connection.close(),
+        Effect::Silence(Moment::Before) => connection.silence(),
+        Effect::CloseAll => connection.close_all(),
+        Effect::Restart(down) => connection.restart(*down),
         Effect::Error { moment: Moment::Before, code, text } => {
             let outcome = Outcome::Refused { code: *code, text: text.as_str().into() };
-            return Before::Prevent(Some(error(stream, *code, text)), outcome);
+            return Interception::Prevent(Some(error(stream, *code, text)), outcome);
         }
-        _ => {}
+        Effect::Drop(_)
+        | Effect::Delay(Moment::After, _)
+        | Effect::Close(Moment::After)
+        | Effect::Silence(Moment::After)
+        | Effect::Error { moment: Moment::After, .. }
+        | Effect::Garbage
+        | Effect::Truncated
+        | Effect::ByteByByte
+        | Effect::EmptyPage => {}
     }
-    if fault.effect.keeps_from_being_carried_out() {
-        Before::Prevent(None, Outcome::Prevented)
+    if fault.effect.prevents_execution() {
+        Interception::Prevent(None, Outcome::Prevented)
     } else {
-        Before::CarryOut
+        Interception::Proceed
     }
 }
 
 /// The effect of a fault on the answer.
-async fn after(fault: &Injected, answer: Frame, link: &Link) -> Option<Frame> {
+async fn inject_after(fault: &Injected, answer: Frame, connection: &ConnectionHandle) -> Option<Frame> {
     match &fault.effect {
         Effect::Drop(_) => None,
         Effect::Close(_) => {
-            link.close();
+            connection.close();
             None
         }
         Effect::Silence(_) => {
-            link.silence();
+            connection.silence();
             None
         }
-        Effect::Garbage => Some(answer.damaged(Damage::Garbage(garbage(fault.seed)))),
-        Effect::Truncated => Some(answer.damaged(Damage::Truncated)),
-        Effect::ByteByByte => Some(answer.damaged(Damage::ByteByByte)),
+        Effect::Garbage => Some(answer.with_fault(FrameFault::Garbage(garbage(fault.seed)))),
+        Effect::Truncated => Some(answer.with_fault(FrameFault::Truncated)),
+        Effect::ByteByByte => Some(answer.with_fault(FrameFault::ByteByByte)),
         Effect::Error { code, text, .. } => Some(error(answer.stream, *code, text)),
-        Effect::Delay(Moment::After, by) => {
-            tokio::time::sleep(*by).await;
+        Effect::Delay(Moment::After, delay) => {
+            tokio::time::sleep(*delay).await;
             Some(answer)
         }
-        Effect::Delay(..) | Effect::EmptyPage | Effect::CloseAll | Effect::Restart(_) => Some(answer),
+        Effect::Delay(Moment::Before, _) | Effect::EmptyPage | Effect::CloseAll | Effect::Restart(_) => Some(answer),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use super::link::GatewayCommand;
+use super::connection_handle::GatewayCommand;
 use super::{Shared, connection};
 use crate::journal::LOG;
 use crate::lock::RwLock;
@@ -21,8 +21,8 @@ use crate::upstream::InternalRequestError;
 #[derive(Debug)]
 pub(crate) struct Listeners {
     shared: RwLock<Arc<Shared>>,
-    /// The task that accepts connections at each address; an empty set at a closed address. The lock is held over awaits so
-    /// that one change is made at a time.
+    /// The task that accepts connections at each address; an empty set at a closed address. The lock is held over
+    /// awaits so that one change is made at a time.
     tasks: Mutex<BTreeMap<SocketAddr, JoinSet<()>>>,
     /// The task that restores tables.
     restoring: Mutex<JoinSet<()>>,
@@ -32,13 +32,13 @@ pub(crate) struct Listeners {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenerError {
     /// The gateway has no listener at this address.
-    #[error("{0} is no address of this local Keyspaces")]
+    #[error("{0} is not an address of this local Keyspaces")]
     Unknown(SocketAddr),
     /// Another program listens at the address, or the system does not allow it.
     #[error("{0} cannot be listened at")]
     Listen(SocketAddr, #[source] io::Error),
     /// The schema could not be read from Cassandra again.
-    #[error("the Cassandra behind cannot be used")]
+    #[error("Cassandra cannot be used")]
     Cassandra(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -1,4 +1,4 @@
-//! What clients connect to: TLS and SigV4 in front, a real Cassandra behind.
+//! The gateway between clients and Cassandra: TLS and SigV4 for clients, plain CQL to the backing Cassandra.
 
 mod account;
 mod analyse;
@@ -7,11 +7,11 @@ mod bound_statement;
 mod capacity;
 mod check;
 mod connection;
+mod connection_handle;
 mod data_request;
 mod dml;
 mod inject;
 mod limits;
-mod link;
 mod listeners;
 mod paging;
 mod pipeline;
@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 
 use crate::auth::Authority;
 use crate::ca::Ca;
-use crate::cassandra::Fate;
+use crate::cassandra::CassandraExit;
 use crate::clock::Clock;
 use crate::credential_store::CredentialStore;
 use crate::error::{Error, ErrorKind};
@@ -51,7 +51,7 @@ pub(crate) use shared::Shared;
 pub(crate) struct GatewaySettings {
     /// The sockets that it listens on.
     pub(crate) sockets: Sockets,
-    /// The Region that it plays. Data center and rack of all nodes have its name.
+    /// The emulated Region. It is also the name of the data center and the rack of all nodes.
     pub(crate) region: String,
     /// The partitioner, which must be Cassandra's own.
     pub(crate) partitioner: Partitioner,
@@ -65,26 +65,26 @@ pub(crate) struct GatewaySettings {
     pub(crate) faults: Faults,
     /// The throttling of tables and connections.
     pub(crate) throttling: Throttling,
-    /// How Cassandra ended, once it has.
-    pub(crate) fate: Fate,
-    /// How many clients may be connected at once.
+    /// The exit of Cassandra.
+    pub(crate) cassandra_exit: CassandraExit,
+    /// The maximum number of connected clients.
     pub(crate) max_connections: usize,
     /// The definitions that are carried out before clients are accepted.
     pub(crate) script: Option<Script>,
 }
 
-/// How the state of a gateway is kept apart from that of others over the same Cassandra.
+/// How the state of a gateway is separated from that of other gateways over the same Cassandra.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Instance {
     /// State is kept under a name, for the next gateway with this name over the same Cassandra.
-    Kept(String),
+    Named(String),
     /// State is dropped when the gateway is closed, or by a later gateway if it was killed.
-    Passing,
+    Temporary,
     /// Nothing needs to be dropped, because Cassandra ends with the gateway.
-    Alone,
+    OwnCassandra,
 }
 
-/// A gateway. Dropped, it stops serving; only [`close`](Self::close) drops what a passing instance has in Cassandra.
+/// A gateway. Dropping it stops serving; only [`close`](Self::close) drops the keyspaces of a temporary instance.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     listeners: Arc<Listeners>,
@@ -102,26 +102,26 @@ impl Gateway {
     ) -> Result<Self, Error> {
         let GatewaySettings { sockets, region, partitioner, instance, schema, clock, faults, throttling, .. } =
             settings;
-        let GatewaySettings { fate, max_connections, script, .. } = settings;
+        let GatewaySettings { cassandra_exit, max_connections, script, .. } = settings;
         let schema_settings = schema.clone();
         let name = match &instance {
-            Instance::Kept(name) => format!("kept {name}"),
-            Instance::Passing | Instance::Alone => crate::random::hex_32(),
+            Instance::Named(name) => format!("kept {name}"),
+            Instance::Temporary | Instance::OwnCassandra => crate::random::hex_32(),
         };
         let names = Names::new(&name);
         let lease = match instance {
-            Instance::Passing => {
+            Instance::Temporary => {
                 Some(Lease::take(cassandra, names.inner()).await.map_err(|failed| unusable(cassandra, failed))?)
             }
-            Instance::Kept(_) | Instance::Alone => None,
+            Instance::Named(_) | Instance::OwnCassandra => None,
         };
         let topology = Topology::new(&region, partitioner, &sockets.peers);
         let inner_keyspace = names.inner().to_owned();
         let opened = shared::open(cassandra, names, &topology, schema, &clock).await;
         let (schema, history) = opened.map_err(|failed| unusable(cassandra, failed))?;
-        let own = InternalConnection::new(cassandra);
-        let kept = CredentialStore::open(own, &inner_keyspace, Arc::clone(&authority)).await;
-        let service_specific = Arc::new(kept.map_err(|failed| unusable(cassandra, failed))?);
+        let connection = InternalConnection::new(cassandra);
+        let credential_store = CredentialStore::open(connection, &inner_keyspace, Arc::clone(&authority)).await;
+        let service_specific = Arc::new(credential_store.map_err(|failed| unusable(cassandra, failed))?);
         if let Some(script) = script {
             script.run(&schema).await?;
         }
@@ -131,7 +131,7 @@ impl Gateway {
             authority,
             service_specific,
             cassandra,
-            fate,
+            cassandra_exit,
             journal: Journal::new(),
             prepared: prepared::Prepared::new(),
             layouts: Layouts::default(),
@@ -177,16 +177,16 @@ impl Gateway {
         &self.listeners
     }
 
-    /// Ends every connection. Drops everything that a passing instance has in Cassandra.
+    /// Closes every connection, and drops the keyspaces of a temporary instance.
     pub(crate) async fn close(self) -> Result<(), Error> {
         self.listeners.close_all().await;
         let Some(lease) = self.lease else { return Ok(()) };
         let dropped = async {
             self.listeners.shared().schema.drop_everything().await?;
-            lease.give_back().await
+            lease.release().await
         };
         dropped.await.map_err(|failed: InternalRequestError| {
-            Error::new(ErrorKind::Gateway, "what this instance has in Cassandra could not be dropped")
+            Error::new(ErrorKind::Gateway, "the keyspaces of this instance could not be dropped from Cassandra")
                 .with_source(failed)
         })
     }

@@ -3,8 +3,8 @@
 //! 1. **read**: `connection.rs` takes a frame off the socket, `protocol::request` makes a [`Request`] of it.
 //! 2. **analyse**: [`analyse`] parses a text once, judges it by the service's rules and finds its tables. A prepared
 //!    statement was analysed when it was prepared.
-//! 3. **check**: [`check_consistency`], [`check_tables`] and [`check_limits`] look at what the text alone does not tell: the
-//!    request's parameters, the state of the tables, the values.
+//! 3. **check**: [`check_consistency`], [`check_tables`] and [`check_limits`] check the parameters of the request, the
+//!    state of the tables, and the values.
 //! 4. **admit**: [`admit`] takes the capacity that the request needs, or it is throttled.
 //! 5. **run**: [`paging::read`] or [`write()`] sends it to Cassandra; a definition goes to the schema instead.
 //! 6. **account**: [`account`] counts what was consumed.
@@ -20,21 +20,21 @@ use super::analyse::{Analysed, Rejected, analyse, check_batch};
 use super::answer::{Answer, from_cassandra, refused, set_keyspace, unprepared, void};
 use super::bound_statement::{BoundStatement, plan};
 use super::capacity::{CostTerms, RequiredCapacity};
-use super::check::{check_consistency, check_tables, only_writes};
+use super::check::{check_consistency, check_tables, not_a_write};
 use super::data_request::{DataRequest, SingleRequest};
 use super::dml::DmlStatement;
 use super::limits::{check_limits, timestamp_of_frame};
 use super::paging;
 use super::request_context::RequestContext;
-use super::write::{must_evaluate, with_values_of_functions, write};
+use super::write::{evaluate_functions, must_evaluate, write};
 use crate::protocol::request::{self, Batch, BatchKind, Execute, Query, Request, TextOrId};
 use crate::protocol::{Frame, Opcode, Refusal, error_code, error_of, metadata, not_emulated};
-use crate::upstream::lost;
+use crate::upstream::connection_lost;
 
 /// Answers a request. `frame` is its frame: its stream and its share of memory are used for the answer.
 ///
-/// The stages are boxed, here and below. Otherwise each request that waits for its client to read would hold the space of
-/// the largest of all futures, some 80 kB.
+/// The stages are boxed, here and below. Otherwise each request that waits for its client to read would hold the space
+/// of the largest of all futures, some 80 kB.
 pub(super) async fn answer(context: &RequestContext<'_>, frame: Frame, request: Request) -> Answer {
     let stream = frame.stream;
     // A write that finds its table not recorded is in the baseline, which waits for this to end.
@@ -47,7 +47,7 @@ pub(super) async fn answer(context: &RequestContext<'_>, frame: Frame, request: 
     };
     match answer {
         Ok(answer) => answer,
-        Err(refusal) => refused(stream, with_end_of_cassandra(context, refusal).await),
+        Err(refusal) => refused(stream, explain_cassandra_exit(context, refusal).await),
     }
 }
 
@@ -56,7 +56,7 @@ async fn answer_query(context: &RequestContext<'_>, frame: Frame, query: Query) 
     let statement = match Box::pin(analyse(context, stream, &query.text, false)).await {
         Ok(Analysed::Dml(statement)) => statement,
         Ok(Analysed::Use(keyspace)) => {
-            context.settle().await?;
+            context.apply_due_changes().await?;
             context.shared.schema.check_keyspace(&keyspace)?;
             let answer = set_keyspace(stream, &keyspace);
             *context.keyspace.lock() = Some(keyspace);
@@ -70,7 +70,7 @@ async fn answer_query(context: &RequestContext<'_>, frame: Frame, query: Query) 
         Err(Rejected::Refused(refusal)) => return Err(refusal),
         Err(Rejected::Unparsed(refusal)) => return syntax_error(context, stream, &query.text, refusal).await,
     };
-    let statement = with_values_of_functions(context, statement);
+    let statement = evaluate_functions(context, statement);
     let text = statement.text.for_cassandra();
     let request = DataRequest::Single(SingleRequest::Query(&query, &text));
     Box::pin(carry_out(context, frame, &[Arc::new(statement)], request)).await
@@ -88,7 +88,7 @@ async fn answer_prepare(context: &RequestContext<'_>, frame: Frame, text: &str) 
     let body = request::write_prepare(frame.stream, &statement.text.for_cassandra()).body;
     let (answer, outcome) = context.forward(frame.with_body(body)).await?;
     if let Some(id) = metadata::prepared_id(&answer) {
-        context.shared.prepared.remember(id, statement, context.peer, definitions);
+        context.shared.prepared.insert(id, statement, context.peer, definitions);
     }
     Ok((answer, outcome))
 }
@@ -106,7 +106,7 @@ async fn answer_execute(context: &RequestContext<'_>, frame: Frame, execute: &Ex
     }
     let mut frame = frame;
     frame.opcode = Opcode::Query;
-    let statement = with_values_of_functions(context, (*statement).clone());
+    let statement = evaluate_functions(context, (*statement).clone());
     let text = statement.text.for_cassandra();
     let query = Query { text: String::new(), parameters: execute.parameters.clone() };
     let request = DataRequest::Single(SingleRequest::Query(&query, &text));
@@ -130,12 +130,12 @@ async fn answer_batch(context: &RequestContext<'_>, frame: Frame, mut batch: Bat
             }
             TextOrId::Text(text) => match analyse(context, stream, text, false).await {
                 Ok(Analysed::Dml(statement)) if !statement.reads => statement,
-                Ok(_) => return Err(only_writes()),
+                Ok(_) => return Err(not_a_write()),
                 Err(Rejected::Refused(refusal)) => return Err(refusal),
                 Err(Rejected::Unparsed(refusal)) => return syntax_error(context, stream, text, refusal).await,
             },
         };
-        let statement = with_values_of_functions(context, statement);
+        let statement = evaluate_functions(context, statement);
         texts.push(statement.text.for_cassandra());
         // A prepared statement whose functions were evaluated here is sent as a text.
         batched.statement = TextOrId::Text(String::new());
@@ -197,9 +197,9 @@ async fn carry_out(
     result.map(|(answer, _)| answer)
 }
 
-/// Whether a table of a prepared statement was altered since this peer last sent the columns of its rows. The nodes of a
-/// cluster each forget prepared statements when a table is altered. The one Cassandra behind does so once for all peers, so
-/// that a client of another peer that asks for rows without their columns would read them as the old columns.
+/// Whether a table of a prepared statement was altered since this peer last sent the columns of its rows. The nodes of
+/// a cluster each forget prepared statements when a table is altered. The backing Cassandra does so once for all
+/// peers, so that a client of another peer that asks for rows without their columns would read them as the old columns.
 fn has_other_columns(context: &RequestContext<'_>, id: &[u8], statement: &DmlStatement) -> bool {
     let layouts = &context.shared.layouts;
     let sent = context.shared.prepared.definitions_when_sent(id, context.peer);
@@ -214,19 +214,19 @@ async fn syntax_error(
     text: &str,
     otherwise: Refusal,
 ) -> Result<Answer, Refusal> {
-    let answer = context.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
+    let answer = context.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| connection_lost())?;
     match error_of(&answer) {
         Some((error_code::SYNTAX_ERROR, _)) => Ok(from_cassandra(answer)),
         _ => Err(otherwise),
     }
 }
 
-/// Says how Cassandra ended, if that is why the request failed.
-async fn with_end_of_cassandra(context: &RequestContext<'_>, refusal: Refusal) -> Refusal {
+/// Replaces the text of the refusal with how Cassandra ended, if that is why the request failed.
+async fn explain_cassandra_exit(context: &RequestContext<'_>, refusal: Refusal) -> Refusal {
     if refusal.code != error_code::SERVER_ERROR || !context.upstream.is_closed() {
         return refusal;
     }
-    match context.shared.fate.told().await {
+    match context.shared.cassandra_exit.summary().await {
         Some(end) => Refusal { text: format!("keyspaces-local: {end}"), ..refusal },
         None => refusal,
     }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use super::dml::DmlStatement;
 use crate::lock::Mutex;
 
-/// The newest prepared statements. A driver prepares one that was evicted again, as UNPREPARED asks it to.
+/// The newest prepared statements. A driver that gets UNPREPARED for an evicted statement prepares it again.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    most: usize,
-    most_text: usize,
+    max_statements: usize,
+    max_text_bytes: usize,
     inner: Mutex<PreparedState>,
 }
 
@@ -38,8 +38,8 @@ impl Prepared {
         Self::bounded(10_000, 64 << 20)
     }
 
-    fn bounded(most: usize, most_text: usize) -> Self {
-        Self { most, most_text, inner: Mutex::default() }
+    fn bounded(max_statements: usize, max_text_bytes: usize) -> Self {
+        Self { max_statements, max_text_bytes, inner: Mutex::default() }
     }
 
     pub(super) fn get(&self, id: &[u8]) -> Option<Arc<DmlStatement>> {
@@ -52,16 +52,16 @@ impl Prepared {
         self.get(id).map(|statement| Arc::clone(&statement.text.sent))
     }
 
-    /// The number of definitions when this peer last sent a client the columns of the rows. If the peer has not prepared the
-    /// statement, the number when it was first prepared.
+    /// The number of definitions when this peer last sent a client the columns of the rows. If the peer has not
+    /// prepared the statement, the number when it was first prepared.
     pub(super) fn definitions_when_sent(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {
         let inner = self.inner.lock();
         let entry = inner.by_id.get(id)?;
         Some(entry.prepared.get(&peer).copied().unwrap_or(entry.first))
     }
 
-    /// Remembers a statement that a peer has prepared after this number of definitions.
-    pub(super) fn remember(&self, id: Bytes, statement: DmlStatement, peer: SocketAddr, definitions: u64) {
+    /// Stores a statement that a peer has prepared after this number of definitions.
+    pub(super) fn insert(&self, id: Bytes, statement: DmlStatement, peer: SocketAddr, definitions: u64) {
         // A copy: the id is a slice that would keep a whole frame in memory.
         let id = Bytes::copy_from_slice(&id);
         let mut inner = self.inner.lock();
@@ -76,10 +76,10 @@ impl Prepared {
             inner.by_id.insert(id.clone(), PreparedStatement { statement, first: definitions, prepared });
             inner.oldest_first.push_back(id);
         }
-        while inner.oldest_first.len() > self.most || inner.text > self.most_text {
+        while inner.oldest_first.len() > self.max_statements || inner.text > self.max_text_bytes {
             let Some(oldest) = inner.oldest_first.pop_front() else { break };
-            if let Some(gone) = inner.by_id.remove(&oldest) {
-                inner.text -= gone.statement.text.sent.len();
+            if let Some(evicted) = inner.by_id.remove(&oldest) {
+                inner.text -= evicted.statement.text.sent.len();
             }
         }
     }
@@ -94,11 +94,11 @@ mod tests {
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9142);
 
     #[test]
-    fn a_peer_tells_what_it_has_prepared_and_another_what_was_told_first() {
+    fn each_peer_reports_the_definitions_at_its_own_preparation() {
         let prepared = Prepared::bounded(2, 1000);
         let [second, third] = [9143, 9144].map(|port| SocketAddr::new(PEER.ip(), port));
         for (peer, definitions) in [(PEER, 1), (second, 3), (PEER, 5)] {
-            prepared.remember(Bytes::from_static(b"a"), statement("x"), peer, definitions);
+            prepared.insert(Bytes::from_static(b"a"), statement("x"), peer, definitions);
         }
         assert_eq!(
             [PEER, second, third].map(|peer| prepared.definitions_when_sent(b"a", peer)),
@@ -121,20 +121,20 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_remembered() {
+    fn the_newest_statements_are_kept() {
         let prepared = Prepared::bounded(2, 1000);
         for id in [b"a", b"b", b"b", b"c"] {
-            prepared.remember(Bytes::from_static(id), statement("x"), PEER, 0);
+            prepared.insert(Bytes::from_static(id), statement("x"), PEER, 0);
         }
         assert!(prepared.get(b"a").is_none());
         assert_eq!(*prepared.get(b"c").unwrap(), statement("x"));
     }
 
     #[test]
-    fn long_texts_drive_out_older_ones() {
+    fn long_texts_evict_older_ones() {
         let prepared = Prepared::bounded(100, 10);
-        prepared.remember(Bytes::from_static(b"a"), statement("12345"), PEER, 0);
-        prepared.remember(Bytes::from_static(b"b"), statement("1234567"), PEER, 0);
+        prepared.insert(Bytes::from_static(b"a"), statement("12345"), PEER, 0);
+        prepared.insert(Bytes::from_static(b"b"), statement("1234567"), PEER, 0);
         assert!(prepared.get(b"a").is_none());
         assert!(prepared.get(b"b").is_some());
     }

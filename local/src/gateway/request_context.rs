@@ -1,4 +1,4 @@
-//! What a request needs of its connection and of the gateway.
+//! The context of a request: its connection, and the state of the gateway.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::lock::Mutex;
 use crate::names::SchemaObject;
 use crate::protocol::{Frame, Refusal, metadata};
 use crate::throttle::Requests;
-use crate::upstream::{Channel, Layout, Upstream, lost};
+use crate::upstream::{Channel, Layout, Upstream, connection_lost};
 
 /// The connection that a request came over, and the state that it shares with all others.
 pub(super) struct RequestContext<'a> {
@@ -58,7 +58,8 @@ impl RequestContext<'_> {
         Ok(known)
     }
 
-    /// Calls `f` with the scope in which a statement of this connection is read. `prepared` is whether it came in a PREPARE.
+    /// Calls `f` with the scope in which a statement of this connection is read. `prepared` is whether it came in a
+    /// PREPARE.
     pub(super) fn in_scope<T>(&self, prepared: bool, f: impl FnOnce(NameScope<'_>) -> T) -> T {
         let keyspace = self.keyspace.lock().clone();
         let (names, data_center) = (self.shared.schema.names(), self.shared.schema.data_center());
@@ -66,18 +67,18 @@ impl RequestContext<'_> {
     }
 
     /// Applies the changes of the schema that are due.
-    pub(super) async fn settle(&self) -> Result<(), Refusal> {
-        self.shared.settle().await.map_err(cassandra_failed)
+    pub(super) async fn apply_due_changes(&self) -> Result<(), Refusal> {
+        self.shared.apply_due_changes().await.map_err(cassandra_failed)
     }
 
     /// Sends a request to Cassandra, and gives its answer with the client's names.
     pub(super) async fn forward(&self, request: Frame) -> Result<Answer, Refusal> {
-        let answer = self.upstream.call(request).await.map_err(|_| lost())?;
+        let answer = self.upstream.call(request).await.map_err(|_| connection_lost())?;
         Ok(from_cassandra(self.with_client_names(answer)?))
     }
 
     /// An answer of Cassandra with the client's names of keyspaces and tables in place of Cassandra's.
     pub(super) fn with_client_names(&self, answer: Frame) -> Result<Frame, Refusal> {
-        metadata::restored(answer, self.shared.schema.names()).map_err(unreadable)
+        metadata::with_client_names(answer, self.shared.schema.names()).map_err(unreadable)
     }
 }

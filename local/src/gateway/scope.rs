@@ -18,12 +18,12 @@ pub(super) struct NameScope<'a> {
 impl NameScope<'_> {
     /// The tables that a statement names.
     pub(super) fn tables(self, statement: &Statement) -> Vec<SchemaObject> {
-        statement.tables().iter().filter_map(|name| self.named(name, ObjectKind::Table)).collect()
+        statement.tables().iter().filter_map(|name| self.resolve(name, ObjectKind::Table)).collect()
     }
 
     /// The table that a name stands for.
     pub(super) fn table(self, name: &QualifiedName) -> Result<SchemaObject, Refusal> {
-        self.named(name, ObjectKind::Table).ok_or_else(|| Refusal {
+        self.resolve(name, ObjectKind::Table).ok_or_else(|| Refusal {
             code: error_code::INVALID,
             text: "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename".into(),
         })
@@ -37,11 +37,11 @@ impl NameScope<'_> {
             }
             Statement::CreateTable(create) => {
                 create.if_not_exists?;
-                self.named(&create.table, ObjectKind::Table)
+                self.resolve(&create.table, ObjectKind::Table)
             }
             Statement::CreateType(create) => {
                 create.if_not_exists?;
-                self.named(&create.name, ObjectKind::Type)
+                self.resolve(&create.name, ObjectKind::Type)
             }
             _ => None,
         }
@@ -56,10 +56,10 @@ impl NameScope<'_> {
             Statement::RestoreTable(restore) => &restore.table,
             _ => return None,
         };
-        self.named(name, ObjectKind::Table)
+        self.resolve(name, ObjectKind::Table)
     }
 
-    fn named(self, name: &QualifiedName, kind: ObjectKind) -> Option<SchemaObject> {
+    fn resolve(self, name: &QualifiedName, kind: ObjectKind) -> Option<SchemaObject> {
         let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).or(self.keyspace)?;
         Some(SchemaObject { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
     }

@@ -1,4 +1,4 @@
-//! A file of definitions that are carried out before clients are accepted.
+//! A schema file, which is executed before clients are accepted.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ impl Script {
         Ok(Self { path: path.to_owned(), text })
     }
 
-    /// Carries out its statements one after the other, each after the one before is ACTIVE.
+    /// Executes its statements one after the other, each after the one before is ACTIVE.
     pub(super) async fn run(&self, schema: &Schema) -> Result<(), Error> {
         let mut keyspace = None;
         for statement in keyspaces_cql::parse_script(&self.text) {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use super::link::GatewayCommand;
+use super::connection_handle::GatewayCommand;
 use super::prepared::Prepared;
 use crate::auth::Authority;
 use crate::ca::Ca;
-use crate::cassandra::Fate;
+use crate::cassandra::CassandraExit;
 use crate::clock::Clock;
 use crate::credential_store::CredentialStore;
 use crate::fault::Faults;
@@ -18,13 +18,13 @@ use crate::journal::Journal;
 use crate::metering::Metering;
 use crate::names::Names;
 use crate::protocol::Frame;
-use crate::schema::{self, Definition, Refused, Schema};
+use crate::schema::{self, Definition, DefinitionRefusal, Schema};
 use crate::throttle::Throttling;
 use crate::topology::{Partitioner, Topology};
-use crate::upstream::{InternalConnection, InternalRequestError, Layouts, lost};
+use crate::upstream::{InternalConnection, InternalRequestError, Layouts, connection_lost};
 
-/// How many rows Cassandra is asked for at once by all connections together: each may have 1 MB, and Cassandra has a heap
-/// of 512 MB.
+/// The maximum number of rows that all connections together request from Cassandra at once: each may have 1 MB, and
+/// Cassandra has a heap of 512 MB.
 pub(super) const ROWS_AT_ONCE: u32 = 32;
 
 /// The state that all connections share, until a restart replaces it.
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(super) authority: Arc<Authority>,
     pub(super) service_specific: Arc<CredentialStore>,
     pub(super) cassandra: SocketAddr,
-    pub(super) fate: Fate,
+    pub(super) cassandra_exit: CassandraExit,
     pub(super) journal: Journal,
     pub(super) prepared: Prepared,
     pub(super) layouts: Layouts,
@@ -64,11 +64,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The shared state of a restarted gateway: whatever is not in Cassandra is new.
-    pub(super) async fn reopened(&self) -> Result<Self, schema::CassandraUnusable> {
+    pub(super) async fn reopened(&self) -> Result<Self, schema::SchemaError> {
         let topology = self.schema.topology();
-        // The histories are read from Cassandra, so that writes of connections that were closed must have been recorded, and
-        // no baseline of the old histories may forget entries of the new ones.
-        self.history.landed().await;
+        // The histories are read from Cassandra, so that writes of connections that were closed must have been
+        // recorded, and no baseline of the old histories may forget entries of the new ones.
+        self.history.wait_until_idle().await;
         let names = Names::new(&self.instance);
         let opened = open(self.cassandra, names, &topology, self.schema_settings.clone(), &self.clock);
         let (schema, history) = opened.await?;
@@ -77,7 +77,7 @@ impl Shared {
             authority: Arc::clone(&self.authority),
             service_specific: Arc::clone(&self.service_specific),
             cassandra: self.cassandra,
-            fate: self.fate.clone(),
+            cassandra_exit: self.cassandra_exit.clone(),
             journal: self.journal.clone(),
             prepared: Prepared::new(),
             layouts: Layouts::default(),
@@ -111,7 +111,7 @@ impl Shared {
         &self.metering
     }
 
-    /// The schema. Call [`settle`](Self::settle) before reading it.
+    /// The schema. Call [`apply_due_changes`](Self::apply_due_changes) before reading it.
     pub(crate) fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -123,8 +123,8 @@ impl Shared {
     }
 
     /// Applies the changes of the schema that are due.
-    pub(crate) async fn settle(&self) -> Result<(), InternalRequestError> {
-        let settled = self.schema.settle().await;
+    pub(crate) async fn apply_due_changes(&self) -> Result<(), InternalRequestError> {
+        let settled = self.schema.apply_due_changes().await;
         if !matches!(settled, Ok(false)) {
             self.layouts.forget();
         }
@@ -133,7 +133,7 @@ impl Shared {
 
     /// Carries out a definition, and gives Cassandra's answer. It runs in a task of its own, so that a client that
     /// disconnects does not leave half of it done.
-    pub(crate) async fn define(self: &Arc<Self>, definition: Definition) -> Result<Frame, Refused> {
+    pub(crate) async fn define(self: &Arc<Self>, definition: Definition) -> Result<Frame, DefinitionRefusal> {
         self.layouts.forget();
         let shared = Arc::clone(self);
         let defining = tokio::spawn(async move {
@@ -142,7 +142,7 @@ impl Shared {
             shared.layouts.changed(&definition.object);
             answer
         });
-        defining.await.map_err(|_| lost())?
+        defining.await.map_err(|_| connection_lost())?
     }
 }
 
@@ -153,7 +153,7 @@ pub(super) async fn open(
     topology: &Topology,
     settings: schema::SchemaSettings,
     clock: &Clock,
-) -> Result<(Schema, Arc<History>), schema::CassandraUnusable> {
+) -> Result<(Schema, Arc<History>), schema::SchemaError> {
     let (connection, names) = (InternalConnection::new(cassandra), Arc::new(names));
     let data_center = Schema::prepare(&connection, &names, topology).await?;
     let history = History::open(cassandra, Arc::clone(&names), Arc::clone(clock), settings.history_bytes).await?;

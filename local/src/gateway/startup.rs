@@ -19,9 +19,9 @@ pub(super) fn supported(stream: i16) -> Answer {
     (Frame::new(stream, Opcode::Supported, body.freeze()), Outcome::Answered)
 }
 
-/// What is wrong with the options of a STARTUP, in Cassandra's words: the service's own are not known.
+/// What is wrong with the options of a STARTUP, with Cassandra's text: the service's text is not known.
 pub(super) fn problem(options: &[(&str, &str)]) -> Option<String> {
-    let get = |wanted: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
+    let get = |name: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
     match (get("CQL_VERSION"), get("COMPRESSION")) {
         (None, _) => Some("Missing value CQL_VERSION in STARTUP message".to_owned()),
         (_, Some(algorithm)) if !algorithm.is_empty() => Some(format!("Unknown compression algorithm: {algorithm}")),

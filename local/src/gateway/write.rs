@@ -1,4 +1,4 @@
-//! Writes, and what tables with point-in-time recovery need for them.
+//! Writes, and recording them for tables with point-in-time recovery.
 
 use std::time::SystemTime;
 
@@ -6,22 +6,22 @@ use super::answer::{Answer, from_cassandra};
 use super::bound_statement::BoundStatement;
 use super::dml::DmlStatement;
 use super::request_context::RequestContext;
-use crate::history::{RecordedTable, WrittenRows, written};
+use crate::history::{RecordedTable, WrittenRows, written_rows};
 use crate::protocol::{Frame, Refusal};
-use crate::statement::{BoundMarkers, evaluated};
-use crate::upstream::lost;
+use crate::statement::{BoundMarkers, evaluate};
+use crate::upstream::connection_lost;
 
-/// Whether a statement's nondeterministic functions have to be evaluated here: for a recorded table it must be known which
-/// row is written.
+/// Whether a statement's nondeterministic functions have to be evaluated here: for a recorded table it must be known
+/// which row is written.
 pub(super) fn must_evaluate(context: &RequestContext<'_>, statement: &DmlStatement) -> bool {
     let history = &context.shared.history;
     statement.is_nondeterministic() && statement.tables.iter().any(|table| history.is_recorded(table))
 }
 
 /// Replaces the calls of nondeterministic functions with their values, if they have to be evaluated here.
-pub(super) fn with_values_of_functions(context: &RequestContext<'_>, mut statement: DmlStatement) -> DmlStatement {
+pub(super) fn evaluate_functions(context: &RequestContext<'_>, mut statement: DmlStatement) -> DmlStatement {
     if must_evaluate(context, &statement) {
-        statement.text.renames.extend(evaluated(&statement.tree, SystemTime::now()));
+        statement.text.renames.extend(evaluate(&statement.tree, SystemTime::now()));
     }
     statement
 }
@@ -39,7 +39,7 @@ pub(super) async fn write(
     // The answer may have the row for which the condition does not hold.
     let share = context.answers.take(1).await;
     let (answer, outcome) = write_and_record(context, request, statements).await?;
-    Ok((answer.holding(share), outcome))
+    Ok((answer.holding_permit(share), outcome))
 }
 
 async fn write_and_record(
@@ -53,7 +53,7 @@ async fn write_and_record(
         return context.forward(request).await;
     }
     let written = recorded_rows(context, request.stream, statements).await?;
-    let answer = history.write(context.upstream, request, written).await.map_err(|_| lost())?;
+    let answer = history.write(context.upstream, request, written).await.map_err(|_| connection_lost())?;
     Ok(from_cassandra(context.with_client_names(answer)?))
 }
 
@@ -80,7 +80,7 @@ async fn recorded_rows(
             });
         }
         let markers = BoundMarkers::new(&statement.tree, values);
-        all.extend(written(&statement.tree, &statement.text, &markers, &tables));
+        all.extend(written_rows(&statement.tree, &statement.text, &markers, &tables));
     }
     Ok(all)
 }

@@ -16,7 +16,7 @@ pub(super) enum HistoryEntry {
     /// The static columns of a partition.
     Statics { key: Key, cells: Vec<ColumnValue> },
     /// No row for which this relation holds; if columns are named, no values in these columns.
-    Gone { columns: Vec<String>, range: Relation },
+    Deleted { columns: Vec<String>, range: Relation },
 }
 
 /// The rows for which a relation of a WHERE holds.
@@ -27,7 +27,8 @@ pub(crate) struct Relation {
     pub(crate) values: Binding,
 }
 
-/// What a write did to a row's marker. Only INSERT writes a marker, and it lets a row exist without a value in any column.
+/// What a write did to a row's marker. Only INSERT writes a marker, and it lets a row exist without a value in any
+/// column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Marker {
     Kept,
@@ -64,7 +65,7 @@ impl Expiry {
 
 const ROW: u8 = 1;
 const STATICS: u8 = 2;
-const GONE: u8 = 3;
+const DELETED: u8 = 3;
 
 /// Written for a value that never expires.
 const NEVER: i64 = -1;
@@ -95,8 +96,8 @@ impl HistoryEntry {
                 write_key(&mut out, key);
                 write_cells(&mut out, cells);
             }
-            Self::Gone { columns, range } => {
-                out.put_u8(GONE);
+            Self::Deleted { columns, range } => {
+                out.put_u8(DELETED);
                 out.put_u16(short(columns.len()));
                 columns.iter().for_each(|column| out.string(column));
                 out.long_string(&range.text);
@@ -118,12 +119,12 @@ impl HistoryEntry {
                 Ok(Self::Row { marker, key: read_key(bytes, &mut reader)?, cells: read_cells(bytes, &mut reader)? })
             }
             STATICS => Ok(Self::Statics { key: read_key(bytes, &mut reader)?, cells: read_cells(bytes, &mut reader)? }),
-            GONE => {
+            DELETED => {
                 let columns = reader.string_list()?.into_iter().map(str::to_owned).collect();
                 let text = reader.long_string()?.to_owned();
                 let named = reader.byte()? != 0;
                 let values = bytes.slice_ref(reader.bytes()?.ok_or(Malformed)?);
-                Ok(Self::Gone { columns, range: Relation { text, values: Binding { values, named } } })
+                Ok(Self::Deleted { columns, range: Relation { text, values: Binding { values, named } } })
             }
             _ => Err(Malformed),
         }
@@ -229,7 +230,7 @@ mod tests {
         prop_oneof![
             (marker, key(), cells()).prop_map(|(marker, key, cells)| HistoryEntry::Row { marker, key, cells }),
             (key(), cells()).prop_map(|(key, cells)| HistoryEntry::Statics { key, cells }),
-            gone.prop_map(|(columns, text, values, named)| HistoryEntry::Gone {
+            gone.prop_map(|(columns, text, values, named)| HistoryEntry::Deleted {
                 columns,
                 range: Relation { text, values: Binding { values, named } },
             }),
@@ -246,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_entry_is_read_as_it_was_written(entry in entry()) {
+        fn entries_round_trip(entry in entry()) {
             prop_assert_eq!(HistoryEntry::read(&entry.write()), Ok(entry));
         }
 

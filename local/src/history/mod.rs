@@ -1,40 +1,40 @@
-//! The histories of the tables with point-in-time recovery: what is written to them is kept in tables of the Cassandra
-//! behind, from which their rows can be restored as they were at a moment.
+//! The histories of the tables with point-in-time recovery. Writes are recorded in tables of the backing Cassandra,
+//! from which the rows can be restored as they were at a moment.
 //!
-//! A history is a row of *entries*. After a write was sent to Cassandra, and before the client is answered, the rows that
-//! it may have changed are read back, and what is found is kept: a row with all its values and the times at which they
-//! expire, or that there is no row. The *place* of an entry in the order of entries, and its time, are reserved when the
-//! read begins. So of two entries of a row the later one was read later, and the last entry of a row is at least as new as
-//! the last write that was answered before the read began, however many clients write at once. At a moment at which no
-//! write is in progress, the last entries are exactly the table.
+//! A history is a sequence of *entries*. After a write was sent to Cassandra, and before the client is answered, the
+//! rows that it may have changed are read back. An entry stores the result: a row with all its values and the times at
+//! which they expire, or that there is no row. The *place* of an entry in the order of entries, and its time, are
+//! reserved when the read begins. So of two entries of a row the later one was read later, and the last entry of a row
+//! is at least as new as the last write that was answered before the read began, however many clients write at once. At
+//! a moment at which no write is in progress, the last entries are exactly the table.
 //!
-//! A deleted range is read back like a row: an entry says that nothing is in it, and entries after it have the rows that
-//! another client has written into it meanwhile.
+//! A deleted range is read back like a row: an entry says that the range is empty, and later entries have the rows that
+//! other clients wrote into it meanwhile.
 //!
-//! Entries say how a row was, not what was done to it. So the same row may have several, and a table that had rows before
-//! its history began is treated in the same way: a *baseline* reads the whole table, page by page, while clients go on
-//! writing. Once it is complete, it and the entries after it give the table at every moment since.
+//! Entries contain the state of a row, not the operation. So the same row may have several, and a table that had rows
+//! before its history began is treated in the same way: a *baseline* reads the whole table, page by page, while clients
+//! go on writing. Once it is complete, it and the entries after it give the table at every moment since.
 //!
-//! To restore the rows, the entries since the last baseline are written to Cassandra, each with its place as the timestamp.
-//! Their order is then of no importance, because Cassandra's own rules let the last one win. A value that expires gets the
-//! time to live that it had left at the moment.
+//! To restore the rows, the entries since the last baseline are written to Cassandra, each with its place as the
+//! timestamp. They can be written in any order, because in Cassandra the highest timestamp wins. A value that expires
+//! gets the remaining time to live that it had at the moment.
 //!
 //! Entries are in *buckets*, which are partitions of some 512 KiB. A baseline begins a new bucket. Another baseline is
-//! taken when half of the allowed bytes came after the last one, when that is more than 35 days old, and when a write could
-//! not be read back; the entries before a baseline that is no longer needed are forgotten. A gateway takes one when it
-//! starts as well, because the last one may have been killed between a write and its entry.
+//! taken when half of the allowed bytes came after the last one, when that is more than 35 days old, and when a write
+//! could not be read back; the entries before a baseline that is no longer needed are forgotten. A gateway takes one
+//! when it starts as well, because the last one may have been killed between a write and its entry.
 
 mod baseline;
 mod entry;
-mod image;
-mod record;
+mod read_back;
 mod replay;
+mod replay_statements;
+mod row_select;
 mod shared_connection;
-mod steps;
 mod store;
 mod table_history;
+mod write_analysis;
 mod writes_in_progress;
-mod written;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -46,26 +46,26 @@ use crate::clock::{Clock, millis};
 use crate::lock::RwLock;
 use crate::names::{Names, SchemaObject, TableId};
 use crate::protocol::metadata::is_applied;
-use crate::protocol::{Binding, Frame, Opcode, leaves_open};
+use crate::protocol::{Binding, Frame, Opcode, is_outcome_unknown};
 use crate::recovery::{HistoryChange, RowHistory};
 use crate::upstream::{Channel, ConnectionLost, InternalRequestError, Layout, Upstream};
-use record::ReadBack;
+use read_back::ReadBack;
 use replay::Replay;
 use shared_connection::{InternalRequest, SharedConnection};
 use store::EntryStore;
 use table_history::TableHistory;
 use writes_in_progress::WritesInProgress;
 
-pub(crate) use record::WrittenRows;
+pub(crate) use read_back::WrittenRows;
+pub(crate) use write_analysis::{RecordedTable, written_rows};
 pub(crate) use writes_in_progress::WriteInProgress;
-pub(crate) use written::{RecordedTable, written};
 
 /// The histories of one instance.
 pub(crate) struct History {
     names: Arc<Names>,
     clock: Clock,
-    /// How many bytes the entries of one table may have.
-    most_bytes: u64,
+    /// The maximum bytes of the entries of one table.
+    max_bytes: u64,
     connection: SharedConnection,
     writes: WritesInProgress,
     histories: RwLock<TableHistories>,
@@ -84,22 +84,16 @@ impl History {
         address: SocketAddr,
         names: Arc<Names>,
         clock: Clock,
-        most_bytes: u64,
+        max_bytes: u64,
     ) -> Result<Arc<Self>, InternalRequestError> {
         let connection = SharedConnection::new(address);
-        let history = Self {
-            names,
-            clock,
-            most_bytes,
-            connection,
-            writes: WritesInProgress::new(),
-            histories: RwLock::default(),
-        };
+        let history =
+            Self { names, clock, max_bytes, connection, writes: WritesInProgress::new(), histories: RwLock::default() };
         let store = history.store();
         store.prepare().await?;
         let now = history.now();
         for table_history in store.load().await? {
-            if table_history.is_over(now) {
+            if table_history.is_expired(now) {
                 store.forget(&table_history.table_id).await?;
             } else {
                 history.histories_mut().all.insert(table_history.table_id.clone(), Arc::new(table_history));
@@ -108,9 +102,9 @@ impl History {
         Ok(Arc::new(history))
     }
 
-    /// Records what is written to a table from now on, and takes a baseline of it in the background; [`is_begun`](
-    /// Self::is_begun) tells when it is complete. Resumes a history that exists already. A dropped table of the same name
-    /// can no longer be restored (DG:PointInTimeRecovery_HowItWorks).
+    /// Records what is written to a table from now on, and takes a baseline of it in the background; [`has_baseline`](
+    /// Self::has_baseline) tells when it is complete. Resumes a history that exists already. A dropped table of the
+    /// same name can no longer be restored (DG:PointInTimeRecovery_HowItWorks).
     pub(crate) async fn begin(self: &Arc<Self>, table_id: &TableId) -> Result<(), InternalRequestError> {
         let table_history = {
             let mut histories = self.histories_mut();
@@ -130,13 +124,14 @@ impl History {
     }
 
     /// Whether a table can be restored from now on.
-    pub(crate) fn is_begun(&self, table_id: &TableId) -> bool {
-        self.table_history(table_id).is_some_and(|table_history| table_history.is_begun())
+    pub(crate) fn has_baseline(&self, table_id: &TableId) -> bool {
+        self.table_history(table_id).is_some_and(|table_history| table_history.has_baseline())
     }
 
     /// Takes a baseline of a recorded table that has none, because the last attempt failed.
-    pub(crate) fn try_again(self: &Arc<Self>, table_id: &TableId) {
-        if let Some(table_history) = self.table_history(table_id).filter(|table_history| !table_history.is_begun()) {
+    pub(crate) fn retry_baseline(self: &Arc<Self>, table_id: &TableId) {
+        if let Some(table_history) = self.table_history(table_id).filter(|table_history| !table_history.has_baseline())
+        {
             baseline::take(self, &table_history);
         }
     }
@@ -163,13 +158,13 @@ impl History {
     }
 
     /// Forgets the histories of all tables of the same name but this one.
-    async fn forget_others(&self, there: &TableId) -> Result<(), InternalRequestError> {
+    async fn forget_others(&self, current: &TableId) -> Result<(), InternalRequestError> {
         let others: Vec<TableId> = {
             let histories = self.histories();
             histories
                 .all
                 .keys()
-                .filter(|table_id| table_id.table == there.table && *table_id != there)
+                .filter(|table_id| table_id.table == current.table && *table_id != current)
                 .cloned()
                 .collect()
         };
@@ -179,19 +174,19 @@ impl History {
         Ok(())
     }
 
-    /// The first moment to which a table can be restored, in milliseconds since 1970; nothing if there is none.
+    /// The earliest moment to which a table can be restored, in milliseconds since 1970, if there is one.
     pub(crate) fn earliest(&self, table_id: &TableId, now: u64) -> Option<u64> {
         self.table_history(table_id)?.earliest(now)
     }
 
-    /// Writes the rows of a table as they were at a moment, in milliseconds since 1970, to another table, which exists in
-    /// Cassandra with the same columns and without rows.
+    /// Writes the rows of a table as they were at a moment, in milliseconds since 1970, to another table, which exists
+    /// in Cassandra with the same columns and without rows.
     ///
-    /// The WRITETIME of a value is the time at which it was read back after its last write. A value that expires gets the
-    /// time to live that it had left at the moment. Writes in the millisecond of the moment are included.
+    /// The WRITETIME of a value is the time at which it was read back after its last write. A value that expires gets
+    /// the time to live that it had left at the moment. Writes in the millisecond of the moment are included.
     ///
     /// It continues if the future is dropped.
-    pub(crate) async fn bring_back(
+    pub(crate) async fn restore(
         self: &Arc<Self>,
         table_id: &TableId,
         moment: u64,
@@ -217,11 +212,11 @@ impl History {
         let writing = tokio::spawn(async move {
             let stream = request.stream;
             let answer = upstream.call(request).await;
-            if answer.as_ref().map_or(true, may_have_changed_something) {
+            if answer.as_ref().map_or(true, may_have_changed_rows) {
                 history.record(Channel { upstream: &upstream, stream }, &written).await;
             }
-            if answer.as_ref().map_or(true, leaves_open) {
-                history.doubt(&written);
+            if answer.as_ref().map_or(true, is_outcome_unknown) {
+                history.reread_tables(&written);
             }
             drop(write);
             answer
@@ -229,51 +224,54 @@ impl History {
         writing.await.unwrap_or(Err(ConnectionLost::Ended))
     }
 
-    /// Reads back what a write may have changed, over the write's own connection. A baseline finds what could not be read
-    /// back.
+    /// Reads back what a write may have changed, over the write's own connection. A baseline records what could not be
+    /// read back.
     async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[WrittenRows]) {
         let answered = SystemTime::now();
-        for of_table in written {
-            let Some(table_history) = self.recorded(&of_table.table) else { continue };
-            if of_table.is_unknown {
-                table_history.tear();
+        for rows in written {
+            let Some(table_history) = self.recorded(&rows.table) else { continue };
+            if rows.is_unknown {
+                table_history.mark_incomplete();
             }
             let read_back = ReadBack { history: self, table_history: &table_history, channel };
-            let recorded = match read_back.record(of_table, answered).await {
-                Err(InternalRequestError::Lost(_)) => self.record_by_itself(&table_history, of_table, answered).await,
+            let recorded = match read_back.record(rows, answered).await {
+                Err(InternalRequestError::Lost(_)) => {
+                    self.record_over_shared_connection(&table_history, rows, answered).await
+                }
                 recorded => recorded,
             };
             if let Err(failed) = recorded {
-                let table = &of_table.table;
+                let table = &rows.table;
                 tracing::warn!(%table, %failed, "a write is not in the table's history: the table is read again");
-                table_history.tear();
+                table_history.mark_incomplete();
             }
-            self.take_wanted_baseline(&table_history);
+            self.take_due_baseline(&table_history);
         }
     }
 
     /// Reads back over the connection of the histories, because the connection of the write was lost.
-    async fn record_by_itself(
+    async fn record_over_shared_connection(
         &self,
         table_history: &TableHistory,
         written: &WrittenRows,
         answered: SystemTime,
     ) -> Result<(), InternalRequestError> {
-        let (upstream, stream) = self.connection.lend().await?;
+        let (upstream, stream) = self.connection.acquire().await?;
         let channel = Channel { upstream: &upstream, stream: stream.number };
         ReadBack { history: self, table_history, channel }.record(written, answered).await
     }
 
-    /// Reads the tables of a write with an unknown outcome again: Cassandra may apply the write after its rows were read back.
-    fn doubt(self: &Arc<Self>, written: &[WrittenRows]) {
-        for table_history in written.iter().filter_map(|of_table| self.recorded(&of_table.table)) {
-            table_history.tear();
-            self.take_wanted_baseline(&table_history);
+    /// Reads the tables of a write with an unknown outcome again: Cassandra may apply the write after its rows were
+    /// read back.
+    fn reread_tables(self: &Arc<Self>, written: &[WrittenRows]) {
+        for table_history in written.iter().filter_map(|rows| self.recorded(&rows.table)) {
+            table_history.mark_incomplete();
+            self.take_due_baseline(&table_history);
         }
     }
 
-    fn take_wanted_baseline(self: &Arc<Self>, table_history: &Arc<TableHistory>) {
-        if table_history.wants_baseline(self.most_bytes, self.now()) {
+    fn take_due_baseline(self: &Arc<Self>, table_history: &Arc<TableHistory>) {
+        if table_history.is_baseline_due(self.max_bytes, self.now()) {
             baseline::take(self, table_history);
         }
     }
@@ -282,7 +280,7 @@ impl History {
     async fn layout(&self, table: &SchemaObject) -> Result<Layout, InternalRequestError> {
         let text = Layout::SELECT;
         let keyspace = self.names.keyspace(&table.keyspace);
-        let values = Binding::placed([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
+        let values = Binding::positional([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
         let rows = self.connection.page(&InternalRequest { text, values, ..InternalRequest::default() }).await?;
         Layout::read(&rows).map_err(|_| InternalRequestError::Unreadable(text.to_owned()))
     }
@@ -294,8 +292,8 @@ impl History {
     }
 
     /// Waits for all writes in progress and all baselines that are being taken.
-    pub(crate) async fn landed(&self) {
-        self.writes.ended().await;
+    pub(crate) async fn wait_until_idle(&self) {
+        self.writes.wait_for_end().await;
         let all: Vec<_> = self.histories().all.values().map(Arc::clone).collect();
         for table_history in all {
             let _ = table_history.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
@@ -327,7 +325,7 @@ impl History {
         EntryStore { connection: &self.connection, inner: self.names.inner() }
     }
 
-    /// In milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     fn now(&self) -> u64 {
         millis((self.clock)())
     }
@@ -338,12 +336,12 @@ impl RowHistory for Arc<History> {
         Box::pin(History::begin(self, table))
     }
 
-    fn try_again(&self, table: &TableId) {
-        History::try_again(self, table);
+    fn retry_baseline(&self, table: &TableId) {
+        History::retry_baseline(self, table);
     }
 
-    fn is_begun(&self, table: &TableId) -> bool {
-        History::is_begun(self, table)
+    fn has_baseline(&self, table: &TableId) -> bool {
+        History::has_baseline(self, table)
     }
 
     fn is_recorded(&self, table: &SchemaObject) -> bool {
@@ -354,8 +352,8 @@ impl RowHistory for Arc<History> {
         History::earliest(self, table, now)
     }
 
-    fn bring_back<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> HistoryChange<'a> {
-        Box::pin(History::bring_back(self, table, moment, target))
+    fn restore<'a>(&'a self, table: &'a TableId, moment: u64, target: &'a SchemaObject) -> HistoryChange<'a> {
+        Box::pin(History::restore(self, table, moment, target))
     }
 
     fn end<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a> {
@@ -369,14 +367,14 @@ impl RowHistory for Arc<History> {
 
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("History").field("most_bytes", &self.most_bytes).finish_non_exhaustive()
+        f.debug_struct("History").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
     }
 }
 
 /// Whether a write has changed something, or may have.
-fn may_have_changed_something(answer: &Frame) -> bool {
+fn may_have_changed_rows(answer: &Frame) -> bool {
     match answer.opcode {
-        Opcode::Error => leaves_open(answer),
+        Opcode::Error => is_outcome_unknown(answer),
         _ => is_applied(answer),
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::History;
-use super::record::values;
+use super::read_back::values;
+use super::replay_statements::{ReplayStatement, TargetTable, replay_statements};
 use super::shared_connection::InternalRequest;
-use super::steps::{ReplayStatement, TargetTable, steps};
 use super::store::StoredEntry;
 use super::table_history::{EntryBucket, TableHistory};
 use crate::names::{SchemaObject, TableId, quoted};
@@ -33,27 +33,27 @@ impl Replay {
         let table_history = history.table_history(table_id).ok_or_else(unreachable)?;
         // Entries that a killed gateway did not keep are in the baseline that the next one takes when it starts.
         let _ = table_history.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
-        let told = table_history.telling_of(moment).ok_or_else(unreachable)?;
+        let pinned = table_history.buckets_for(moment).ok_or_else(unreachable)?;
         let layout = history.layout(target).await?;
         let fields = self.fields(target, &layout).await?;
         let name = history.names.qualified(target);
         if !layout.all().any(is_counter) {
-            return self.give(&table_history, &told.buckets, TargetTable { name, layout, fields }).await;
+            return self.write_buckets(&table_history, &pinned.buckets, TargetTable { name, layout, fields }).await;
         }
         // A counter cannot be set. Its value is restored in a table of numbers, and then counted up once.
         let staging = format!("{}.restoring_{}", history.names.inner(), crate::random::hex_32());
-        let numbers = layout.with_numbers();
+        let numbers = layout.with_bigint_counters();
         history.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
         let numbers = TargetTable { name: staging.clone(), layout: numbers, fields };
-        let given = match self.give(&table_history, &told.buckets, numbers).await {
-            Ok(()) => self.count_up(&staging, &name, &layout).await,
+        let written = match self.write_buckets(&table_history, &pinned.buckets, numbers).await {
+            Ok(()) => self.restore_counters(&staging, &name, &layout).await,
             failed => failed,
         };
-        history.store().run(&format!("DROP TABLE {staging}"), Binding::default()).await.and(given)
+        history.store().run(&format!("DROP TABLE {staging}"), Binding::default()).await.and(written)
     }
 
     /// Writes the entries of these buckets up to the moment to a table.
-    async fn give(
+    async fn write_buckets(
         self: &Arc<Self>,
         table_history: &TableHistory,
         buckets: &[EntryBucket],
@@ -64,13 +64,13 @@ impl Replay {
             let mut state = None;
             loop {
                 let (entries, next) = self.history.store().entries(&table_history.table_id, bucket, state).await?;
-                let mut giving = JoinSet::new();
-                for kept in entries.into_iter().filter(|kept| kept.at <= self.moment) {
+                let mut writes = JoinSet::new();
+                for stored in entries.into_iter().filter(|stored| stored.at <= self.moment) {
                     let (replay, table) = (Arc::clone(self), Arc::clone(&table));
-                    giving.spawn(async move { replay.give_one(&table, &kept).await });
+                    writes.spawn(async move { replay.write_entry(&table, &stored).await });
                 }
-                while let Some(given) = giving.join_next().await {
-                    given.unwrap_or_else(|_| Err(crate::upstream::ConnectionLost::Ended.into()))?;
+                while let Some(written) = writes.join_next().await {
+                    written.unwrap_or_else(|_| Err(crate::upstream::ConnectionLost::Ended.into()))?;
                 }
                 state = next;
                 if state.is_none() {
@@ -81,9 +81,11 @@ impl Replay {
         Ok(())
     }
 
-    async fn give_one(&self, table: &TargetTable, kept: &StoredEntry) -> Result<(), InternalRequestError> {
-        let unreadable = || InternalRequestError::Unreadable(format!("the entry at {}", kept.place));
-        for ReplayStatement { text, values, timestamp } in steps(table, kept, self.moment).map_err(|_| unreadable())? {
+    async fn write_entry(&self, table: &TargetTable, stored: &StoredEntry) -> Result<(), InternalRequestError> {
+        let unreadable = || InternalRequestError::Unreadable(format!("the entry at {}", stored.place));
+        for ReplayStatement { text, values, timestamp } in
+            replay_statements(table, stored, self.moment).map_err(|_| unreadable())?
+        {
             self.history
                 .connection
                 .run(&InternalRequest { text: &text, values, timestamp: Some(timestamp), page: None })
@@ -93,7 +95,7 @@ impl Replay {
     }
 
     /// Counts the counters of a table up to their values in a table of numbers.
-    async fn count_up(&self, from: &str, to: &str, layout: &Layout) -> Result<(), InternalRequestError> {
+    async fn restore_counters(&self, from: &str, to: &str, layout: &Layout) -> Result<(), InternalRequestError> {
         for (counters, keys, distinct) in [
             (&layout.statics, layout.partition_key.iter().collect::<Vec<_>>(), "DISTINCT "),
             (&layout.regular, layout.key().collect(), ""),
@@ -102,7 +104,8 @@ impl Replay {
             if counters.is_empty() {
                 continue;
             }
-            let names = |columns: &[&Column]| columns.iter().map(|of| quoted(&of.name)).collect::<Vec<_>>().join(", ");
+            let names =
+                |columns: &[&Column]| columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ");
             let text = format!("SELECT {distinct}{}, {} FROM {from}", names(&keys), names(&counters));
             let mut state = None;
             loop {
@@ -111,24 +114,25 @@ impl Replay {
                     .connection
                     .page(&InternalRequest { text: &text, page: Some((100, state)), ..InternalRequest::default() })
                     .await?;
-                for row in page.each() {
+                for row in page.iter() {
                     let all: Vec<_> = values(row).collect();
                     let (key, counts) = all.split_at(keys.len().min(all.len()));
-                    let there: Vec<_> = counters.iter().zip(counts).filter(|(_, count)| count.is_some()).collect();
-                    if there.is_empty() || key.iter().any(Option::is_none) {
+                    let present: Vec<_> = counters.iter().zip(counts).filter(|(_, count)| count.is_some()).collect();
+                    if present.is_empty() || key.iter().any(Option::is_none) {
                         continue;
                     }
-                    let set = there.iter().map(|(counter, _)| {
+                    let set = present.iter().map(|(counter, _)| {
                         let name = quoted(&counter.name);
                         format!("{name} = {name} + ?")
                     });
-                    let holds = keys.iter().map(|column| format!("{} = ?", quoted(&column.name)));
+                    let conditions = keys.iter().map(|column| format!("{} = ?", quoted(&column.name)));
                     let update = format!(
                         "UPDATE {to} SET {} WHERE {}",
                         set.collect::<Vec<_>>().join(", "),
-                        holds.collect::<Vec<_>>().join(" AND ")
+                        conditions.collect::<Vec<_>>().join(" AND ")
                     );
-                    let values = Binding::placed(there.iter().map(|(_, count)| **count).chain(key.iter().copied()));
+                    let values =
+                        Binding::positional(present.iter().map(|(_, count)| **count).chain(key.iter().copied()));
                     self.history.store().run(&update, values).await?;
                 }
                 state = page.state.clone();
@@ -150,10 +154,10 @@ impl Replay {
         let keyspace = self.history.names.keyspace(&target.keyspace);
         let mut fields = Vec::new();
         for name in layout.all().filter_map(Column::user_type) {
-            let values = Binding::placed([Some(keyspace.as_bytes()), Some(name.as_bytes())]);
+            let values = Binding::positional([Some(keyspace.as_bytes()), Some(name.as_bytes())]);
             let rows =
                 self.history.connection.page(&InternalRequest { text, values, ..InternalRequest::default() }).await?;
-            let Some(Some(list)) = rows.each().next().and_then(|row| super::record::values(row).next()) else {
+            let Some(Some(list)) = rows.iter().next().and_then(|row| super::read_back::values(row).next()) else {
                 continue;
             };
             let mut reader = Reader::new(list);

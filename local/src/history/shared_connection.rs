@@ -11,7 +11,7 @@ use crate::lock::Mutex;
 use crate::protocol::metadata::prepared_id;
 use crate::protocol::request::{Execute, Parameters, query_at, write_prepare};
 use crate::protocol::{Binding, Frame, Opcode, Rows, error_code, error_of};
-use crate::upstream::{ConnectionLost, InternalRequestError, Upstream, accepted};
+use crate::upstream::{ConnectionLost, InternalRequestError, Upstream, check_answer};
 
 /// A statement for Cassandra.
 #[derive(Clone, Debug, Default)]
@@ -33,16 +33,16 @@ pub(super) struct PreparedIds(Mutex<HashMap<String, Bytes>>);
 pub(super) struct SharedConnection {
     address: SocketAddr,
     upstream: tokio::sync::Mutex<Option<Arc<Upstream>>>,
-    pub(super) texts: PreparedIds,
-    room: Semaphore,
+    pub(super) prepared: PreparedIds,
+    permits: Semaphore,
     free: Mutex<Vec<i16>>,
 }
 
-/// How many statements are sent at once. Each may have a row of 1 MB, and Cassandra's heap is 512 MB.
-pub(super) const AT_ONCE: usize = 16;
+/// The maximum number of statements in flight. Each may have a row of 1 MB, and Cassandra's heap is 512 MB.
+pub(super) const MAX_IN_FLIGHT: usize = 16;
 
-/// With more ids than this, all are forgotten. Cassandra keeps the statements.
-const MOST_TEXTS: usize = 1000;
+/// Beyond this number all ids are removed. Cassandra keeps the statements.
+const MAX_PREPARED_IDS: usize = 1000;
 
 impl PreparedIds {
     /// Runs a statement and gives its response, unless it is an ERROR.
@@ -56,8 +56,8 @@ impl PreparedIds {
         if request.values.values.is_empty() {
             return request.send(upstream, stream).await;
         }
-        let known = self.known().get(request.text).cloned();
-        let id = match known {
+        let id = self.ids().get(request.text).cloned();
+        let id = match id {
             Some(id) => id,
             None => self.prepare(upstream, stream, request.text).await?,
         };
@@ -66,44 +66,44 @@ impl PreparedIds {
         let answer = upstream.call(Frame::new(stream, Opcode::Execute, body)).await?;
         if error_of(&answer).is_some_and(|(code, _)| code == error_code::UNPREPARED) {
             // Cassandra may evict prepared statements at any time.
-            self.known().remove(request.text);
+            self.ids().remove(request.text);
             return request.send(upstream, stream).await;
         }
-        accepted(request.text, answer)
+        check_answer(request.text, answer)
     }
 
     async fn prepare(&self, upstream: &Upstream, stream: i16, text: &str) -> Result<Bytes, InternalRequestError> {
-        let answer = accepted(text, upstream.call(write_prepare(stream, text)).await?)?;
+        let answer = check_answer(text, upstream.call(write_prepare(stream, text)).await?)?;
         let id = prepared_id(&answer).ok_or_else(|| InternalRequestError::Unreadable(text.to_owned()))?;
         let id = Bytes::copy_from_slice(&id);
-        let mut known = self.known();
-        if known.len() >= MOST_TEXTS {
-            known.clear();
+        let mut ids = self.ids();
+        if ids.len() >= MAX_PREPARED_IDS {
+            ids.clear();
         }
-        known.insert(text.to_owned(), id.clone());
+        ids.insert(text.to_owned(), id.clone());
         Ok(id)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Bytes>> {
+    fn ids(&self) -> std::sync::MutexGuard<'_, HashMap<String, Bytes>> {
         self.0.lock()
     }
 }
 
 impl SharedConnection {
     pub(super) fn new(address: SocketAddr) -> Self {
-        let free = (0..).take(AT_ONCE).collect();
+        let free = (0..).take(MAX_IN_FLIGHT).collect();
         Self {
             address,
             upstream: tokio::sync::Mutex::default(),
-            texts: PreparedIds::default(),
-            room: Semaphore::new(AT_ONCE),
+            prepared: PreparedIds::default(),
+            permits: Semaphore::new(MAX_IN_FLIGHT),
             free: Mutex::new(free),
         }
     }
 
     pub(super) async fn run(&self, request: &InternalRequest<'_>) -> Result<Frame, InternalRequestError> {
-        let (upstream, stream) = self.lend().await?;
-        let answer = self.texts.run(&upstream, stream.number, request).await;
+        let (upstream, stream) = self.acquire().await?;
+        let answer = self.prepared.run(&upstream, stream.number, request).await;
         if let Err(InternalRequestError::Lost(_)) = &answer {
             self.upstream.lock().await.take_if(|current| Arc::ptr_eq(current, &upstream));
         }
@@ -116,7 +116,7 @@ impl SharedConnection {
     }
 
     /// The connection, and a stream of it that is not in use.
-    pub(super) async fn lend(&self) -> Result<(Arc<Upstream>, Stream<'_>), InternalRequestError> {
+    pub(super) async fn acquire(&self) -> Result<(Arc<Upstream>, Stream<'_>), InternalRequestError> {
         let upstream = self.upstream().await?;
         Ok((upstream, self.stream().await?))
     }
@@ -132,9 +132,9 @@ impl SharedConnection {
     }
 
     async fn stream(&self) -> Result<Stream<'_>, ConnectionLost> {
-        let room = self.room.acquire().await.map_err(|_| ConnectionLost::Ended)?;
+        let permit = self.permits.acquire().await.map_err(|_| ConnectionLost::Ended)?;
         let number = self.free.lock().pop().ok_or(ConnectionLost::Ended)?;
-        Ok(Stream { number, connection: self, _room: room })
+        Ok(Stream { number, connection: self, _permit: permit })
     }
 }
 
@@ -143,7 +143,7 @@ impl SharedConnection {
 pub(super) struct Stream<'a> {
     pub(super) number: i16,
     connection: &'a SharedConnection,
-    _room: SemaphorePermit<'a>,
+    _permit: SemaphorePermit<'a>,
 }
 
 impl Drop for Stream<'_> {
@@ -156,12 +156,12 @@ impl InternalRequest<'_> {
     /// Sends a statement as a text, without preparing it.
     async fn send(&self, upstream: &Upstream, stream: i16) -> Result<Frame, InternalRequestError> {
         let body = query_at(self.text, &self.parameters(), self.timestamp);
-        accepted(self.text, upstream.call(Frame::new(stream, Opcode::Query, body)).await?)
+        check_answer(self.text, upstream.call(Frame::new(stream, Opcode::Query, body)).await?)
     }
 
     /// The parameters beside the statement.
     fn parameters(&self) -> Parameters {
-        let parameters = Parameters::own(self.values.clone());
+        let parameters = Parameters::internal(self.values.clone());
         match &self.page {
             Some((rows, state)) => parameters.for_page(*rows, state.clone()),
             None => parameters,
@@ -181,7 +181,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A Cassandra that prepares whatever it is told to, and forgets it at once; gives the opcodes that it was sent.
+    /// A Cassandra that prepares every statement and evicts it at once. Returns the opcodes that it received.
     pub(in super::super) async fn forgetful() -> (SocketAddr, tokio::task::JoinHandle<Vec<u8>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -210,10 +210,10 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn what_cassandra_has_forgotten_is_sent_as_text() {
+    async fn a_statement_that_cassandra_evicted_is_sent_as_text() {
         let (address, serving) = forgetful().await;
         let connection = SharedConnection::new(address);
-        let values = Binding::placed([Some(&b"x"[..])]);
+        let values = Binding::positional([Some(&b"x"[..])]);
         for _ in 0..2 {
             connection
                 .run(&InternalRequest { text: "INSERT", values: values.clone(), ..InternalRequest::default() })

@@ -1,4 +1,4 @@
-//! Where entries are kept: two tables of the instance's inner keyspace.
+//! Stores entries in two tables of the instance's inner keyspace.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::entry::HistoryEntry;
-use super::shared_connection::{AT_ONCE, InternalRequest, SharedConnection};
+use super::shared_connection::{InternalRequest, MAX_IN_FLIGHT, SharedConnection};
 use super::table_history::{EntryBucket, ReservedPlaces, TableHistory};
 use crate::names::TableId;
 use crate::protocol::{Binding, Malformed, Reader};
@@ -56,7 +56,7 @@ impl EntryStore<'_> {
                 .connection
                 .page(&InternalRequest { text: &text, page: Some((1000, state)), ..InternalRequest::default() })
                 .await?;
-            for row in page.each() {
+            for row in page.iter() {
                 let read = || -> Result<_, Malformed> {
                     let mut reader = Reader::new(row);
                     let table_id = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
@@ -70,9 +70,10 @@ impl EntryStore<'_> {
                 };
                 let (table_id, bucket, bytes, complete, ended) =
                     read().map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
-                let of = histories.entry(table_id).or_default();
-                of.1 = ended;
-                of.0.extend(bucket.map(|bucket| EntryBucket::new(bucket, bytes.unwrap_or_default(), complete, true)));
+                let (buckets, history_ended) = histories.entry(table_id).or_default();
+                *history_ended = ended;
+                buckets
+                    .extend(bucket.map(|bucket| EntryBucket::new(bucket, bytes.unwrap_or_default(), complete, true)));
             }
             state = page.state;
             if state.is_none() {
@@ -80,16 +81,16 @@ impl EntryStore<'_> {
             }
         }
         let read = |(table_id, (buckets, ended)): (String, _)| {
-            let known = TableId::read(&table_id)
+            let table_id = TableId::read(&table_id)
                 .ok_or_else(|| InternalRequestError::Unreadable(format!("{text}: {table_id}")))?;
-            Ok(TableHistory::new(known, buckets, ended))
+            Ok(TableHistory::new(table_id, buckets, ended))
         };
         histories.into_iter().map(read).collect()
     }
 
-    /// Stores entries at the places that were reserved for them, unless the history is forgotten. Uses `upstream` and its
-    /// `stream`.
-    pub(super) async fn keep(
+    /// Stores entries at the places that were reserved for them, unless the history is forgotten. Uses `upstream` and
+    /// its `stream`.
+    pub(super) async fn append(
         &self,
         upstream: &Upstream,
         stream: i16,
@@ -102,7 +103,10 @@ impl EntryStore<'_> {
         }
         let bucket = &places.bucket;
         let table_id = table_history.table_id.to_string();
-        bucket.known.get_or_try_init(|| self.announce(upstream, stream, &table_id, table_history, bucket)).await?;
+        bucket
+            .registered
+            .get_or_try_init(|| self.register_bucket(upstream, stream, &table_id, table_history, bucket))
+            .await?;
         let text = format!(
             "INSERT INTO {}.history_entries (table_id, bucket, place, at, entry) VALUES (?, ?, ?, ?, ?)",
             self.inner
@@ -110,7 +114,7 @@ impl EntryStore<'_> {
         let mut is_due = false;
         for (nth, entry) in entries.iter().enumerate() {
             let entry = entry.write();
-            let values = Binding::placed([
+            let values = Binding::positional([
                 Some(table_id.as_bytes()),
                 Some(&bigint(bucket.number)),
                 Some(&bigint(places.nth(nth))),
@@ -118,19 +122,19 @@ impl EntryStore<'_> {
                 Some(&entry),
             ]);
             self.connection
-                .texts
+                .prepared
                 .run(upstream, stream, &InternalRequest { text: &text, values, ..InternalRequest::default() })
                 .await?;
             let bytes = entry.len() as u64 + ROW_BYTES;
             let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
-            is_due |= before / UNCOUNTED_BYTES != (before + bytes) / UNCOUNTED_BYTES;
+            is_due |= before / COUNT_INTERVAL_BYTES != (before + bytes) / COUNT_INTERVAL_BYTES;
         }
         if is_due { self.count(upstream, stream, &table_id, bucket).await } else { Ok(()) }
     }
 
-    /// Enters a bucket in Cassandra, with the bytes of the others. Uses the caller's stream: those who wait for this may hold
-    /// all other streams.
-    async fn announce(
+    /// Enters a bucket in Cassandra, with the bytes of the others. Uses the caller's stream: those who wait for this
+    /// may hold all other streams.
+    async fn register_bucket(
         &self,
         upstream: &Upstream,
         stream: i16,
@@ -139,8 +143,8 @@ impl EntryStore<'_> {
         bucket: &EntryBucket,
     ) -> Result<(), InternalRequestError> {
         let before = table_history.buckets().into_iter().rev().find(|before| before.number < bucket.number);
-        for of in before.iter().chain([bucket]) {
-            self.count(upstream, stream, table_id, of).await?;
+        for counted in before.iter().chain([bucket]) {
+            self.count(upstream, stream, table_id, counted).await?;
         }
         Ok(())
     }
@@ -155,9 +159,10 @@ impl EntryStore<'_> {
     ) -> Result<(), InternalRequestError> {
         let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, bytes) VALUES (?, ?, ?)", self.inner);
         let bytes = bucket.bytes.load(Ordering::Relaxed);
-        let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
+        let values =
+            Binding::positional([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(bytes))]);
         self.connection
-            .texts
+            .prepared
             .run(upstream, stream, &InternalRequest { text: &text, values, ..InternalRequest::default() })
             .await
             .map(drop)
@@ -173,16 +178,17 @@ impl EntryStore<'_> {
         if table_history.is_forgotten() {
             return Ok(());
         }
-        let (upstream, stream) = self.connection.lend().await?;
+        let (upstream, stream) = self.connection.acquire().await?;
         let table_id = table_history.table_id.to_string();
         bucket
-            .known
-            .get_or_try_init(|| self.announce(&upstream, stream.number, &table_id, table_history, bucket))
+            .registered
+            .get_or_try_init(|| self.register_bucket(&upstream, stream.number, &table_id, table_history, bucket))
             .await?;
         self.count(&upstream, stream.number, &table_id, bucket).await?;
         drop(stream);
         let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, complete) VALUES (?, ?, ?)", self.inner);
-        let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
+        let values =
+            Binding::positional([Some(table_id.as_bytes()), Some(&bigint(bucket.number)), Some(&bigint(since))]);
         self.run(&text, values).await
     }
 
@@ -190,10 +196,10 @@ impl EntryStore<'_> {
     pub(super) async fn end(&self, table_history: &TableHistory, now: u64) -> Result<(), InternalRequestError> {
         let table_id = table_history.table_id.to_string();
         let text = format!("INSERT INTO {}.history_buckets (table_id, ended) VALUES (?, ?)", self.inner);
-        self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(now))])).await
+        self.run(&text, Binding::positional([Some(table_id.as_bytes()), Some(&bigint(now))])).await
     }
 
-    /// Some of the entries of a bucket, in their order; `state` is where they go on.
+    /// A page of the entries of a bucket, in their order; `state` is the paging state.
     pub(super) async fn entries(
         &self,
         table_id: &TableId,
@@ -203,9 +209,13 @@ impl EntryStore<'_> {
         let text =
             format!("SELECT place, at, entry FROM {}.history_entries WHERE table_id = ? AND bucket = ?", self.inner);
         let table_id = table_id.to_string();
-        let values = Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number))]);
-        let page =
-            InternalRequest { text: &text, values, page: Some((2 * AT_ONCE, state)), ..InternalRequest::default() };
+        let values = Binding::positional([Some(table_id.as_bytes()), Some(&bigint(bucket.number))]);
+        let page = InternalRequest {
+            text: &text,
+            values,
+            page: Some((2 * MAX_IN_FLIGHT, state)),
+            ..InternalRequest::default()
+        };
         let page = self.connection.page(&page).await?;
         let read = |row: &[u8]| -> Result<StoredEntry, Malformed> {
             let mut reader = Reader::new(row);
@@ -213,20 +223,20 @@ impl EntryStore<'_> {
             let entry = page.content.slice_ref(reader.bytes()?.ok_or(Malformed)?);
             Ok(StoredEntry { place, at, entry: HistoryEntry::read(&entry)? })
         };
-        let entries = page.each().map(read).collect::<Result<_, _>>();
+        let entries = page.iter().map(read).collect::<Result<_, _>>();
         Ok((entries.map_err(|_| InternalRequestError::Unreadable(text.clone()))?, page.state.clone()))
     }
 
     /// Forgets a whole history.
     pub(super) async fn forget(&self, table_id: &TableId) -> Result<(), InternalRequestError> {
-        let of = table_id.to_string();
+        let id = table_id.to_string();
         let text = format!("SELECT bucket FROM {}.history_buckets WHERE table_id = ?", self.inner);
-        let values = Binding::placed([Some(of.as_bytes())]);
+        let values = Binding::positional([Some(id.as_bytes())]);
         let buckets = self
             .connection
             .page(&InternalRequest { text: &text, values: values.clone(), ..InternalRequest::default() })
             .await?;
-        for row in buckets.each() {
+        for row in buckets.iter() {
             if let Some(bucket) =
                 number(&mut Reader::new(row)).map_err(|_| InternalRequestError::Unreadable(text.clone()))?
             {
@@ -245,13 +255,13 @@ impl EntryStore<'_> {
         self.forget_entries(table_id, bucket.number).await?;
         let text = format!("DELETE FROM {}.history_buckets WHERE table_id = ? AND bucket = ?", self.inner);
         let table_id = table_id.to_string();
-        self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket.number))])).await
+        self.run(&text, Binding::positional([Some(table_id.as_bytes()), Some(&bigint(bucket.number))])).await
     }
 
     async fn forget_entries(&self, table_id: &TableId, bucket: u64) -> Result<(), InternalRequestError> {
         let text = format!("DELETE FROM {}.history_entries WHERE table_id = ? AND bucket = ?", self.inner);
         let table_id = table_id.to_string();
-        self.run(&text, Binding::placed([Some(table_id.as_bytes()), Some(&bigint(bucket))])).await
+        self.run(&text, Binding::positional([Some(table_id.as_bytes()), Some(&bigint(bucket))])).await
     }
 
     pub(super) async fn run(&self, text: &str, values: Binding) -> Result<(), InternalRequestError> {
@@ -260,7 +270,7 @@ impl EntryStore<'_> {
 }
 
 /// The size of a bucket is stored whenever it has grown by this many bytes; the next gateway may miss that many.
-const UNCOUNTED_BYTES: u64 = 64 << 10;
+const COUNT_INTERVAL_BYTES: u64 = 64 << 10;
 
 /// The bytes that an entry takes beside its own, roughly.
 const ROW_BYTES: u64 = 32;
@@ -284,29 +294,29 @@ mod tests {
     use crate::names::SchemaObject;
 
     #[tokio::test]
-    async fn a_bucket_is_begun_on_the_stream_of_who_has_the_last() {
+    async fn a_bucket_starts_on_the_stream_of_the_holder_of_the_last_one() {
         let (address, _serving) = forgetful().await;
         let connection = SharedConnection::new(address);
         let store = EntryStore { connection: &connection, inner: "inner" };
-        let mut lent = Vec::new();
-        for _ in 0..AT_ONCE {
-            lent.push(connection.lend().await.unwrap());
+        let mut acquired = Vec::new();
+        for _ in 0..MAX_IN_FLIGHT {
+            acquired.push(connection.acquire().await.unwrap());
         }
         let all = async {
-            for (nth, (upstream, stream)) in (0..).zip(&lent) {
+            for (nth, (upstream, stream)) in (0..).zip(&acquired) {
                 let table_history =
                     TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), nth), VecDeque::new(), None);
                 let places = table_history.reserve(1, 0);
                 let entries = [HistoryEntry::Statics { key: Vec::new(), cells: Vec::new() }];
-                store.keep(upstream, stream.number, &table_history, &places, &entries).await.unwrap();
-                assert!(places.bucket.known.initialized());
+                store.append(upstream, stream.number, &table_history, &places, &entries).await.unwrap();
+                assert!(places.bucket.registered.initialized());
             }
         };
         tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
     }
 
     #[tokio::test]
-    async fn of_what_is_forgotten_nothing_is_kept() {
+    async fn a_removed_history_leaves_nothing_behind() {
         let (address, serving) = forgetful().await;
         let connection = SharedConnection::new(address);
         let store = EntryStore { connection: &connection, inner: "inner" };
@@ -315,8 +325,8 @@ mod tests {
         let places = table_history.reserve(1, 0);
         table_history.forget();
         let entries = [HistoryEntry::Statics { key: Vec::new(), cells: Vec::new() }];
-        let (upstream, stream) = connection.lend().await.unwrap();
-        store.keep(&upstream, stream.number, &table_history, &places, &entries).await.unwrap();
+        let (upstream, stream) = connection.acquire().await.unwrap();
+        store.append(&upstream, stream.number, &table_history, &places, &entries).await.unwrap();
         store.complete(&table_history, &bucket, 1).await.unwrap();
         drop((upstream, stream));
         drop(connection);

@@ -9,10 +9,10 @@ use tokio::sync::{OnceCell, watch};
 
 use crate::lock::Mutex;
 use crate::names::TableId;
-use crate::recovery::WINDOW;
+use crate::recovery::RECOVERY_WINDOW;
 use crate::saturated::saturated;
 
-/// A bucket of this size gets no more entries.
+/// A bucket of this size is closed for new entries.
 const BUCKET_BYTES: u64 = 512 << 10;
 
 /// The history of one table.
@@ -22,8 +22,8 @@ pub(super) struct TableHistory {
     order: Mutex<Order>,
     /// Whether a baseline is being taken.
     pub(super) baseline: watch::Sender<bool>,
-    /// Whether a task waits to take one again.
-    pub(super) again: AtomicBool,
+    /// Whether a task waits to take a baseline again.
+    pub(super) is_retry_scheduled: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -40,16 +40,16 @@ struct Order {
     /// The place at which the last baseline was complete.
     complete_at: u64,
     /// Whether a change of the table is missing in the entries.
-    torn: bool,
+    is_incomplete: bool,
     /// Cloned by each reader of the entries, so that no bucket is forgotten while it is read.
-    pins: Arc<()>,
+    readers: Arc<()>,
 }
 
 /// Buckets that are not forgotten until this is dropped.
 #[derive(Debug)]
 pub(super) struct PinnedBuckets {
     pub(super) buckets: Vec<EntryBucket>,
-    _pin: Arc<()>,
+    _reader: Arc<()>,
 }
 
 /// A part of the entries, which is one partition in Cassandra.
@@ -61,14 +61,14 @@ pub(super) struct EntryBucket {
     pub(super) complete: Option<u64>,
     pub(super) bytes: Arc<AtomicU64>,
     /// Set once the bucket is written down in Cassandra.
-    pub(super) known: Arc<OnceCell<()>>,
+    pub(super) registered: Arc<OnceCell<()>>,
 }
 
 /// Consecutive places for entries, greater than all that were reserved before.
 #[derive(Clone, Debug)]
 pub(super) struct ReservedPlaces {
-    /// In microseconds since 1970 by the machine's clock, unless more than one a microsecond is reserved. The next place is
-    /// two greater.
+    /// In microseconds since 1970 by the machine's clock, unless more than one a microsecond is reserved. The next
+    /// place is two greater.
     pub(super) first: u64,
     /// In milliseconds since 1970, by the service's clock.
     pub(super) at: u64,
@@ -82,9 +82,9 @@ impl ReservedPlaces {
 }
 
 impl EntryBucket {
-    pub(super) fn new(number: u64, bytes: u64, complete: Option<u64>, is_known: bool) -> Self {
-        let known = if is_known { OnceCell::new_with(Some(())) } else { OnceCell::new() };
-        Self { number, complete, bytes: Arc::new(AtomicU64::new(bytes)), known: Arc::new(known) }
+    pub(super) fn new(number: u64, bytes: u64, complete: Option<u64>, is_registered: bool) -> Self {
+        let registered = if is_registered { OnceCell::new_with(Some(())) } else { OnceCell::new() };
+        Self { number, complete, bytes: Arc::new(AtomicU64::new(bytes)), registered: Arc::new(registered) }
     }
 
     fn bytes(&self) -> u64 {
@@ -97,9 +97,22 @@ impl TableHistory {
     pub(super) fn new(table_id: TableId, buckets: VecDeque<EntryBucket>, ended: Option<u64>) -> Self {
         // The entries of the last bucket were written before now, so that their places lie between its number and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
-        let order =
-            Order { last, at: 0, complete_at: 0, buckets, ended, forgotten: false, torn: false, pins: Arc::default() };
-        Self { table_id, order: Mutex::new(order), baseline: watch::Sender::new(false), again: AtomicBool::new(false) }
+        let order = Order {
+            last,
+            at: 0,
+            complete_at: 0,
+            buckets,
+            ended,
+            forgotten: false,
+            is_incomplete: false,
+            readers: Arc::default(),
+        };
+        Self {
+            table_id,
+            order: Mutex::new(order),
+            baseline: watch::Sender::new(false),
+            is_retry_scheduled: AtomicBool::new(false),
+        }
     }
 
     /// Reserves places for `count` entries.
@@ -107,7 +120,7 @@ impl TableHistory {
         let mut order = self.order();
         let bucket = match order.buckets.back() {
             Some(bucket) if bucket.bytes() < BUCKET_BYTES => bucket.clone(),
-            _ => order.turn_over(),
+            _ => order.begin_bucket(),
         };
         let first = order.take(entries);
         order.at = order.at.max(at);
@@ -117,8 +130,8 @@ impl TableHistory {
     /// Begins the first bucket of a baseline.
     pub(super) fn begin_baseline(&self) -> EntryBucket {
         let mut order = self.order();
-        order.torn = false;
-        order.turn_over()
+        order.is_incomplete = false;
+        order.begin_bucket()
     }
 
     /// Completes the baseline that began with this bucket. Gives the first moment to which it allows a restore.
@@ -126,66 +139,69 @@ impl TableHistory {
         let mut order = self.order();
         let complete = order.at.max(now);
         order.complete_at = order.last;
-        if let Some(of) = order.buckets.iter_mut().find(|of| of.number == bucket.number) {
-            of.complete = Some(complete);
+        if let Some(first) = order.buckets.iter_mut().find(|first| first.number == bucket.number) {
+            first.complete = Some(complete);
         }
         complete
     }
 
-    /// The first moment to which the entries allow a restore.
+    /// The earliest moment to which the entries allow a restore.
     pub(super) fn earliest(&self, now: u64) -> Option<u64> {
         let first = self.order().buckets.iter().find_map(|bucket| bucket.complete)?;
-        Some(first.max(now.saturating_sub(WINDOW)))
+        Some(first.max(now.saturating_sub(RECOVERY_WINDOW)))
     }
 
     /// The buckets whose entries are needed for a restore to a moment.
-    pub(super) fn telling_of(&self, moment: u64) -> Option<PinnedBuckets> {
+    pub(super) fn buckets_for(&self, moment: u64) -> Option<PinnedBuckets> {
         let order = self.order();
-        let from = order.buckets.iter().rposition(|of| of.complete.is_some_and(|complete| complete <= moment))?;
+        let from =
+            order.buckets.iter().rposition(|bucket| bucket.complete.is_some_and(|complete| complete <= moment))?;
         let buckets = order.buckets.iter().skip(from).cloned().collect();
-        Some(PinnedBuckets { buckets, _pin: Arc::clone(&order.pins) })
+        Some(PinnedBuckets { buckets, _reader: Arc::clone(&order.readers) })
     }
 
-    /// Whether another baseline is due: half of the allowed bytes came after the last one, or that is older than the time
-    /// for which a table can be restored, or a change of the table is missing in the entries.
-    pub(super) fn wants_baseline(&self, most_bytes: u64, now: u64) -> bool {
+    /// Whether another baseline is due: half of the allowed bytes came after the last one, or that is older than the
+    /// time for which a table can be restored, or a change of the table is missing in the entries.
+    pub(super) fn is_baseline_due(&self, max_bytes: u64, now: u64) -> bool {
         let order = self.order();
         if order.ended.is_some() || order.forgotten {
             return false;
         }
-        let Some(last) = order.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else { return order.torn };
+        let Some(last) = order.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else {
+            return order.is_incomplete;
+        };
         let later = order.buckets.iter().skip(last + 1).filter(|bucket| bucket.number > order.complete_at);
         let since: u64 = later.map(EntryBucket::bytes).sum();
         let complete = order.buckets[last].complete.unwrap_or_default();
-        order.torn || since > most_bytes / 2 || complete + WINDOW < now
+        order.is_incomplete || since > max_bytes / 2 || complete + RECOVERY_WINDOW < now
     }
 
-    /// Removes the buckets before a later baseline that exceed the allowed bytes or time. Removes none while entries are
-    /// being read; those buckets go after the next baseline.
-    pub(super) fn outgrown(&self, most_bytes: u64, now: u64) -> Vec<EntryBucket> {
+    /// Removes the buckets before a later baseline that exceed the allowed bytes or time. Removes none while entries
+    /// are being read; those buckets go after the next baseline.
+    pub(super) fn remove_outgrown(&self, max_bytes: u64, now: u64) -> Vec<EntryBucket> {
         let mut order = self.order();
         let mut outgrown = Vec::new();
-        if Arc::strong_count(&order.pins) > 1 {
+        if Arc::strong_count(&order.readers) > 1 {
             return outgrown;
         }
         loop {
             let total: u64 = order.buckets.iter().map(EntryBucket::bytes).sum();
             let mut later = order.buckets.iter().enumerate().skip(1).filter(|(_, bucket)| bucket.complete.is_some());
             let Some((next, bucket)) = later.next() else { return outgrown };
-            let is_old = bucket.complete.is_some_and(|complete| complete + WINDOW <= now);
-            if total <= most_bytes && !is_old && order.buckets[0].complete.is_some() {
+            let is_old = bucket.complete.is_some_and(|complete| complete + RECOVERY_WINDOW <= now);
+            if total <= max_bytes && !is_old && order.buckets[0].complete.is_some() {
                 return outgrown;
             }
             outgrown.extend(order.buckets.drain(..next));
         }
     }
 
-    pub(super) fn is_begun(&self) -> bool {
+    pub(super) fn has_baseline(&self) -> bool {
         self.order().buckets.iter().any(|bucket| bucket.complete.is_some())
     }
 
-    pub(super) fn tear(&self) {
-        self.order().torn = true;
+    pub(super) fn mark_incomplete(&self) {
+        self.order().is_incomplete = true;
     }
 
     pub(super) fn end(&self, now: u64) {
@@ -201,9 +217,9 @@ impl TableHistory {
         self.order().forgotten
     }
 
-    /// Whether the time in which a dropped table can be restored is over.
-    pub(super) fn is_over(&self, now: u64) -> bool {
-        self.order().ended.is_some_and(|ended| ended + WINDOW < now)
+    /// Whether the time in which a dropped table can be restored has passed.
+    pub(super) fn is_expired(&self, now: u64) -> bool {
+        self.order().ended.is_some_and(|ended| ended + RECOVERY_WINDOW < now)
     }
 
     pub(super) fn buckets(&self) -> Vec<EntryBucket> {
@@ -223,7 +239,7 @@ impl Order {
         first
     }
 
-    fn turn_over(&mut self) -> EntryBucket {
+    fn begin_bucket(&mut self) -> EntryBucket {
         let bucket = EntryBucket::new(self.take(0), 0, None, false);
         self.buckets.push_back(bucket.clone());
         bucket
@@ -252,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_later_than_all_before_and_so_are_their_times() {
+    fn positions_and_their_times_only_increase() {
         let table_history = table_history();
         let bucket = table_history.begin_baseline();
         let one = table_history.reserve(3, 1000);
@@ -266,22 +282,22 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_of_by_the_last_baseline_before_it_and_what_followed() {
+    fn a_moment_is_restored_from_the_last_baseline_before_it_and_later_entries() {
         let table_history = table_history();
-        assert_eq!((table_history.earliest(5), table_history.is_begun()), (None, false));
+        assert_eq!((table_history.earliest(5), table_history.has_baseline()), (None, false));
         let one = baseline(&table_history, 1000);
         let two = baseline(&table_history, 2000);
-        let under_way = table_history.begin_baseline();
-        let of = |moment| table_history.telling_of(moment).map(|pinned| numbers(&pinned.buckets));
-        assert_eq!(of(999), None);
-        assert_eq!(of(1000), Some(vec![one.number, two.number, under_way.number]));
-        assert_eq!(of(5000), Some(vec![two.number, under_way.number]));
+        let unfinished = table_history.begin_baseline();
+        let restored_from = |moment| table_history.buckets_for(moment).map(|pinned| numbers(&pinned.buckets));
+        assert_eq!(restored_from(999), None);
+        assert_eq!(restored_from(1000), Some(vec![one.number, two.number, unfinished.number]));
+        assert_eq!(restored_from(5000), Some(vec![two.number, unfinished.number]));
         assert_eq!(table_history.earliest(5000), Some(1000));
         assert_eq!(table_history.earliest(1500 + 35 * DAY), Some(1500));
     }
 
     #[test]
-    fn a_baseline_is_complete_no_earlier_than_what_it_has_seen() {
+    fn a_baseline_is_complete_no_earlier_than_the_writes_it_has_read() {
         let table_history = table_history();
         let bucket = table_history.begin_baseline();
         table_history.reserve(1, 700);
@@ -289,57 +305,57 @@ mod tests {
     }
 
     #[test]
-    fn when_there_is_too_much_another_baseline_is_taken_and_what_was_before_it_is_outgrown() {
+    fn beyond_the_size_limit_a_new_baseline_makes_older_entries_obsolete() {
         let (table_history, most) = (table_history(), 1000);
         let one = baseline(&table_history, 1);
         one.bytes.store(BUCKET_BYTES, Ordering::Relaxed);
         let after = table_history.reserve(1, 2).bucket;
         after.bytes.store(500, Ordering::Relaxed);
         // The bytes of the baseline itself do not count.
-        assert!(!table_history.wants_baseline(most, 3));
+        assert!(!table_history.is_baseline_due(most, 3));
         after.bytes.store(501, Ordering::Relaxed);
-        assert!(table_history.wants_baseline(most, 3));
-        assert!(table_history.outgrown(most, 3).is_empty());
+        assert!(table_history.is_baseline_due(most, 3));
+        assert!(table_history.remove_outgrown(most, 3).is_empty());
         let two = baseline(&table_history, 4);
-        assert!(!table_history.wants_baseline(most, 5));
-        assert_eq!(numbers(&table_history.outgrown(most, 5)), [one.number, after.number]);
+        assert!(!table_history.is_baseline_due(most, 5));
+        assert_eq!(numbers(&table_history.remove_outgrown(most, 5)), [one.number, after.number]);
         assert_eq!((numbers(&table_history.buckets()), table_history.earliest(5)), (vec![two.number], Some(4)));
     }
 
     #[test]
-    fn nothing_is_taken_from_who_reads() {
+    fn no_entry_is_removed_while_a_restore_reads_it() {
         let table_history = table_history();
         let one = baseline(&table_history, 1);
-        let read = table_history.telling_of(2).unwrap();
+        let read = table_history.buckets_for(2).unwrap();
         let two = baseline(&table_history, 3);
         one.bytes.store(2000, Ordering::Relaxed);
-        assert!(table_history.outgrown(1000, 4).is_empty());
+        assert!(table_history.remove_outgrown(1000, 4).is_empty());
         assert_eq!(numbers(&read.buckets), [one.number]);
         drop(read);
-        assert_eq!(numbers(&table_history.outgrown(1000, 4)), [one.number]);
+        assert_eq!(numbers(&table_history.remove_outgrown(1000, 4)), [one.number]);
         assert_eq!(numbers(&table_history.buckets()), [two.number]);
     }
 
     #[test]
-    fn what_falls_out_of_the_window_is_outgrown_once_a_later_baseline_is_as_old() {
+    fn entries_outside_the_window_are_obsolete_once_a_later_baseline_is_outside_it() {
         let table_history = table_history();
         let one = baseline(&table_history, DAY);
-        assert!(!table_history.wants_baseline(1000, 36 * DAY));
-        assert!(table_history.wants_baseline(1000, 36 * DAY + 1));
+        assert!(!table_history.is_baseline_due(1000, 36 * DAY));
+        assert!(table_history.is_baseline_due(1000, 36 * DAY + 1));
         let two = baseline(&table_history, 37 * DAY);
-        assert!(table_history.outgrown(1000, 72 * DAY - 1).is_empty());
-        assert_eq!(numbers(&table_history.outgrown(1000, 72 * DAY)), [one.number]);
+        assert!(table_history.remove_outgrown(1000, 72 * DAY - 1).is_empty());
+        assert_eq!(numbers(&table_history.remove_outgrown(1000, 72 * DAY)), [one.number]);
         assert_eq!(numbers(&table_history.buckets()), [two.number]);
     }
 
     #[test]
-    fn a_table_that_was_dropped_gets_no_baseline_any_more_and_is_over_after_the_window() {
+    fn a_dropped_table_gets_no_baseline_and_is_removed_after_the_window() {
         let table_history = table_history();
         baseline(&table_history, 1);
-        table_history.tear();
-        assert!(table_history.wants_baseline(1000, 2));
+        table_history.mark_incomplete();
+        assert!(table_history.is_baseline_due(1000, 2));
         table_history.end(DAY);
-        assert!(!table_history.wants_baseline(1000, 2));
-        assert!(!table_history.is_over(36 * DAY) && table_history.is_over(36 * DAY + 1));
+        assert!(!table_history.is_baseline_due(1000, 2));
+        assert!(!table_history.is_expired(36 * DAY) && table_history.is_expired(36 * DAY + 1));
     }
 }

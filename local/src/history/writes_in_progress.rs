@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 #[derive(Debug)]
 pub(super) struct WritesInProgress {
     /// A clone of the sender is with each write; the receiver ends with the last of them.
-    began: Mutex<(mpsc::Sender<Infallible>, mpsc::Receiver<Infallible>)>,
+    current: Mutex<(mpsc::Sender<Infallible>, mpsc::Receiver<Infallible>)>,
     /// Held while waiting: another task may wait already for writes that began before.
     turn: tokio::sync::Mutex<()>,
 }
@@ -17,24 +17,24 @@ pub(super) struct WritesInProgress {
 /// One write in progress, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct WriteInProgress {
-    _of: mpsc::Sender<Infallible>,
+    _sender: mpsc::Sender<Infallible>,
 }
 
 impl WritesInProgress {
     pub(super) fn new() -> Self {
-        Self { began: Mutex::new(mpsc::channel(1)), turn: tokio::sync::Mutex::default() }
+        Self { current: Mutex::new(mpsc::channel(1)), turn: tokio::sync::Mutex::default() }
     }
 
     pub(super) fn begin(&self) -> WriteInProgress {
-        WriteInProgress { _of: self.began.lock().0.clone() }
+        WriteInProgress { _sender: self.current.lock().0.clone() }
     }
 
     /// Waits until all writes that began before this call have ended.
-    pub(super) async fn ended(&self) {
+    pub(super) async fn wait_for_end(&self) {
         let _turn = self.turn.lock().await;
         let (last, mut ends) = {
-            let mut began = self.began.lock();
-            std::mem::replace(&mut *began, mpsc::channel(1))
+            let mut current = self.current.lock();
+            std::mem::replace(&mut *current, mpsc::channel(1))
         };
         drop(last);
         ends.recv().await;
@@ -48,12 +48,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_waits_waits_for_all_that_began_before_and_for_nothing_else() {
+    async fn a_waiter_waits_exactly_for_the_writes_that_began_before() {
         let writes = Arc::new(WritesInProgress::new());
         let before = writes.begin();
         let waiting = [(); 2].map(|()| {
             let writes = Arc::clone(&writes);
-            tokio::spawn(async move { writes.ended().await })
+            tokio::spawn(async move { writes.wait_for_end().await })
         });
         // Both have begun to wait, one for the write and one for the other.
         tokio::task::yield_now().await;

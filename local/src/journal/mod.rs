@@ -1,6 +1,6 @@
-//! The requests that were received, for tests to look at.
+//! The journal of received requests, for tests.
 
-mod record;
+mod connection_journal;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,18 +11,18 @@ use crate::fault::{Candidate, Injected};
 use crate::lock::Mutex;
 pub use crate::protocol::{Consistency, RequestKind as Kind};
 use crate::throttle::Exceeded;
-pub(crate) use record::{JournalEntry, LOG, Record};
+pub(crate) use connection_journal::{ConnectionJournal, JournalEntry, LOG};
 
 /// The requests that a local Keyspaces received, oldest first. Clones are cheap and share their state.
 ///
-/// It keeps the newest 100,000 requests, fewer if their texts are longer than 64 MiB together. It never has secrets.
+/// The journal keeps the newest 100,000 requests, fewer if their texts together exceed 64 MiB. It contains no secrets.
 #[derive(Clone, Debug)]
 pub struct Journal(Arc<Mutex<JournalInner>>);
 
 #[derive(Debug)]
 struct JournalInner {
-    longest: usize,
-    most_text: usize,
+    max_requests: usize,
+    max_text_bytes: usize,
     text: usize,
     first: u64,
     requests: VecDeque<Received>,
@@ -49,23 +49,24 @@ pub struct Received {
     /// The kind of request.
     pub kind: Kind,
     /// The statement's text, as it was sent or, for an [`Kind::Execute`], prepared. The names and values of a STARTUP;
-    /// which way to log in an AUTH_RESPONSE chose, never what it holds.
+    /// for an AUTH_RESPONSE only the login method.
     pub statement: Option<Arc<str>>,
     /// The texts of a [`Kind::Batch`], in order; those of prepared ids that are not known are left out.
     pub batched: Arc<[Arc<str>]>,
     /// The consistency level.
     pub consistency: Option<Consistency>,
-    /// The separate serial consistency, where one was sent.
+    /// The serial consistency, if one was sent.
     pub serial_consistency: Option<Consistency>,
-    /// How many rows a page may have, where that was sent.
+    /// The page size in rows, if one was sent.
     pub page_size: Option<i32>,
-    /// The timestamp of the frame in microseconds, where one was sent.
+    /// The timestamp of the frame in microseconds, if one was sent.
     pub timestamp: Option<i64>,
-    /// What came of it; `None` while it is being worked on, and where the connection ended before: Cassandra may then
-    /// have carried it out.
+    /// The outcome; `None` while the request is in progress, or if the connection ended before: Cassandra may then
+    /// have executed it.
     pub outcome: Option<Outcome>,
-    /// The fault that struck it. `outcome` says what came of the request all the same: one whose answer was lost after it
-    /// was carried out is [`Outcome::Forwarded`], and [`reached_client`](Self::reached_client) says no.
+    /// The fault that struck the request. `outcome` does not depend on whether the answer was sent: a request whose
+    /// answer was dropped after its execution has [`Outcome::Forwarded`], and [`reached_client`](Self::reached_client)
+    /// is false.
     pub fault: Option<Injected>,
 }
 
@@ -107,10 +108,10 @@ impl Journal {
         Self::bounded(100_000, 64 << 20)
     }
 
-    fn bounded(longest: usize, most_text: usize) -> Self {
+    fn bounded(max_requests: usize, max_text_bytes: usize) -> Self {
         Self(Arc::new(Mutex::new(JournalInner {
-            longest,
-            most_text,
+            max_requests,
+            max_text_bytes,
             text: 0,
             first: 0,
             requests: VecDeque::new(),
@@ -124,9 +125,9 @@ impl Journal {
         self.filter(|_| true)
     }
 
-    /// The requests for which `wanted` holds, oldest first.
-    pub fn filter(&self, mut wanted: impl FnMut(&Received) -> bool) -> Vec<Received> {
-        self.lock().requests.iter().filter(|received| wanted(received)).cloned().collect()
+    /// The requests for which `predicate` holds, oldest first.
+    pub fn filter(&self, mut predicate: impl FnMut(&Received) -> bool) -> Vec<Received> {
+        self.lock().requests.iter().filter(|received| predicate(received)).cloned().collect()
     }
 
     /// The requests whose statement, or one of whose batched statements, contains `part`, oldest first.
@@ -134,7 +135,7 @@ impl Journal {
         self.filter(|received| received.texts().any(|text| text.contains(part)))
     }
 
-    /// Forgets what was received until now. Numbers go on.
+    /// Removes all requests. The numbers continue.
     pub fn clear(&self) {
         let mut inner = self.lock();
         inner.first += inner.requests.len() as u64;
@@ -142,12 +143,12 @@ impl Journal {
         inner.text = 0;
     }
 
-    /// How many connections were accepted since the start.
+    /// The number of connections that were accepted since the start.
     pub fn connections(&self) -> u64 {
         self.lock().connections
     }
 
-    /// How many connections are open now, by the peer that they were made to. Peers without any are left out.
+    /// The number of open connections by peer. Peers without connections are left out.
     pub fn open_connections(&self) -> BTreeMap<SocketAddr, usize> {
         self.lock().open.clone()
     }
@@ -160,13 +161,13 @@ impl Journal {
         OpenConnection { number: inner.connections, peer, journal: self.clone() }
     }
 
-    /// Writes down a request, and gives it its number.
+    /// Adds a request, and returns its number.
     pub(crate) fn receive(&self, received: Received) -> u64 {
         let mut inner = self.lock();
         let number = inner.first + inner.requests.len() as u64;
         inner.text += received.length();
         inner.requests.push_back(Received { number, ..received });
-        while inner.requests.len() > inner.longest || inner.text > inner.most_text {
+        while inner.requests.len() > inner.max_requests || inner.text > inner.max_text_bytes {
             let Some(oldest) = inner.requests.pop_front() else { break };
             inner.text -= oldest.length();
             inner.first += 1;
@@ -174,8 +175,8 @@ impl Journal {
         number
     }
 
-    /// Enters the outcome of a request, if the request is still kept.
-    pub(crate) fn settle(&self, number: u64, outcome: Outcome) {
+    /// Sets the outcome of a request, if the request is still in the journal.
+    pub(crate) fn set_outcome(&self, number: u64, outcome: Outcome) {
         let mut inner = self.lock();
         let Some(index) = number.checked_sub(inner.first).and_then(|index| usize::try_from(index).ok()) else { return };
         if let Some(received) = inner.requests.get_mut(index) {
@@ -189,7 +190,7 @@ impl Journal {
 }
 
 impl Received {
-    /// The code of the error that the client got, if it got one.
+    /// The code of the error that the client got, if any.
     pub fn error_code(&self) -> Option<i32> {
         match &self.outcome {
             Some(Outcome::Failed { code, .. } | Outcome::Refused { code, .. } | Outcome::Throttled { code, .. }) => {
@@ -201,7 +202,7 @@ impl Received {
 
     /// Whether the client was sent the answer that `outcome` names, perhaps late or in small pieces.
     pub fn reached_client(&self) -> bool {
-        let through = self.fault.as_ref().is_none_or(|fault| fault.effect.lets_the_answer_through());
+        let through = self.fault.as_ref().is_none_or(|fault| fault.effect.delivers_answer());
         through && self.outcome.is_some()
     }
 
@@ -266,20 +267,20 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_newest_are_kept_and_numbers_go_on() {
+    fn the_newest_requests_are_kept_and_their_numbers_continue() {
         let journal = Journal::bounded(2, 1000);
         for text in ["a", "b", "c"] {
             journal.receive(received(text));
         }
-        let kept = |journal: &Journal| journal.snapshot().into_iter().map(|r| r.number).collect::<Vec<_>>();
-        assert_eq!(kept(&journal), [1, 2]);
+        let numbers = |journal: &Journal| journal.snapshot().into_iter().map(|r| r.number).collect::<Vec<_>>();
+        assert_eq!(numbers(&journal), [1, 2]);
         journal.clear();
-        assert_eq!(kept(&journal), [] as [u64; 0]);
+        assert_eq!(numbers(&journal), [] as [u64; 0]);
         assert_eq!(journal.receive(received("d")), 3);
     }
 
     #[test]
-    fn long_texts_drive_out_older_ones() {
+    fn long_texts_evict_older_ones() {
         let journal = Journal::bounded(100, 10);
         for text in ["12345", "67890", "x"] {
             journal.receive(received(text));
@@ -289,14 +290,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_outcome_finds_its_request_or_nothing() {
+    fn an_outcome_is_set_only_if_its_request_is_still_in_the_journal() {
         let journal = Journal::bounded(1, 1000);
         let first = journal.receive(received("a"));
         let second = journal.receive(received("b"));
-        journal.settle(first, Outcome::Answered);
-        journal.settle(second, Outcome::Refused { code: 0x2200, text: "no".into() });
-        let kept = journal.snapshot();
-        assert_eq!((kept.len(), kept[0].error_code()), (1, Some(0x2200)));
+        journal.set_outcome(first, Outcome::Answered);
+        journal.set_outcome(second, Outcome::Refused { code: 0x2200, text: "no".into() });
+        let requests = journal.snapshot();
+        assert_eq!((requests.len(), requests[0].error_code()), (1, Some(0x2200)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::auth::Authority;
 use crate::ca::Ca;
 use crate::cassandra::owned::{CassandraProcess, OwnedProcess};
 use crate::cassandra::{self, Cassandra};
-use crate::control_plane::{self, ControlPlane, Plane};
+use crate::control_plane::{self, ControlPlane, ControlPlaneState};
 use crate::controls::Controls;
 use crate::error::{Error, ErrorKind};
 use crate::fault_port::FaultPort;
@@ -47,13 +47,13 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
     control_plane.check_port().await.map_err(|error| no_control_plane(control_plane, error))?;
     let (ca_path, ca_directory) = write_ca(&ca, builder.ca_directory.as_deref())?;
     if let Some(file) = &builder.truststore {
-        truststore::write(&builder.surroundings, &ca_path, file).await?;
+        truststore::write(&builder.environment, &ca_path, file).await?;
     }
     let cassandra = Cassandra::start(&cassandra::CassandraSettings {
-        given: builder.cassandra,
+        address: builder.cassandra,
         runtime: builder.runtime,
         partitioner: builder.partitioner,
-        surroundings: builder.surroundings,
+        environment: builder.environment,
         progress: builder.progress,
     })
     .await?;
@@ -70,9 +70,9 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
         region: builder.region.clone(),
         partitioner: builder.partitioner,
         instance: match builder.instance {
-            _ if !cassandra.is_given() => Instance::Alone,
-            None => Instance::Passing,
-            Some(name) => Instance::Kept(name),
+            _ if !cassandra.is_external() => Instance::OwnCassandra,
+            None => Instance::Temporary,
+            Some(name) => Instance::Named(name),
         },
         schema: schema::SchemaSettings {
             delays: builder.ddl_delays,
@@ -83,14 +83,14 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
         clock,
         faults: builder.faults.clone(),
         throttling: throttling.clone(),
-        fate: cassandra.fate(),
+        cassandra_exit: cassandra.exit(),
         max_connections: builder.max_connections,
         script,
     };
     let authority = Arc::new(authority);
     let gateway = match Gateway::start(settings, Arc::clone(&ca), Arc::clone(&authority), cassandra.address()).await {
         Ok(gateway) => gateway,
-        Err(error) => return Err(cassandra.explained(error).await),
+        Err(error) => return Err(cassandra.explain(error).await),
     };
     let controls = Controls {
         faults: builder.faults,
@@ -107,8 +107,12 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
             Error::new(ErrorKind::Listen, problem).with_source(error)
         })?),
     };
-    let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), builder.region.clone());
-    let started = ControlPlane::start(control_plane, Arc::clone(&controls.ca), plane).await;
+    let state = ControlPlaneState::new(
+        Arc::clone(&controls.listeners),
+        Arc::clone(&controls.authority),
+        builder.region.clone(),
+    );
+    let started = ControlPlane::start(control_plane, Arc::clone(&controls.ca), state).await;
     let control_plane = started.map_err(|error| no_control_plane(control_plane, error))?;
     let scheme = if builder.plain_http { "http" } else { "https" };
     let ready = Ready {
@@ -125,8 +129,10 @@ pub(super) async fn start(builder: Builder) -> Result<Started, Error> {
         credentials: builder.credentials,
         without_permissions: builder.without_permissions,
     };
-    let fate = cassandra.fate();
-    tokio::spawn(async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", fate.story().await) });
+    let cassandra_exit = cassandra.exit();
+    tokio::spawn(
+        async move { tracing::error!(target: "keyspaces_local::cassandra", "{}", cassandra_exit.report().await) },
+    );
     Ok(Started { ready, controls, fault_port, control_plane, gateway, cassandra, ca_directory })
 }
 

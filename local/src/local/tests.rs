@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::cassandra;
-use crate::cassandra::surroundings::Environment;
+use crate::cassandra::environment::Environment;
 use crate::topology::Partitioner;
 use crate::upstream::{InternalConnection, Lease};
 
@@ -51,22 +51,25 @@ async fn the_fault_port_does_what_the_library_does() {
         r#"{"inject": {"effect": {"error": {"moment": "before", "code": 4097, "text": "x"}}, "kind": "OPTIONS"}}"#;
     assert_eq!(command(port, inject).await, json!({"ok": 0}));
     assert_eq!(answer_to_options(&local).await, 0);
-    assert_eq!(command(port, r#"{"struck": 0}"#).await, json!({"ok": 1}));
+    assert_eq!(command(port, r#"{"strike_count": 0}"#).await, json!({"ok": 1}));
     assert_eq!(command(port, r#""clear""#).await, json!({"ok": null}));
     assert_eq!(answer_to_options(&local).await, SUPPORTED);
 
     let peer = local.peers()[0];
-    assert_eq!(command(port, &format!(r#"{{"take_away": "{peer}"}}"#)).await, json!({"ok": null}));
+    assert_eq!(command(port, &format!(r#"{{"stop_peer": "{peer}"}}"#)).await, json!({"ok": null}));
     assert!(TcpStream::connect(peer).await.is_err());
-    assert_eq!(command(port, &format!(r#"{{"bring_back": "{peer}"}}"#)).await, json!({"ok": null}));
+    assert_eq!(command(port, &format!(r#"{{"start_peer": "{peer}"}}"#)).await, json!({"ok": null}));
     assert_eq!(command(port, r#"{"restart": 0}"#).await, json!({"ok": null}));
     assert_eq!(answer_to_options(&local).await, SUPPORTED);
     assert_eq!(command(port, r#""metering""#).await, json!({"ok": []}));
 
-    let wrong = command(port, r#"{"take_away": "127.0.0.200:1"}"#).await;
-    assert_eq!(wrong["error"], "127.0.0.200:1 is no address of this local Keyspaces");
+    let wrong = command(port, r#"{"stop_peer": "127.0.0.200:1"}"#).await;
+    assert_eq!(wrong["error"], "127.0.0.200:1 is not an address of this local Keyspaces");
     let wrong = command(port, r#""explode""#).await["error"].as_str().unwrap().to_owned();
-    assert!(wrong.starts_with("no command: unknown variant `explode`, expected one of `inject`"), "{wrong}");
+    assert!(
+        wrong.starts_with("the command is not valid: unknown variant `explode`, expected one of `inject`"),
+        "{wrong}"
+    );
 }
 
 const SUPPORTED: u8 = 0x06;
@@ -80,14 +83,14 @@ async fn keyspaces(cassandra: &Cassandra) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
+async fn several_instances_share_an_external_cassandra_and_drop_their_own_keyspaces() {
     let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
     let kept = Arc::clone(&lines);
     let cassandra = Cassandra::start(&cassandra::CassandraSettings {
-        given: None,
+        address: None,
         runtime: None,
         partitioner: Partitioner::Random,
-        surroundings: Environment { given: None, ..Environment::from_environment() },
+        environment: Environment { cassandra: None, ..Environment::from_environment() },
         progress: Arc::new(move |line| kept.lock().unwrap().push(line.to_owned())),
     })
     .await
@@ -133,7 +136,7 @@ async fn several_share_a_given_cassandra_and_drop_what_is_theirs() {
 }
 
 #[test]
-fn the_shared_one_outlives_the_runtime_that_started_it() {
+fn the_shared_instance_outlives_the_runtime_that_started_it() {
     let answer = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -147,7 +150,7 @@ fn the_shared_one_outlives_the_runtime_that_started_it() {
 }
 
 #[tokio::test]
-async fn a_start_that_is_given_up_ends_and_takes_everything_with_it() {
+async fn a_cancelled_start_ends_and_removes_everything() {
     let directory = tempfile::tempdir().unwrap();
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap().to_string();
@@ -159,18 +162,18 @@ async fn a_start_that_is_given_up_ends_and_takes_everything_with_it() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_before_anything_starts() {
+fn a_port_in_use_is_named_before_anything_starts() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(Local::builder().port(port).start()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Listen);
-    let said = format!("port {port} of 127.0.0.1 and its neighbours cannot be listened at: Address already in use");
-    assert!(error.to_string().starts_with(&said), "{error}");
+    let expected = format!("port {port} of 127.0.0.1 and its neighbours cannot be listened at: Address already in use");
+    assert!(error.to_string().starts_with(&expected), "{error}");
     assert!(error.to_string().ends_with(". Choose another, or 0 for any that is free"), "{error}");
     let error = runtime.block_on(Local::builder().http_port(port).start()).unwrap_err();
-    let said = format!(
+    let expected = format!(
         "port {port} of 127.0.0.1, the port of the control plane, cannot be listened at: Address already in use"
     );
-    assert_eq!((error.kind(), error.to_string().starts_with(&said)), (ErrorKind::Listen, true), "{error}");
+    assert_eq!((error.kind(), error.to_string().starts_with(&expected)), (ErrorKind::Listen, true), "{error}");
 }

@@ -31,10 +31,9 @@ pub(super) struct Minutes(BTreeMap<SchemaObject, [MinutePoints; Operation::ALL.l
 
 type MinutePoints = [BTreeMap<u64, StatisticSet>; Counter::ALL.len()];
 
-/// The retention of data points: the longest range that an alarm may look at. CloudWatch keeps data points of a minute for
-/// 15 days.
+/// The retention of data points: the longest range that an alarm may look at. CloudWatch keeps data points of a minute
 /// for 15 days.
-const KEPT_MINUTES: u64 = 7 * 24 * 60;
+const RETENTION_MINUTES: u64 = 7 * 24 * 60;
 
 impl Minutes {
     pub(super) fn count(
@@ -51,8 +50,8 @@ impl Minutes {
         let Some(operations) = self.0.get_mut(table) else { return };
         let points = &mut operations[operation as usize][counter as usize];
         let point = points.entry(minute).or_default();
-        *point = point.and(StatisticSet::of(value));
-        while points.first_key_value().is_some_and(|(first, _)| first + KEPT_MINUTES < minute) {
+        *point = point.merge(StatisticSet::from_value(value));
+        while points.first_key_value().is_some_and(|(first, _)| first + RETENTION_MINUTES < minute) {
             points.pop_first();
         }
     }
@@ -67,17 +66,19 @@ impl Minutes {
     ) -> BTreeMap<u64, StatisticSet> {
         let mut all = BTreeMap::<u64, StatisticSet>::new();
         let Some(operations) = self.0.get(table) else { return all };
-        for of in Operation::ALL.into_iter().filter(|of| operation.is_none_or(|operation| operation == *of)) {
-            for (minute, point) in operations[of as usize][counter as usize].range(minutes.clone()) {
+        for counted in
+            Operation::ALL.into_iter().filter(|counted| operation.is_none_or(|operation| operation == *counted))
+        {
+            for (minute, point) in operations[counted as usize][counter as usize].range(minutes.clone()) {
                 let sum = all.entry(*minute).or_default();
-                *sum = sum.and(*point);
+                *sum = sum.merge(*point);
             }
         }
         all
     }
 
     /// The tables, operations and counters that have data points.
-    pub(super) fn counted(&self) -> Vec<(SchemaObject, Operation, Counter)> {
+    pub(super) fn counters_with_data(&self) -> Vec<(SchemaObject, Operation, Counter)> {
         let mut counted = Vec::new();
         for (table, operations) in &self.0 {
             for (operation, points) in Operation::ALL.into_iter().zip(operations) {
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_are_of_one_operation_or_of_all_and_are_kept_for_a_week() {
+    fn data_points_exist_by_operation_and_in_total_for_a_week() {
         let (mut minutes, table) = (Minutes::default(), SchemaObject::table("ks", "t"));
         let units = Counter::ConsumedWriteCapacityUnits;
         for (operation, minute, value) in [
@@ -149,9 +150,9 @@ mod tests {
         assert_eq!(sums(&minutes, None, 0..100), [(10, 7.0), (11, 8.0)]);
         assert_eq!(sums(&minutes, Some(Operation::Insert), 0..100), [(10, 3.0)]);
         assert_eq!(sums(&minutes, None, 11..12), [(11, 8.0)]);
-        minutes.count(&table, Operation::Update, units, 11 + KEPT_MINUTES, 1.0);
-        assert_eq!(sums(&minutes, Some(Operation::Update), 0..u64::MAX), [(11, 8.0), (11 + KEPT_MINUTES, 1.0)]);
-        minutes.count(&table, Operation::Update, units, 12 + KEPT_MINUTES, 1.0);
+        minutes.count(&table, Operation::Update, units, 11 + RETENTION_MINUTES, 1.0);
+        assert_eq!(sums(&minutes, Some(Operation::Update), 0..u64::MAX), [(11, 8.0), (11 + RETENTION_MINUTES, 1.0)]);
+        minutes.count(&table, Operation::Update, units, 12 + RETENTION_MINUTES, 1.0);
         assert_eq!(sums(&minutes, Some(Operation::Update), 0..12), []);
     }
 }

@@ -1,4 +1,4 @@
-//! Counts consumed capacity and throttling, as the service's metrics do.
+//! Counts consumed capacity and throttled requests, under the names of the service's metrics.
 
 mod minutes;
 mod statistics;
@@ -16,16 +16,16 @@ use crate::lock::Mutex;
 use crate::names::SchemaObject;
 use crate::protocol::error_code;
 use crate::saturated::saturated;
-use crate::throttle::{Exceeded, Use};
+use crate::throttle::{Direction, Exceeded};
 pub(crate) use minutes::Counter;
 use minutes::Minutes;
 pub(crate) use statistics::StatisticSet;
 
-/// The consumption and the throttling of each table's statements. A clone is cheap and shares the counts. Counting begins
-/// at the start, and a restart of the gateway loses nothing.
+/// The consumption and the throttling of each table's statements. A clone is cheap and shares the counts. Counting
+/// begins at the start, and a restart of the gateway loses nothing.
 ///
-/// The size of a written row is estimated as in the guide ([`keyspaces_cql::units`]), from the values in the statement. The
-/// consumption of a read depends on the bytes of its answer. A failed statement consumes nothing.
+/// The size of a written row is estimated as in the guide ([`keyspaces_cql::units`]), from the values in the statement.
+/// The consumption of a read depends on the bytes of its answer. A failed statement consumes nothing.
 ///
 /// The control plane shows the same counts by the minute, as CloudWatch metrics.
 #[derive(Clone)]
@@ -34,13 +34,13 @@ pub struct Metering(Arc<MeteringInner>);
 struct MeteringInner {
     clock: Clock,
     /// The offset of CloudWatch's time from the clock, in milliseconds.
-    ahead: AtomicU64,
+    offset_millis: AtomicU64,
     counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
-    totals: BTreeMap<SchemaObject, [Metered; Operation::ALL.len()]>,
+    totals: BTreeMap<SchemaObject, [OperationMetrics; Operation::ALL.len()]>,
     minutes: Minutes,
 }
 
@@ -48,7 +48,7 @@ struct Counts {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
-pub struct Metered {
+pub struct OperationMetrics {
     /// The keyspace of the table.
     pub keyspace: String,
     /// The name of the table.
@@ -73,7 +73,7 @@ pub struct Metered {
     pub conditional_check_failed_requests: u64,
     /// Statements that failed with ServerError.
     pub system_errors: u64,
-    /// Statements that were refused as invalid because of their values, or by the Cassandra behind the gateway.
+    /// Statements that were refused as invalid because of their values, or by the backing Cassandra.
     pub user_errors: u64,
 }
 
@@ -108,17 +108,17 @@ impl Operation {
 
 impl Metering {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self(Arc::new(MeteringInner { clock, ahead: AtomicU64::new(0), counts: Mutex::default() }))
+        Self(Arc::new(MeteringInner { clock, offset_millis: AtomicU64::new(0), counts: Mutex::default() }))
     }
 
     /// The counts of all tables and kinds of statements, sorted by keyspace, table and kind.
-    pub fn snapshot(&self) -> Vec<Metered> {
+    pub fn snapshot(&self) -> Vec<OperationMetrics> {
         let mut all = Vec::new();
         for (table, operations) in &self.counts().totals {
-            for (operation, metered) in Operation::ALL.into_iter().zip(operations) {
-                if *metered != Metered::default() {
+            for (operation, metrics) in Operation::ALL.into_iter().zip(operations) {
+                if *metrics != OperationMetrics::default() {
                     let (keyspace, table_name) = (table.keyspace.clone(), table.name.clone());
-                    all.push(Metered { keyspace, table_name, operation, ..metered.clone() });
+                    all.push(OperationMetrics { keyspace, table_name, operation, ..metrics.clone() });
                 }
             }
         }
@@ -126,11 +126,11 @@ impl Metering {
     }
 
     /// The counts of one kind of statement on one table; all zero if there was none.
-    pub fn of(&self, keyspace: &str, table: &str, operation: Operation) -> Metered {
+    pub fn get(&self, keyspace: &str, table: &str, operation: Operation) -> OperationMetrics {
         let counts = self.counts();
         let operations = counts.totals.get(&SchemaObject::table(keyspace, table));
-        let metered = operations.map(|operations| operations[operation as usize].clone()).unwrap_or_default();
-        Metered { keyspace: keyspace.to_owned(), table_name: table.to_owned(), operation, ..metered }
+        let metrics = operations.map(|operations| operations[operation as usize].clone()).unwrap_or_default();
+        OperationMetrics { keyspace: keyspace.to_owned(), table_name: table.to_owned(), operation, ..metrics }
     }
 
     /// Resets the counts to zero. CloudWatch's data points stay.
@@ -138,18 +138,18 @@ impl Metering {
         self.counts().totals.clear();
     }
 
-    /// Moves CloudWatch's time ahead: later counts belong to a later minute. The next request for an alarm evaluates all
-    /// alarms for the minutes in between, up to a day. Nothing else is affected.
+    /// Moves CloudWatch's time ahead: later counts belong to a later minute. The next request for an alarm evaluates
+    /// all alarms for the minutes in between, up to a day. Nothing else is affected.
     pub fn advance(&self, by: Duration) {
         let millis = saturated::<u64>(by.as_millis());
-        let later = |ahead: u64| Some(ahead.saturating_add(millis).min(FURTHEST_AHEAD));
+        let later = |offset_millis: u64| Some(offset_millis.saturating_add(millis).min(MAX_OFFSET_MILLIS));
         // `later` always returns `Some`, so the update cannot fail.
-        let _ = self.0.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        let _ = self.0.offset_millis.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 
     /// CloudWatch's time, in milliseconds since 1970.
     pub(crate) fn now(&self) -> u64 {
-        clock::millis((self.0.clock)()).saturating_add(self.0.ahead.load(Ordering::SeqCst))
+        clock::millis((self.0.clock)()).saturating_add(self.0.offset_millis.load(Ordering::SeqCst))
     }
 
     /// The data points of some minutes since 1970, for one kind of statement or for all.
@@ -164,8 +164,8 @@ impl Metering {
     }
 
     /// The tables, operations and counters that have data points.
-    pub(crate) fn counted(&self) -> Vec<(SchemaObject, Operation, Counter)> {
-        self.counts().minutes.counted()
+    pub(crate) fn counters_with_data(&self) -> Vec<(SchemaObject, Operation, Counter)> {
+        self.counts().minutes.counters_with_data()
     }
 
     /// Counts a statement that succeeded, and the units that it consumed of a table. Its latency counts once for each
@@ -174,48 +174,54 @@ impl Metering {
         &self,
         table: &SchemaObject,
         operation: Operation,
-        side: Use,
+        direction: Direction,
         units: f64,
         latency: Duration,
     ) {
         self.count(table, operation, |count| {
-            match side {
-                Use::Read => {
+            match direction {
+                Direction::Read => {
                     count.total.consumed_read_capacity_units += units;
-                    count.point(Counter::ConsumedReadCapacityUnits, units);
+                    count.record(Counter::ConsumedReadCapacityUnits, units);
                 }
-                Use::Write => {
+                Direction::Write => {
                     count.total.consumed_write_capacity_units += units;
-                    count.point(Counter::ConsumedWriteCapacityUnits, units);
+                    count.record(Counter::ConsumedWriteCapacityUnits, units);
                 }
             }
             count.total.successful_request_count += 1;
-            count.point(Counter::SuccessfulRequestCount, 1.0);
-            count.point(Counter::SuccessfulRequestLatency, latency.as_secs_f64() * 1000.0);
+            count.record(Counter::SuccessfulRequestCount, 1.0);
+            count.record(Counter::SuccessfulRequestLatency, latency.as_secs_f64() * 1000.0);
         });
     }
 
-    pub(crate) fn throttled(&self, table: &SchemaObject, operation: Operation, side: Use, exceeded: Exceeded) {
+    pub(crate) fn throttled(
+        &self,
+        table: &SchemaObject,
+        operation: Operation,
+        direction: Direction,
+        exceeded: Exceeded,
+    ) {
         self.count(table, operation, |count| {
-            match side {
-                Use::Read => {
+            match direction {
+                Direction::Read => {
                     count.total.read_throttle_events += 1;
-                    count.point(Counter::ReadThrottleEvents, 1.0);
+                    count.record(Counter::ReadThrottleEvents, 1.0);
                 }
-                Use::Write => {
+                Direction::Write => {
                     count.total.write_throttle_events += 1;
-                    count.point(Counter::WriteThrottleEvents, 1.0);
+                    count.record(Counter::WriteThrottleEvents, 1.0);
                 }
             }
             match exceeded {
                 Exceeded::Table => {}
                 Exceeded::Partition => {
                     count.total.storage_partition_throughput_capacity_exceeded += 1;
-                    count.point(Counter::StoragePartitionThroughputCapacityExceeded, 1.0);
+                    count.record(Counter::StoragePartitionThroughputCapacityExceeded, 1.0);
                 }
                 Exceeded::Connection => {
                     count.total.per_connection_request_rate_exceeded += 1;
-                    count.point(Counter::PerConnectionRequestRateExceeded, 1.0);
+                    count.record(Counter::PerConnectionRequestRateExceeded, 1.0);
                 }
             }
         });
@@ -225,7 +231,7 @@ impl Metering {
     pub(crate) fn condition_failed(&self, table: &SchemaObject, operation: Operation) {
         self.count(table, operation, |count| {
             count.total.conditional_check_failed_requests += 1;
-            count.point(Counter::ConditionalCheckFailedRequests, 1.0);
+            count.record(Counter::ConditionalCheckFailedRequests, 1.0);
         });
     }
 
@@ -234,11 +240,11 @@ impl Metering {
         match code {
             error_code::SERVER_ERROR => self.count(table, operation, |count| {
                 count.total.system_errors += 1;
-                count.point(Counter::SystemErrors, 1.0);
+                count.record(Counter::SystemErrors, 1.0);
             }),
             error_code::INVALID => self.count(table, operation, |count| {
                 count.total.user_errors += 1;
-                count.point(Counter::UserErrors, 1.0);
+                count.record(Counter::UserErrors, 1.0);
             }),
             _ => {}
         }
@@ -262,11 +268,11 @@ impl Metering {
 }
 
 /// The furthest that CloudWatch's time can be moved ahead: a thousand years.
-const FURTHEST_AHEAD: u64 = 1000 * 365 * 24 * 3_600_000;
+const MAX_OFFSET_MILLIS: u64 = 1000 * 365 * 24 * 3_600_000;
 
 /// The counters that one event increments.
 struct Count<'a> {
-    total: &'a mut Metered,
+    total: &'a mut OperationMetrics,
     minutes: &'a mut Minutes,
     table: &'a SchemaObject,
     operation: Operation,
@@ -274,7 +280,7 @@ struct Count<'a> {
 }
 
 impl Count<'_> {
-    fn point(&mut self, counter: Counter, value: f64) {
+    fn record(&mut self, counter: Counter, value: f64) {
         self.minutes.count(self.table, self.operation, counter, self.minute, value);
     }
 }
@@ -299,10 +305,10 @@ mod tests {
     #[test]
     fn a_throttled_statement_counts_under_every_metric_that_it_concerns() {
         let (metering, table) = (Metering::default(), SchemaObject::table("ks", "t"));
-        metering.throttled(&table, Operation::Insert, Use::Write, Exceeded::Partition);
-        metering.throttled(&table, Operation::Insert, Use::Write, Exceeded::Table);
-        metering.throttled(&table, Operation::Select, Use::Read, Exceeded::Connection);
-        metering.consumed(&table, Operation::Select, Use::Read, 0.5, Duration::from_millis(3));
+        metering.throttled(&table, Operation::Insert, Direction::Write, Exceeded::Partition);
+        metering.throttled(&table, Operation::Insert, Direction::Write, Exceeded::Table);
+        metering.throttled(&table, Operation::Select, Direction::Read, Exceeded::Connection);
+        metering.consumed(&table, Operation::Select, Direction::Read, 0.5, Duration::from_millis(3));
         let json = serde_json::to_value(metering.snapshot()).unwrap();
         let expected = serde_json::json!([
             {
@@ -321,8 +327,8 @@ mod tests {
             },
         ]);
         assert_eq!(json, expected);
-        assert_eq!(metering.of("ks", "t", Operation::Insert).write_throttle_events, 2);
-        assert_eq!(metering.of("ks", "other", Operation::Insert).write_throttle_events, 0);
+        assert_eq!(metering.get("ks", "t", Operation::Insert).write_throttle_events, 2);
+        assert_eq!(metering.get("ks", "other", Operation::Insert).write_throttle_events, 0);
         metering.clear();
         assert!(metering.snapshot().is_empty());
     }

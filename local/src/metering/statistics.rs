@@ -12,12 +12,12 @@ pub(crate) struct StatisticSet {
 }
 
 impl StatisticSet {
-    pub(crate) fn of(value: f64) -> Self {
+    pub(crate) fn from_value(value: f64) -> Self {
         Self { sample_count: 1, sum: value, minimum: value, maximum: value }
     }
 
     /// Merges two sets of values.
-    pub(crate) fn and(self, other: Self) -> Self {
+    pub(crate) fn merge(self, other: Self) -> Self {
         if self.sample_count == 0 {
             return other;
         }
@@ -52,11 +52,11 @@ mod tests {
     fn the_statistics_of_parts_are_those_of_the_whole() {
         let values = [3.0, -1.0, 10.0, 0.5, 0.5];
         let all = |values: &[f64]| {
-            values.iter().fold(StatisticSet::default(), |set, value| set.and(StatisticSet::of(*value)))
+            values.iter().fold(StatisticSet::default(), |set, value| set.merge(StatisticSet::from_value(*value)))
         };
         let whole = all(&values);
         for at in 0..=values.len() {
-            assert_eq!(all(&values[..at]).and(all(&values[at..])), whole);
+            assert_eq!(all(&values[..at]).merge(all(&values[at..])), whole);
         }
         let statistics = Statistic::ALL.map(|statistic| whole.get(statistic));
         assert_eq!(statistics, [2.6, 10.0, -1.0, 5.0, 13.0]);

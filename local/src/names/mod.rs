@@ -1,7 +1,7 @@
-//! The names that a client's keyspaces and system tables have in the Cassandra behind.
+//! The names that a client's keyspaces and system tables have in the backing Cassandra.
 //!
-//! Every instance has a prefix of its own there, so that several can share one Cassandra, and none can see what is
-//! another's or Cassandra's own: the keyspace `app` is `kl0a1b2c3d_app`, and the table `system.local` is
+//! Every instance has its own prefix there, so that several can share one Cassandra, and none sees the keyspaces of
+//! another or of Cassandra: the keyspace `app` is `kl0a1b2c3d_app`, and the table `system.local` is
 //! `kl0a1b2c3d.system__local`, a table of the instance's inner keyspace.
 
 mod object;
@@ -28,11 +28,11 @@ pub(crate) struct Names {
     long: Mutex<HashMap<String, String>>,
 }
 
-/// The longest name of a keyspace, in Cassandra and on the service alike.
-const LONGEST_NAME: usize = 48;
+/// The maximum length of a keyspace name, in Cassandra and on the service.
+const MAX_NAME_BYTES: usize = 48;
 
 impl Names {
-    /// The names of the instance that is called this.
+    /// The names of the instance with this name.
     pub(crate) fn new(instance: &str) -> Self {
         Self { inner: format!("kl{}", &digest(instance)[..8]), long: Mutex::default() }
     }
@@ -50,7 +50,7 @@ impl Names {
     /// Cassandra's name of a client's keyspace.
     pub(crate) fn keyspace(&self, name: &str) -> String {
         let prefixed = format!("{}_{name}", self.inner);
-        if prefixed.len() <= LONGEST_NAME || name.len() > LONGEST_NAME {
+        if prefixed.len() <= MAX_NAME_BYTES || name.len() > MAX_NAME_BYTES {
             return prefixed;
         }
         let short = format!("{}_{}", self.inner, &digest(name)[..24]);
@@ -64,8 +64,8 @@ impl Names {
     }
 
     /// A client's table or type, for a statement.
-    pub(crate) fn qualified(&self, thing: &SchemaObject) -> String {
-        format!("{}.{}", self.quoted_keyspace(&thing.keyspace), quoted(&thing.name))
+    pub(crate) fn qualified(&self, object: &SchemaObject) -> String {
+        format!("{}.{}", self.quoted_keyspace(&object.keyspace), quoted(&object.name))
     }
 
     /// A system table, for a statement.
@@ -74,7 +74,7 @@ impl Names {
     }
 
     /// The client's name of a keyspace.
-    pub(crate) fn restored_keyspace<'a>(&self, upstream: &'a str) -> Cow<'a, str> {
+    pub(crate) fn client_keyspace<'a>(&self, upstream: &'a str) -> Cow<'a, str> {
         match upstream.strip_prefix(&self.inner).and_then(|rest| rest.strip_prefix('_')) {
             None => upstream.into(),
             Some(name) => {
@@ -85,27 +85,27 @@ impl Names {
     }
 
     /// The client's names of a table's keyspace and of the table.
-    pub(crate) fn restored_table<'a>(&self, keyspace: &'a str, table: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
+    pub(crate) fn client_table<'a>(&self, keyspace: &'a str, table: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
         match system_tables::split(table) {
-            Some((keyspace_of_it, name)) if keyspace == self.inner => (keyspace_of_it.into(), name.into()),
-            _ => (self.restored_keyspace(keyspace), table.into()),
+            Some((system_keyspace, name)) if keyspace == self.inner => (system_keyspace.into(), name.into()),
+            _ => (self.client_keyspace(keyspace), table.into()),
         }
     }
 
     /// A text of Cassandra's with its names replaced by the client's.
-    pub(crate) fn restored_text(&self, text: &str) -> String {
+    pub(crate) fn client_text(&self, text: &str) -> String {
         let mut restored = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find(&self.inner) {
             restored.push_str(&rest[..at]);
             rest = &rest[at..];
-            let (name, after) = rest.split_at(word(rest));
-            let table = after.strip_prefix('.').map_or("", |table| &table[..word(table)]);
+            let (name, after) = rest.split_at(word_length(rest));
+            let table = after.strip_prefix('.').map_or("", |table| &table[..word_length(table)]);
             if name == self.inner && system_tables::split(table).is_some() {
                 rest = &after[1..];
                 continue;
             }
-            restored.push_str(&self.restored_keyspace(name));
+            restored.push_str(&self.client_keyspace(name));
             rest = after;
         }
         restored.push_str(rest);
@@ -115,19 +115,19 @@ impl Names {
 
 impl ClientNames for Names {
     fn keyspace<'a>(&self, keyspace: &'a str) -> Cow<'a, str> {
-        self.restored_keyspace(keyspace)
+        self.client_keyspace(keyspace)
     }
 
     fn table<'a>(&self, keyspace: &'a str, table: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
-        self.restored_table(keyspace, table)
+        self.client_table(keyspace, table)
     }
 
     fn text(&self, text: &str) -> String {
-        self.restored_text(text)
+        self.client_text(text)
     }
 }
 
-/// `system__local` as `system.local`.
+/// Replaces `system__local` by `system.local`.
 fn without_inner_tables(text: String) -> String {
     system_tables::ALL.iter().fold(text, |text, table| {
         let inner = table.inner_name();
@@ -140,8 +140,8 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// How long the word at the beginning is.
-fn word(text: &str) -> usize {
+/// The length of the word at the beginning.
+fn word_length(text: &str) -> usize {
     text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len())
 }
 
@@ -160,15 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn a_keyspace_is_found_again_under_its_own_name() {
+    fn a_keyspace_name_is_mapped_back() {
         let longest = "a".repeat(48);
         for name in ["app", "App", "a_b", &longest, &"b".repeat(37), &"c".repeat(38)] {
             let names = names();
             let upstream = names.keyspace(name);
             assert!(upstream.len() <= 48, "{upstream}");
-            assert_eq!(names.restored_keyspace(&upstream), *name);
+            assert_eq!(names.client_keyspace(&upstream), *name);
             assert_eq!(
-                names.restored_text(&format!("Keyspace '{upstream}' is odd")),
+                names.client_text(&format!("Keyspace '{upstream}' is odd")),
                 format!("Keyspace '{name}' is odd")
             );
         }
@@ -181,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn a_system_table_is_found_again() {
+    fn a_system_table_name_is_mapped_back() {
         let names = names();
         for table in system_tables::ALL {
             let (keyspace, name) = (table.inner_name(), table.name);
-            assert_eq!(names.restored_table("kl0a1b2c3d", &keyspace), (table.keyspace.into(), name.into()));
+            assert_eq!(names.client_table("kl0a1b2c3d", &keyspace), (table.keyspace.into(), name.into()));
         }
     }
 
@@ -202,14 +202,14 @@ mod tests {
             ("nothing of ours", "nothing of ours"),
             ("kl0a1b2c3d", "kl0a1b2c3d"),
         ] {
-            assert_eq!(names().restored_text(cassandras), clients);
+            assert_eq!(names().client_text(cassandras), clients);
         }
     }
 
     proptest! {
         #[test]
-        fn any_text_is_restored(before: String, after: String) {
-            names().restored_text(&format!("{before}kl0a1b2c3d{after}"));
+        fn any_text_is_mapped_back(before: String, after: String) {
+            names().client_text(&format!("{before}kl0a1b2c3d{after}"));
         }
     }
 }

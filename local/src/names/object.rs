@@ -1,4 +1,4 @@
-//! Keyspaces, tables and types, by the names that clients have for them.
+//! Keyspaces, tables and types, by the client's names.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub(crate) struct SchemaObject {
     pub(crate) name: String,
 }
 
-/// What kind of [`SchemaObject`].
+/// The kind of a [`SchemaObject`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum ObjectKind {
     Keyspace,
@@ -34,8 +34,8 @@ impl SchemaObject {
 }
 
 impl ObjectKind {
-    /// As the state is written down.
-    pub(crate) const fn word(self) -> &'static str {
+    /// The word in the stored state.
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Keyspace => "keyspace",
             Self::Table => "table",
@@ -43,15 +43,15 @@ impl ObjectKind {
         }
     }
 
-    pub(crate) fn of(word: &str) -> Option<Self> {
-        [Self::Keyspace, Self::Table, Self::Type].into_iter().find(|kind| kind.word() == word)
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Keyspace, Self::Table, Self::Type].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
 /// `keyspace ks`, `table ks.t`
 impl fmt::Display for SchemaObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.word(), self.keyspace)?;
+        write!(f, "{} {}", self.kind.as_str(), self.keyspace)?;
         if self.kind == ObjectKind::Keyspace { Ok(()) } else { write!(f, ".{}", self.name) }
     }
 }

@@ -1,31 +1,31 @@
-//! The tables that the service's system keyspaces have (DG:working-with-keyspaces), with Cassandra 3.11's columns where
-//! Cassandra has them too.
+//! The tables of the service's system keyspaces (DG:working-with-keyspaces), with the columns of Cassandra 3.11 for the
+//! tables that Cassandra has, too.
 //!
 //! That `system_schema` has `functions`, `aggregates`, `triggers`, `indexes`, `views` and `dropped_columns`, all empty
 //! here, is unverified: all common drivers read them. So are the types of columns that only the service has.
 
 use super::SchemaObject;
 
-/// One of them.
+/// A system table.
 #[derive(Debug)]
 pub(crate) struct SystemTable {
     pub(crate) keyspace: &'static str,
     pub(crate) name: &'static str,
-    /// Its columns and key, as `CREATE TABLE` has them.
+    /// The columns and the key, in the syntax of `CREATE TABLE`.
     pub(crate) columns: &'static str,
 }
 
 impl SystemTable {
-    /// What it is called in the inner keyspace.
+    /// The name of the table in the inner keyspace.
     pub(crate) fn inner_name(&self) -> String {
-        format!("{}{BETWEEN}{}", self.keyspace, self.name)
+        format!("{}{SEPARATOR}{}", self.keyspace, self.name)
     }
 }
 
-/// Neither side has it in its names.
-const BETWEEN: &str = "__";
+/// Separates keyspace and table; neither name contains it.
+const SEPARATOR: &str = "__";
 
-/// The keyspaces that are there without anybody having made them.
+/// The system keyspaces.
 pub(crate) const KEYSPACES: [&str; 4] = ["system", "system_schema", "system_schema_mcs", "system_multiregion_info"];
 
 /// The system table of this name.
@@ -33,13 +33,13 @@ pub(crate) fn find(keyspace: &str, name: &str) -> Option<&'static SystemTable> {
     ALL.iter().find(|table| table.keyspace == keyspace && table.name == name)
 }
 
-/// Whether a table shows since when others can be restored.
-pub(crate) fn shows_recovery(table: &SchemaObject) -> bool {
+/// Whether a table shows the earliest restorable timestamps of others.
+pub(crate) fn shows_restorable_timestamps(table: &SchemaObject) -> bool {
     [MCS, MULTIREGION].contains(&table.keyspace.as_str()) && table.name == "tables"
 }
 
-/// Whether the service finds rows of this table by columns that are not its key.
-pub(crate) fn is_found_by_other_columns(table: &SchemaObject) -> bool {
+/// Whether the service allows queries of this table by columns that are not in its key.
+pub(crate) fn needs_filtering(table: &SchemaObject) -> bool {
     table.keyspace == MCS && table.name == "tags"
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn is_system(keyspace: &str) -> bool {
 
 /// Keyspace and name of a table of the inner keyspace.
 pub(crate) fn split(inner_name: &str) -> Option<(&str, &str)> {
-    inner_name.split_once(BETWEEN).filter(|(keyspace, _)| is_system(keyspace))
+    inner_name.split_once(SEPARATOR).filter(|(keyspace, _)| is_system(keyspace))
 }
 
 const fn table(keyspace: &'static str, name: &'static str, columns: &'static str) -> SystemTable {
@@ -105,7 +105,7 @@ const AGGREGATE_COLUMNS: &str = "keyspace_name text, aggregate_name text, argume
      final_func text, initcond text, return_type text, state_func text, state_type text, \
      PRIMARY KEY (keyspace_name, aggregate_name, argument_types)";
 
-/// All of them.
+/// All system tables.
 pub(crate) static ALL: &[SystemTable] = &[
     table(
         SYSTEM,
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lead_there_and_back() {
+    fn names_round_trip() {
         for table in ALL {
             assert_eq!(split(&table.inner_name()), Some((table.keyspace, table.name)));
             assert!(std::ptr::eq(find(table.keyspace, table.name).unwrap(), table));

@@ -1,10 +1,10 @@
-//! Which table a history is of.
+//! The identity of a table.
 
 use std::fmt;
 
 use super::SchemaObject;
 
-/// A table from its creation to its end: one of the same name that is created later is another.
+/// A table between its creation and its drop. A later table of the same name has another id.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct TableId {
     pub(crate) table: SchemaObject,
@@ -17,7 +17,7 @@ impl TableId {
         Self { table, created }
     }
 
-    /// Reads what [`Display`](fmt::Display) writes.
+    /// Parses the text that [`Display`](fmt::Display) writes.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (created, name) = text.split_once(':')?;
         let (keyspace, table) = name.split_once('.')?;
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn written_values_round_trip() {
         let table_id = TableId::new(SchemaObject::table("ks", "A table.of: mine"), 7);
         assert_eq!(table_id.to_string(), "7:ks.A table.of: mine");
         assert_eq!(TableId::read(&table_id.to_string()), Some(table_id));

@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 
 /// A body that is too short, or that has an impossible length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the body of the frame ends too early or announces a length that cannot be")]
+#[error("the body of the frame ends too early or announces an impossible length")]
 pub(crate) struct Malformed;
 
 /// Reads a body from its beginning. Never allocates more than the size of the body.
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn written_values_round_trip() {
         let mut out = BytesMut::new();
         out.string("käse");
         out.long_string("SELECT");
@@ -170,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(body: Vec<u8>) {
+        fn any_bytes_are_parsed_or_refused(body: Vec<u8>) {
             let _ = Reader::new(&body).string();
             let _ = Reader::new(&body).long_string();
             let _ = Reader::new(&body).bytes();

@@ -34,7 +34,7 @@ impl Consistency {
         (Self::LocalOne, "LOCAL_ONE"),
     ];
 
-    pub(crate) fn of(code: u16) -> Option<Self> {
+    pub(crate) fn from_code(code: u16) -> Option<Self> {
         Self::ALL.get(usize::from(code)).map(|(level, _)| *level)
     }
 
@@ -75,11 +75,11 @@ mod tests {
     #[test]
     fn codes_are_the_protocols() {
         for code in 0..=10 {
-            assert_eq!(Consistency::of(code).unwrap().code(), code);
+            assert_eq!(Consistency::from_code(code).unwrap().code(), code);
         }
-        assert_eq!(Consistency::of(11), None);
-        assert_eq!(Consistency::of(6), Some(Consistency::LocalQuorum));
-        assert_eq!(Consistency::of(10), Some(Consistency::LocalOne));
+        assert_eq!(Consistency::from_code(11), None);
+        assert_eq!(Consistency::from_code(6), Some(Consistency::LocalQuorum));
+        assert_eq!(Consistency::from_code(10), Some(Consistency::LocalOne));
     }
 
     #[test]
@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn three_levels_read_and_one_writes() {
-        let taken = |reads| (0..=10).filter_map(Consistency::of).filter(|l| l.check(reads).is_ok()).collect::<Vec<_>>();
+        let taken =
+            |reads| (0..=10).filter_map(Consistency::from_code).filter(|l| l.check(reads).is_ok()).collect::<Vec<_>>();
         assert_eq!(taken(true), [Consistency::One, Consistency::LocalQuorum, Consistency::LocalOne]);
         assert_eq!(taken(false), [Consistency::LocalQuorum]);
     }

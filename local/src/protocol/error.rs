@@ -17,8 +17,8 @@ pub(crate) fn error_text(frame: &Frame) -> Option<String> {
     reader.string().ok().map(str::to_owned)
 }
 
-/// Whether it is unknown if the request was executed: the answer is an ERROR whose code is not one of those that refuse a
-/// statement before execution (native_protocol_v4.spec §9).
-pub(crate) fn leaves_open(frame: &Frame) -> bool {
+/// Whether it is unknown if the request was executed: the answer is an ERROR whose code is not one of those that refuse
+/// a statement before execution (native_protocol_v4.spec §9).
+pub(crate) fn is_outcome_unknown(frame: &Frame) -> bool {
     frame.opcode == Opcode::Error && Reader::new(&frame.body).int().map_or(true, |code| code < error_code::SYNTAX_ERROR)
 }

@@ -6,11 +6,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{Malformed, Reader, Writer};
 use crate::saturated::saturated;
 
-/// The longest request; a longer one is refused before its body is read.
-pub(crate) const LONGEST_REQUEST: usize = 16 << 20;
+/// The maximum length of a request; a longer one is refused before its body is read.
+pub(crate) const MAX_REQUEST_BYTES: usize = 16 << 20;
 
-/// The longest response from Cassandra; the body of a longer one is skipped, and its request gets an error.
-pub(crate) const LONGEST_RESPONSE: usize = 64 << 20;
+/// The maximum length of a response from Cassandra; the body of a longer one is skipped, and its request gets an error.
+pub(crate) const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
 /// The length of a header, the same in every version from 3 on.
 pub(crate) const HEADER_LENGTH: usize = 9;
@@ -60,7 +60,7 @@ impl Opcode {
         (0x10, Self::AuthSuccess),
     ];
 
-    fn of(code: u8) -> Option<Self> {
+    fn from_code(code: u8) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == code).map(|(_, opcode)| *opcode)
     }
 
@@ -85,13 +85,13 @@ pub(crate) struct Frame {
     pub(crate) opcode: Opcode,
     pub(crate) body: Bytes,
     /// How the frame is damaged when it is written, if it is.
-    pub(crate) damage: Option<Damage>,
-    _share: Option<OwnedSemaphorePermit>,
+    pub(crate) fault: Option<FrameFault>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A fault that is injected when a frame is written.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Damage {
+pub(crate) enum FrameFault {
     /// Writes these bytes instead of the frame.
     Garbage(Vec<u8>),
     /// Writes half of the frame and closes the connection.
@@ -102,7 +102,7 @@ pub(crate) enum Damage {
 
 impl Frame {
     pub(crate) const fn new(stream: i16, opcode: Opcode, body: Bytes) -> Self {
-        Self { flags: 0, stream, opcode, body, damage: None, _share: None }
+        Self { flags: 0, stream, opcode, body, fault: None, _permit: None }
     }
 
     /// Replaces the body and clears the flags, and keeps the frame's share of memory.
@@ -111,13 +111,13 @@ impl Frame {
     }
 
     /// Attaches a share of some memory, which is held until the frame is written.
-    pub(crate) fn holding(self, share: OwnedSemaphorePermit) -> Self {
-        Self { _share: Some(share), ..self }
+    pub(crate) fn holding_permit(self, share: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Some(share), ..self }
     }
 
     /// Injects a fault into the writing of the frame.
-    pub(crate) fn damaged(self, damage: Damage) -> Self {
-        Self { damage: Some(damage), ..self }
+    pub(crate) fn with_fault(self, fault: FrameFault) -> Self {
+        Self { fault: Some(fault), ..self }
     }
 
     /// An ERROR frame without further fields.
@@ -129,7 +129,7 @@ impl Frame {
     }
 
     /// Strips the parts that the header's flags put before the body: tracing id, warnings, custom payload.
-    pub(crate) fn without_extras(self, from_cassandra: bool) -> Result<Self, Malformed> {
+    pub(crate) fn strip_extensions(self, from_cassandra: bool) -> Result<Self, Malformed> {
         if self.flags == 0 {
             return Ok(self);
         }
@@ -193,8 +193,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads and validates a header; only a client's body is limited to `longest` bytes.
-    pub(crate) fn read(bytes: [u8; HEADER_LENGTH], from: Sender, longest: usize) -> Result<Self, Unreadable> {
+    /// Reads and validates a header; only a client's body is limited to `max_bytes` bytes.
+    pub(crate) fn read(bytes: [u8; HEADER_LENGTH], from: Sender, max_bytes: usize) -> Result<Self, Unreadable> {
         let [version, flags, s0, s1, opcode, l0, l1, l2, l3] = bytes;
         let stream = i16::from_be_bytes([s0, s1]);
         let refuse = |text: String| Err(Unreadable::Refused { stream, text });
@@ -212,19 +212,19 @@ impl Header {
         if version & RESPONSE != direction {
             return refuse("Wrong direction: a response where a request was expected".into());
         }
-        let Some(opcode) = Opcode::of(opcode) else {
+        let Some(opcode) = Opcode::from_code(opcode) else {
             return refuse(format!("Unknown opcode {opcode}"));
         };
         if flags & flag::COMPRESSION != 0 {
-            return refuse("A compressed frame, and no compression was agreed upon".into());
+            return refuse("The frame is compressed, but compression was not negotiated".into());
         }
         if from == Sender::Client && stream < 0 {
-            return refuse(format!("Stream {stream}: negative stream ids are the server's"));
+            return refuse(format!("Stream {stream}: negative stream ids belong to the server"));
         }
         // The length has four bytes, and `usize` has at least as many on every platform for which this compiles.
         let length = saturated::<usize>(u32::from_be_bytes([l0, l1, l2, l3]));
-        if from == Sender::Client && length > longest {
-            return refuse(format!("A frame of {length} bytes is longer than the {longest} that are taken"));
+        if from == Sender::Client && length > max_bytes {
+            return refuse(format!("A frame of {length} bytes is longer than the maximum of {max_bytes}"));
         }
         Ok(Self { flags, stream, opcode, length })
     }
@@ -248,13 +248,13 @@ mod tests {
         body.put_slice(b"the rest");
         let mut frame = Frame::new(0, Opcode::Result, body.freeze());
         frame.flags = flag::TRACING | flag::WARNING | flag::CUSTOM_PAYLOAD;
-        let frame = frame.without_extras(true).unwrap();
+        let frame = frame.strip_extensions(true).unwrap();
         assert_eq!((frame.flags, &frame.body[..]), (0, &b"the rest"[..]));
     }
 
     proptest! {
         #[test]
-        fn any_header_is_believed_only_within_bounds(bytes: [u8; HEADER_LENGTH]) {
+        fn any_header_is_checked_against_the_limits(bytes: [u8; HEADER_LENGTH]) {
             if let Ok(header) = Header::read(bytes, Sender::Client, 1000) {
                 prop_assert!(header.length <= 1000 && header.stream >= 0);
             }
@@ -264,7 +264,7 @@ mod tests {
         fn any_extras_are_taken_or_refused(flags: u8, body: Vec<u8>) {
             let mut frame = Frame::new(0, Opcode::Result, body.into());
             frame.flags = flags;
-            let _ = frame.without_extras(true);
+            let _ = frame.strip_extensions(true);
         }
     }
 }

@@ -31,10 +31,10 @@ pub(crate) trait ClientNames {
 }
 
 /// The deepest nesting of types; Cassandra's own limit is far below.
-const DEEPEST_TYPE: usize = 64;
+const MAX_TYPE_DEPTH: usize = 64;
 
 /// Replaces the names in a response by the client's.
-pub(crate) fn restored(response: Frame, names: &dyn ClientNames) -> Result<Frame, Malformed> {
+pub(crate) fn with_client_names(response: Frame, names: &dyn ClientNames) -> Result<Frame, Malformed> {
     let body = match response.opcode {
         Opcode::Result => result(&response.body, names)?,
         Opcode::Error => Some(error(&response.body, names)?),
@@ -225,7 +225,7 @@ impl MetadataCopy<'_> {
     }
 
     fn column_type(&mut self, depth: usize) -> Result<(), Malformed> {
-        if depth > DEEPEST_TYPE {
+        if depth > MAX_TYPE_DEPTH {
             return Err(Malformed);
         }
         match self.short()? {
@@ -277,7 +277,7 @@ mod tests {
 
         fn table<'a>(&self, keyspace: &'a str, table: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
             match table.split_once("__") {
-                Some((keyspace_of_it, name)) if keyspace == "kl" => (keyspace_of_it.into(), name.into()),
+                Some((system_keyspace, name)) if keyspace == "kl" => (system_keyspace.into(), name.into()),
                 _ => (self.keyspace(keyspace), table.into()),
             }
         }
@@ -289,8 +289,8 @@ mod tests {
 
     const UPSTREAM: &str = "kl_app";
 
-    fn restored_body(opcode: Opcode, body: BytesMut) -> Bytes {
-        restored(Frame::new(0, opcode, body.freeze()), &Prefixed).unwrap().body
+    fn client_body(opcode: Opcode, body: BytesMut) -> Bytes {
+        with_client_names(Frame::new(0, opcode, body.freeze()), &Prefixed).unwrap().body
     }
 
     #[test]
@@ -320,7 +320,7 @@ mod tests {
             body.put_slice(b"the rows");
             body
         };
-        assert_eq!(restored_body(Opcode::Result, body(UPSTREAM)), body("app"));
+        assert_eq!(client_body(Opcode::Result, body(UPSTREAM)), body("app"));
         let body = body("app");
         let mut reader = Reader::new(&body[4..]);
         assert_eq!(skip(&mut reader), Ok(2));
@@ -349,7 +349,7 @@ mod tests {
         };
         let sent = body(UPSTREAM, ("kl", "system__local"));
         assert_eq!(prepared_id(&Frame::new(0, Opcode::Result, sent.clone().freeze())).unwrap(), vec![1; 16]);
-        assert_eq!(restored_body(Opcode::Result, sent), body("app", ("system", "local")));
+        assert_eq!(client_body(Opcode::Result, sent), body("app", ("system", "local")));
     }
 
     #[test]
@@ -360,7 +360,7 @@ mod tests {
             ["CREATED", "TABLE", keyspace, "t"].iter().for_each(|text| body.string(text));
             body
         };
-        assert_eq!(restored_body(Opcode::Result, change(UPSTREAM)), change("app"));
+        assert_eq!(client_body(Opcode::Result, change(UPSTREAM)), change("app"));
         let exists = |keyspace: &str| {
             let mut body = BytesMut::new();
             body.put_i32(error_code::ALREADY_EXISTS);
@@ -369,7 +369,7 @@ mod tests {
             body.string("t");
             body
         };
-        assert_eq!(restored_body(Opcode::Error, exists(UPSTREAM)), exists("app"));
+        assert_eq!(client_body(Opcode::Error, exists(UPSTREAM)), exists("app"));
     }
 
     proptest! {
@@ -378,7 +378,7 @@ mod tests {
             let mut whole = start.to_be_bytes().to_vec();
             whole.extend(body);
             for opcode in [Opcode::Result, Opcode::Error] {
-                let _ = restored(Frame::new(0, opcode, whole.clone().into()), &Prefixed);
+                let _ = with_client_names(Frame::new(0, opcode, whole.clone().into()), &Prefixed);
             }
         }
     }

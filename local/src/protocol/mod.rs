@@ -14,11 +14,12 @@ mod values;
 
 pub(crate) use codec::{Malformed, Reader, Writer};
 pub use consistency::Consistency;
-pub(crate) use error::{error_of, error_text, leaves_open};
+pub(crate) use error::{error_of, error_text, is_outcome_unknown};
 pub(crate) use frame::{
-    Damage, Frame, HEADER_LENGTH, Header, LONGEST_REQUEST, LONGEST_RESPONSE, Opcode, RESPONSE, Sender, Unreadable,
+    Frame, FrameFault, HEADER_LENGTH, Header, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Opcode, RESPONSE, Sender,
+    Unreadable,
 };
 pub(crate) use refusal::{Refusal, not_emulated, refused_by};
 pub use request_kind::RequestKind;
-pub(crate) use rows::{Rows, RowsMetadata, first_values};
+pub(crate) use rows::{Rows, RowsMetadata, read_values};
 pub(crate) use values::{Binding, Values};

@@ -172,7 +172,7 @@ impl Execute {
 
 impl Parameters {
     /// Parameters for a request of the gateway's own.
-    pub(crate) fn own(Binding { values, named }: Binding) -> Self {
+    pub(crate) fn internal(Binding { values, named }: Binding) -> Self {
         Self {
             consistency: Consistency::LocalQuorum,
             page_size: None,
@@ -333,7 +333,7 @@ impl Batch {
 
 fn consistency(reader: &mut Reader<'_>) -> Result<Consistency, UnreadableRequest> {
     let code = reader.short()?;
-    Consistency::of(code).ok_or(UnreadableRequest::Consistency(code))
+    Consistency::from_code(code).ok_or(UnreadableRequest::Consistency(code))
 }
 
 /// Reads values with their number before them, and with their names if they are named.
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_consistency_level_is_said_as_cassandra_says_it() {
+    fn an_unknown_consistency_level_is_refused_with_cassandras_text() {
         let mut body = BytesMut::new();
         body.long_string("SELECT");
         body.put_u16(77);
@@ -438,7 +438,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_body_is_read_or_refused(body: Vec<u8>) {
+        fn any_body_is_parsed_or_refused(body: Vec<u8>) {
             let body = Bytes::from(body);
             let _ = Query::read(&body).map(|query| query.write("x", query.parameters.timestamp));
             let _ = Execute::read(&body).map(|execute| execute.write(execute.parameters.timestamp));

@@ -46,18 +46,18 @@ impl Rows {
     }
 
     /// The size of the largest row in bytes.
-    pub(crate) fn largest(&self) -> usize {
-        self.each().map(<[u8]>::len).max().unwrap_or(0)
+    pub(crate) fn largest_row(&self) -> usize {
+        self.iter().map(<[u8]>::len).max().unwrap_or(0)
     }
 
     /// The encoded rows.
-    pub(crate) fn each(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut reader = Reader::new(&self.content);
         (0..self.count).map_while(move |_| self.row(&mut reader).ok())
     }
 
     fn row<'a>(&self, reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
-        first_values(reader, self.head.columns)
+        read_values(reader, self.head.columns)
     }
 }
 
@@ -76,7 +76,7 @@ impl RowsMetadata {
     }
 
     /// The rows' metadata in a RESULT of kind Prepared.
-    pub(crate) fn of_prepared(body: &Bytes) -> Result<Option<Self>, Malformed> {
+    pub(crate) fn from_prepared(body: &Bytes) -> Result<Option<Self>, Malformed> {
         let mut reader = Reader::new(body);
         if reader.int()? != kind::PREPARED {
             return Ok(None);
@@ -91,7 +91,7 @@ impl RowsMetadata {
     }
 
     /// The metadata without column specifications, for a client that knows the columns already.
-    pub(crate) fn bare(self) -> Self {
+    pub(crate) fn without_columns(self) -> Self {
         Self { flags: flag::NO_METADATA, specification: Bytes::new(), ..self }
     }
 
@@ -111,7 +111,7 @@ impl RowsMetadata {
 }
 
 /// Reads the next values, and returns their encoded bytes.
-pub(crate) fn first_values<'a>(reader: &mut Reader<'a>, values: usize) -> Result<&'a [u8], Malformed> {
+pub(crate) fn read_values<'a>(reader: &mut Reader<'a>, values: usize) -> Result<&'a [u8], Malformed> {
     let start = reader.rest();
     (0..values).try_for_each(|_| reader.bytes().map(drop))?;
     Ok(reader.since(start))
@@ -144,31 +144,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_apart_is_put_together_again() {
+    fn split_values_are_joined_unchanged() {
         let rows = Rows::read(&body(Some(b"cassandra's"))).unwrap().unwrap();
-        assert_eq!((rows.count, rows.largest(), rows.state.as_deref()), (2, 10, Some(&b"cassandra's"[..])));
-        assert_eq!(rows.each().map(<[u8]>::len).collect::<Vec<_>>(), [10, 9]);
+        assert_eq!((rows.count, rows.largest_row(), rows.state.as_deref()), (2, 10, Some(&b"cassandra's"[..])));
+        assert_eq!(rows.iter().map(<[u8]>::len).collect::<Vec<_>>(), [10, 9]);
         for state in [None, Some(&b"other"[..])] {
             let mut again = rows.head.body(rows.count, state);
             again.put_slice(&rows.content);
             assert_eq!(again, body(state));
         }
-        let bare = Rows::read(&rows.head.bare().body(0, None).freeze()).unwrap().unwrap();
+        let bare = Rows::read(&rows.head.without_columns().body(0, None).freeze()).unwrap().unwrap();
         assert_eq!((bare.head.columns, bare.count), (2, 0));
     }
 
     proptest! {
         #[test]
-        fn any_body_is_read_or_refused(start in 1..5_i32, rest: Vec<u8>) {
+        fn any_body_is_parsed_or_refused(start in 1..5_i32, rest: Vec<u8>) {
             let mut body = start.to_be_bytes().to_vec();
             body.extend(rest);
             let body = Bytes::from(body);
-            let _ = Rows::read(&body).map(|rows| rows.map(|rows| rows.largest()));
-            let _ = RowsMetadata::of_prepared(&body);
+            let _ = Rows::read(&body).map(|rows| rows.map(|rows| rows.largest_row()));
+            let _ = RowsMetadata::from_prepared(&body);
         }
 
         #[test]
-        fn a_body_that_is_cut_is_refused(cut in 4..60_usize) {
+        fn a_truncated_body_is_refused(cut in 4..60_usize) {
             let body = body(None);
             let cut = body.slice(..cut.min(body.len() - 1));
             prop_assert_eq!(Rows::read(&cut), Err(Malformed));

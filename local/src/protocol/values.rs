@@ -52,7 +52,7 @@ impl<'a> Values<'a> {
     }
 
     /// The value of a bind marker, by its position or by its name.
-    pub(crate) fn of(&self, marker: usize, name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn get(&self, marker: usize, name: &str) -> Option<&'a [u8]> {
         self.value(marker, name)?.bytes
     }
 
@@ -73,18 +73,18 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The values of some markers, by their positions. Named values are all kept, since Cassandra picks the ones that it
-    /// needs.
+    /// The values of some markers, by their positions. Named values are all kept, since Cassandra picks the ones that
+    /// it needs.
     pub(crate) fn binding(&self, markers: &[usize]) -> Binding {
         let values = match (self.named, markers) {
             (true, _) => Bytes::copy_from_slice(self.body),
             (false, []) => Bytes::new(),
-            (false, markers) => self.only(markers),
+            (false, markers) => self.select(markers),
         };
         Binding { values, named: self.named }
     }
 
-    fn only(&self, markers: &[usize]) -> Bytes {
+    fn select(&self, markers: &[usize]) -> Bytes {
         let values: Vec<_> = markers.iter().filter_map(|marker| self.all.get(*marker)).collect();
         let mut out = BytesMut::new();
         out.put_u16(saturated::<u16>(values.len()));
@@ -103,7 +103,7 @@ pub(crate) struct Binding {
 
 impl Binding {
     /// One value for each marker, in order.
-    pub(crate) fn placed<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
+    pub(crate) fn positional<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
         let mut out = BytesMut::new();
         let mut count = 0;
         out.put_u16(0);
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_found_by_its_place_or_by_its_name() {
+    fn a_value_is_found_by_its_position_or_its_name() {
         let (mut placed, mut named) = (BytesMut::new(), BytesMut::new());
         placed.put_u16(3);
         named.put_u16(3);
@@ -132,13 +132,13 @@ mod tests {
             named.bytes(value);
         }
         let values = Values::read(&placed, false);
-        assert_eq!((values.of(0, "c"), values.of(1, ""), values.of(3, "a")), (Some(&b"1"[..]), None, None));
+        assert_eq!((values.get(0, "c"), values.get(1, ""), values.get(3, "a")), (Some(&b"1"[..]), None, None));
         assert_eq!([0, 1, 2, 3].map(|marker| values.is_null(marker, "b")), [false, true, false, false]);
         let unset = [0, 1, 0xff, 0xff, 0xff, 0xfe];
         assert!(!Values::read(&unset, false).is_null(0, ""));
-        let some = values.only(&[2, 1]);
+        let some = values.select(&[2, 1]);
         assert_eq!(some[..], [0, 2, 0, 0, 0, 3, b'3', b'3', b'3', 0xff, 0xff, 0xff, 0xff]);
         let values = Values::read(&named, true);
-        assert_eq!((values.of(0, "c"), values.of(0, "b")), (Some(&b"333"[..]), None));
+        assert_eq!((values.get(0, "c"), values.get(0, "b")), (Some(&b"333"[..]), None));
     }
 }

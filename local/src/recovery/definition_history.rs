@@ -3,7 +3,7 @@
 use keyspaces_cql::{Statement, TableDefinition, parse};
 use serde_json::json;
 
-use super::WINDOW;
+use super::RECOVERY_WINDOW;
 use crate::names::{Names, SchemaObject};
 use crate::upstream::{InternalConnection, InternalRequestError};
 
@@ -73,11 +73,11 @@ impl DefinitionHistory<'_> {
         for row in self.connection.select(&statement, &[]).await? {
             let name = |field: &str| row[field].as_str().map(str::to_owned);
             let time = |field: &str| row[field].as_u64();
-            let known = (name("keyspace_name"), name("table_name"), time("created"), time("since"));
-            let (Some(keyspace), Some(table), Some(created), Some(since)) = known else {
+            let columns = (name("keyspace_name"), name("table_name"), time("created"), time("since"));
+            let (Some(keyspace), Some(table), Some(created), Some(since)) = columns else {
                 return Err(InternalRequestError::Unreadable(statement));
             };
-            if row["dropped"] == true && since + WINDOW < now {
+            if row["dropped"] == true && since + RECOVERY_WINDOW < now {
                 self.forget(&SchemaObject::table(keyspace, table), created).await?;
             }
         }

@@ -16,7 +16,7 @@ pub(crate) enum Resource {
 
 /// The ARN of an object in this Region; a type has the ARN of its keyspace. A keyspace's ARN ends with a slash.
 pub(crate) fn arn_of(object: &SchemaObject, region: &str) -> String {
-    let keyspace = format!("{}{}/", beginning(region), object.keyspace);
+    let keyspace = format!("{}{}/", prefix(region), object.keyspace);
     match object.kind {
         ObjectKind::Keyspace | ObjectKind::Type => keyspace,
         ObjectKind::Table => format!("{keyspace}table/{}", object.name),
@@ -25,8 +25,8 @@ pub(crate) fn arn_of(object: &SchemaObject, region: &str) -> String {
 
 impl Resource {
     /// The resource that an ARN names, whether it exists or not; `None` if the ARN is of another Region or account.
-    pub(crate) fn of(arn: &str, region: &str) -> Option<Self> {
-        let parts: Vec<&str> = arn.strip_prefix(&beginning(region))?.split('/').collect();
+    pub(crate) fn parse(arn: &str, region: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.strip_prefix(&prefix(region))?.split('/').collect();
         match parts.as_slice() {
             // The ARN of a keyspace is accepted without its slash, too.
             [keyspace] | [keyspace, ""] => Some(Self::Keyspace(SchemaObject::keyspace(*keyspace))),
@@ -38,7 +38,7 @@ impl Resource {
 }
 
 /// `arn:aws:cassandra:us-east-1:111122223333:/keyspace/`
-fn beginning(region: &str) -> String {
+fn prefix(region: &str) -> String {
     let partition = match region.split('-').next() {
         Some("cn") => "aws-cn",
         Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
@@ -52,24 +52,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lead_there_and_back() {
+    fn names_round_trip() {
         let (keyspace, table) = (SchemaObject::keyspace("ks"), SchemaObject::table("ks", "t"));
         for (region, partition) in [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
             let of_keyspace = format!("arn:{partition}:cassandra:{region}:111122223333:/keyspace/ks/");
             assert_eq!(arn_of(&keyspace, region), of_keyspace);
             assert_eq!(arn_of(&SchemaObject::user_type("ks", "y"), region), of_keyspace);
             assert_eq!(arn_of(&table, region), format!("{of_keyspace}table/t"));
-            assert_eq!(Resource::of(&of_keyspace, region), Some(Resource::Keyspace(keyspace.clone())));
+            assert_eq!(Resource::parse(&of_keyspace, region), Some(Resource::Keyspace(keyspace.clone())));
             let without_slash = of_keyspace.trim_end_matches('/');
-            assert_eq!(Resource::of(without_slash, region), Some(Resource::Keyspace(keyspace.clone())));
-            assert_eq!(Resource::of(&arn_of(&table, region), region), Some(Resource::Table(table.clone())));
+            assert_eq!(Resource::parse(without_slash, region), Some(Resource::Keyspace(keyspace.clone())));
+            assert_eq!(Resource::parse(&arn_of(&table, region), region), Some(Resource::Table(table.clone())));
             let stream = format!("{}/stream/2026-11-25T21:00:00.000", arn_of(&table, region));
-            assert_eq!(Resource::of(&stream, region), Some(Resource::Stream(table.clone())));
+            assert_eq!(Resource::parse(&stream, region), Some(Resource::Stream(table.clone())));
         }
     }
 
     #[test]
-    fn what_is_no_name_of_this_region_and_account_stands_for_nothing() {
+    fn an_arn_of_another_region_or_account_has_no_resource() {
         for other in [
             "",
             "arn:aws:cassandra:eu-west-1:111122223333:/keyspace/ks/",
@@ -79,7 +79,7 @@ mod tests {
             "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/index/i",
             "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/table/t/",
         ] {
-            assert_eq!(Resource::of(other, "us-east-1"), None, "{other}");
+            assert_eq!(Resource::parse(other, "us-east-1"), None, "{other}");
         }
     }
 }

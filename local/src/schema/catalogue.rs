@@ -46,7 +46,7 @@ pub(crate) struct CatalogueEntry {
     /// A definition that Cassandra may not have carried out.
     pub(crate) pending: Option<Arc<Pending>>,
     /// The rows that a table still waits for while it is being restored. Its status does not end before.
-    pub(crate) rows_of: Option<Arc<PointInTimeRows>>,
+    pub(crate) awaited_rows: Option<Arc<PointInTimeRows>>,
 }
 
 /// The rows that a table had at a moment.
@@ -121,8 +121,8 @@ impl Catalogue {
     /// A table that waits for the rows of a table of this name.
     pub(crate) fn restored_from(&self, source: &SchemaObject) -> Option<&SchemaObject> {
         let is_restored =
-            |of: &CatalogueEntry| of.rows_of.as_ref().is_some_and(|rows_of| rows_of.source.table == *source);
-        self.0.iter().find(|(_, of)| is_restored(of)).map(|(table, _)| table)
+            |entry: &CatalogueEntry| entry.awaited_rows.as_ref().is_some_and(|rows| rows.source.table == *source);
+        self.0.iter().find(|(_, entry)| is_restored(entry)).map(|(table, _)| table)
     }
 
     /// All objects.
@@ -132,7 +132,7 @@ impl Catalogue {
 
     /// The objects whose status has ended at `now`, in the order of when it did.
     pub(crate) fn due(&self, now: u64) -> Vec<(SchemaObject, CatalogueEntry)> {
-        let due = |entry: &CatalogueEntry| entry.ends().filter(|due| *due <= now);
+        let due = |entry: &CatalogueEntry| entry.ends_at().filter(|due| *due <= now);
         let mut objects: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
         objects.sort_by_key(|(_, entry)| entry.due);
         objects.into_iter().map(|(object, entry)| (object.clone(), entry.clone())).collect()
@@ -140,22 +140,22 @@ impl Catalogue {
 
     /// Whether the keyspace of a table is in several Regions.
     pub(super) fn is_in_several_regions(&self, table: &SchemaObject) -> bool {
-        self.get(&SchemaObject::keyspace(&table.keyspace)).is_some_and(|of| !of.regions.is_empty())
+        self.get(&SchemaObject::keyspace(&table.keyspace)).is_some_and(|keyspace| !keyspace.regions.is_empty())
     }
 
-    /// How many definitions are in progress. A dropped keyspace counts once, with everything in it.
-    pub(super) fn under_way(&self) -> usize {
+    /// The number of definitions in progress. A dropped keyspace counts once, with everything in it.
+    pub(super) fn definitions_in_progress(&self) -> usize {
         let goes_with_its_keyspace = |object: &SchemaObject| {
             let keyspace = SchemaObject::keyspace(&object.keyspace);
             object.kind != ObjectKind::Keyspace
-                && self.get(&keyspace).is_some_and(|of| of.status == ObjectStatus::Deleting)
+                && self.get(&keyspace).is_some_and(|keyspace| keyspace.status == ObjectStatus::Deleting)
         };
         self.all().filter(|(object, entry)| entry.due.is_some() && !goes_with_its_keyspace(object)).count()
     }
 
     /// When the next status ends.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.0.values().filter_map(CatalogueEntry::ends).min()
+        self.0.values().filter_map(CatalogueEntry::ends_at).min()
     }
 }
 
@@ -168,16 +168,16 @@ impl Features {
 
 impl CatalogueEntry {
     /// The entry once its status has ended.
-    pub(crate) fn settled(self) -> Self {
+    pub(crate) fn completed(self) -> Self {
         Self { status: ObjectStatus::Active, due: None, changing: None, ..self }
     }
 
-    /// When its status ends, or its pending definition is sent again; nothing if it waits for rows.
-    pub(crate) fn ends(&self) -> Option<u64> {
-        self.due.filter(|_| self.rows_of.is_none() || self.pending.is_some())
+    /// When its status ends, or its pending definition is sent again; `None` while it waits for rows.
+    pub(crate) fn ends_at(&self) -> Option<u64> {
+        self.due.filter(|_| self.awaited_rows.is_none() || self.pending.is_some())
     }
 
-    /// What is turned on for a table.
+    /// The enabled features of a table.
     pub(crate) fn features(&self) -> Features {
         let TableOptions { ttl, client_side_timestamps, .. } = &*self.options;
         Features { ttl: ttl.is_some(), timestamps: client_side_timestamps.is_some() }
@@ -239,7 +239,7 @@ impl ChangeInProgress {
         }
     }
 
-    pub(crate) fn of(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.split_once(' ') {
             Some(("region", region)) => Some(Self::Region(region.to_owned())),
             Some(("columns", names)) => serde_json::from_str(names).ok().map(Self::Columns),
@@ -252,7 +252,7 @@ impl ChangeInProgress {
 
 impl ObjectStatus {
     /// The word in `system_schema_mcs`.
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Creating => "CREATING",
             Self::Active => "ACTIVE",
@@ -266,8 +266,8 @@ impl ObjectStatus {
     pub(crate) const ALL: [Self; 6] =
         [Self::Creating, Self::Active, Self::Updating, Self::Deleting, Self::Restoring, Self::Inaccessible];
 
-    pub(crate) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.word() == word)
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn things_are_due_in_the_order_of_time() {
+    fn changes_are_due_in_the_order_of_their_times() {
         let mut catalogue = Catalogue::default();
         catalogue.set(SchemaObject::table("a", "late"), creating(20));
         catalogue.set(SchemaObject::table("a", "soon"), creating(10));
@@ -297,11 +297,14 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_its_rows_is_not_due() {
+    fn a_table_that_waits_for_its_rows_is_not_due() {
         let mut catalogue = Catalogue::default();
-        let rows_of = PointInTimeRows { source: TableId::new(SchemaObject::table("a", "t"), 1), moment: 5 };
-        let restoring =
-            CatalogueEntry { status: ObjectStatus::Restoring, rows_of: Some(Arc::new(rows_of)), ..creating(10) };
+        let awaited_rows = PointInTimeRows { source: TableId::new(SchemaObject::table("a", "t"), 1), moment: 5 };
+        let restoring = CatalogueEntry {
+            status: ObjectStatus::Restoring,
+            awaited_rows: Some(Arc::new(awaited_rows)),
+            ..creating(10)
+        };
         catalogue.set(SchemaObject::table("a", "restored"), restoring.clone());
         assert_eq!((catalogue.next_due(), catalogue.due(20)), (None, Vec::new()));
         assert_eq!(
@@ -309,14 +312,14 @@ mod tests {
             Some(&SchemaObject::table("a", "restored"))
         );
         assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "restored")), None);
-        let there = CatalogueEntry { rows_of: None, ..restoring };
+        let there = CatalogueEntry { awaited_rows: None, ..restoring };
         catalogue.set(SchemaObject::table("a", "restored"), there.clone());
         assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "t")), None);
         assert_eq!(catalogue.due(20), [(SchemaObject::table("a", "restored"), there)]);
     }
 
     #[test]
-    fn with_a_keyspace_goes_what_is_in_it() {
+    fn dropping_a_keyspace_drops_its_objects() {
         let mut catalogue = Catalogue::default();
         for object in [
             SchemaObject::keyspace("a"),
@@ -333,32 +336,32 @@ mod tests {
     }
 
     #[test]
-    fn words_lead_there_and_back() {
+    fn words_round_trip() {
         for status in ObjectStatus::ALL {
-            assert_eq!(ObjectStatus::of(status.word()), Some(status));
+            assert_eq!(ObjectStatus::from_word(status.as_str()), Some(status));
         }
         for kind in [ObjectKind::Keyspace, ObjectKind::Table, ObjectKind::Type] {
-            assert_eq!(ObjectKind::of(kind.word()), Some(kind));
+            assert_eq!(ObjectKind::from_word(kind.as_str()), Some(kind));
         }
         let columns = ChangeInProgress::Columns(vec!["a".into(), "two words, \"quoted\"".into()]);
         for changing in
             [ChangeInProgress::Region("eu-west-1".into()), ChangeInProgress::Key, ChangeInProgress::Stream, columns]
         {
-            assert_eq!(ChangeInProgress::of(&changing.text()), Some(changing));
+            assert_eq!(ChangeInProgress::parse(&changing.text()), Some(changing));
         }
     }
 
     #[test]
-    fn a_keyspace_that_is_dropped_with_its_tables_is_one_definition_under_way() {
+    fn a_keyspace_dropped_with_its_tables_counts_as_one_definition_in_progress() {
         let mut catalogue = Catalogue::default();
-        let under_way = |status| CatalogueEntry { status, due: Some(1), ..CatalogueEntry::default() };
-        catalogue.set(SchemaObject::keyspace("dropped"), under_way(ObjectStatus::Deleting));
+        let in_progress = |status| CatalogueEntry { status, due: Some(1), ..CatalogueEntry::default() };
+        catalogue.set(SchemaObject::keyspace("dropped"), in_progress(ObjectStatus::Deleting));
         catalogue.set(SchemaObject::keyspace("kept"), CatalogueEntry::default());
         for number in 0..60 {
-            catalogue.set(SchemaObject::table("dropped", format!("t{number}")), under_way(ObjectStatus::Deleting));
+            catalogue.set(SchemaObject::table("dropped", format!("t{number}")), in_progress(ObjectStatus::Deleting));
         }
-        assert_eq!(catalogue.under_way(), 1);
-        catalogue.set(SchemaObject::table("kept", "t"), under_way(ObjectStatus::Deleting));
-        assert_eq!(catalogue.under_way(), 2);
+        assert_eq!(catalogue.definitions_in_progress(), 1);
+        catalogue.set(SchemaObject::table("kept", "t"), in_progress(ObjectStatus::Deleting));
+        assert_eq!(catalogue.definitions_in_progress(), 2);
     }
 }

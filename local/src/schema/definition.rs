@@ -16,13 +16,13 @@ use crate::protocol::{Refusal, error_code, not_emulated};
 pub(crate) struct Definition {
     pub(crate) change: Change,
     pub(crate) object: SchemaObject,
-    /// `IF NOT EXISTS` or `IF EXISTS`
+    /// Whether it has `IF NOT EXISTS` or `IF EXISTS`.
     pub(crate) conditional: bool,
     /// The user-defined types that it names.
     pub(crate) types: Vec<SchemaObject>,
     /// The statement of the client.
     pub(crate) statement: Statement,
-    /// The text for Cassandra, with its names and without options that only the service has; nothing if no other part is
+    /// The text for Cassandra, with its names and without options that only the service has; `None` if no other part is
     /// left.
     pub(crate) text: Option<String>,
     /// The table that a RESTORE TABLE restores.
@@ -39,20 +39,20 @@ pub(crate) enum Change {
 }
 
 impl Definition {
-    /// Reads a statement that the rules allow, from a client's text or made of the model's values. Names without a keyspace
-    /// are in `keyspace`.
-    pub(crate) fn of(
+    /// Reads a statement that the rules allow, from a client's text or made of the model's values. Names without a
+    /// keyspace are in `keyspace`.
+    pub(crate) fn new(
         statement: &Statement,
         keyspace: Option<&str>,
         names: &Names,
         data_center: &str,
     ) -> Result<Self, Refusal> {
-        let about = DefinitionSubject::of(statement, keyspace)?;
+        let subject = DefinitionSubject::new(statement, keyspace)?;
         let text = part_for_cassandra(statement).map(|mut part| {
-            rename(&mut part, &about.object, names, data_center);
+            rename(&mut part, &subject.object, names, data_center);
             part.to_string()
         });
-        let DefinitionSubject { change, object, conditional, types, source } = about;
+        let DefinitionSubject { change, object, conditional, types, source } = subject;
         Ok(Self { change, object, conditional, types, statement: statement.clone(), text, source })
     }
 }
@@ -67,8 +67,8 @@ struct DefinitionSubject {
 }
 
 impl DefinitionSubject {
-    fn of(statement: &Statement, keyspace: Option<&str>) -> Result<Self, Refusal> {
-        let of_kind = |kind, name: &QualifiedName| {
+    fn new(statement: &Statement, keyspace: Option<&str>) -> Result<Self, Refusal> {
+        let object = |kind, name: &QualifiedName| {
             let named = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str());
             let keyspace = named.or(keyspace).ok_or_else(|| Refusal {
                 code: error_code::INVALID,
@@ -76,8 +76,8 @@ impl DefinitionSubject {
             })?;
             Ok::<_, Refusal>(SchemaObject { keyspace: keyspace.to_owned(), kind, name: name.name.text.clone() })
         };
-        let table = |name| of_kind(ObjectKind::Table, name);
-        let about = |change, object, conditional: &Option<Span>| Self {
+        let table = |name| object(ObjectKind::Table, name);
+        let subject = |change, object, conditional: &Option<Span>| Self {
             change,
             object,
             conditional: conditional.is_some(),
@@ -86,37 +86,38 @@ impl DefinitionSubject {
         };
         Ok(match statement {
             Statement::CreateKeyspace(create) => {
-                about(Change::Create, SchemaObject::keyspace(&create.keyspace.text), &create.if_not_exists)
+                subject(Change::Create, SchemaObject::keyspace(&create.keyspace.text), &create.if_not_exists)
             }
             Statement::AlterKeyspace(alter) => {
-                about(Change::Alter, SchemaObject::keyspace(&alter.keyspace.text), &alter.if_exists)
+                subject(Change::Alter, SchemaObject::keyspace(&alter.keyspace.text), &alter.if_exists)
             }
             Statement::DropKeyspace(drop) => {
-                about(Change::Drop, SchemaObject::keyspace(&drop.keyspace.text), &drop.if_exists)
+                subject(Change::Drop, SchemaObject::keyspace(&drop.keyspace.text), &drop.if_exists)
             }
             Statement::CreateTable(create) => {
-                let about = about(Change::Create, table(&create.table)?, &create.if_not_exists);
-                about.with_types(create.columns.iter().map(|column| &column.column_type))
+                let subject = subject(Change::Create, table(&create.table)?, &create.if_not_exists);
+                subject.with_types(create.columns.iter().map(|column| &column.column_type))
             }
             Statement::AlterTable(alter) => {
-                let about = about(Change::Alter, table(&alter.table)?, &alter.if_exists);
-                about.with_types(added(&alter.change).iter().map(|column| &column.column_type))
+                let subject = subject(Change::Alter, table(&alter.table)?, &alter.if_exists);
+                subject.with_types(added_columns(&alter.change).iter().map(|column| &column.column_type))
             }
-            Statement::DropTable(drop) => about(Change::Drop, table(&drop.table)?, &drop.if_exists),
+            Statement::DropTable(drop) => subject(Change::Drop, table(&drop.table)?, &drop.if_exists),
             Statement::RestoreTable(restore) => {
-                let about = about(Change::Restore, table(&restore.table)?, &None);
-                Self { source: Some(table(&restore.source)?), ..about }
+                let subject = subject(Change::Restore, table(&restore.table)?, &None);
+                Self { source: Some(table(&restore.source)?), ..subject }
             }
             Statement::CreateType(create) => {
-                let about = about(Change::Create, of_kind(ObjectKind::Type, &create.name)?, &create.if_not_exists);
-                about.with_types(create.fields.iter().map(|field| &field.field_type))
+                let subject = subject(Change::Create, object(ObjectKind::Type, &create.name)?, &create.if_not_exists);
+                subject.with_types(create.fields.iter().map(|field| &field.field_type))
             }
-            Statement::DropType(drop) => about(Change::Drop, of_kind(ObjectKind::Type, &drop.name)?, &drop.if_exists),
+            Statement::DropType(drop) => subject(Change::Drop, object(ObjectKind::Type, &drop.name)?, &drop.if_exists),
             _ => return Err(not_emulated("this statement")),
         })
     }
 
-    /// Adds the user-defined types in these. A type without a keyspace is in that of the table or type that names it.
+    /// Adds the user-defined types in these types. A type without a keyspace is in the keyspace of the table or type
+    /// that names it.
     fn with_types<'t>(mut self, types: impl Iterator<Item = &'t CqlType>) -> Self {
         let keyspace = &self.object.keyspace;
         let used = types.flat_map(CqlType::user_types).map(|name| {
@@ -128,7 +129,7 @@ impl DefinitionSubject {
     }
 }
 
-fn added(change: &AlterTableChange) -> &[ColumnDefinition] {
+fn added_columns(change: &AlterTableChange) -> &[ColumnDefinition] {
     match change {
         AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => columns,
         _ => &[],
@@ -207,7 +208,7 @@ fn verbatim(text: impl Into<String>) -> Name {
     Name { quoted: true, ..Name::new(text) }
 }
 
-/// Replication with one copy, since the Cassandra behind is a single node.
+/// Replication with one copy, since the backing Cassandra is a single node.
 pub(super) fn one_copy(data_center: &str) -> Term {
     let constant = |kind, text: &str| {
         let kind = TermKind::Constant(Constant { kind, text: text.to_owned() });

@@ -1,4 +1,4 @@
-//! How long definitions take to have an effect.
+//! The delays after which definitions take effect.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Delays {
     }
 
     /// In milliseconds.
-    pub(super) fn of(&self, kind: ObjectKind, change: Change) -> u64 {
+    pub(super) fn get(&self, kind: ObjectKind, change: Change) -> u64 {
         let ddl = match (kind, change) {
             (ObjectKind::Keyspace, Change::Create) => Ddl::CreateKeyspace,
             (ObjectKind::Keyspace, Change::Alter) => Ddl::AlterKeyspace,
@@ -78,7 +78,7 @@ impl Ddl {
 
     /// `create-table` and so on.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, ddl)| ddl)
     }
 }

@@ -11,7 +11,7 @@ use super::user_types::TypeUses;
 use super::{Change, arn_of};
 use crate::names::system_tables::{self, SystemTable};
 use crate::names::{Names, ObjectKind, SchemaObject};
-use crate::recovery::{RowHistory, WINDOW};
+use crate::recovery::{RECOVERY_WINDOW, RowHistory};
 use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// Writes the system tables of an instance.
@@ -25,7 +25,7 @@ pub(super) struct Mirror<'a> {
     pub(super) history: Option<(&'a dyn RowHistory, u64)>,
 }
 
-/// The tables with rows of an object beside that of its own name, by the key column that has the name.
+/// The system tables with rows of a table.
 const TABLES: [(&str, &str); 4] = [
     ("system_schema", "tables"),
     ("system_schema", "columns"),
@@ -33,7 +33,7 @@ const TABLES: [(&str, &str); 4] = [
     ("system_schema_mcs", "columns"),
 ];
 const TYPES: [(&str, &str); 2] = [("system_schema", "types"), ("system_schema_mcs", "types")];
-const BESIDE_TABLES: [(&str, &str); 3] = [
+const RELATED_TABLES: [(&str, &str); 3] = [
     ("system_schema_mcs", "autoscaling"),
     ("system_multiregion_info", "tables"),
     ("system_multiregion_info", "autoscaling"),
@@ -62,10 +62,10 @@ impl Mirror<'_> {
             ObjectKind::Table => ("tables", "table_name"),
             ObjectKind::Type => ("types", "type_name"),
         };
-        let row = json!({"keyspace_name": object.keyspace, key: object.name, "status": entry.status.word()});
+        let row = json!({"keyspace_name": object.keyspace, key: object.name, "status": entry.status.as_str()});
         self.connection.update_all(&self.table("system_schema_mcs", table), iter::once(row)).await?;
         let replicas = self.regions(&object.keyspace).await?.into_iter().map(|region| {
-            json!({"keyspace_name": object.keyspace, key: object.name, "region": region, "status": entry.status.word()})
+            json!({"keyspace_name": object.keyspace, key: object.name, "region": region, "status": entry.status.as_str()})
         });
         self.connection.update_all(&self.table("system_multiregion_info", table), replicas).await
     }
@@ -80,8 +80,8 @@ impl Mirror<'_> {
         let rows = types.iter().map(|name| {
             json!({
                 "keyspace_name": keyspace, "type_name": name, "max_nesting_depth": uses.depth(name),
-                "direct_referring_tables": uses.tables_with(name).collect::<Vec<_>>(),
-                "direct_parent_types": uses.types_with(name).collect::<Vec<_>>(),
+                "direct_referring_tables": uses.tables_using(name).collect::<Vec<_>>(),
+                "direct_parent_types": uses.types_using(name).collect::<Vec<_>>(),
             })
         });
         self.connection.update_all(&self.table("system_schema_mcs", "types"), rows).await
@@ -89,23 +89,23 @@ impl Mirror<'_> {
 
     /// The Regions that a keyspace is shown to be in, if in several.
     async fn regions(&self, keyspace: &str) -> Result<Vec<String>, InternalRequestError> {
-        let of = self.table("system_multiregion_info", "keyspaces");
+        let table = self.table("system_multiregion_info", "keyspaces");
         let rows = self
             .connection
-            .select(&format!("SELECT JSON region FROM {of} WHERE keyspace_name = ?"), &[keyspace])
+            .select(&format!("SELECT JSON region FROM {table} WHERE keyspace_name = ?"), &[keyspace])
             .await?;
         Ok(rows.iter().filter_map(|row| Some(row["region"].as_str()?.to_owned())).collect())
     }
 
     /// Deletes the rows of an object.
     pub(super) async fn hide(&self, object: &SchemaObject) -> Result<(), InternalRequestError> {
-        let (places, key): (&[_], _) = match object.kind {
+        let (tables, key): (&[_], _) = match object.kind {
             ObjectKind::Keyspace => (&[KEYSPACES.as_slice(), &TABLES, &TYPES].concat(), None),
             ObjectKind::Table => (&TABLES, Some("table_name")),
             ObjectKind::Type => (&TYPES, Some("type_name")),
         };
-        self.hide_what_is_beside(object).await?;
-        self.delete(places, key, object).await
+        self.delete_related_rows(object).await?;
+        self.delete(tables, key, object).await
     }
 
     /// Shows the system keyspaces, which `system_schema` lists as well.
@@ -119,7 +119,7 @@ impl Mirror<'_> {
             let rows = rows.iter().filter_map(|row| {
                 let inner = row.get("table_name")?.as_str()?;
                 let (keyspace, table) = system_tables::split(inner)?;
-                let mut row = only(row, fields);
+                let mut row = pick(row, fields);
                 if from == "tables" {
                     row.extend(storage_options());
                 }
@@ -152,22 +152,25 @@ impl Mirror<'_> {
     }
 
     async fn show_table(&self, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
-        let shown = self.custom_properties(table, entry);
-        for row in self.cassandras("tables", "table_name", table).await? {
-            let mut row = self.renamed(only(&row, TABLE_FIELDS), table);
+        let custom_properties = self.custom_properties(table, entry);
+        for row in self.cassandra_rows("tables", "table_name", table).await? {
+            let mut row = self.with_client_keyspace(pick(&row, TABLE_FIELDS), table);
             row.extend(storage_options());
             self.connection.insert(&self.table("system_schema", "tables"), &Value::Object(row.clone())).await?;
             row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
-            row.insert("status".into(), entry.status.word().into());
-            row.insert("cdc_specification".into(), shown.get("cdc_specification").cloned().unwrap_or(Value::Null));
-            row.insert("custom_properties".into(), Value::Object(shown.clone()));
+            row.insert("status".into(), entry.status.as_str().into());
+            row.insert(
+                "cdc_specification".into(),
+                custom_properties.get("cdc_specification").cloned().unwrap_or(Value::Null),
+            );
+            row.insert("custom_properties".into(), Value::Object(custom_properties.clone()));
             row.insert("latest_stream_arn".into(), self.stream(table, entry).into());
             row.insert("creation_time".into(), timestamp(entry.created));
             self.connection.insert(&self.table("system_schema_mcs", "tables"), &Value::Object(row)).await?;
         }
-        let rows = self.cassandras("columns", "table_name", table).await?;
+        let rows = self.cassandra_rows("columns", "table_name", table).await?;
         let rows: Vec<_> =
-            rows.iter().map(|row| Value::Object(self.renamed(only(row, COLUMN_FIELDS), table))).collect();
+            rows.iter().map(|row| Value::Object(self.with_client_keyspace(pick(row, COLUMN_FIELDS), table))).collect();
         for keyspace in ["system_schema", "system_schema_mcs"] {
             self.connection.insert_all(&self.table(keyspace, "columns"), rows.iter().cloned()).await?;
         }
@@ -181,7 +184,7 @@ impl Mirror<'_> {
             self.connection.insert(&self.table("system_schema_mcs", "autoscaling"), &row).await?;
         }
         self.show_stream_tags(table, entry).await?;
-        self.show_replicas(table, entry, &shown).await
+        self.show_replicas(table, entry, &custom_properties).await
     }
 
     /// Shows a table of a keyspace in several Regions, in each of them.
@@ -189,19 +192,19 @@ impl Mirror<'_> {
         &self,
         table: &SchemaObject,
         entry: &CatalogueEntry,
-        shown: &Map<String, Value>,
+        custom_properties: &Map<String, Value>,
     ) -> Result<(), InternalRequestError> {
         for region in self.regions(&table.keyspace).await? {
-            let mut properties = shown.clone();
+            let mut properties = custom_properties.clone();
             let replicas = entry.options.replica_capacity.as_ref();
             if let (Some(units), Some(mode)) =
-                (replicas.and_then(|of| of.get(&region)), properties.get_mut("capacity_mode"))
+                (replicas.and_then(|replicas| replicas.get(&region)), properties.get_mut("capacity_mode"))
             {
                 mode["read_capacity_units"] = units.to_string().into();
             }
             let row = json!({
                 "keyspace_name": table.keyspace, "table_name": table.name, "region": region,
-                "status": entry.status.word(), "custom_properties": properties,
+                "status": entry.status.as_str(), "custom_properties": properties,
             });
             self.connection.insert(&self.table("system_multiregion_info", "tables"), &row).await?;
             if let Some(scaling) = entry.options.auto_scaling.as_ref().filter(|_| entry.status == ObjectStatus::Active)
@@ -224,7 +227,7 @@ impl Mirror<'_> {
         let (Some(tags), Some(resource)) = (&entry.options.tags, self.resource(object)) else { return Ok(()) };
         let (kind, name) = match object.kind {
             ObjectKind::Keyspace => ("keyspace", &object.keyspace),
-            _ => (object.kind.word(), &object.name),
+            _ => (object.kind.as_str(), &object.name),
         };
         let row = json!({
             "resource_id": resource, "keyspace_name": object.keyspace, "resource_name": name, "resource_type": kind,
@@ -267,17 +270,17 @@ impl Mirror<'_> {
         self.connection.insert(&self.table("system_schema_mcs", "tables_history"), &row).await
     }
 
-    /// Tags, scaling and replicas.
-    async fn hide_what_is_beside(&self, object: &SchemaObject) -> Result<(), InternalRequestError> {
-        let (places, key): (&[_], _) = match object.kind {
+    /// Deletes the rows of tags, auto scaling and replicas.
+    async fn delete_related_rows(&self, object: &SchemaObject) -> Result<(), InternalRequestError> {
+        let (tables, key): (&[_], _) = match object.kind {
             ObjectKind::Keyspace => (&[("system_multiregion_info", "keyspaces")], None),
-            ObjectKind::Table => (&BESIDE_TABLES, Some("table_name")),
+            ObjectKind::Table => (&RELATED_TABLES, Some("table_name")),
             ObjectKind::Type => (&[("system_multiregion_info", "types")], Some("type_name")),
         };
         if let Some(resource) = self.resource(object) {
             self.hide_tags(&resource).await?;
         }
-        self.delete(places, key, object).await
+        self.delete(tables, key, object).await
     }
 
     /// Hides the tags of a resource, and of the streams of a table.
@@ -296,11 +299,11 @@ impl Mirror<'_> {
     /// Deletes the rows of an object whose name is in the column `key`.
     async fn delete(
         &self,
-        places: &[(&'static str, &'static str)],
+        tables: &[(&'static str, &'static str)],
         key: Option<&str>,
         object: &SchemaObject,
     ) -> Result<(), InternalRequestError> {
-        for (keyspace, name) in places {
+        for (keyspace, name) in tables {
             let mut statement = format!("DELETE FROM {} WHERE keyspace_name = ?", self.table(keyspace, name));
             let mut values = vec![object.keyspace.as_str()];
             if let Some(key) = key {
@@ -312,24 +315,24 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Its ARN, if it can have tags.
+    /// The ARN of an object that can have tags.
     fn resource(&self, object: &SchemaObject) -> Option<String> {
         (object.kind != ObjectKind::Type).then(|| arn_of(object, self.region))
     }
 
     async fn show_type(&self, user_type: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
-        for row in self.cassandras("types", "type_name", user_type).await? {
-            let mut row = self.renamed(only(&row, TYPE_FIELDS), user_type);
+        for row in self.cassandra_rows("types", "type_name", user_type).await? {
+            let mut row = self.with_client_keyspace(pick(&row, TYPE_FIELDS), user_type);
             self.connection.insert(&self.table("system_schema", "types"), &Value::Object(row.clone())).await?;
-            row.insert("status".into(), entry.status.word().into());
+            row.insert("status".into(), entry.status.as_str().into());
             row.insert("last_modified_timestamp".into(), timestamp(entry.created));
-            let of = self.table("system_schema_mcs", "types");
-            self.connection.update_all(&of, iter::once(Value::Object(row))).await?;
+            let table = self.table("system_schema_mcs", "types");
+            self.connection.update_all(&table, iter::once(Value::Object(row))).await?;
         }
         let replicas = self.regions(&user_type.keyspace).await?.into_iter().map(|region| {
             json!({
                 "keyspace_name": user_type.keyspace, "type_name": user_type.name, "region": region,
-                "status": entry.status.word(),
+                "status": entry.status.as_str(),
             })
         });
         self.connection.insert_all(&self.table("system_multiregion_info", "types"), replicas).await
@@ -342,39 +345,40 @@ impl Mirror<'_> {
             .and(CapacityMode::default())
             .and(Encryption::default())
             .and(PointInTimeRecovery::default());
-        let mut shown = defaults.custom_properties();
+        let mut custom_properties = defaults.custom_properties();
         // The tags of a stream are shown with those of all resources.
-        let said = TableOptions { stream_tags: None, ..(*entry.options).clone() };
-        shown.extend(said.custom_properties());
+        let options = TableOptions { stream_tags: None, ..(*entry.options).clone() };
+        custom_properties.extend(options.custom_properties());
         if let (Some(mode), None | Some(CapacityMode::OnDemand)) =
-            (shown.get_mut("capacity_mode"), entry.options.capacity_mode)
+            (custom_properties.get_mut("capacity_mode"), entry.options.capacity_mode)
         {
             let since = entry.on_demand_since.unwrap_or(entry.created);
             mode.insert("last_update_to_pay_per_request_timestamp".into(), since.to_string());
         }
         if let Some(status) = entry.stream_status() {
-            let cdc = shown.entry("cdc_specification".into()).or_default();
+            let cdc = custom_properties.entry("cdc_specification".into()).or_default();
             cdc.insert("status".into(), status.into());
             cdc.extend(self.stream(table, entry).map(|arn| ("latest_stream_arn".into(), arn)));
         }
         if let Some((history, now)) = self.history.filter(|_| entry.is_recoverable()) {
-            let recovery = shown.entry("point_in_time_recovery".into()).or_default();
+            let recovery = custom_properties.entry("point_in_time_recovery".into()).or_default();
             if entry.status == ObjectStatus::Deleting {
-                recovery.insert("restorable_until_time".into(), restore_point(now + WINDOW).to_string());
+                recovery.insert("restorable_until_time".into(), restore_point(now + RECOVERY_WINDOW).to_string());
             } else if let Some(earliest) = history.earliest(&entry.table_id(table), now) {
-                PointInTimeRecovery::show_earliest_restorable(&mut shown, restore_point(earliest));
+                PointInTimeRecovery::show_earliest_restorable(&mut custom_properties, restore_point(earliest));
             }
         }
-        shown.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
+        custom_properties.into_iter().map(|(name, settings)| (name, json!(settings))).collect()
     }
 
-    /// The ARN of the latest CDC stream of a table, named for when it was turned on (DG:keyspaces-enable-cdc-new-table).
+    /// The ARN of the latest CDC stream of a table, named for when it was turned on
+    /// (DG:keyspaces-enable-cdc-new-table).
     pub(super) fn stream(&self, table: &SchemaObject, entry: &CatalogueEntry) -> Option<String> {
         let since = DateTime::from_timestamp_millis(i64::try_from(entry.stream_since?).ok()?)?;
         Some(format!("{}/stream/{}", self.resource(table)?, since.format("%Y-%m-%dT%H:%M:%S%.3f")))
     }
 
-    async fn cassandras(
+    async fn cassandra_rows(
         &self,
         table: &str,
         key: &str,
@@ -384,7 +388,7 @@ impl Mirror<'_> {
         self.connection.select(&statement, &[&self.names.keyspace(&object.keyspace), &object.name]).await
     }
 
-    fn renamed(&self, mut row: Map<String, Value>, object: &SchemaObject) -> Map<String, Value> {
+    fn with_client_keyspace(&self, mut row: Map<String, Value>, object: &SchemaObject) -> Map<String, Value> {
         row.insert("keyspace_name".into(), object.keyspace.clone().into());
         row
     }
@@ -422,12 +426,13 @@ const COLUMN_FIELDS: &[&str] =
 
 const TYPE_FIELDS: &[&str] = &["type_name", "field_names", "field_types"];
 
-/// The fields that Cassandra 3.11 has too.
-fn only(row: &Value, fields: &[&str]) -> Map<String, Value> {
+/// Keeps only the fields that Cassandra 3.11 has, too.
+fn pick(row: &Value, fields: &[&str]) -> Map<String, Value> {
     fields.iter().filter_map(|field| Some(((*field).to_owned(), row.get(field)?.clone()))).collect()
 }
 
-/// With the replication that the service shows for every keyspace of a single Region (DG:keyspaces-create's tutorial).
+/// The row of a keyspace, with the replication that the service shows for a single Region (tutorial in
+/// DG:keyspaces-create).
 fn keyspace_row(keyspace: &str, regions: &[String]) -> Value {
     let mut replication = Map::new();
     if regions.is_empty() {

@@ -1,26 +1,26 @@
-//! The schema as the service has it: definitions take effect after a while, and `system_schema_mcs` shows their progress.
+//! The schema: definitions take effect after a delay, and `system_schema_mcs` shows their progress.
 //!
-//! All of it is kept in the Cassandra behind, so that the next gateway over the same instance resumes where the last one
+//! It is stored in the backing Cassandra, so that the next gateway over the same instance resumes where the last one
 //! ended.
 
 mod arn;
 mod catalogue;
 mod definition;
+mod definition_refusal;
 mod delays;
-mod described;
-mod exclusive;
+mod describe;
+mod error;
 mod mirror;
 mod plan;
-mod possible;
+mod preconditions;
 mod quotas;
 mod recovery;
-mod refused;
 mod regions;
 mod restore;
 mod state;
 mod store;
-mod unusable;
 mod user_types;
+mod writer;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,15 +43,15 @@ pub(crate) use arn::{Resource, arn_of};
 use catalogue::Catalogue;
 pub(crate) use catalogue::{CatalogueEntry, Features, ObjectStatus};
 pub(crate) use definition::{Change, Definition};
+pub(crate) use definition_refusal::{DefinitionRefusal, RefusalCause, in_progress_text};
 pub use delays::Ddl;
 pub(crate) use delays::Delays;
-pub(crate) use described::DescribedTable;
-use exclusive::Exclusive;
+pub(crate) use describe::DescribedTable;
+pub(crate) use error::SchemaError;
 use mirror::Mirror;
 use recovery::TableRecovery;
-pub(crate) use refused::{Cause, Refused, being};
 use store::SchemaStore;
-pub(crate) use unusable::CassandraUnusable;
+use writer::SchemaWriter;
 
 /// The schema of one instance.
 #[derive(Debug)]
@@ -61,14 +61,14 @@ pub(crate) struct Schema {
     recovery: TableRecovery,
     data_center: String,
     settings: SchemaSettings,
-    clock: Now,
+    clock: MillisClock,
     catalogue: RwLock<Catalogue>,
     next_due: AtomicU64,
     /// Held during a change, so that one is made at a time.
-    turn: Mutex<()>,
+    write_lock: Mutex<()>,
     /// Notified when a table begins to wait for its rows.
-    rows_wanted: Notify,
-    /// Whether no further restore is to be begun.
+    restore_requested: Notify,
+    /// Whether no further restore may start.
     is_closing: AtomicBool,
     /// The nodes that the system tables show.
     topology: lock::Mutex<Topology>,
@@ -78,26 +78,26 @@ pub(crate) struct Schema {
 #[derive(Clone, Debug)]
 pub(crate) struct SchemaSettings {
     pub(crate) delays: Delays,
-    /// The Region that it stands for.
+    /// The emulated Region.
     pub(crate) region: String,
-    /// The keys that the service may not use.
+    /// The KMS keys that the service has no access to.
     pub(crate) inaccessible_keys: BTreeSet<String>,
-    /// The most bytes that the history of a table may have.
+    /// The maximum bytes of the history of a table.
     pub(crate) history_bytes: u64,
 }
 
 /// The clock, in milliseconds since 1970.
 #[derive(Clone)]
-struct Now(Clock);
+struct MillisClock(Clock);
 
 impl Schema {
-    /// Creates the keyspace and the tables of an instance in Cassandra if they do not exist, and gives Cassandra's data
-    /// center.
+    /// Creates the keyspace and the tables of an instance in Cassandra if they do not exist, and returns Cassandra's
+    /// data center.
     pub(crate) async fn prepare(
         connection: &InternalConnection,
         names: &Names,
         topology: &Topology,
-    ) -> Result<String, CassandraUnusable> {
+    ) -> Result<String, SchemaError> {
         SchemaStore { connection, names }.prepare(topology).await
     }
 
@@ -110,8 +110,8 @@ impl Schema {
         settings: SchemaSettings,
         clock: Clock,
         history: Box<dyn RowHistory>,
-    ) -> Result<Self, CassandraUnusable> {
-        let clock = Now(clock);
+    ) -> Result<Self, SchemaError> {
+        let clock = MillisClock(clock);
         let catalogue =
             SchemaStore { connection: &connection, names: &names }.load(clock.millis(), &settings.region).await?;
         let schema = Self {
@@ -122,8 +122,8 @@ impl Schema {
             clock,
             next_due: AtomicU64::new(catalogue.next_due().unwrap_or(u64::MAX)),
             catalogue: RwLock::new(catalogue),
-            turn: Mutex::new(()),
-            rows_wanted: Notify::new(),
+            write_lock: Mutex::new(()),
+            restore_requested: Notify::new(),
             is_closing: AtomicBool::new(false),
             topology: lock::Mutex::new(topology.clone()),
             connection,
@@ -146,9 +146,9 @@ impl Schema {
         for (table, entry) in tables {
             self.recovery.record(&store, &table, &entry, now).await?;
         }
-        let exclusive = self.exclusive().await;
+        let writer = self.writer().await;
         for keyspace in self.keyspaces() {
-            exclusive.show_uses(&keyspace).await?;
+            writer.show_uses(&keyspace).await?;
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Schema {
         &self.names
     }
 
-    /// The data center of the Cassandra behind, which replication options have to name.
+    /// The data center of the backing Cassandra, which replication options have to name.
     pub(crate) fn data_center(&self) -> &str {
         &self.data_center
     }
@@ -169,13 +169,13 @@ impl Schema {
 
     /// Changes the nodes that the system tables show.
     pub(crate) async fn show_topology(&self, topology: &Topology) -> Result<(), InternalRequestError> {
-        let _exclusive = self.exclusive().await;
+        let _writer = self.writer().await;
         self.store().write_topology(topology).await?;
         *self.topology.lock() = topology.clone();
         Ok(())
     }
 
-    /// Whether an object exists, ready or not yet. One that is being dropped does not.
+    /// Whether an object exists, ACTIVE or not yet. An object that is being dropped does not.
     pub(crate) fn has(&self, object: &SchemaObject) -> bool {
         self.entry(object).is_some_and(|entry| entry.status != ObjectStatus::Deleting)
     }
@@ -190,20 +190,20 @@ impl Schema {
     /// Whether a table can be used, and has the features that the statement needs; otherwise the service's refusal.
     pub(crate) fn check_table(&self, table: &SchemaObject, needs: Features) -> Result<(), Refusal> {
         self.check_keyspace(&table.keyspace)?;
-        let there = if system_tables::is_system(&table.keyspace) {
+        let features = if system_tables::is_system(&table.keyspace) {
             system_tables::find(&table.keyspace, &table.name).map(|_| Features::default())
         } else {
             self.entry(table).filter(CatalogueEntry::is_usable).map(|entry| entry.features())
         };
-        let there = there.ok_or_else(|| unconfigured(table))?;
-        if needs.ttl && !there.ttl {
+        let features = features.ok_or_else(|| unconfigured(table))?;
+        if needs.ttl && !features.ttl {
             let rule = &keyspaces_cql::rules::TTL_OFF;
             return Err(Refusal { code: rule.error_code(), text: rule.server_message.unwrap_or(rule.refuses).into() });
         }
-        if needs.timestamps && !there.timestamps {
+        if needs.timestamps && !features.timestamps {
             let text = format!(
                 "keyspaces-local: client-side timestamps are not enabled for {table}: USING TIMESTAMP and WRITETIME \
-                 need them (what the service says here is not known)"
+                 need them (the service's message is not known)"
             );
             return Err(Refusal { code: error_code::INVALID, text });
         }
@@ -220,13 +220,13 @@ impl Schema {
         self.options(table).and_then(|options| options.capacity_mode).unwrap_or_default()
     }
 
-    /// Applies the changes that are due. Call it before a statement reads the schema; it costs nothing if none is due. Gives
-    /// whether a definition was finished for which Cassandra had been away.
-    pub(crate) async fn settle(&self) -> Result<bool, InternalRequestError> {
+    /// Applies the changes that are due. Call it before a statement reads the schema; it costs nothing if none is due.
+    /// Gives whether a definition was finished for which Cassandra had been away.
+    pub(crate) async fn apply_due_changes(&self) -> Result<bool, InternalRequestError> {
         if self.next_due.load(Ordering::Acquire) > self.clock.millis() {
             return Ok(false);
         }
-        self.exclusive().await.settle().await
+        self.writer().await.apply_due_changes().await
     }
 
     /// The options of a table, if it exists.
@@ -236,45 +236,45 @@ impl Schema {
 
     /// Carries out a definition, which takes effect after the delay that is set, and gives Cassandra's answer with the
     /// client's names.
-    pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, Refused> {
-        let delay_millis = self.settings.delays.of(definition.object.kind, definition.change);
-        self.exclusive().await.define(definition, delay_millis).await
+    pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, DefinitionRefusal> {
+        let delay_millis = self.settings.delays.get(definition.object.kind, definition.change);
+        self.writer().await.define(definition, delay_millis).await
     }
 
     /// Carries out a definition that takes effect at once.
-    pub(crate) async fn define_at_once(&self, definition: &Definition) -> Result<Frame, Refused> {
-        let answer = self.exclusive().await.define(definition, 0).await?;
-        self.settle().await?;
+    pub(crate) async fn define_at_once(&self, definition: &Definition) -> Result<Frame, DefinitionRefusal> {
+        let answer = self.writer().await.define(definition, 0).await?;
+        self.apply_due_changes().await?;
         Ok(answer)
     }
 
     /// Drops everything that this instance has in Cassandra.
     pub(crate) async fn drop_everything(&self) -> Result<(), InternalRequestError> {
-        let _exclusive = self.exclusive().await;
+        let _writer = self.writer().await;
         self.store().drop_everything().await
     }
 
-    /// Restores the rows of all tables that wait for them, until [`stop_restoring`](Self::stop_restoring). A restore that a
-    /// killed gateway had begun is begun again.
+    /// Restores the rows of all tables that wait for them, until [`stop_restoring`](Self::stop_restoring). A restore
+    /// that a killed gateway had begun is begun again.
     pub(crate) async fn restore_rows(&self) {
         restore::restore_rows(self).await;
     }
 
-    /// Lets the restore that runs come to its end, and begins no other.
+    /// Lets the current restore finish, and starts no other.
     pub(crate) fn stop_restoring(&self) {
         self.is_closing.store(true, Ordering::Release);
-        self.rows_wanted.notify_one();
+        self.restore_requested.notify_one();
     }
 
-    /// Shows since when tables can be restored, where that has moved: with time, or because older entries were forgotten.
+    /// Updates the earliest restorable timestamps that have moved: with time, or because older entries were removed.
     /// Call it before the system tables are read.
-    pub(crate) async fn show_earliest(&self) -> Result<(), InternalRequestError> {
+    pub(crate) async fn refresh_earliest(&self) -> Result<(), InternalRequestError> {
         let now = self.clock.millis();
-        let moved = |table: &SchemaObject, entry: &CatalogueEntry| self.recovery.moved_earliest(table, entry, now);
+        let moved = |table: &SchemaObject, entry: &CatalogueEntry| self.recovery.changed_earliest(table, entry, now);
         if !self.catalogue().all().any(|(table, entry)| moved(table, entry).is_some()) {
             return Ok(());
         }
-        let _exclusive = self.exclusive().await;
+        let _writer = self.writer().await;
         let all: Vec<_> = {
             let catalogue = self.catalogue();
             let moved = catalogue.all().filter_map(|(table, entry)| Some((table, entry, moved(table, entry)?)));
@@ -282,37 +282,40 @@ impl Schema {
         };
         for (table, entry, earliest) in all {
             self.mirror().show(&table, &entry).await?;
-            self.recovery.has_shown(table, earliest);
+            self.recovery.set_earliest_shown(table, earliest);
         }
         Ok(())
     }
 
-    /// The entry of an object that is shown: a keyspace that is being created is not.
-    pub(crate) fn shown(&self, object: &SchemaObject) -> Option<CatalogueEntry> {
-        let is_shown =
+    /// The entry of an object that is shown to clients. A keyspace that is being created is not.
+    pub(crate) fn visible_entry(&self, object: &SchemaObject) -> Option<CatalogueEntry> {
+        let is_visible =
             |entry: &CatalogueEntry| object.kind != ObjectKind::Keyspace || entry.status != ObjectStatus::Creating;
-        self.entry(object).filter(is_shown)
+        self.entry(object).filter(is_visible)
     }
 
     /// The keyspaces that are shown, by their names.
-    pub(crate) fn shown_keyspaces(&self) -> Vec<(SchemaObject, CatalogueEntry)> {
+    pub(crate) fn visible_keyspaces(&self) -> Vec<(SchemaObject, CatalogueEntry)> {
         let catalogue = self.catalogue();
         let keyspaces = catalogue.all().filter(|(object, _)| object.kind == ObjectKind::Keyspace);
-        let shown = keyspaces.filter(|(_, entry)| entry.status != ObjectStatus::Creating);
-        shown.map(|(object, entry)| (object.clone(), entry.clone())).collect()
+        let listed = keyspaces.filter(|(_, entry)| entry.status != ObjectStatus::Creating);
+        listed.map(|(object, entry)| (object.clone(), entry.clone())).collect()
     }
 
     /// The tables or the types of a keyspace, by their names.
-    pub(crate) fn shown_within(&self, keyspace: &str, kind: ObjectKind) -> Vec<SchemaObject> {
+    pub(crate) fn visible_objects(&self, keyspace: &str, kind: ObjectKind) -> Vec<SchemaObject> {
         let catalogue = self.catalogue();
         let within = catalogue.within(keyspace).filter(|(object, _)| object.kind == kind);
         within.map(|(object, _)| object.clone()).collect()
     }
 
-    /// A table as the system tables show it; nothing if there is none of this name.
-    pub(crate) async fn described(&self, table: &SchemaObject) -> Result<Option<DescribedTable>, InternalRequestError> {
-        let Some(entry) = self.shown(table) else { return Ok(None) };
-        let Some(definition) = described::table(&self.connection, &self.names, table, &entry.options).await? else {
+    /// A table as the system tables show it, if it exists.
+    pub(crate) async fn describe_table(
+        &self,
+        table: &SchemaObject,
+    ) -> Result<Option<DescribedTable>, InternalRequestError> {
+        let Some(entry) = self.visible_entry(table) else { return Ok(None) };
+        let Some(definition) = describe::table(&self.connection, &self.names, table, &entry.options).await? else {
             return Ok(None);
         };
         let earliest_restorable = self.recovery.earliest(table, &entry, self.clock.millis());
@@ -321,8 +324,8 @@ impl Schema {
     }
 
     /// The row of a type in `system_schema_mcs.types`.
-    pub(crate) async fn described_type(&self, user_type: &SchemaObject) -> Result<Option<Value>, InternalRequestError> {
-        described::user_type(&self.connection, &self.names, user_type).await
+    pub(crate) async fn describe_type(&self, user_type: &SchemaObject) -> Result<Option<Value>, InternalRequestError> {
+        describe::user_type(&self.connection, &self.names, user_type).await
     }
 
     /// The resource name of the latest CDC stream of a table, if it has had one.
@@ -332,7 +335,7 @@ impl Schema {
 
     /// How long an ALTER TABLE takes, in milliseconds.
     pub(crate) fn millis_of_alter_table(&self) -> u64 {
-        self.settings.delays.of(ObjectKind::Table, Change::Alter)
+        self.settings.delays.get(ObjectKind::Table, Change::Alter)
     }
 
     /// The time, in milliseconds since 1970.
@@ -364,8 +367,8 @@ impl Schema {
         Mirror { connection: &self.connection, names: &self.names, region: &self.settings.region, history }
     }
 
-    async fn exclusive(&self) -> Exclusive<'_> {
-        Exclusive { schema: self, _turn: self.turn.lock().await }
+    async fn writer(&self) -> SchemaWriter<'_> {
+        SchemaWriter { schema: self, _guard: self.write_lock.lock().await }
     }
 
     fn store(&self) -> SchemaStore<'_> {
@@ -390,15 +393,15 @@ impl Schema {
     }
 }
 
-impl Now {
+impl MillisClock {
     fn millis(&self) -> u64 {
         millis((self.0)())
     }
 }
 
-impl std::fmt::Debug for Now {
+impl std::fmt::Debug for MillisClock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Now({})", self.millis())
+        write!(f, "MillisClock({})", self.millis())
     }
 }
 

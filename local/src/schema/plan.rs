@@ -9,27 +9,28 @@ use keyspaces_cql::{
 };
 
 use super::catalogue::{Catalogue, CatalogueEntry, ChangeInProgress, ObjectStatus};
+use super::definition_refusal::DefinitionRefusal;
 use super::quotas::{self, DAY, HOUR};
-use super::refused::Refused;
 use super::restore::RestoredDefinition;
 use super::user_types::TypeUses;
 use super::{Change, Definition, regions};
 use crate::names::{ObjectKind, SchemaObject};
 use crate::protocol::{not_emulated, refused_by};
 
-/// How many definitions may be under way at once in an account and Region (DG:quotas).
-const MAX_UNDER_WAY: usize = 50;
-/// How many tables may be restored at once in an account (DG:quotas).
+/// The maximum number of definitions in progress in an account and Region (DG:quotas).
+const MAX_IN_PROGRESS: usize = 50;
+/// The maximum number of concurrent restores in an account (DG:quotas).
 const MAX_RESTORES: usize = 4;
-/// How many keyspaces, tables and types an account may have in a Region (DG:quotas).
-const MAX_OF_A_KIND: usize = 256;
-/// How many units a table may have of reads and of writes, and all provisioned tables together (DG:quotas).
+/// The maximum number of keyspaces, of tables and of types of an account in a Region (DG:quotas).
+const MAX_OBJECTS_OF_A_KIND: usize = 256;
+/// The maximum read or write units of a table, and of all provisioned tables together (DG:quotas).
 const MAX_TABLE_UNITS: u32 = 40_000;
 const MAX_ACCOUNT_UNITS: u64 = 80_000;
-/// How often capacity may be lowered in a day at any time (DG:quotas); beyond that, once in an hour.
-const DECREASES_AT_ANY_TIME: usize = 4;
+/// How often capacity may be decreased in a day without waiting (DG:quotas); further decreases need an hour without
+/// one.
+const DECREASES_PER_DAY: usize = 4;
 
-/// What Cassandra has of the object of a definition.
+/// The current state in Cassandra of the object of a definition.
 #[derive(Debug, Default)]
 pub(super) struct CurrentSchema {
     /// The table that is altered.
@@ -42,25 +43,25 @@ pub(super) struct CurrentSchema {
 
 /// The entry of the object once the definition has begun; the caller sets `due`. `region` is the one that the instance
 /// stands for.
-pub(super) fn planned(
+pub(super) fn plan(
     catalogue: &Catalogue,
     definition: &Definition,
     current: CurrentSchema,
     now: u64,
     region: &str,
-) -> Result<CatalogueEntry, Refused> {
+) -> Result<CatalogueEntry, DefinitionRefusal> {
     let Definition { change, object, statement, .. } = definition;
-    if catalogue.under_way() >= MAX_UNDER_WAY {
-        return Err(Refused::quota(format!("{MAX_UNDER_WAY} definitions are under way (DG:quotas)")));
+    if catalogue.definitions_in_progress() >= MAX_IN_PROGRESS {
+        return Err(DefinitionRefusal::quota(format!("{MAX_IN_PROGRESS} definitions are in progress (DG:quotas)")));
     }
     let mut entry = catalogue.get(object).unwrap_or_default();
     let was_inaccessible = entry.status == ObjectStatus::Inaccessible;
     match change {
         Change::Create | Change::Restore => {
-            if catalogue.all().filter(|(there, _)| there.kind == object.kind).count() >= MAX_OF_A_KIND {
-                return Err(Refused::quota(format!(
-                    "{MAX_OF_A_KIND} of the kind {} are there (DG:quotas)",
-                    object.kind.word()
+            if catalogue.all().filter(|(other, _)| other.kind == object.kind).count() >= MAX_OBJECTS_OF_A_KIND {
+                return Err(DefinitionRefusal::quota(format!(
+                    "{MAX_OBJECTS_OF_A_KIND} objects of the kind {} exist (DG:quotas)",
+                    object.kind.as_str()
                 )));
             }
             entry = CatalogueEntry { status: ObjectStatus::Creating, created: now, ..CatalogueEntry::default() };
@@ -68,19 +69,19 @@ pub(super) fn planned(
         Change::Alter => entry.status = ObjectStatus::Updating,
         Change::Drop => entry.status = ObjectStatus::Deleting,
     }
-    quotas::of_types(object, &definition.types, &current.uses)?;
-    if let Some(RestoredDefinition { options, rows_of }) = current.restored {
-        if catalogue.all().filter(|(_, there)| there.status == ObjectStatus::Restoring).count() >= MAX_RESTORES {
-            return Err(Refused::quota(format!("{MAX_RESTORES} tables are being restored (DG:quotas)")));
+    quotas::check_type_uses(object, &definition.types, &current.uses)?;
+    if let Some(RestoredDefinition { options, awaited_rows }) = current.restored {
+        if catalogue.all().filter(|(_, other)| other.status == ObjectStatus::Restoring).count() >= MAX_RESTORES {
+            return Err(DefinitionRefusal::quota(format!("{MAX_RESTORES} tables are being restored (DG:quotas)")));
         }
         // Later than the source, even where both have the same name.
-        entry.created = now.max(rows_of.source.created + 1);
+        entry.created = now.max(awaited_rows.source.created + 1);
         entry.status = ObjectStatus::Restoring;
-        (entry.options, entry.rows_of) = (options, Some(Arc::new(rows_of)));
+        (entry.options, entry.awaited_rows) = (options, Some(Arc::new(awaited_rows)));
         capacity(catalogue, definition, None, &mut entry, now)?;
     }
     match statement {
-        Statement::CreateKeyspace(create) => of_keyspace(&mut entry, create, region)?,
+        Statement::CreateKeyspace(create) => create_keyspace(&mut entry, create, region)?,
         Statement::AlterKeyspace(alter) => match &alter.change {
             AlterKeyspaceChange::With(options) => add_region(catalogue, &mut entry, &object.keyspace, options, region)?,
             AlterKeyspaceChange::AddTags(term) => change_tags(&mut entry, |tags, change| tags.extend(change), term)?,
@@ -89,7 +90,7 @@ pub(super) fn planned(
             }
         },
         Statement::CreateTable(create) => {
-            let mut options = create.definition().map_err(Refused::from)?.options;
+            let mut options = create.definition().map_err(DefinitionRefusal::from)?.options;
             options.ignored.clear();
             // Always on in a table of several Regions (DG:multiRegion-replication_how-it-works).
             if catalogue.is_in_several_regions(object) {
@@ -101,18 +102,18 @@ pub(super) fn planned(
             capacity(catalogue, definition, None, &mut entry, now)?;
         }
         Statement::AlterTable(alter) => {
-            let Some(mut table) = current.table else { return Err(Refused::not_found(object)) };
-            let ttl = |of: &TableOptions| (of.ttl, of.default_time_to_live.unwrap_or_default());
-            let had = ttl(&table.options);
-            for change in TableChange::read(alter).map_err(Refused::from)? {
+            let Some(mut table) = current.table else { return Err(DefinitionRefusal::not_found(object)) };
+            let ttl = |options: &TableOptions| (options.ttl, options.default_time_to_live.unwrap_or_default());
+            let ttl_before = ttl(&table.options);
+            for change in TableChange::read(alter).map_err(DefinitionRefusal::from)? {
                 if let TableChange::AddColumns(columns) = &change {
                     let names = columns.as_slice().iter().map(|column| column.name.text.clone());
                     entry.changing = Some(ChangeInProgress::Columns(names.collect()));
                 }
-                table = table.changed(&change).map_err(Refused::from)?;
+                table = table.changed(&change).map_err(DefinitionRefusal::from)?;
             }
-            if ttl(&table.options) != had && catalogue.is_in_several_regions(object) {
-                return Err(Refused::impossible(format!(
+            if ttl(&table.options) != ttl_before && catalogue.is_in_several_regions(object) {
+                return Err(DefinitionRefusal::impossible(format!(
                     "TTL of {object} stays as it was created, since its keyspace is in several Regions \
                      (DG:multiRegion-replication_usage-notes)"
                 )));
@@ -126,19 +127,19 @@ pub(super) fn planned(
                 entry.changing = Some(ChangeInProgress::Key);
             }
             capacity(catalogue, definition, Some(&before), &mut entry, now)?;
-            quotas::of_keys(&mut entry, &before, now)?;
+            quotas::check_key_change(&mut entry, &before, now)?;
         }
         _ => {}
     }
     Ok(entry)
 }
 
-fn key(catalogue: &Catalogue, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), Refused> {
+fn key(catalogue: &Catalogue, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), DefinitionRefusal> {
     if matches!(entry.options.encryption, Some(Encryption::CustomerManagedKey(_)))
         && catalogue.is_in_several_regions(table)
     {
-        return Err(Refused::impossible(format!(
-            "{table} takes no customer managed key, since its keyspace is in several Regions \
+        return Err(DefinitionRefusal::impossible(format!(
+            "{table} accepts no customer managed key, since its keyspace is in several Regions \
              (DG:multiRegion-replication_usage-notes)"
         )));
     }
@@ -152,24 +153,24 @@ fn capacity(
     before: Option<&TableOptions>,
     entry: &mut CatalogueEntry,
     now: u64,
-) -> Result<(), Refused> {
-    let most = most_units(&entry.options);
-    if most > MAX_TABLE_UNITS && before.is_none_or(|before| most_units(before) < most) {
-        return Err(Refused::quota(format!(
+) -> Result<(), DefinitionRefusal> {
+    let max = max_units(&entry.options);
+    if max > MAX_TABLE_UNITS && before.is_none_or(|before| max_units(before) < max) {
+        return Err(DefinitionRefusal::quota(format!(
             "a table may have {MAX_TABLE_UNITS} units of reads and of writes (DG:quotas)"
         )));
     }
     let mode = entry.options.capacity_mode.unwrap_or_default();
-    let was = before.map(|before| before.capacity_mode.unwrap_or_default());
-    if was == Some(mode) {
+    let mode_before = before.map(|before| before.capacity_mode.unwrap_or_default());
+    if mode_before == Some(mode) {
         return Ok(());
     }
     match mode {
         CapacityMode::OnDemand => {
-            if let (Some(since), Some(_)) = (entry.on_demand_since, was)
+            if let (Some(since), Some(_)) = (entry.on_demand_since, mode_before)
                 && now < since + DAY
             {
-                return Err(Refused::impossible(
+                return Err(DefinitionRefusal::impossible(
                     "the table was switched to on-demand capacity less than 24 hours ago \
                                  (DG:ReadWriteCapacityMode.SwitchReadWriteCapacityMode)",
                 ));
@@ -188,18 +189,18 @@ fn capacity(
                 }
             });
             if sum.0.max(sum.1) > MAX_ACCOUNT_UNITS {
-                return Err(Refused::quota(format!(
+                return Err(DefinitionRefusal::quota(format!(
                     "all tables together may have {MAX_ACCOUNT_UNITS} units of reads and of writes (DG:quotas)"
                 )));
             }
-            if let Some(CapacityMode::Provisioned { read: reads, write: writes }) = was
+            if let Some(CapacityMode::Provisioned { read: reads, write: writes }) = mode_before
                 && (read < reads || write < writes)
             {
                 entry.decreases.retain(|at| at / DAY == now / DAY);
-                let hour_without = entry.decreases.last().is_none_or(|last| now >= last + HOUR);
-                if entry.decreases.len() >= DECREASES_AT_ANY_TIME && !hour_without {
-                    return Err(Refused::quota(
-                        "less capacity was provisioned four times today, and once in this hour (DG:quotas)",
+                let is_hour_free = entry.decreases.last().is_none_or(|last| now >= last + HOUR);
+                if entry.decreases.len() >= DECREASES_PER_DAY && !is_hour_free {
+                    return Err(DefinitionRefusal::quota(
+                        "capacity was decreased four times today, and once in this hour (DG:quotas)",
                     ));
                 }
                 entry.decreases.push(now);
@@ -216,33 +217,34 @@ fn add_region(
     keyspace: &str,
     options: &[statement::WithOption],
     home: &str,
-) -> Result<(), Refused> {
+) -> Result<(), DefinitionRefusal> {
     let Some(replication) = statement::option(options, "replication") else { return Ok(()) };
-    let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(Refused::from)? else {
-        return Err(not_emulated("going back to a single Region").into());
+    let Replication::MultiRegion(regions) = Replication::read(&replication.value).map_err(DefinitionRefusal::from)?
+    else {
+        return Err(not_emulated("changing to a single Region").into());
     };
     regions::check(&regions, home)?;
     let added: Vec<_> = regions.iter().filter(|region| !entry.regions.contains(region)).collect();
     if entry.regions.iter().any(|region| !regions.contains(region)) {
-        return Err(not_emulated("taking a Region away").into());
+        return Err(not_emulated("removing a Region").into());
     }
     // A keyspace of a single Region does not name it: it is one of the two that are named now.
     if added.len() != if entry.regions.is_empty() { 2 } else { 1 } {
-        return Err(Refused::impossible(
-            "an ALTER KEYSPACE names all Regions and one more (DG:keyspaces-multi-region-add-replica)",
+        return Err(DefinitionRefusal::impossible(
+            "an ALTER KEYSPACE has to name all current Regions and one more (DG:keyspaces-multi-region-add-replica)",
         ));
     }
-    for (table, of) in catalogue.within(keyspace) {
-        if of.due.is_some() {
-            return Err(Refused::busy(table, "changed"));
+    for (table, entry) in catalogue.within(keyspace) {
+        if entry.due.is_some() {
+            return Err(DefinitionRefusal::busy(table, "changed"));
         }
-        if let Some(Encryption::CustomerManagedKey(_)) = of.options.encryption {
-            return Err(Refused::impossible(format!(
+        if let Some(Encryption::CustomerManagedKey(_)) = entry.options.encryption {
+            return Err(DefinitionRefusal::impossible(format!(
                 "{table} has a customer managed key (DG:keyspaces-multi-region-add-replica)"
             )));
         }
-        if table.kind == ObjectKind::Table && !of.features().timestamps {
-            return Err(Refused::impossible(format!(
+        if table.kind == ObjectKind::Table && !entry.features().timestamps {
+            return Err(DefinitionRefusal::impossible(format!(
                 "{table} has no client-side timestamps (DG:keyspaces-multi-region-add-replica)"
             )));
         }
@@ -265,8 +267,8 @@ fn stream(entry: &mut CatalogueEntry, before: &TableOptions, now: u64) {
     }
 }
 
-/// The most units that a table may get in any Region: provisioned, by auto scaling, or as warm throughput.
-fn most_units(options: &TableOptions) -> u32 {
+/// The maximum units that a table may get in any Region: provisioned, by auto scaling, or as warm throughput.
+fn max_units(options: &TableOptions) -> u32 {
     let provisioned = match options.capacity_mode {
         Some(CapacityMode::Provisioned { read, write }) => read.max(write),
         _ => 0,
@@ -284,7 +286,7 @@ fn most_units(options: &TableOptions) -> u32 {
 }
 
 /// Whether a definition only gives a table another key.
-pub(super) fn gives_another_key(definition: &Definition, table: &CatalogueEntry) -> bool {
+pub(super) fn changes_key_only(definition: &Definition, table: &CatalogueEntry) -> bool {
     let Statement::AlterTable(alter) = &definition.statement else { return false };
     let is_another = |change: &TableChange| {
         let TableChange::Set(TableProperty::Encryption(key)) = change else { return false };
@@ -293,8 +295,8 @@ pub(super) fn gives_another_key(definition: &Definition, table: &CatalogueEntry)
     TableChange::read(alter).is_ok_and(|changes| changes.iter().all(is_another))
 }
 
-fn of_keyspace(entry: &mut CatalogueEntry, create: &CreateKeyspace, home: &str) -> Result<(), Refused> {
-    let definition = create.definition().map_err(Refused::from)?;
+fn create_keyspace(entry: &mut CatalogueEntry, create: &CreateKeyspace, home: &str) -> Result<(), DefinitionRefusal> {
+    let definition = create.definition().map_err(DefinitionRefusal::from)?;
     if let Replication::MultiRegion(regions) = definition.replication {
         regions::check(&regions, home)?;
         entry.regions = regions.into_iter().collect();
@@ -309,9 +311,12 @@ fn change_tags(
     entry: &mut CatalogueEntry,
     change: impl FnOnce(&mut Tags, Tags),
     term: &statement::Term,
-) -> Result<(), Refused> {
+) -> Result<(), DefinitionRefusal> {
     let mut options = (*entry.options).clone();
-    change(options.tags.get_or_insert_default(), keyspaces_cql::read_dropped_tags(term).map_err(Refused::from)?);
+    change(
+        options.tags.get_or_insert_default(),
+        keyspaces_cql::read_dropped_tags(term).map_err(DefinitionRefusal::from)?,
+    );
     if options.tags.as_ref().is_some_and(|tags| tags.len() > rules::MAX_RESOURCE_TAGS) {
         return Err(refused_by(&rules::TOO_MANY_TAGS).into());
     }

@@ -35,14 +35,14 @@ impl TableRecovery {
         if can_be_restored { self.history.earliest(&entry.table_id(table), now) } else { None }
     }
 
-    /// The same if it is not what was last shown.
-    pub(super) fn moved_earliest(&self, table: &SchemaObject, entry: &CatalogueEntry, now: u64) -> Option<u64> {
-        let shown = self.earliest_shown.lock().get(table).copied();
-        self.earliest(table, entry, now).filter(|earliest| shown != Some(*earliest))
+    /// The same, if it differs from the value that was last shown.
+    pub(super) fn changed_earliest(&self, table: &SchemaObject, entry: &CatalogueEntry, now: u64) -> Option<u64> {
+        let last_shown = self.earliest_shown.lock().get(table).copied();
+        self.earliest(table, entry, now).filter(|earliest| last_shown != Some(*earliest))
     }
 
-    /// Remembers what is shown of a table.
-    pub(super) fn has_shown(&self, table: SchemaObject, earliest: u64) {
+    /// Stores the value that is shown for a table.
+    pub(super) fn set_earliest_shown(&self, table: SchemaObject, earliest: u64) {
         self.earliest_shown.lock().insert(table, earliest);
     }
 
@@ -55,18 +55,18 @@ impl TableRecovery {
         now: u64,
     ) -> Result<(), InternalRequestError> {
         // A history begins with the restored rows.
-        if entry.rows_of.is_some() {
+        if entry.awaited_rows.is_some() {
             return Ok(());
         }
         let table_id = entry.table_id(table);
         match (entry.status, entry.is_recoverable()) {
             (ObjectStatus::Deleting, true) => {
-                remember(store, table, entry, now).await?;
+                save_definition(store, table, entry, now).await?;
                 return self.history.end(&table_id).await;
             }
             (ObjectStatus::Deleting, false) => return Ok(()),
             (_, true) => {
-                remember(store, table, entry, now).await?;
+                save_definition(store, table, entry, now).await?;
                 self.history.begin(&table_id).await?;
             }
             // Disabling deletes what was kept, at once (DG:PointInTimeRecovery_HowItWorks).
@@ -90,8 +90,8 @@ impl TableRecovery {
             return true;
         }
         let table_id = entry.table_id(object);
-        self.history.try_again(&table_id);
-        self.history.is_begun(&table_id)
+        self.history.retry_baseline(&table_id);
+        self.history.has_baseline(&table_id)
     }
 
     async fn forget(&self, store: &SchemaStore<'_>, table_id: &TableId) -> Result<(), InternalRequestError> {
@@ -101,18 +101,18 @@ impl TableRecovery {
 
     /// Forgets the dropped tables that had the name of a table: a dropped table can be restored until there is another
     /// of its name (DG:PointInTimeRecovery_HowItWorks).
-    async fn forget_others(&self, store: &SchemaStore<'_>, there: &TableId) -> Result<(), InternalRequestError> {
-        for version in store.definitions().versions(&there.table).await? {
-            if version.created != there.created && version.dropped {
-                self.forget(store, &TableId::new(there.table.clone(), version.created)).await?;
+    async fn forget_others(&self, store: &SchemaStore<'_>, current: &TableId) -> Result<(), InternalRequestError> {
+        for version in store.definitions().versions(&current.table).await? {
+            if version.created != current.created && version.dropped {
+                self.forget(store, &TableId::new(current.table.clone(), version.created)).await?;
             }
         }
         Ok(())
     }
 }
 
-/// Keeps the new definition of a table, or that it was dropped.
-async fn remember(
+/// Stores the new definition of a table, or its drop.
+async fn save_definition(
     store: &SchemaStore<'_>,
     table: &SchemaObject,
     entry: &CatalogueEntry,

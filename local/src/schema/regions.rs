@@ -1,11 +1,11 @@
-//! In which Regions a keyspace may be.
+//! The Regions of keyspaces.
 
 use std::collections::BTreeSet;
 
-use super::refused::Refused;
+use super::definition_refusal::DefinitionRefusal;
 
-/// The Regions in which Keyspaces is: those of `DG:CDC_access-endpoints` and botocore's endpoints of 2026-11. AWS adds some
-/// every year.
+/// The Regions of Amazon Keyspaces: those of `DG:CDC_access-endpoints` and botocore's endpoints of 2026-11. AWS adds
+/// some every year.
 const KNOWN: &[&str] = &[
     "af-south-1",
     "ap-east-1",
@@ -44,22 +44,22 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Whether a keyspace of the Region `home` may be in these Regions.
-pub(super) fn check(regions: &BTreeSet<String>, home: &str) -> Result<(), Refused> {
+pub(super) fn check(regions: &BTreeSet<String>, home: &str) -> Result<(), DefinitionRefusal> {
     if home.starts_with("us-gov-") || home.starts_with("cn-") {
-        return Err(Refused::impossible(format!(
-            "a keyspace in {home} is in no other Region (DG:multiRegion-replication_usage-notes)"
+        return Err(DefinitionRefusal::impossible(format!(
+            "a keyspace in {home} cannot be in another Region (DG:multiRegion-replication_usage-notes)"
         )));
     }
     if regions.iter().all(|region| region != home) {
-        return Err(Refused::impossible(format!(
-            "a keyspace in several Regions names that of the endpoint, {home}, among them (DG:keyspaces-mrr-create, \
+        return Err(DefinitionRefusal::impossible(format!(
+            "a keyspace in several Regions has to include the Region of the endpoint, {home} (DG:keyspaces-mrr-create, \
              DG:keyspaces-multi-region-add-replica)"
         )));
     }
     match regions.iter().find(|region| *region != home && !KNOWN.contains(&region.as_str())) {
-        Some(unknown) => {
-            Err(Refused::impossible(format!("Amazon Keyspaces has no Region {unknown} (DG:programmatic.endpoints)")))
-        }
+        Some(unknown) => Err(DefinitionRefusal::impossible(format!(
+            "Amazon Keyspaces has no Region {unknown} (DG:programmatic.endpoints)"
+        ))),
         None => Ok(()),
     }
 }
@@ -68,19 +68,19 @@ pub(super) fn check(regions: &BTreeSet<String>, home: &str) -> Result<(), Refuse
 mod tests {
     use super::*;
 
-    fn told(regions: &[&str], home: &str) -> String {
+    fn check_text(regions: &[&str], home: &str) -> String {
         let regions: BTreeSet<_> = regions.iter().map(|region| (*region).to_owned()).collect();
         check(&regions, home).map_or_else(|refused| refused.refusal.text, |()| "fine".to_owned())
     }
 
     #[test]
-    fn a_keyspace_is_in_known_regions_and_in_that_of_the_endpoint() {
+    fn a_keyspaces_regions_exist_and_include_the_endpoints() {
         for (regions, home, expected) in [
             (&["us-east-1", "eu-west-1"], "us-east-1", "fine"),
             (
                 &["us-west-2", "eu-west-1"],
                 "us-east-1",
-                "keyspaces-local: a keyspace in several Regions names that of the endpoint, us-east-1, among them \
+                "keyspaces-local: a keyspace in several Regions has to include the Region of the endpoint, us-east-1 \
                  (DG:keyspaces-mrr-create, DG:keyspaces-multi-region-add-replica)",
             ),
             (
@@ -91,16 +91,16 @@ mod tests {
             (
                 &["us-gov-west-1", "us-gov-east-1"],
                 "us-gov-west-1",
-                "keyspaces-local: a keyspace in us-gov-west-1 is in no other Region \
+                "keyspaces-local: a keyspace in us-gov-west-1 cannot be in another Region \
                  (DG:multiRegion-replication_usage-notes)",
             ),
             (
                 &["cn-north-1", "cn-northwest-1"],
                 "cn-north-1",
-                "keyspaces-local: a keyspace in cn-north-1 is in no other Region (DG:multiRegion-replication_usage-notes)",
+                "keyspaces-local: a keyspace in cn-north-1 cannot be in another Region (DG:multiRegion-replication_usage-notes)",
             ),
         ] {
-            assert_eq!(told(regions, home), expected);
+            assert_eq!(check_text(regions, home), expected);
         }
     }
 }

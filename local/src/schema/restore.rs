@@ -10,18 +10,18 @@ use keyspaces_cql::{Encryption, QualifiedName, RestorePoint, TableDefinition, Ta
 use super::Schema;
 use super::catalogue::restore_point;
 use super::catalogue::{CatalogueEntry, ObjectStatus, PointInTimeRows};
+use super::definition_refusal::DefinitionRefusal;
 use super::recovery::TableRecovery;
-use super::refused::Refused;
 use crate::names::{SchemaObject, TableId};
+use crate::recovery::RECOVERY_WINDOW;
 use crate::recovery::Version;
-use crate::recovery::WINDOW;
 use crate::upstream::InternalRequestError;
 
-/// What a RESTORE TABLE makes.
+/// The result of a RESTORE TABLE.
 #[derive(Clone, Debug)]
 pub(super) struct RestoredDefinition {
     pub(super) options: Arc<TableOptions>,
-    pub(super) rows_of: PointInTimeRows,
+    pub(super) awaited_rows: PointInTimeRows,
 }
 
 /// A table that can be restored.
@@ -35,7 +35,7 @@ struct RestorableTable {
 }
 
 impl RestorableTable {
-    /// The table as it was at a moment, with the settings of now but for those of TTL (API:RestoreTable).
+    /// The table as it was at a moment, with the current settings except those of TTL (API:RestoreTable).
     fn table_at(&self, moment: u64) -> Option<TableDefinition> {
         let before = self.versions.iter().rev().find(|version| version.since <= moment);
         let then = &before.or_else(|| self.versions.first())?.definition;
@@ -45,7 +45,7 @@ impl RestorableTable {
     }
 }
 
-/// What a RESTORE TABLE depends on.
+/// The state that a RESTORE TABLE depends on.
 pub(super) struct RestoreContext<'a> {
     /// The name of the table that is restored.
     pub(super) name: &'a SchemaObject,
@@ -66,82 +66,92 @@ impl RestoreContext<'_> {
         self,
         restore: &RestoreTable,
         target: &SchemaObject,
-    ) -> Result<(TableDefinition, RestoredDefinition), Refused> {
-        let mut restore = restore.definition().map_err(Refused::from)?;
+    ) -> Result<(TableDefinition, RestoredDefinition), DefinitionRefusal> {
+        let mut restore = restore.definition().map_err(DefinitionRefusal::from)?;
         restore.target = QualifiedName::new(&target.keyspace, &target.name);
         let name = self.name;
         let source = self.source()?;
         let moment = self.moment(&source, restore.point)?;
         if !self.is_in_same_regions {
-            let why = format!("the keyspace {} is not in the Regions of its own", target.keyspace);
-            return Err(cannot(name, why, HOW_IT_WORKS));
+            let reason = format!("the keyspace {} is not in the same Regions as its own keyspace", target.keyspace);
+            return Err(not_restorable(name, reason, RECOVERY_GUIDE));
         }
         for key in [&source.settings.encryption, &restore.overrides().encryption] {
             if let Some(Encryption::CustomerManagedKey(key)) = key
                 && self.inaccessible_keys.contains(key)
             {
-                return Err(cannot(name, format!("the service has no access to the key {key}"), HOW_IT_WORKS));
+                return Err(not_restorable(
+                    name,
+                    format!("the service has no access to the key {key}"),
+                    RECOVERY_GUIDE,
+                ));
             }
         }
-        let Some(then) = source.table_at(moment) else { return Err(Refused::not_found(name)) };
-        let table = restore.restored(&then).map_err(Refused::from)?;
+        let Some(then) = source.table_at(moment) else { return Err(DefinitionRefusal::not_found(name)) };
+        let table = restore.restored(&then).map_err(DefinitionRefusal::from)?;
         let options = Arc::new(table.options.clone());
-        Ok((table, RestoredDefinition { options, rows_of: PointInTimeRows { source: source.table_id, moment } }))
+        Ok((table, RestoredDefinition { options, awaited_rows: PointInTimeRows { source: source.table_id, moment } }))
     }
 
     /// The table of this name, or the last that had it.
-    fn source(&self) -> Result<RestorableTable, Refused> {
+    fn source(&self) -> Result<RestorableTable, DefinitionRefusal> {
         let Self { name, now, .. } = *self;
         let mut versions = self.versions.clone();
-        if let Some(there) = self.entry.as_ref().filter(|there| there.status != ObjectStatus::Deleting) {
-            if matches!(there.status, ObjectStatus::Creating | ObjectStatus::Restoring) {
-                return Err(Refused::not_found(name));
+        if let Some(entry) = self.entry.as_ref().filter(|entry| entry.status != ObjectStatus::Deleting) {
+            if matches!(entry.status, ObjectStatus::Creating | ObjectStatus::Restoring) {
+                return Err(DefinitionRefusal::not_found(name));
             }
-            if !there.is_recoverable() {
-                return Err(cannot(name, "its point-in-time recovery is not enabled", "DG:cql.ddl.table"));
+            if !entry.is_recoverable() {
+                return Err(not_restorable(name, "its point-in-time recovery is not enabled", "DG:cql.ddl.table"));
             }
-            versions.retain(|version| version.created == there.created);
-            let settings = (*there.options).clone();
-            return Ok(RestorableTable { table_id: there.table_id(name), dropped: None, versions, settings });
+            versions.retain(|version| version.created == entry.created);
+            let settings = (*entry.options).clone();
+            return Ok(RestorableTable { table_id: entry.table_id(name), dropped: None, versions, settings });
         }
-        let Some(last) = versions.last().filter(|last| last.dropped && last.since + WINDOW >= now).cloned() else {
-            return Err(Refused::not_found(name));
+        let Some(last) = versions.last().filter(|last| last.dropped && last.since + RECOVERY_WINDOW >= now).cloned()
+        else {
+            return Err(DefinitionRefusal::not_found(name));
         };
         versions.retain(|version| version.created == last.created);
         let table_id = TableId::new(name.clone(), last.created);
         Ok(RestorableTable { table_id, dropped: Some(last.since), versions, settings: last.definition.options })
     }
 
-    /// The moment that is meant, if it is one to which the table can be restored.
-    fn moment(&self, source: &RestorableTable, point: Option<RestorePoint>) -> Result<u64, Refused> {
+    /// The requested moment, if the table can be restored to it.
+    fn moment(&self, source: &RestorableTable, point: Option<RestorePoint>) -> Result<u64, DefinitionRefusal> {
         let Self { name, now, .. } = *self;
         let moment = match (point, source.dropped) {
             (Some(_), Some(dropped)) => {
-                let why = format!(
+                let reason = format!(
                     "it was dropped at {}, and a dropped table can be restored to that moment alone: leave \
                      restore_timestamp out",
                     restore_point(dropped)
                 );
-                return Err(cannot(name, why, "DG:cql.ddl.table"));
+                return Err(not_restorable(name, reason, "DG:cql.ddl.table"));
             }
             (Some(point), None) => u64::try_from(point.unix_millis()).unwrap_or_default(),
             (None, dropped) => dropped.unwrap_or(now),
         };
-        let said = point.unwrap_or_else(|| restore_point(moment));
+        let requested = point.unwrap_or_else(|| restore_point(moment));
         if moment > now {
-            return Err(cannot(name, format!("{said} is in the future: it is {}", restore_point(now)), HOW_IT_WORKS));
+            return Err(not_restorable(
+                name,
+                format!("{requested} is in the future: it is {}", restore_point(now)),
+                RECOVERY_GUIDE,
+            ));
         }
         let created = source.table_id.created;
         if moment < created {
-            let why = format!("{said} is before it was created, at {}", restore_point(created));
-            return Err(cannot(name, why, HOW_IT_WORKS));
+            let reason = format!("{requested} is before it was created, at {}", restore_point(created));
+            return Err(not_restorable(name, reason, RECOVERY_GUIDE));
         }
         let Some(earliest) = self.recovery.history().earliest(&source.table_id, now) else {
-            return Err(cannot(name, "its point-in-time recovery is not enabled yet", HOW_IT_WORKS));
+            return Err(not_restorable(name, "its point-in-time recovery is not enabled yet", RECOVERY_GUIDE));
         };
         if moment < earliest {
-            let why = format!("{said} is before its earliest restorable timestamp, {}", restore_point(earliest));
-            return Err(cannot(name, why, HOW_IT_WORKS));
+            let reason =
+                format!("{requested} is before its earliest restorable timestamp, {}", restore_point(earliest));
+            return Err(not_restorable(name, reason, RECOVERY_GUIDE));
         }
         Ok(moment)
     }
@@ -149,7 +159,7 @@ impl RestoreContext<'_> {
 
 /// Restores the rows of all tables that wait for them, until the schema is closing.
 pub(super) async fn restore_rows(schema: &Schema) {
-    let mut given_up = BTreeSet::new();
+    let mut failed_tables = BTreeSet::new();
     // Neither restored nor dropped: the next gateway begins the restore again.
     let log = |table: &SchemaObject, failed: InternalRequestError| {
         tracing::error!(error = &failed as &dyn std::error::Error, "{table} remains RESTORING");
@@ -158,35 +168,37 @@ pub(super) async fn restore_rows(schema: &Schema) {
         let truncate = format!("TRUNCATE {}", schema.names.qualified(&table));
         if let Err(failed) = schema.connection.run(&truncate, &[]).await {
             log(&table, failed);
-            given_up.insert(table);
+            failed_tables.insert(table);
         }
     }
     while !schema.is_closing.load(Ordering::Acquire) {
         let mut waiting = waiting_for_rows(schema).into_iter();
-        let Some((table, entry)) = waiting.find(|(table, _)| !given_up.contains(table)) else {
-            schema.rows_wanted.notified().await;
+        let Some((table, entry)) = waiting.find(|(table, _)| !failed_tables.contains(table)) else {
+            schema.restore_requested.notified().await;
             continue;
         };
-        let Some(rows_of) = entry.rows_of.clone() else { continue };
-        let restored = schema.recovery.history().bring_back(&rows_of.source, rows_of.moment, &table).await;
-        if let Err(failed) = schema.exclusive().await.end_restore(&table, &entry, &rows_of, restored).await {
+        let Some(awaited_rows) = entry.awaited_rows.clone() else { continue };
+        let restored = schema.recovery.history().restore(&awaited_rows.source, awaited_rows.moment, &table).await;
+        if let Err(failed) = schema.writer().await.end_restore(&table, &entry, &awaited_rows, restored).await {
             log(&table, failed);
-            given_up.insert(table);
+            failed_tables.insert(table);
         }
     }
 }
 
 fn waiting_for_rows(schema: &Schema) -> Vec<(SchemaObject, CatalogueEntry)> {
     let catalogue = schema.catalogue();
-    let waiting = catalogue.all().filter(|(_, entry)| entry.rows_of.is_some() && entry.pending.is_none());
+    let waiting = catalogue.all().filter(|(_, entry)| entry.awaited_rows.is_some() && entry.pending.is_none());
     waiting.map(|(table, entry)| (table.clone(), entry.clone())).collect()
 }
 
-const HOW_IT_WORKS: &str = "DG:PointInTimeRecovery_HowItWorks";
+const RECOVERY_GUIDE: &str = "DG:PointInTimeRecovery_HowItWorks";
 
-/// What the service says to none of these is known.
-fn cannot(source: &SchemaObject, why: impl std::fmt::Display, who: &str) -> Refused {
-    Refused::impossible(format!("{source} cannot be restored: {why} ({who}; what the service says here is not known)"))
+/// The service's messages for these refusals are not known.
+fn not_restorable(source: &SchemaObject, reason: impl std::fmt::Display, source_page: &str) -> DefinitionRefusal {
+    DefinitionRefusal::impossible(format!(
+        "{source} cannot be restored: {reason} ({source_page}; the service's message is not known)"
+    ))
 }
 
 #[cfg(test)]
@@ -197,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_that_of_the_moment_with_the_settings_of_now() {
+    fn a_restored_table_has_the_columns_of_the_moment_and_the_current_settings() {
         let table = |columns: &[&str]| {
             let builder = TableDefinition::builder("ks", "t").partition_key("id", NativeType::Int);
             columns.iter().fold(builder, |builder, name| builder.column(*name, NativeType::Text))

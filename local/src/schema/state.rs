@@ -7,16 +7,16 @@ use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, parse};
 use serde_json::{Value, json};
 
 use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, Pending, PointInTimeRows};
-use super::unusable::CassandraUnusable;
+use super::error::SchemaError;
 use crate::names::{ObjectKind, SchemaObject, TableId};
 
 pub(super) fn row(object: &SchemaObject, entry: &CatalogueEntry) -> Value {
     let pending = entry.pending.as_deref();
     json!({
         "keyspace_name": object.keyspace,
-        "kind": object.kind.word(),
+        "kind": object.kind.as_str(),
         "name": object.name,
-        "status": entry.status.word(),
+        "status": entry.status.as_str(),
         "due": entry.due,
         "options": options_text(&entry.options),
         "regions": entry.regions,
@@ -27,7 +27,7 @@ pub(super) fn row(object: &SchemaObject, entry: &CatalogueEntry) -> Value {
         "changing": entry.changing.as_ref().map(ChangeInProgress::text),
         "stream_since": entry.stream_since,
         "pending": pending.map(|pending| &pending.text),
-        "rows_of": entry.rows_of.as_deref().map(|PointInTimeRows { source, moment }| {
+        "rows_of": entry.awaited_rows.as_deref().map(|PointInTimeRows { source, moment }| {
             let TableId { table, created } = source;
             json!([table.keyspace, table.name, created, moment]).to_string()
         }),
@@ -35,16 +35,16 @@ pub(super) fn row(object: &SchemaObject, entry: &CatalogueEntry) -> Value {
     })
 }
 
-pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), CassandraUnusable> {
-    let unreadable = |what| CassandraUnusable::State { what, row: row.to_string() };
+pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), SchemaError> {
+    let unreadable = |field| SchemaError::State { field, row: row.to_string() };
     let text = |field: &str| row.get(field)?.as_str();
     let needed = |field| text(field).ok_or_else(|| unreadable(field));
     let object = SchemaObject {
         keyspace: needed("keyspace_name")?.into(),
-        kind: ObjectKind::of(needed("kind")?).ok_or_else(|| unreadable("kind"))?,
+        kind: ObjectKind::from_word(needed("kind")?).ok_or_else(|| unreadable("kind"))?,
         name: needed("name")?.into(),
     };
-    let before = || -> Result<Option<CatalogueEntry>, CassandraUnusable> {
+    let before = || -> Result<Option<CatalogueEntry>, SchemaError> {
         let Some(before) = text("before") else { return Ok(None) };
         let before = serde_json::from_str(before).map_err(|_| unreadable("before"))?;
         Ok(Some(entry(&before)?.1))
@@ -53,7 +53,7 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), Cassa
         Some(text) => Some(Arc::new(Pending { text: text.to_owned(), before: before()? })),
         None => None,
     };
-    let rows_of = match text("rows_of") {
+    let awaited_rows = match text("rows_of") {
         Some(text) => {
             let (keyspace, table, created, moment): (String, String, u64, u64) =
                 serde_json::from_str(text).map_err(|_| unreadable("rows_of"))?;
@@ -65,8 +65,8 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), Cassa
         None => None,
     };
     let known = CatalogueEntry {
-        rows_of,
-        status: ObjectStatus::of(needed("status")?).ok_or_else(|| unreadable("status"))?,
+        awaited_rows,
+        status: ObjectStatus::from_word(needed("status")?).ok_or_else(|| unreadable("status"))?,
         due: row.get("due").and_then(Value::as_u64),
         options: Arc::new(options_of(text("options").unwrap_or_default()).ok_or_else(|| unreadable("options"))?),
         regions: texts(&row["regions"]),
@@ -75,7 +75,7 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), Cassa
         decreases: times(&row["decreases"]),
         key_changes: times(&row["key_changes"]),
         changing: text("changing")
-            .map(|text| ChangeInProgress::of(text).ok_or_else(|| unreadable("changing")))
+            .map(|text| ChangeInProgress::parse(text).ok_or_else(|| unreadable("changing")))
             .transpose()?,
         stream_since: row["stream_since"].as_u64(),
         pending,
@@ -91,7 +91,7 @@ fn options_text(options: &TableOptions) -> String {
 }
 
 fn options_of(text: &str) -> Option<TableOptions> {
-    // What says none at all is no CQL.
+    // A text without options is not CQL.
     if text.is_empty() || text == options_text(&TableOptions::default()) {
         return Some(TableOptions::default());
     }
@@ -116,11 +116,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_entry_of_a_table_is_read_back_as_it_was_written() {
+    fn table_entries_round_trip() {
         let table = SchemaObject::table("ks", "restored");
         let before = CatalogueEntry { created: 3, regions: vec!["us-east-1".to_owned()], ..CatalogueEntry::default() };
         let pending = Pending { text: "CREATE TABLE t".to_owned(), before: Some(before) };
-        let rows_of = PointInTimeRows { source: TableId::new(SchemaObject::table("ks", "A table"), 7), moment: 9 };
+        let awaited_rows = PointInTimeRows { source: TableId::new(SchemaObject::table("ks", "A table"), 7), moment: 9 };
         let known = CatalogueEntry {
             status: ObjectStatus::Restoring,
             due: Some(11),
@@ -129,7 +129,7 @@ mod tests {
             on_demand_since: Some(8),
             decreases: vec![1, 2],
             pending: Some(Arc::new(pending)),
-            rows_of: Some(Arc::new(rows_of)),
+            awaited_rows: Some(Arc::new(awaited_rows)),
             ..CatalogueEntry::default()
         };
         assert_eq!(entry(&row(&table, &known)).unwrap(), (table, known));

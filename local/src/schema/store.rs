@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::catalogue::{Catalogue, CatalogueEntry, ObjectStatus};
 use super::definition::one_copy;
+use super::error::SchemaError;
 use super::mirror::Mirror;
 use super::state;
-use super::unusable::CassandraUnusable;
 use crate::names::{Names, ObjectKind, SchemaObject, quoted, system_tables};
 use crate::recovery::DefinitionHistory;
 use crate::topology::Topology;
@@ -29,13 +29,13 @@ pub(super) struct SchemaStore<'a> {
 impl SchemaStore<'_> {
     /// Creates the inner keyspace and its tables if they do not exist, writes the topology, and gives Cassandra's data
     /// center.
-    pub(super) async fn prepare(&self, topology: &Topology) -> Result<String, CassandraUnusable> {
+    pub(super) async fn prepare(&self, topology: &Topology) -> Result<String, SchemaError> {
         let rows = self.connection.select("SELECT JSON data_center, partitioner FROM system.local", &[]).await?;
         let text = |field: &str| rows.first().and_then(|row| row.get(field)?.as_str()).unwrap_or_default().to_owned();
         let (data_center, found) = (text("data_center"), text("partitioner"));
-        let wanted = topology.partitioner.class_in_cassandra();
-        if found != wanted {
-            return Err(CassandraUnusable::Partitioner { found, wanted });
+        let required = topology.partitioner.class_in_cassandra();
+        if found != required {
+            return Err(SchemaError::Partitioner { found, required });
         }
         let inner = self.names.inner();
         let replication = one_copy(&data_center);
@@ -62,9 +62,9 @@ impl SchemaStore<'_> {
     }
 
     /// Loads what the last gateway over this instance left. Objects that were created in Cassandra by others are added,
-    /// those that were dropped there are removed, and definitions that were begun are finished. A keyspace that is being
-    /// dropped takes everything in it along.
-    pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, CassandraUnusable> {
+    /// those that were dropped there are removed, and definitions that were begun are finished. A keyspace that is
+    /// being dropped takes everything in it along.
+    pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, SchemaError> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
@@ -77,7 +77,7 @@ impl SchemaStore<'_> {
         let mut finished = Vec::new();
         for (object, entry) in written {
             let was_pending = entry.pending.is_some();
-            let Some(entry) = self.finished(&object, entry).await? else { continue };
+            let Some(entry) = self.finish_pending(&object, entry).await? else { continue };
             match (was_pending, object.kind, entry.status) {
                 (_, ObjectKind::Keyspace, _) => {}
                 (_, _, ObjectStatus::Deleting) => mirror.show_status(&object, &entry).await?,
@@ -86,7 +86,7 @@ impl SchemaStore<'_> {
             }
             finished.push((object, entry));
         }
-        let there = self.objects_in_cassandra().await?;
+        let in_cassandra = self.objects_in_cassandra().await?;
         let dropped: BTreeMap<String, Option<u64>> = finished
             .iter()
             .filter(|(object, entry)| object.kind == ObjectKind::Keyspace && entry.status == ObjectStatus::Deleting)
@@ -98,7 +98,7 @@ impl SchemaStore<'_> {
                 mirror.show_status(&object, &entry).await?;
                 self.save(&object, &entry).await?;
             }
-            if entry.status == ObjectStatus::Deleting || there.contains(&object) {
+            if entry.status == ObjectStatus::Deleting || in_cassandra.contains(&object) {
                 saved.insert(object.clone());
                 catalogue.set(object, entry);
             } else {
@@ -106,7 +106,7 @@ impl SchemaStore<'_> {
                 self.forget(&object).await?;
             }
         }
-        for object in there {
+        for object in in_cassandra {
             if !saved.contains(&object) {
                 let options = match object.kind {
                     ObjectKind::Table => self.options_in_cassandra(&object).await?,
@@ -125,9 +125,9 @@ impl SchemaStore<'_> {
         self.connection.insert(&self.state(), &state::row(object, entry)).await
     }
 
-    /// Finishes a pending definition, and gives the entry that the object has then, which is saved; nothing if it does not
-    /// exist.
-    pub(super) async fn finished(
+    /// Finishes a pending definition, and gives the entry that the object has then, which is saved; nothing if it does
+    /// not exist.
+    pub(super) async fn finish_pending(
         &self,
         object: &SchemaObject,
         entry: CatalogueEntry,
@@ -142,8 +142,8 @@ impl SchemaStore<'_> {
         Ok(entry)
     }
 
-    /// Sends a pending definition to Cassandra again, and gives whether it is carried out. Cassandra refuses it if it was
-    /// carried out before and if it is not possible; its schema tells which.
+    /// Sends a pending definition to Cassandra again, and gives whether it is carried out. Cassandra refuses it if it
+    /// was carried out before and if it is not possible; its schema tells which.
     pub(super) async fn is_done(
         &self,
         object: &SchemaObject,
@@ -181,7 +181,7 @@ impl SchemaStore<'_> {
             ObjectKind::Keyspace => self.connection.run(&all, &[&object.keyspace]).await,
             kind => {
                 let one = format!("{all} AND kind = ? AND name = ?");
-                self.connection.run(&one, &[&object.keyspace, kind.word(), &object.name]).await
+                self.connection.run(&one, &[&object.keyspace, kind.as_str(), &object.name]).await
             }
         }
     }
@@ -253,7 +253,7 @@ impl SchemaStore<'_> {
     async fn objects_in_cassandra(&self) -> Result<BTreeSet<SchemaObject>, InternalRequestError> {
         let mut objects = BTreeSet::new();
         for upstream in self.keyspaces_in_cassandra().await? {
-            let keyspace = self.names.restored_keyspace(&upstream).into_owned();
+            let keyspace = self.names.client_keyspace(&upstream).into_owned();
             for (table, key, kind) in
                 [("tables", "table_name", ObjectKind::Table), ("types", "type_name", ObjectKind::Type)]
             {

@@ -36,21 +36,21 @@ impl TypeUses {
     }
 
     fn add<'a>(&mut self, kind: ObjectKind, name: &str, types: impl IntoIterator<Item = &'a Value>) {
-        let of_kind = if kind == ObjectKind::Table { &mut self.tables } else { &mut self.types };
-        let used = of_kind.entry(name.to_owned()).or_default();
+        let uses = if kind == ObjectKind::Table { &mut self.tables } else { &mut self.types };
+        let used = uses.entry(name.to_owned()).or_default();
         for cql_type in types.into_iter().filter_map(|shown| text(shown).parse::<CqlType>().ok()) {
             used.extend(cql_type.user_types().into_iter().map(|name| name.name.text.clone()));
         }
     }
 
     /// The tables that name a type.
-    pub(super) fn tables_with<'a>(&'a self, user_type: &'a str) -> impl Iterator<Item = &'a str> {
-        with(&self.tables, user_type)
+    pub(super) fn tables_using<'a>(&'a self, user_type: &'a str) -> impl Iterator<Item = &'a str> {
+        users_of(&self.tables, user_type)
     }
 
     /// The types that name a type.
-    pub(super) fn types_with<'a>(&'a self, user_type: &'a str) -> impl Iterator<Item = &'a str> {
-        with(&self.types, user_type)
+    pub(super) fn types_using<'a>(&'a self, user_type: &'a str) -> impl Iterator<Item = &'a str> {
+        users_of(&self.types, user_type)
     }
 
     /// How deep types are nested in a type, itself included.
@@ -60,8 +60,8 @@ impl TypeUses {
     }
 }
 
-fn with<'a>(of: &'a BTreeMap<String, BTreeSet<String>>, user_type: &'a str) -> impl Iterator<Item = &'a str> {
-    of.iter().filter(move |(_, used)| used.contains(user_type)).map(|(name, _)| name.as_str())
+fn users_of<'a>(uses: &'a BTreeMap<String, BTreeSet<String>>, user_type: &'a str) -> impl Iterator<Item = &'a str> {
+    uses.iter().filter(move |(_, used)| used.contains(user_type)).map(|(name, _)| name.as_str())
 }
 
 fn text(value: &Value) -> &str {
@@ -84,7 +84,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_uses_a_type_and_how_deep_it_is_are_known() {
+    fn the_users_and_the_depth_of_a_type_are_known() {
         let uses = uses(
             &[("t", &["int", "map<text, frozen<outer>>", "frozen<\"Inner\">"]), ("u", &["frozen<tuple<int, outer>>"])],
             &[
@@ -93,8 +93,8 @@ pub(super) mod tests {
                 ("Inner", &["int"]),
             ],
         );
-        assert_eq!(uses.tables_with("outer").collect::<Vec<_>>(), ["t", "u"]);
-        assert_eq!(uses.types_with("Inner").collect::<Vec<_>>(), ["middle", "outer"]);
+        assert_eq!(uses.tables_using("outer").collect::<Vec<_>>(), ["t", "u"]);
+        assert_eq!(uses.types_using("Inner").collect::<Vec<_>>(), ["middle", "outer"]);
         assert_eq!(["Inner", "middle", "outer"].map(|of| uses.depth(of)), [1, 2, 3]);
     }
 }

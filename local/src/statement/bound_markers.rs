@@ -27,7 +27,7 @@ impl<'a> BoundMarkers<'a> {
 
     /// The parameters of an internal request with these markers.
     pub(crate) fn parameters(&self, markers: impl Iterator<Item = usize>) -> Parameters {
-        Parameters::own(self.binding(markers))
+        Parameters::internal(self.binding(markers))
     }
 
     /// The values of these markers, in this order.
@@ -38,7 +38,7 @@ impl<'a> BoundMarkers<'a> {
     /// The value bound to a term, if it is a marker. `column` is Cassandra's name of an anonymous marker.
     pub(crate) fn bytes(&self, term: &Term, column: &str) -> Option<&'a [u8]> {
         let (index, name) = self.marker(term, column)?;
-        self.values.of(index, name)
+        self.values.get(index, name)
     }
 
     /// Whether null was bound to a term.
@@ -49,10 +49,10 @@ impl<'a> BoundMarkers<'a> {
     /// Whether a term is a marker without a value, or with the value "not set".
     pub(crate) fn is_unset(&self, term: &Term, column: &str) -> bool {
         let marker = self.marker(term, column);
-        marker.is_some_and(|(index, name)| self.values.of(index, name).is_none() && !self.values.is_null(index, name))
+        marker.is_some_and(|(index, name)| self.values.get(index, name).is_none() && !self.values.is_null(index, name))
     }
 
-    /// Whether there is a value for each marker. Values by name may be more.
+    /// Whether there is a value for each marker. There may be more values by name.
     pub(crate) fn is_complete(&self) -> bool {
         self.values.is_named() || self.values.len() == self.markers.len()
     }

@@ -40,10 +40,10 @@ fn value(json: &str, of: &CqlTypeKind, user_types: &UserTypes) -> Option<Value> 
             Value::map(pairs.into_iter().map(pair).collect())
         }
         CqlTypeKind::UserDefined(name) => {
-            let given: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
-            let given: BTreeMap<_, _> = given.into_iter().map(|(name, json)| (identifier(name), json)).collect();
+            let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+            let members: BTreeMap<_, _> = members.into_iter().map(|(name, json)| (identifier(name), json)).collect();
             let field =
-                |(name, of): &(String, CqlType)| given.get(name).map_or_else(Value::null, |json| element(json, of));
+                |(name, of): &(String, CqlType)| members.get(name).map_or_else(Value::null, |json| element(json, of));
             Value::tuple(&user_types.fields(name)?.iter().map(field).collect::<Vec<_>>())
         }
         CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => return None,

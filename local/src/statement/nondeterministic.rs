@@ -1,5 +1,5 @@
-//! Functions whose value changes from call to call. Where it must be known which row a write changes, their values replace
-//! their calls in the text.
+//! Functions whose value changes from call to call. Where it must be known which row a write changes, their values
+//! replace their calls in the text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,18 +11,19 @@ use uuid::Uuid;
 /// Whether a statement calls such a function.
 pub(crate) fn is_nondeterministic(statement: &Statement) -> bool {
     let now = SystemTime::now();
-    statement.functions().iter().any(|function| function.keyspace.is_none() && given(function.name, now).is_some())
+    statement.functions().iter().any(|function| function.keyspace.is_none() && value_of(function.name, now).is_some())
 }
 
 /// Edits that replace the calls of such functions with their values at this time.
-pub(crate) fn evaluated(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
+pub(crate) fn evaluate(statement: &Statement, now: SystemTime) -> Vec<(Span, String)> {
     let functions = statement.functions();
     let calls = functions.iter().filter(|function| function.keyspace.is_none());
-    calls.filter_map(|function| Some((function.span, given(function.name, now)?))).collect()
+    calls.filter_map(|function| Some((function.span, value_of(function.name, now)?))).collect()
 }
 
-/// The value of such a function as a literal with its type: an overloaded function that takes it would be ambiguous without.
-fn given(function: &str, now: SystemTime) -> Option<String> {
+/// The value of such a function as a literal with its type: an overloaded function that takes it would be ambiguous
+/// without.
+fn value_of(function: &str, now: SystemTime) -> Option<String> {
     let time = DateTime::<Utc>::from(now);
     Some(match function {
         "now" | "currenttimeuuid" => format!("(timeuuid) {}", time_uuid(now)),
@@ -56,12 +57,12 @@ mod tests {
     use super::*;
 
     fn text_of(text: &str, now: SystemTime) -> String {
-        let renames = evaluated(&keyspaces_cql::parse(text).unwrap(), now);
+        let renames = evaluate(&keyspaces_cql::parse(text).unwrap(), now);
         StatementText { sent: text.into(), renames, tables: Vec::new() }.for_cassandra()
     }
 
     #[test]
-    fn what_functions_give_is_in_their_place_and_everything_else_stays() {
+    fn functions_are_replaced_by_their_values_and_nothing_else_changes() {
         let now = UNIX_EPOCH + Duration::new(86_400, 5_000_000);
         let values = "currentTimestamp(), tojson(1), currentDate(), currenttime()";
         let text = format!("INSERT INTO \"T\" (a, b, c, d) VALUES ({values}) -- now()");
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_uuid_has_its_time_and_is_another_each_time() {
+    fn a_time_uuid_has_its_time_and_is_unique() {
         let now = UNIX_EPOCH + Duration::new(1_700_000_000, 100);
         let [one, two] = [time_uuid(now), time_uuid(now)];
         assert_ne!(one, two);

@@ -1,7 +1,7 @@
-//! The values that a statement names for columns, whichever way they are given: literals, bind markers, JSON.
+//! The values of a statement for columns: literals, bind markers and JSON.
 //!
-//! [`PlannedValues`] is what the text tells of them, found once for a prepared statement. With the values of a request it
-//! gives [`SerializedValues`], from which limits are checked and capacity is computed.
+//! [`PlannedValues`] is the part that follows from the text, computed once for a prepared statement. With the values of
+//! a request it gives [`SerializedValues`], from which limits are checked and capacity is computed.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,7 +32,7 @@ pub(crate) struct PlannedValues {
 struct PlannedValue {
     column: String,
     kind: ColumnKind,
-    of: CqlTypeKind,
+    cql_type: CqlTypeKind,
     source: ValueSource,
 }
 
@@ -44,10 +44,10 @@ enum ValueSource {
     },
     /// The whole value is in the text.
     Text(Value),
-    /// A literal with markers in it. `called` is Cassandra's name for a marker without a name.
+    /// A literal with markers in it. `default_name` is Cassandra's name for a marker without a name.
     Mixed {
         term: Box<Term>,
-        called: String,
+        default_name: String,
     },
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct SerializedValues<'a> {
 pub(crate) struct SerializedValue<'a> {
     pub(crate) column: &'a str,
     pub(crate) kind: ColumnKind,
-    pub(crate) of: &'a CqlTypeKind,
+    pub(crate) cql_type: &'a CqlTypeKind,
     /// `None` is null.
     pub(crate) bytes: Option<Cow<'a, [u8]>>,
     /// Whether these are the bytes that Cassandra stores; otherwise only their number is right.
@@ -79,32 +79,32 @@ pub(crate) struct SerializedValue<'a> {
 
 impl PlannedValues {
     /// `markers` are those of the whole statement.
-    pub(crate) fn of_select(
+    pub(crate) fn for_select(
         relations: &[Relation],
         layout: &Arc<Layout>,
         markers: &Arc<[(Span, Option<String>)]>,
     ) -> Self {
         let mut planned = Self::new(layout, markers);
-        planned.equal(relations);
+        planned.add_equalities(relations);
         planned
     }
 
-    pub(crate) fn of_write(
-        what: ModificationRef<'_>,
+    pub(crate) fn for_write(
+        modification: ModificationRef<'_>,
         layout: &Arc<Layout>,
         markers: &Arc<[(Span, Option<String>)]>,
     ) -> Self {
         let mut planned = Self::new(layout, markers);
-        match what {
-            ModificationRef::Delete(delete) => planned.equal(&delete.relations),
+        match modification {
+            ModificationRef::Delete(delete) => planned.add_equalities(&delete.relations),
             ModificationRef::Insert(insert) => match &insert.content {
                 InsertContent::Values { columns, values } => {
-                    columns.iter().zip(values).for_each(|(column, value)| planned.whole(&column.text, value));
+                    columns.iter().zip(values).for_each(|(column, value)| planned.add_column(&column.text, value));
                 }
                 InsertContent::Json { json, .. } => planned.json = planned.json(json),
             },
             ModificationRef::Update(update) => {
-                planned.equal(&update.relations);
+                planned.add_equalities(&update.relations);
                 for assignment in &update.assignments {
                     planned.assign(&assignment.target, assignment.operation, &assignment.value);
                 }
@@ -117,24 +117,24 @@ impl PlannedValues {
         Self { layout: Arc::clone(layout), values: Vec::new(), json: None, markers: Arc::clone(markers) }
     }
 
-    fn equal(&mut self, relations: &[Relation]) {
+    fn add_equalities(&mut self, relations: &[Relation]) {
         for (column, value) in relations.iter().filter_map(Relation::equality) {
-            self.whole(&column.text, value);
+            self.add_column(&column.text, value);
         }
     }
 
     /// A value for a whole column.
-    fn whole(&mut self, column: &str, value: &Term) {
-        if let Some(of) = self.type_of(column) {
-            self.add(column, of, value, column);
+    fn add_column(&mut self, column: &str, value: &Term) {
+        if let Some(cql_type) = self.type_of(column) {
+            self.add(column, cql_type, value, column);
         }
     }
 
     fn assign(&mut self, target: &Target, operation: AssignmentOperation, value: &Term) {
         let column = &target.column().text;
-        let Some(of) = self.type_of(column) else { return };
+        let Some(cql_type) = self.type_of(column) else { return };
         let int = CqlTypeKind::Native(NativeType::Int);
-        match (target, of) {
+        match (target, cql_type) {
             (Target::Element { key, .. }, CqlTypeKind::List(element)) => {
                 self.add(column, int, key, &format!("idx({column})"));
                 self.add(column, element.kind, value, &format!("value({column})"));
@@ -145,16 +145,17 @@ impl PlannedValues {
             }
             (Target::Field { field, .. }, CqlTypeKind::UserDefined(name)) => {
                 let fields = self.layout.known.user_types().fields(&name).unwrap_or_default();
-                let of = fields.iter().find(|(name, _)| *name == field.text).map(|(_, of)| of.kind.clone());
-                if let Some(of) = of {
-                    self.add(column, of, value, &field.text);
+                let cql_type =
+                    fields.iter().find(|(name, _)| *name == field.text).map(|(_, field_type)| field_type.kind.clone());
+                if let Some(cql_type) = cql_type {
+                    self.add(column, cql_type, value, &field.text);
                 }
             }
             // `map - {…}` names keys.
             (Target::Column(_), CqlTypeKind::Map(key, _)) if operation == AssignmentOperation::Subtract => {
                 self.add(column, CqlTypeKind::Set(key), value, column);
             }
-            (_, of) => self.add(column, of, value, column),
+            (_, cql_type) => self.add(column, cql_type, value, column),
         }
     }
 
@@ -162,21 +163,23 @@ impl PlannedValues {
         self.layout.known.column(column).map(|column| column.column_type.kind.clone())
     }
 
-    /// `called` is what Cassandra calls a marker without a name.
-    fn add(&mut self, column: &str, of: CqlTypeKind, value: &Term, called: &str) {
+    /// `default_name` is Cassandra's name for a marker without a name.
+    fn add(&mut self, column: &str, cql_type: CqlTypeKind, value: &Term, default_name: &str) {
         let Some(kind) = self.layout.known.column(column).map(|column| column.kind) else { return };
         let source = match &value.kind {
-            TermKind::Marker(_) => match self.marker(value, called) {
+            TermKind::Marker(_) => match self.marker(value, default_name) {
                 Some((index, name)) => ValueSource::Marker { index, name: name.to_owned() },
                 None => return,
             },
-            _ if value.has_markers() => ValueSource::Mixed { term: Box::new(value.clone()), called: called.to_owned() },
+            _ if value.has_markers() => {
+                ValueSource::Mixed { term: Box::new(value.clone()), default_name: default_name.to_owned() }
+            }
             _ => {
                 let types = self.layout.known.user_types();
-                ValueSource::Text(value::serialize(value, &of, types, &|_, _| Value::null(), called))
+                ValueSource::Text(value::serialize(value, &cql_type, types, &|_, _| Value::null(), default_name))
             }
         };
-        self.values.push(PlannedValue { column: column.to_owned(), kind, of, source });
+        self.values.push(PlannedValue { column: column.to_owned(), kind, cql_type, source });
     }
 
     fn json(&self, json: &Term) -> Option<JsonSource> {
@@ -190,34 +193,34 @@ impl PlannedValues {
     }
 
     /// The index of the marker that a term is, and the name under which its value may be bound.
-    fn marker<'n>(&'n self, term: &Term, called: &'n str) -> Option<(usize, &'n str)> {
+    fn marker<'n>(&'n self, term: &Term, default_name: &'n str) -> Option<(usize, &'n str)> {
         let (index, (_, name)) = self.markers.iter().enumerate().find(|(_, (span, _))| *span == term.span)?;
-        Some((index, name.as_deref().unwrap_or(called)))
+        Some((index, name.as_deref().unwrap_or(default_name)))
     }
 
     /// The values of a request. A marker that is not set has none.
-    pub(crate) fn with<'a>(&'a self, values: &Values<'a>) -> SerializedValues<'a> {
+    pub(crate) fn bind<'a>(&'a self, values: &Values<'a>) -> SerializedValues<'a> {
         let planned = self.values.iter().filter_map(|value| {
             let (bytes, exact) = match &value.source {
                 ValueSource::Text(value) => (value.bytes.as_deref().map(Cow::Borrowed), value.is_exact),
                 ValueSource::Marker { index, name } if values.is_unset(*index, name) => return None,
-                ValueSource::Marker { index, name } => (values.of(*index, name).map(Cow::Borrowed), true),
-                ValueSource::Mixed { term, called } => {
-                    let bound = |term: &Term, called: &str| {
-                        let bytes = self.marker(term, called).and_then(|(index, name)| values.of(index, name));
+                ValueSource::Marker { index, name } => (values.get(*index, name).map(Cow::Borrowed), true),
+                ValueSource::Mixed { term, default_name } => {
+                    let bound = |term: &Term, default_name: &str| {
+                        let bytes = self.marker(term, default_name).and_then(|(index, name)| values.get(index, name));
                         bytes.map_or_else(Value::null, Value::from_bytes)
                     };
                     let types = self.layout.known.user_types();
-                    let value = value::serialize(term, &value.of, types, &bound, called);
+                    let value = value::serialize(term, &value.cql_type, types, &bound, default_name);
                     (value.bytes.map(Cow::Owned), value.is_exact)
                 }
             };
-            Some(SerializedValue { column: &value.column, kind: value.kind, of: &value.of, bytes, exact })
+            Some(SerializedValue { column: &value.column, kind: value.kind, cql_type: &value.cql_type, bytes, exact })
         });
         let mut all: Vec<_> = planned.collect();
         let row = match &self.json {
             Some(JsonSource::Text(text)) => Some(text.as_bytes()),
-            Some(JsonSource::Marker { index, name }) => values.of(*index, name),
+            Some(JsonSource::Marker { index, name }) => values.get(*index, name),
             None => None,
         };
         for (name, value) in row.and_then(json::row).into_iter().flatten() {
@@ -227,7 +230,7 @@ impl PlannedValues {
             all.push(SerializedValue {
                 column: &column.name,
                 kind,
-                of: &column.kind,
+                cql_type: &column.kind,
                 bytes: bytes.map(Cow::Owned),
                 exact: is_exact,
             });
@@ -237,7 +240,7 @@ impl PlannedValues {
 }
 
 impl SerializedValues<'_> {
-    /// How many bytes the values of the columns of this kind have in the protocol.
+    /// The bytes of the values for columns of this kind, in the protocol.
     pub(crate) fn bytes(&self, kind: ColumnKind) -> usize {
         let values = self.all.iter().filter(|value| value.kind == kind);
         values.map(|value| value.bytes.as_ref().map_or(0, |bytes| bytes.len())).sum()
@@ -265,9 +268,9 @@ pub(crate) fn markers(statement: &Tree) -> Arc<[(Span, Option<String>)]> {
 }
 
 impl SerializedValue<'_> {
-    /// How many digits the longest `varint` or `decimal` in it has.
-    pub(crate) fn most_digits(&self, layout: &Layout) -> usize {
-        let digits = |bytes: &Cow<'_, [u8]>| value::max_digits(self.of, bytes, layout.known.user_types());
+    /// The number of digits of the longest `varint` or `decimal` in the value.
+    pub(crate) fn max_digits(&self, layout: &Layout) -> usize {
+        let digits = |bytes: &Cow<'_, [u8]>| value::max_digits(self.cql_type, bytes, layout.known.user_types());
         self.bytes.as_ref().map_or(0, digits)
     }
 }

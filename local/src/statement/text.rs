@@ -1,4 +1,4 @@
-//! The text of a statement, parsed once, and the edits that make it one for Cassandra.
+//! The text of a statement, parsed once, and the edits that Cassandra needs.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ async fn texts_and_ids_are_mixed() {
 }
 
 #[tokio::test]
-async fn comments_behind_a_statement_swallow_no_other() {
+async fn a_comment_after_a_statement_does_not_hide_the_next_one() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("batches_comments").await;
     client.table("batches_comments", "t", "(a int PRIMARY KEY)").await;
@@ -30,7 +30,7 @@ async fn comments_behind_a_statement_swallow_no_other() {
 }
 
 #[tokio::test]
-async fn more_than_30_unlogged_or_100_logged_are_refused() {
+async fn batches_of_more_than_30_unlogged_or_100_logged_statements_are_refused() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("batches_long").await;
     client.table("batches_long", "t", "(a int PRIMARY KEY)").await;
@@ -53,7 +53,7 @@ async fn more_than_30_unlogged_or_100_logged_are_refused() {
 }
 
 #[tokio::test]
-async fn conditions_of_a_logged_batch_are_on_one_partition() {
+async fn conditions_of_a_logged_batch_must_be_on_one_partition() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("batches_if").await;
     client.table("batches_if", "t", "(a int, b int, PRIMARY KEY (a, b))").await;
@@ -77,15 +77,15 @@ async fn conditions_of_a_logged_batch_are_on_one_partition() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_in_a_batch_is_refused() {
+async fn statements_that_cannot_be_in_a_batch_are_refused() {
     let mut client = Client::connect(local().await).await;
     let only = "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.";
     let read = client.batch(&[Ok("SELECT * FROM system.local")], LOCAL_QUORUM).await;
     assert_eq!(read.refused(), (INVALID, only.to_owned()));
     let definition = client.batch(&[Ok("DROP KEYSPACE a")], LOCAL_QUORUM).await;
     assert_eq!(definition.refused(), (INVALID, only.to_owned()));
-    let wrong = client.batch(&[Ok("INSERT IN t")], LOCAL_QUORUM).await;
-    assert_eq!(wrong.refused().0, 0x2000);
+    let invalid = client.batch(&[Ok("INSERT IN t")], LOCAL_QUORUM).await;
+    assert_eq!(invalid.refused().0, 0x2000);
     client.keyspace("batches_refused").await;
     client.table("batches_refused", "c", "(a int PRIMARY KEY, n counter)").await;
     let count = "UPDATE batches_refused.c SET n = n + 1 WHERE a = 1";
@@ -103,7 +103,7 @@ async fn what_cannot_be_in_a_batch_is_refused() {
 }
 
 #[tokio::test]
-async fn two_statements_on_one_row_of_a_logged_batch_are_refused_however_they_come() {
+async fn two_statements_of_a_logged_batch_on_the_same_row_are_refused_for_every_source_of_the_key() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("batches_row").await;
     client.table("batches_row", "t", "(a int PRIMARY KEY, b int)").await;

@@ -1,4 +1,4 @@
-//! A client that sends what a test wants, wrong things too.
+//! A client that sends any bytes, including invalid ones.
 
 mod answer;
 
@@ -21,7 +21,7 @@ use crate::protocol::Writer;
 
 pub(crate) const LOCAL_QUORUM: u16 = 6;
 
-/// No test waits longer for anything.
+/// The time limit of every wait in the tests.
 const CEILING: Duration = Duration::from_secs(60);
 
 pub(crate) mod opcode {
@@ -51,7 +51,7 @@ pub(crate) struct Client {
 pub(crate) struct With<'a> {
     pub(crate) consistency: Option<u16>,
     pub(crate) values: &'a [&'a [u8]],
-    /// As many as there are values, if they come by name.
+    /// One name for each value, if values are given by name.
     pub(crate) names: &'a [&'a str],
     pub(crate) page_size: Option<i32>,
     pub(crate) paging_state: Option<&'a [u8]>,
@@ -100,16 +100,16 @@ impl With<'_> {
 }
 
 impl Client {
-    /// TLS and nothing else.
-    pub(crate) async fn stranger(local: &Local) -> Self {
-        Self::stranger_at(local, ([127, 0, 0, 1], local.port()).into()).await
+    /// Connects with TLS, and does not log in.
+    pub(crate) async fn unauthenticated(local: &Local) -> Self {
+        Self::unauthenticated_at(local, ([127, 0, 0, 1], local.port()).into()).await
     }
 
-    pub(crate) async fn stranger_at(local: &Local, address: SocketAddr) -> Self {
+    pub(crate) async fn unauthenticated_at(local: &Local, address: SocketAddr) -> Self {
         Self { stream: Self::shake_hands(local.ca_pem(), address).await.unwrap() }
     }
 
-    /// The server's certificate, if it is of this authority.
+    /// The server's certificate, if this authority signed it.
     pub(crate) async fn certificate(ca_pem: &str, port: u16) -> std::io::Result<Vec<u8>> {
         let stream = Self::shake_hands(ca_pem, ([127, 0, 0, 1], port).into()).await?;
         Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
@@ -129,13 +129,13 @@ impl Client {
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
 
-    /// Logged in with the password.
+    /// Connects and logs in with the password.
     pub(crate) async fn connect(local: &Local) -> Self {
         Self::connect_at(local, ([127, 0, 0, 1], local.port()).into()).await
     }
 
     pub(crate) async fn connect_at(local: &Local, address: SocketAddr) -> Self {
-        let mut client = Self::stranger_at(local, address).await;
+        let mut client = Self::unauthenticated_at(local, address).await;
         assert_eq!(client.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
         let credentials = local.credentials();
         let login = format!("\0{}\0{}", credentials.user, credentials.password);
@@ -164,7 +164,7 @@ impl Client {
         self.stream.flush().await.unwrap();
     }
 
-    /// For a connection that may have ended.
+    /// Sends bytes on a connection that may be closed.
     pub(crate) async fn send_bytes_if_it_can(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
         let _ = self.stream.flush().await;
@@ -174,7 +174,7 @@ impl Client {
         self.send_bytes(&frame(4, 0, stream, opcode, body)).await;
     }
 
-    /// The next frame, or nothing if the connection ended.
+    /// The next frame; `None` if the connection was closed.
     pub(crate) async fn receive(&mut self) -> Option<ReceivedFrame> {
         let received = async {
             let mut header = [0; 9];
@@ -202,8 +202,8 @@ impl Client {
         ClientAnswer::read(&self.call(opcode::QUERY, &query_body(text, with)).await)
     }
 
-    /// Asks as often as that, and does not wait for the answers.
-    pub(crate) async fn ask(&mut self, text: &str, times: i16) {
+    /// Sends the query this many times, without waiting for the answers.
+    pub(crate) async fn send_queries(&mut self, text: &str, times: i16) {
         for stream in 0..times {
             self.send(stream, opcode::QUERY, &query_body(text, With::default())).await;
         }
@@ -236,7 +236,7 @@ impl Client {
         ClientAnswer::read(&self.call(opcode::EXECUTE, &body).await)
     }
 
-    /// All pages of a SELECT, by its text or by its id.
+    /// All pages of a SELECT, given by its text or its id.
     pub(crate) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<ResultSet> {
         let (mut pages, mut state): (Vec<ResultSet>, Option<Bytes>) = (Vec::new(), None);
         loop {
@@ -254,17 +254,17 @@ impl Client {
         }
     }
 
-    /// An unlogged batch of texts and ids without values.
+    /// Sends an unlogged batch of texts and ids without values.
     pub(crate) async fn batch(&mut self, statements: &[Result<&str, &[u8]>], consistency: u16) -> ClientAnswer {
         ClientAnswer::read(&self.call(opcode::BATCH, &batch_body(1, statements, consistency)).await)
     }
 
-    /// The batch of this body.
+    /// Sends a batch with this body.
     pub(crate) async fn batch_of(&mut self, body: &[u8]) -> ClientAnswer {
         ClientAnswer::read(&self.call(opcode::BATCH, body).await)
     }
 
-    /// Asks again until the answer is the wanted one.
+    /// Repeats the query until the condition holds for its rows.
     pub(crate) async fn until(&mut self, text: &str, wanted: impl Fn(&ResultSet) -> bool) -> ResultSet {
         let asking = async {
             loop {
@@ -278,7 +278,7 @@ impl Client {
         tokio::time::timeout(CEILING, asking).await.expect("what is waited for")
     }
 
-    /// Makes a keyspace and waits for it.
+    /// Creates a keyspace, and waits until it is ACTIVE.
     pub(crate) async fn keyspace(&mut self, name: &str) {
         let create = format!("CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}");
         assert!(matches!(self.query(&create).await, ClientAnswer::Changed(_)));
@@ -286,7 +286,7 @@ impl Client {
         self.until(&seen, |rows| !rows.values.is_empty()).await;
     }
 
-    /// Makes a table and waits for it.
+    /// Creates a table, and waits until it is ACTIVE.
     pub(crate) async fn table(&mut self, keyspace: &str, name: &str, rest: &str) {
         let created = self.query(&format!("CREATE TABLE {keyspace}.{name} {rest}")).await;
         assert!(matches!(created, ClientAnswer::Changed(_)), "{created:?}");
@@ -351,7 +351,7 @@ pub(crate) fn batch_with(kind: u8, statements: &[BatchMember<'_>], consistency: 
     body
 }
 
-/// An unlogged batch with a timestamp for all of it.
+/// An unlogged batch with one timestamp for all statements.
 pub(crate) fn batch_at(statements: &[Result<&str, &[u8]>], timestamp: i64) -> BytesMut {
     let mut body = batch_body(1, statements, LOCAL_QUORUM);
     body.truncate(body.len() - 1);

@@ -1,5 +1,5 @@
-//! CloudWatch's operations, called as the server calls them, on what clients did to tables of a real Cassandra, in a time that
-//! goes on when it is told to.
+//! CloudWatch's operations, called as the server calls them, over the requests of clients to a real Cassandra. Tests
+//! set the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Time;
 use super::client::{Client, ClientAnswer};
-use crate::control_plane::Plane;
+use crate::control_plane::ControlPlaneState;
 use crate::control_plane::error::ApiError;
 use crate::control_plane::monitoring::answer;
 use crate::control_plane::protocol::{Input, JsonVersion, Protocol};
@@ -20,7 +20,7 @@ struct MonitoredService {
     local: Local,
     client: Client,
     time: Time,
-    plane: Plane,
+    plane: ControlPlaneState,
     keyspace: &'static str,
 }
 
@@ -29,7 +29,7 @@ const NOT_KNOWN: &str = "(the service's message is not known)";
 impl MonitoredService {
     async fn start(keyspace: &'static str) -> Self {
         let time = Time::new();
-        // To the beginning of a minute, so that what a test does in one moment is in one minute.
+        // Moves to the beginning of a minute, so that all requests of one moment are in the same minute.
         time.pass(60 - time.millis() / 1000 % 60);
         let builder = super::another().await.throttling(true).clock(time.clock()).ddl_delay(Duration::ZERO);
         let local = builder.start().await.unwrap();
@@ -39,11 +39,11 @@ impl MonitoredService {
         local.throttling().set_capacity(keyspace, "t", Some(CapacityMode::Provisioned { read: 5, write: 5 }));
         let controls = local.controls();
         let region = local.region().to_owned();
-        let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), region);
+        let plane = ControlPlaneState::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), region);
         Self { local, client, time, plane, keyspace }
     }
 
-    /// So many inserts in one moment, of which five are taken.
+    /// Sends this many INSERTs in one moment, of which five are executed.
     async fn insert(&mut self, number: u32) {
         for row in 0..number {
             let insert = format!("INSERT INTO {}.t (p) VALUES ({row})", self.keyspace);
@@ -73,11 +73,11 @@ impl MonitoredService {
     }
 
     async fn state(&self, alarm: &str) -> String {
-        let shown = self.call("DescribeAlarms", json!({"AlarmNames": [alarm]})).await;
-        shown["MetricAlarms"][0]["StateValue"].as_str().unwrap().to_owned()
+        let alarms = self.call("DescribeAlarms", json!({"AlarmNames": [alarm]})).await;
+        alarms["MetricAlarms"][0]["StateValue"].as_str().unwrap().to_owned()
     }
 
-    /// CloudWatch's time alone goes on: the table gets no new capacity.
+    /// Moves only CloudWatch's time: the table gets no new capacity.
     fn minutes_pass(&self, minutes: u64) {
         self.local.metering().advance(Duration::from_secs(60 * minutes));
     }
@@ -87,7 +87,7 @@ impl MonitoredService {
         self.local.metering().now() / 1000
     }
 
-    /// The values of a metric in the last so many minutes and this one, the oldest first.
+    /// The values of a metric in the current minute and this many minutes before, the oldest first.
     async fn values(&self, name: &str, dimensions: Value, statistic: &str, minutes: u64) -> Value {
         let metric = json!({"Namespace": "AWS/Cassandra", "MetricName": name, "Dimensions": dimensions});
         let data = self.call(
@@ -100,22 +100,22 @@ impl MonitoredService {
         data.await["MetricDataResults"][0]["Values"].clone()
     }
 
-    fn of_table(&self) -> Value {
+    fn table_dimensions(&self) -> Value {
         json!([{"Name": "Keyspace", "Value": self.keyspace}, {"Name": "TableName", "Value": "t"}])
     }
 
-    fn of_operation(&self, operation: &str) -> Value {
-        let mut dimensions = self.of_table();
+    fn operation_dimensions(&self, operation: &str) -> Value {
+        let mut dimensions = self.table_dimensions();
         dimensions.as_array_mut().unwrap().push(json!({"Name": "Operation", "Value": operation}));
         dimensions
     }
 
-    /// The throttled writes of a table as metric math, more than ten a minute for three minutes.
+    /// An alarm on metric math: more than ten throttled writes per minute for three minutes.
     fn throttled(&self) -> Value {
         let metric = |operation: &str| {
             json!({
                 "Namespace": "AWS/Cassandra", "MetricName": "WriteThrottleEvents",
-                "Dimensions": self.of_operation(operation),
+                "Dimensions": self.operation_dimensions(operation),
             })
         };
         let query = |id: &str, operation: &str| {
@@ -134,21 +134,21 @@ impl MonitoredService {
         })
     }
 
-    /// The alarm of the article that this project began with, as it is written there.
-    fn of_the_guide(&self) -> Value {
+    /// The alarm of the AWS article, word for word.
+    fn guide_alarm(&self) -> Value {
         json!({
             "AlarmName": "guide", "Namespace": "AWS/Cassandra", "MetricName": "ThrottledRequests",
-            "Dimensions": self.of_table(), "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 3, "Threshold": 10,
+            "Dimensions": self.table_dimensions(), "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 3, "Threshold": 10,
             "ComparisonOperator": "GreaterThanThreshold", "AlarmActions": ["arn:aws:sns:us-east-1:111122223333:alerts"],
         })
     }
 }
 
 #[tokio::test]
-async fn a_table_that_is_throttled_for_three_minutes_sets_an_alarm_off_and_the_guides_never() {
+async fn a_table_throttled_for_three_minutes_sets_off_an_alarm_but_never_the_guides() {
     let mut service = MonitoredService::start("cw_alarm").await;
     service.call("PutMetricAlarm", service.throttled()).await;
-    service.call("PutMetricAlarm", service.of_the_guide()).await;
+    service.call("PutMetricAlarm", service.guide_alarm()).await;
     assert_eq!(service.state("throttled").await, "INSUFFICIENT_DATA");
     let mut states = Vec::new();
     for _ in 0..4 {
@@ -157,9 +157,9 @@ async fn a_table_that_is_throttled_for_three_minutes_sets_an_alarm_off_and_the_g
         states.push(service.state("throttled").await);
     }
     assert_eq!(states, ["OK", "OK", "ALARM", "ALARM"]);
-    let shown = service.call("DescribeAlarms", json!({"AlarmNames": ["throttled"]})).await;
+    let alarms = service.call("DescribeAlarms", json!({"AlarmNames": ["throttled"]})).await;
     assert_eq!(
-        shown["MetricAlarms"][0]["StateReason"],
+        alarms["MetricAlarms"][0]["StateReason"],
         "Threshold Crossed: 3 out of the last 3 datapoints [16.0, 16.0, 11.0] were greater than the threshold (10.0)"
     );
     service.minutes_pass(5);
@@ -190,11 +190,11 @@ async fn a_table_that_is_throttled_for_three_minutes_sets_an_alarm_off_and_the_g
         service.minutes_pass(1);
         assert_eq!(service.state("guide").await, "INSUFFICIENT_DATA");
     }
-    assert!(service.local.metering().of("cw_alarm", "t", Operation::Insert).write_throttle_events >= 60 * 16);
+    assert!(service.local.metering().get("cw_alarm", "t", Operation::Insert).write_throttle_events >= 60 * 16);
 }
 
 #[tokio::test]
-async fn the_metrics_of_a_minute_are_what_was_counted_in_it() {
+async fn the_metrics_of_a_minute_are_the_counts_of_that_minute() {
     let mut service = MonitoredService::start("cw_metrics").await;
     service.insert(8).await;
     service.time.pass(60);
@@ -205,7 +205,7 @@ async fn the_metrics_of_a_minute_are_what_was_counted_in_it() {
     service.time.pass(1);
     assert!(matches!(service.client.query(conditional).await, ClientAnswer::Rows(_)));
 
-    let (table, inserts) = (service.of_table(), service.of_operation("INSERT"));
+    let (table, inserts) = (service.table_dimensions(), service.operation_dimensions("INSERT"));
     assert_eq!(service.values("ConsumedWriteCapacityUnits", table.clone(), "Sum", 1).await, json!([5.0, 6.0]));
     assert_eq!(service.values("ConsumedWriteCapacityUnits", table.clone(), "SampleCount", 1).await, json!([5.0, 6.0]));
     assert_eq!(service.values("SuccessfulRequestCount", inserts.clone(), "SampleCount", 1).await, json!([5.0, 6.0]));
@@ -214,7 +214,7 @@ async fn the_metrics_of_a_minute_are_what_was_counted_in_it() {
     assert_eq!(service.values("ConsumedReadCapacityUnits", table.clone(), "Sum", 1).await, json!([1.0]));
     let latency = service.values("SuccessfulRequestLatency", inserts.clone(), "Average", 1).await;
     assert!(latency[0].as_f64().unwrap() > 0.0, "{latency}");
-    // Exactly the dimensions of the metric, as CloudWatch has it.
+    // Like CloudWatch, it requires exactly the dimensions of the metric.
     assert_eq!(service.values("WriteThrottleEvents", table.clone(), "Sum", 1).await, json!([]));
     assert_eq!(service.values("ThrottledRequests", table.clone(), "Sum", 1).await, json!([]));
 
@@ -233,7 +233,7 @@ async fn the_metrics_of_a_minute_are_what_was_counted_in_it() {
     let metric = json!({"Namespace": "AWS/Cassandra", "MetricName": "WriteThrottleEvents", "Dimensions": inserts});
     assert_eq!(listed.await, json!({"Metrics": [metric]}));
 
-    // What a table has done is still there when it is gone.
+    // The data points of a table outlive the table.
     assert!(matches!(service.client.query("DROP TABLE cw_metrics.t").await, ClientAnswer::Changed(_)));
     assert_eq!(service.values("WriteThrottleEvents", inserts, "Sum", 1).await, json!([3.0]));
 }
@@ -247,7 +247,10 @@ async fn capacity_is_reported_every_five_minutes_while_a_table_is_provisioned() 
     let table = json!([{"Name": "Keyspace", "Value": "cw_levels"}, {"Name": "TableName", "Value": "provisioned"}]);
     assert_eq!(service.values("ProvisionedWriteCapacityUnits", table.clone(), "Average", 9).await, json!([9.0, 9.0]));
     assert_eq!(service.values("AccountMaxTableLevelReads", json!([]), "Maximum", 4).await, json!([40000.0]));
-    assert_eq!(service.values("ProvisionedReadCapacityUnits", service.of_table(), "Average", 9).await, json!([]));
+    assert_eq!(
+        service.values("ProvisionedReadCapacityUnits", service.table_dimensions(), "Average", 9).await,
+        json!([])
+    );
     let share = json!({
         "MetricDataQueries": [
             {"Id": "share", "Expression": "((m1/PERIOD(m1))/FILL(m2,REPEAT))*100"},
@@ -276,13 +279,17 @@ async fn a_clock_that_goes_backwards_changes_no_state() {
     let (start, ours) = (SystemTime::now(), Arc::clone(&shift));
     let clock = move || {
         let shift = ours.load(Ordering::SeqCst);
-        let by = Duration::from_secs(shift.unsigned_abs());
-        if shift < 0 { start - by } else { start + by }
+        let duration = Duration::from_secs(shift.unsigned_abs());
+        if shift < 0 { start - duration } else { start + duration }
     };
     let builder = super::another().await.clock(clock).ddl_delay(Duration::ZERO);
     let local = builder.start().await.unwrap();
     let controls = local.controls();
-    let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), "us-east-1".to_owned());
+    let plane = ControlPlaneState::new(
+        Arc::clone(&controls.listeners),
+        Arc::clone(&controls.authority),
+        "us-east-1".to_owned(),
+    );
     let client = Client::connect(&local).await;
     let service = MonitoredService { local, client, time: Time::new(), plane, keyspace: "nothing" };
     service.call("PutMetricAlarm", service.throttled()).await;
@@ -301,16 +308,19 @@ async fn a_clock_that_goes_backwards_changes_no_state() {
 }
 
 #[tokio::test]
-async fn what_cloudwatch_refuses_is_refused() {
+async fn requests_that_cloudwatch_refuses_are_refused() {
     let service = MonitoredService::start("cw_refused").await;
     let with = |mut alarm: Value, more: Value| {
         let Value::Object(more) = more else { panic!("{more}") };
         alarm.as_object_mut().unwrap().extend(more);
         alarm
     };
-    let put = |more: Value| service.refused("PutMetricAlarm", with(service.of_the_guide(), more));
-    let own = |problem: &str| format!("ValidationException: keyspaces-local: {problem} {NOT_KNOWN}");
-    assert_eq!(put(json!({"Period": 45})).await, own("the period 45 is not 10, 20, 30 or a multiple of 60 seconds"));
+    let put = |more: Value| service.refused("PutMetricAlarm", with(service.guide_alarm(), more));
+    let local_error = |problem: &str| format!("ValidationException: keyspaces-local: {problem} {NOT_KNOWN}");
+    assert_eq!(
+        put(json!({"Period": 45})).await,
+        local_error("the period 45 is not 10, 20, 30 or a multiple of 60 seconds")
+    );
     let dimensions: Vec<Value> = (0..31).map(|number| json!({"Name": format!("d{number}"), "Value": "v"})).collect();
     assert_eq!(
         put(json!({"Dimensions": dimensions})).await,
@@ -319,18 +329,23 @@ async fn what_cloudwatch_refuses_is_refused() {
     );
     assert_eq!(
         put(json!({"AlarmActions": ["arn:aws:s3:::bucket"]})).await,
-        own("an alarm has no action arn:aws:s3:::bucket; those of aiops, autoscaling, automate, lambda, sns, ssm, \
-             ssm-incidents, swf are there")
+        local_error(
+            "an alarm has no action arn:aws:s3:::bucket; the services with actions are aiops, autoscaling, automate, \
+             lambda, sns, ssm, ssm-incidents, swf"
+        )
     );
-    assert_eq!(put(json!({"DatapointsToAlarm": 4})).await, own("DatapointsToAlarm is more than EvaluationPeriods"));
-    assert_eq!(put(json!({"Metrics": []})).await, own("an alarm has MetricName with its members, or Metrics"));
+    assert_eq!(
+        put(json!({"DatapointsToAlarm": 4})).await,
+        local_error("DatapointsToAlarm is more than EvaluationPeriods")
+    );
+    assert_eq!(put(json!({"Metrics": []})).await, local_error("an alarm has MetricName with its members, or Metrics"));
     assert_eq!(
         put(json!({"Statistic": "p99"})).await,
         "ValidationException: keyspaces-local: not emulated: the statistic p99; Average, Maximum, Minimum, SampleCount, Sum are"
     );
     assert_eq!(
         put(json!({"EvaluationPeriods": 2000})).await,
-        own("2000 periods of 60 seconds are longer than 86400 seconds")
+        local_error("2000 periods of 60 seconds are longer than 86400 seconds")
     );
     assert_eq!(
         put(json!({"ComparisonOperator": "Equal", "Threshold": null})).await,
@@ -344,11 +359,11 @@ async fn what_cloudwatch_refuses_is_refused() {
         alarm
     };
     for (text, problem) in [
-        ("SUM([m1,m2", "the expression of watched is none: a ']' is missing"),
-        ("m1+m7", "the expression of watched names m7, which is no other query"),
-        ("watched+1", "the expression of watched names watched, which is no other query"),
+        ("SUM([m1,m2", "the expression of watched is not valid: a ']' is missing"),
+        ("m1+m7", "the expression of watched names m7, which is not another query"),
+        ("watched+1", "the expression of watched names watched, which is not another query"),
     ] {
-        assert_eq!(service.refused("PutMetricAlarm", expression(text)).await, own(problem), "{text}");
+        assert_eq!(service.refused("PutMetricAlarm", expression(text)).await, local_error(problem), "{text}");
     }
     let mut many = service.throttled();
     let queries = many["Metrics"].as_array_mut().unwrap();
@@ -357,36 +372,39 @@ async fn what_cloudwatch_refuses_is_refused() {
         query["Id"] = format!("m{number}").into();
         queries.push(query);
     }
-    assert_eq!(service.refused("PutMetricAlarm", many).await, own("an alarm may be on 10 metrics, and this is on 11"));
-    let long = with(service.of_the_guide(), json!({"AlarmDescription": "x".repeat(70_000)}));
-    let problem = format!("an alarm may have 65536 bytes here, and this has {}", long.to_string().len());
-    assert_eq!(service.refused("PutMetricAlarm", long).await, own(&problem));
+    assert_eq!(
+        service.refused("PutMetricAlarm", many).await,
+        local_error("an alarm has at most 10 metrics, and this one has 11")
+    );
+    let long = with(service.guide_alarm(), json!({"AlarmDescription": "x".repeat(70_000)}));
+    let problem = format!("an alarm has at most 65536 bytes here, and this one has {}", long.to_string().len());
+    assert_eq!(service.refused("PutMetricAlarm", long).await, local_error(&problem));
     let mut two = service.throttled();
     two["Metrics"][1]["ReturnData"] = true.into();
     assert_eq!(
         service.refused("PutMetricAlarm", two).await,
-        own("one of Metrics has ReturnData true, and the others have it false")
+        local_error("one of Metrics has ReturnData true, and the others have it false")
     );
 
     let statistics = |name: &str, statistic: &str| {
         json!({
-            "Namespace": "AWS/Cassandra", "MetricName": name, "Dimensions": service.of_operation("INSERT"), "Period": 60,
+            "Namespace": "AWS/Cassandra", "MetricName": name, "Dimensions": service.operation_dimensions("INSERT"), "Period": 60,
             "StartTime": service.now() - 60, "EndTime": service.now(), "Statistics": [statistic],
         })
     };
     assert_eq!(
         service.refused("GetMetricStatistics", statistics("SuccessfulRequestCount", "Sum")).await,
-        "ValidationException: keyspaces-local: Sum is no valid statistic of SuccessfulRequestCount; SampleCount is \
+        "ValidationException: keyspaces-local: Sum is not a valid statistic of SuccessfulRequestCount; SampleCount is \
          (DG:metrics-dimensions)"
     );
     assert_eq!(
         service.refused("GetMetricStatistics", statistics("SystemErrors", "Average")).await,
-        "ValidationException: keyspaces-local: Average is no valid statistic of SystemErrors; Sum, SampleCount are \
+        "ValidationException: keyspaces-local: Average is not a valid statistic of SystemErrors; Sum, SampleCount are \
          (DG:metrics-dimensions)"
     );
     let mut backwards = statistics("SystemErrors", "Sum");
     backwards["StartTime"] = (service.now() + 60).into();
-    assert_eq!(service.refused("GetMetricStatistics", backwards).await, own("StartTime is not before EndTime"));
+    assert_eq!(service.refused("GetMetricStatistics", backwards).await, local_error("StartTime is not before EndTime"));
     assert_eq!(
         service.refused("DeleteAlarms", json!({"AlarmNames": ["nothing"]})).await,
         format!("ResourceNotFound: keyspaces-local: there is no alarm \"nothing\" {NOT_KNOWN}")
@@ -395,13 +413,16 @@ async fn what_cloudwatch_refuses_is_refused() {
         service.refused("PutMetricData", json!({})).await,
         "ValidationException: keyspaces-local: not emulated: PutMetricData of CloudWatch"
     );
-    // A metric, a dimension or a statistic that is not there is taken, as CloudWatch takes it.
+    // Like CloudWatch, it accepts metrics, dimensions and statistics that do not exist.
     for (name, more) in [
         ("no dimension", json!({"Dimensions": [{"Name": "KeyspaceName", "Value": "cw_refused"}]})),
-        ("no statistic", json!({"MetricName": "SuccessfulRequestCount", "Dimensions": service.of_operation("INSERT")})),
+        (
+            "no statistic",
+            json!({"MetricName": "SuccessfulRequestCount", "Dimensions": service.operation_dimensions("INSERT")}),
+        ),
         ("no namespace", json!({"Namespace": "AWS/Keyspaces"})),
     ] {
-        let alarm = with(with(service.of_the_guide(), json!({"AlarmName": name})), more);
+        let alarm = with(with(service.guide_alarm(), json!({"AlarmName": name})), more);
         service.call("PutMetricAlarm", alarm).await;
         service.minutes_pass(5);
         assert_eq!(service.state(name).await, "INSUFFICIENT_DATA", "{name}");

@@ -30,7 +30,7 @@ fn is_as_the_service_says(answer: ClientAnswer, level: &str, supported: &[&str])
 }
 
 #[tokio::test]
-async fn every_level_of_every_kind_of_request_is_taken_or_refused_as_the_service_says() {
+async fn every_consistency_level_of_every_kind_of_request_is_accepted_or_refused_as_documented() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("consistency").await;
     client.table("consistency", "t", "(a int PRIMARY KEY, b int)").await;
@@ -68,9 +68,9 @@ async fn every_level_of_every_kind_of_request_is_taken_or_refused_as_the_service
     }
 }
 
-/// Nobody has said what the service makes of it: unverified.
+/// No source says what the service does: unverified.
 #[tokio::test]
-async fn definitions_and_use_are_taken_at_any_level() {
+async fn definitions_and_use_are_accepted_at_any_level() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("consistency_any").await;
     for code in 0..LEVELS.len() as u16 {
@@ -82,7 +82,7 @@ async fn definitions_and_use_are_taken_at_any_level() {
 }
 
 #[tokio::test]
-async fn the_field_for_serial_consistency_may_say_both_serial_levels() {
+async fn the_serial_consistency_may_be_either_serial_level() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("consistency_serial").await;
     client.table("consistency_serial", "t", "(a int PRIMARY KEY)").await;
@@ -106,7 +106,7 @@ async fn the_field_for_serial_consistency_may_say_both_serial_levels() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_statement_is_said_before_its_level() {
+async fn an_invalid_statement_is_refused_before_its_consistency_level() {
     let mut client = Client::connect(local().await).await;
     let (_, text) = client.query_with("SELECT count(*) FROM system.local", With::consistency(4)).await.refused();
     assert_eq!(text, "countRows is not yet supported.");

@@ -1,4 +1,4 @@
-//! The control plane as clients meet it: over TLS, signed as the AWS SDK for Rust signs.
+//! The control plane as clients use it: over TLS, with signatures of the AWS SDK for Rust.
 
 mod limits;
 mod signatures;
@@ -18,7 +18,7 @@ use crate::auth::FirstResponse;
 use crate::auth::http::tests::{ClientRequest, RequestSigner};
 use crate::{Credentials, Local};
 
-/// An answer as it was read.
+/// An HTTP response.
 #[derive(Debug)]
 struct HttpResponse {
     status: u16,
@@ -47,7 +47,7 @@ impl HttpResponse {
     }
 }
 
-/// Where the control plane listens.
+/// The address of the control plane.
 fn port(local: &Local) -> u16 {
     local.control_plane().rsplit(':').next().unwrap().parse().unwrap()
 }
@@ -62,7 +62,7 @@ async fn connect(local: &Local) -> impl AsyncRead + AsyncWrite + Unpin {
     TlsConnector::from(config).connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
 }
 
-/// Writes a request as it is, and reads the answer to its end.
+/// Writes the request unchanged, and reads the response to its end.
 async fn send_raw(local: &Local, request: &[u8]) -> HttpResponse {
     let mut stream = connect(local).await;
     stream.write_all(request).await.unwrap();
@@ -71,7 +71,7 @@ async fn send_raw(local: &Local, request: &[u8]) -> HttpResponse {
 
 async fn read(stream: &mut (impl AsyncRead + Unpin)) -> HttpResponse {
     let mut answer = Vec::new();
-    // How a client is told that the connection ends does not matter once the answer is there.
+    // Once the response is complete, it does not matter how the connection is closed.
     let _ = stream.read_to_end(&mut answer).await;
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
     let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_ascii_lowercase();
@@ -114,7 +114,7 @@ const JSON: &str = "application/x-amz-json-1.0";
 const NOT_KNOWN: &str = "(the service's message is not known)";
 
 #[tokio::test]
-async fn what_is_no_operation_of_a_protocol_is_refused_in_that_protocol() {
+async fn unknown_operations_are_refused_in_the_requests_protocol() {
     let local = Local::shared().await.unwrap();
     let keyspaces = client(local.credentials(), "cassandra");
     let refused = async |signed: ClientRequest| send(local, &signed).await.error();
@@ -125,8 +125,9 @@ async fn what_is_no_operation_of_a_protocol_is_refused_in_that_protocol() {
     assert_eq!(refused(json).await, (404, unknown.clone(), problem.clone()));
     let cbor = in_cbor(&keyspaces, "/service/KeyspacesService/operation/DropEverything", &[]);
     assert_eq!(refused(cbor).await, (404, unknown.clone(), problem));
-    let problem =
-        format!("keyspaces-local: X-Amz-Target names no service that is here, as KeyspacesService is {NOT_KNOWN}");
+    let problem = format!(
+        "keyspaces-local: X-Amz-Target names no service of this control plane, as KeyspacesService is {NOT_KNOWN}"
+    );
     assert_eq!(refused(in_json(&keyspaces, "DynamoDB_20120810.ListTables", JSON, "{}")).await, (404, unknown, problem));
 
     let malformed = "com.amazon.coral.service#MalformedHttpRequestException".to_owned();
@@ -140,7 +141,7 @@ async fn what_is_no_operation_of_a_protocol_is_refused_in_that_protocol() {
 }
 
 #[tokio::test]
-async fn a_request_is_refused_that_nobody_or_somebody_without_permissions_has_signed() {
+async fn unsigned_requests_and_principals_without_permissions_are_refused() {
     let local = Local::shared().await.unwrap();
     let list = |client: &RequestSigner| in_json(client, "KeyspacesService.ListKeyspaces", JSON, "{}");
     let refused = async |signed: ClientRequest| send(local, &signed).await.error();
@@ -168,7 +169,7 @@ async fn a_request_is_refused_that_nobody_or_somebody_without_permissions_has_si
     }
 }
 
-/// Whether this user and password log in by CQL.
+/// Whether a CQL login with this user and password succeeds.
 fn logs_in(local: &Local, user: &str, password: &str) -> bool {
     matches!(local.authority().begin(format!("\0{user}\0{password}").as_bytes()), FirstResponse::Accepted)
 }
@@ -269,7 +270,7 @@ async fn service_specific_credentials_outlive_the_program() {
     let again = iam(&second, list).await.text();
     let list_of = |xml: &str| element(xml, "ServiceSpecificCredentials").to_owned();
     assert_eq!(list_of(&again), list_of(&listed));
-    // The one that has a name keeps it from others.
+    // The CQL user name is in use, so the new credential gets a suffix.
     assert_eq!(create(&second, "kept").await[0], "kept+1-at-111122223333");
     change(&second, "Delete", "kept", &kept[2]).await;
     second.close().await.unwrap();
@@ -280,7 +281,7 @@ async fn service_specific_credentials_outlive_the_program() {
 }
 
 #[tokio::test]
-async fn a_user_of_the_principal_without_permissions_has_none_either() {
+async fn a_user_of_the_principal_without_permissions_has_none() {
     let local = Local::shared().await.unwrap();
     let made =
         iam(local, "Action=CreateServiceSpecificCredential&UserName=nobody&ServiceName=cassandra.amazonaws.com").await;
@@ -296,7 +297,7 @@ async fn a_user_of_the_principal_without_permissions_has_none_either() {
 }
 
 #[tokio::test]
-async fn what_iam_refuses_it_refuses_in_xml() {
+async fn iam_refuses_in_xml() {
     let local = Local::shared().await.unwrap();
     for (form, status, code, message) in [
         ("Action=CreateUser", 404, "InvalidAction", "Could not find operation CreateUser for version 2010-05-08"),
@@ -351,7 +352,7 @@ async fn a_body_that_is_too_long_is_refused_without_being_read() {
 }
 
 #[tokio::test]
-async fn what_scales_is_described_by_application_auto_scaling() {
+async fn application_auto_scaling_describes_the_auto_scaling_settings() {
     let shared = Local::shared().await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     let schema = directory.path().join("schema.cql");
@@ -391,7 +392,7 @@ async fn what_scales_is_described_by_application_auto_scaling() {
 }
 
 #[tokio::test]
-async fn a_control_plane_ends_with_its_service_and_waits_for_nobody_who_sends_nothing() {
+async fn a_control_plane_ends_with_its_service_without_waiting_for_idle_clients() {
     let shared = Local::shared().await.unwrap();
     let cassandra = shared.cassandra_address().to_string();
     let local = Local::builder().cassandra(cassandra).plain_http(true).peers(1).start().await.unwrap();

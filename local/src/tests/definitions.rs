@@ -14,7 +14,7 @@ fn changed(parts: &[&str]) -> ClientAnswer {
 }
 
 #[tokio::test]
-async fn what_is_created_can_be_used_when_its_time_has_come_and_not_before() {
+async fn a_created_object_can_be_used_after_the_delay_and_not_before() {
     let time = Time::new();
     let builder = another().await.ddl_delay(Duration::from_secs(60)).clock(time.clock());
     let local = builder.start().await.unwrap();
@@ -80,7 +80,7 @@ async fn what_is_created_can_be_used_when_its_time_has_come_and_not_before() {
 }
 
 #[tokio::test]
-async fn what_is_there_already_is_said_as_cassandra_says_it() {
+async fn creating_an_existing_object_is_refused_with_cassandras_text() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("exists").await;
     client.table("exists", "t", "(a int PRIMARY KEY)").await;
@@ -110,7 +110,7 @@ async fn what_is_there_already_is_said_as_cassandra_says_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_unconfigured() {
+async fn missing_objects_are_unconfigured() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("absent").await;
     for (statement, text) in [
@@ -132,7 +132,7 @@ async fn what_is_not_there_is_unconfigured() {
 }
 
 #[tokio::test]
-async fn system_schema_shows_what_is_there_by_the_clients_names() {
+async fn system_schema_shows_objects_by_the_clients_names() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("shown").await;
     assert_eq!(
@@ -142,27 +142,27 @@ async fn system_schema_shows_what_is_there_by_the_clients_names() {
     let status = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'shown'";
     client.until(status, |rows| rows.texts("status") == ["ACTIVE"]).await;
     client.table("shown", "t", "(a int, b text, c frozen<address>, PRIMARY KEY (a, b))").await;
-    let of = |table: &str, column: &str| format!("SELECT {column} FROM {table} WHERE keyspace_name = 'shown'");
+    let query = |table: &str, column: &str| format!("SELECT {column} FROM {table} WHERE keyspace_name = 'shown'");
     for system in ["system_schema", "system_schema_mcs"] {
-        let tables = client.rows(&of(&format!("{system}.tables"), "table_name")).await;
+        let tables = client.rows(&query(&format!("{system}.tables"), "table_name")).await;
         assert_eq!(tables.texts("table_name"), ["t"]);
-        let columns = client.rows(&of(&format!("{system}.columns"), "column_name, kind, type")).await;
+        let columns = client.rows(&query(&format!("{system}.columns"), "column_name, kind, type")).await;
         assert_eq!(columns.texts("column_name"), ["a", "b", "c"]);
         assert_eq!(columns.texts("kind"), ["partition_key", "clustering", "regular"]);
         assert_eq!(columns.texts("type"), ["int", "text", "frozen<address>"]);
-        let types = client.rows(&of(&format!("{system}.types"), "type_name")).await;
+        let types = client.rows(&query(&format!("{system}.types"), "type_name")).await;
         assert_eq!(types.texts("type_name"), ["address"]);
         let select =
             format!("SELECT JSON replication, durable_writes FROM {system}.keyspaces WHERE keyspace_name = 'shown'");
-        let shown = client.rows(&select).await;
+        let rows = client.rows(&select).await;
         assert_eq!(
-            shown.texts("[json]"),
+            rows.texts("[json]"),
             ["{\"replication\": {\"class\": \"org.apache.cassandra.locator.SimpleStrategy\", \
               \"replication_factor\": \"3\"}, \"durable_writes\": true}"]
         );
     }
     client.query("ALTER TABLE shown.t ADD d int").await;
-    let columns = client.rows(&of("system_schema.columns", "column_name")).await;
+    let columns = client.rows(&query("system_schema.columns", "column_name")).await;
     assert_eq!(columns.texts("column_name"), ["a", "b", "c", "d"]);
     let insert = "INSERT INTO shown.t (a, b, c) VALUES (1, 'x', {street: 'y'})";
     assert_eq!(client.query(insert).await, ClientAnswer::Void);
@@ -170,7 +170,7 @@ async fn system_schema_shows_what_is_there_by_the_clients_names() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_leaves_no_definition_half_done() {
+async fn a_client_that_disconnects_leaves_no_definition_incomplete() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("gone_away").await;
     let create = "CREATE TABLE gone_away.t (a int PRIMARY KEY)";

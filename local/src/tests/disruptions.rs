@@ -1,4 +1,4 @@
-//! What happens to the whole service on request.
+//! Disruptions of the whole service: restarts, stopped peers, replaced certificates and credentials.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::fault::{Effect, Fault};
 use crate::{ErrorKind, Local};
 
 async fn log_in(local: &Local, credentials: &Credentials) -> ClientAnswer {
-    let mut client = Client::stranger(local).await;
+    let mut client = Client::unauthenticated(local).await;
     client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
     let login = format!("\0{}\0{}", credentials.user, credentials.password);
     let received = client.auth_response(login.as_bytes()).await;
@@ -19,7 +19,7 @@ async fn log_in(local: &Local, credentials: &Credentials) -> ClientAnswer {
 }
 
 #[tokio::test]
-async fn it_restarts_with_everything_but_connections_and_prepared_statements() {
+async fn a_restart_loses_only_connections_and_prepared_statements() {
     let local = super::another().await.peers(2).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     client.keyspace("disruptions_restart").await;
@@ -37,34 +37,34 @@ async fn it_restarts_with_everything_but_connections_and_prepared_statements() {
     local.faults().inject(Fault::new(Effect::Restart(Duration::from_millis(50))).containing("SELECT a").times(1));
     client.send(0, opcode::QUERY, &query_body("SELECT a FROM disruptions_restart.t", With::default())).await;
     assert_eq!(client.receive().await, None);
-    // One after the other: this waits for the restart.
-    local.bring_back(local.peers()[1]).await.unwrap();
+    // Disruptions run one after the other: this one waits for the restart.
+    local.start_peer(local.peers()[1]).await.unwrap();
     let mut client = Client::connect_at(&local, local.peers()[1]).await;
     assert_eq!(client.rows("SELECT a FROM disruptions_restart.t").await.ints("a"), [1]);
     assert_eq!(local.journal().containing("SELECT a FROM disruptions_restart.t").len(), 4);
 }
 
 #[tokio::test]
-async fn a_peer_goes_away_and_comes_back() {
+async fn a_peer_stops_and_starts_again() {
     let local = super::another().await.peers(2).start().await.unwrap();
     let [first, second] = local.peers()[..] else { panic!() };
     let [mut at_first, mut at_second] = [Client::connect(&local).await, Client::connect_at(&local, second).await];
-    local.take_away(second).await.unwrap();
+    local.stop_peer(second).await.unwrap();
     assert_eq!(at_second.receive().await, None);
     assert!(TcpStream::connect(second).await.is_err());
     assert_eq!(at_first.rows("SELECT peer FROM system.peers").await.values.len(), 2);
     assert_eq!(local.journal().open_connections().into_iter().collect::<Vec<_>>(), [(first, 1)]);
-    // What is away stays so.
+    // A restart does not start a stopped peer.
     local.restart(Duration::ZERO).await.unwrap();
     assert!(TcpStream::connect(second).await.is_err());
-    local.bring_back(second).await.unwrap();
-    local.bring_back(second).await.unwrap();
+    local.start_peer(second).await.unwrap();
+    local.start_peer(second).await.unwrap();
     Client::connect_at(&local, second).await;
 
     let nowhere = SocketAddr::from(([127, 0, 0, 200], 1));
-    let error = local.take_away(nowhere).await.unwrap_err();
+    let error = local.stop_peer(nowhere).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setting);
-    assert_eq!(error.to_string(), "127.0.0.200:1 is no address of this local Keyspaces");
+    assert_eq!(error.to_string(), "127.0.0.200:1 is not an address of this local Keyspaces");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn credentials_expire_and_others_are_accepted() {
     let local = super::another().await.start().await.unwrap();
     let mut connected = Client::connect(&local).await;
     local.expire_credentials();
-    let expired = "keyspaces-local: the credentials have expired (what the service says here is not known)";
+    let expired = "keyspaces-local: the credentials have expired (the service's message is not known)";
     assert!(
         matches!(log_in(&local, local.credentials()).await, ClientAnswer::Refused(0x0100, text, _) if text == expired)
     );
@@ -105,7 +105,7 @@ async fn credentials_expire_and_others_are_accepted() {
 }
 
 #[tokio::test]
-async fn the_certificate_is_replaced_by_the_same_authority_or_by_another() {
+async fn the_certificate_can_be_renewed_by_the_same_or_a_new_authority() {
     let local = super::another().await.start().await.unwrap();
     let first = Client::certificate(local.ca_pem(), local.port()).await.unwrap();
     local.renew_certificate().unwrap();
@@ -122,17 +122,17 @@ async fn the_certificate_is_replaced_by_the_same_authority_or_by_another() {
 async fn other_peers_are_shown() {
     let local = super::another().await.peers(3).start().await.unwrap();
     let mut client = Client::connect(&local).await;
-    let shown = async |client: &mut Client| {
+    let visible_peers = async |client: &mut Client| {
         let rows = client.rows("SELECT peer FROM system.peers").await;
-        let mut shown: Vec<_> = rows.values.iter().map(|row| row[0].as_ref().unwrap().to_vec()).collect();
-        shown.sort();
-        shown
+        let mut visible_peers: Vec<_> = rows.values.iter().map(|row| row[0].as_ref().unwrap().to_vec()).collect();
+        visible_peers.sort();
+        visible_peers
     };
     local.show_peers([[127, 0, 0, 2].into(), [127, 0, 0, 77].into()]).await.unwrap();
-    assert_eq!(shown(&mut client).await, [[127, 0, 0, 2], [127, 0, 0, 77]]);
+    assert_eq!(visible_peers(&mut client).await, [[127, 0, 0, 2], [127, 0, 0, 77]]);
     local.restart(Duration::ZERO).await.unwrap();
     let mut client = Client::connect(&local).await;
-    assert_eq!(shown(&mut client).await, [[127, 0, 0, 2], [127, 0, 0, 77]]);
+    assert_eq!(visible_peers(&mut client).await, [[127, 0, 0, 2], [127, 0, 0, 77]]);
     local.show_peers([]).await.unwrap();
-    assert!(shown(&mut client).await.is_empty());
+    assert!(visible_peers(&mut client).await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! What goes wrong on request, as a client sees it and as the journal tells it.
+//! Injected faults, as a client sees them and as the journal records them.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::Local;
 use crate::fault::{Effect, Fault, Moment};
 use crate::journal::{Kind, Outcome, Received};
 
-/// A service of its own with a table `<keyspace>.t (a int PRIMARY KEY)`.
+/// A separate service with a table `<keyspace>.t (a int PRIMARY KEY)`.
 async fn with_table(keyspace: &str) -> (Local, Client) {
     let local = super::another().await.start().await.unwrap();
     let mut client = Client::connect(&local).await;
@@ -16,13 +16,13 @@ async fn with_table(keyspace: &str) -> (Local, Client) {
     (local, client)
 }
 
-async fn has(client: &mut Client, keyspace: &str, row: i32) -> bool {
+async fn contains_row(client: &mut Client, keyspace: &str, row: i32) -> bool {
     let rows = client.rows(&format!("SELECT a FROM {keyspace}.t WHERE a = {row}")).await;
     !rows.values.is_empty()
 }
 
-/// The newest request with this in its text, settled.
-async fn journal_of(local: &Local, part: &str) -> Received {
+/// The newest request that contains this text, once it has an outcome.
+async fn received_request(local: &Local, part: &str) -> Received {
     loop {
         let newest = local.journal().containing(part).pop();
         match newest {
@@ -33,7 +33,7 @@ async fn journal_of(local: &Local, part: &str) -> Received {
 }
 
 #[tokio::test]
-async fn a_request_is_dropped_or_its_connection_closed_before_or_after_it_is_carried_out() {
+async fn a_request_is_dropped_or_its_connection_closed_before_or_after_its_execution() {
     let (local, mut watching) = with_table("faults_lost").await;
     for (row, effect, applied) in [
         (1, Effect::Drop(Moment::Before), false),
@@ -47,13 +47,13 @@ async fn a_request_is_dropped_or_its_connection_closed_before_or_after_it_is_car
         let fault = local.faults().inject(Fault::new(effect.clone()).containing(&insert));
         let mut client = Client::connect(&local).await;
         client.send(7, opcode::QUERY, &query_body(&insert, With::default())).await;
-        let received = journal_of(&local, &insert).await;
+        let received = received_request(&local, &insert).await;
         assert_eq!(received.outcome, Some(if applied { Outcome::Forwarded } else { Outcome::Prevented }), "{effect:?}");
         assert_eq!(received.fault.as_ref().map(|injected| &injected.effect), Some(&effect));
         assert!(!received.reached_client());
         client.send_bytes_if_it_can(&frame(4, 0, 8, opcode::OPTIONS, &[])).await;
         if let Effect::Silence(_) = effect {
-            // Whatever had been answered would come before the end.
+            // An answer would arrive before the connection is closed.
             local.close_connections().await.unwrap();
             watching = Client::connect(&local).await;
         }
@@ -62,14 +62,14 @@ async fn a_request_is_dropped_or_its_connection_closed_before_or_after_it_is_car
             Effect::Drop(_) => assert_eq!(answer.unwrap().stream, 8, "the next request is answered"),
             _ => assert_eq!(answer, None, "{effect:?}"),
         }
-        assert_eq!(has(&mut watching, "faults_lost", row).await, applied, "{effect:?}");
-        assert_eq!(local.faults().struck(fault), 1);
+        assert_eq!(contains_row(&mut watching, "faults_lost", row).await, applied, "{effect:?}");
+        assert_eq!(local.faults().strike_count(fault), 1);
         local.faults().clear();
     }
 }
 
 #[tokio::test]
-async fn an_error_of_any_code_is_given_with_the_fields_that_it_needs() {
+async fn an_injected_error_of_any_code_has_the_fields_of_that_code() {
     let (local, mut client) = with_table("faults_errors").await;
     for (row, moment, code, fields) in [
         (1, Moment::Before, 0x1100, &b"\x00\x06\x00\x00\x00\x00\x00\x00\x00\x02\x00\x06SIMPLE"[..]),
@@ -83,7 +83,7 @@ async fn an_error_of_any_code_is_given_with_the_fields_that_it_needs() {
         let insert = format!("INSERT INTO faults_errors.t (a) VALUES ({row})");
         let answer = client.query(&insert).await;
         assert_eq!(answer, ClientAnswer::Refused(code, "as told".into(), bytes::Bytes::copy_from_slice(fields)));
-        assert_eq!(has(&mut client, "faults_errors", row).await, moment == Moment::After);
+        assert_eq!(contains_row(&mut client, "faults_errors", row).await, moment == Moment::After);
         let outcome = local.journal().containing(&insert)[0].outcome.clone().unwrap();
         assert_eq!(outcome == Outcome::Forwarded, moment == Moment::After, "{outcome:?}");
         local.faults().clear();
@@ -91,7 +91,7 @@ async fn an_error_of_any_code_is_given_with_the_fields_that_it_needs() {
 }
 
 #[tokio::test]
-async fn an_answer_is_garbage_or_cut_off_or_comes_byte_by_byte() {
+async fn an_answer_can_be_garbage_truncated_or_byte_by_byte() {
     let (local, mut watching) = with_table("faults_damage").await;
     let once = |effect| {
         local.faults().clear();
@@ -115,47 +115,47 @@ async fn an_answer_is_garbage_or_cut_off_or_comes_byte_by_byte() {
     client.send(2, opcode::QUERY, &insert(3)).await;
     assert_eq!(client.receive().await, None);
     for row in 1..=3 {
-        assert!(has(&mut watching, "faults_damage", row).await);
+        assert!(contains_row(&mut watching, "faults_damage", row).await);
     }
 }
 
 #[tokio::test]
-async fn a_delay_holds_back_one_request_and_no_other() {
+async fn a_delay_affects_one_request_and_no_other() {
     let (local, mut client) = with_table("faults_delay").await;
     const DELAY: Duration = Duration::from_millis(300);
     for moment in [Moment::Before, Moment::After] {
         local.faults().clear();
         local.faults().inject(Fault::new(Effect::Delay(moment, DELAY)).containing("a = 1"));
-        let begun = Instant::now();
+        let started = Instant::now();
         for (stream, row) in [(1, 1), (2, 2)] {
             let select = query_body(&format!("SELECT a FROM faults_delay.t WHERE a = {row}"), With::default());
             client.send(stream, opcode::QUERY, &select).await;
         }
         assert_eq!(client.receive().await.unwrap().stream, 2);
         assert_eq!(client.receive().await.unwrap().stream, 1);
-        assert!(begun.elapsed() >= DELAY);
+        assert!(started.elapsed() >= DELAY);
     }
     assert!(local.journal().containing("a = 1").iter().all(Received::reached_client));
 }
 
 #[tokio::test]
-async fn a_page_without_rows_is_followed_by_the_page_that_it_stands_for() {
+async fn an_injected_empty_page_is_followed_by_the_page_that_it_replaces() {
     let (local, mut client) = with_table("faults_pages").await;
     for row in 0..7 {
         client.query(&format!("INSERT INTO faults_pages.t (a) VALUES ({row})")).await;
     }
     let select = "SELECT a FROM faults_pages.t";
     let with = With { page_size: Some(3), ..With::default() };
-    let whole: Vec<_> = client.pages(Ok(select), with).await.iter().flat_map(|page| page.ints("a")).collect();
+    let rows: Vec<_> = client.pages(Ok(select), with).await.iter().flat_map(|page| page.ints("a")).collect();
     local.faults().inject(Fault::new(Effect::EmptyPage).containing("SELECT a FROM").every(2));
     local.faults().inject(Fault::new(Effect::EmptyPage).containing("SELECT a FROM").nth(1));
     let pages = client.pages(Ok(select), with).await;
     assert_eq!(pages.iter().map(|page| page.values.len()).collect::<Vec<_>>(), [0, 0, 3, 0, 3, 0, 1]);
-    assert_eq!(pages.iter().flat_map(|page| page.ints("a")).collect::<Vec<_>>(), whole);
+    assert_eq!(pages.iter().flat_map(|page| page.ints("a")).collect::<Vec<_>>(), rows);
 }
 
 #[tokio::test]
-async fn faults_strike_before_a_client_is_known_too() {
+async fn faults_strike_before_a_client_has_logged_in() {
     let local = super::another().await.fault(Fault::new(Effect::Close(Moment::Before)).kind(Kind::Startup).times(1));
     let local = local.start().await.unwrap();
     let mut body = vec![0, 1];
@@ -163,13 +163,13 @@ async fn faults_strike_before_a_client_is_known_too() {
         body.extend([0, text.len() as u8]);
         body.extend(text.bytes());
     }
-    let mut client = Client::stranger(&local).await;
+    let mut client = Client::unauthenticated(&local).await;
     client.send(0, opcode::STARTUP, &body).await;
     assert_eq!(client.receive().await, None);
 
     let error = Effect::Error { moment: Moment::Before, code: 0x0100, text: "not today".into() };
     local.faults().inject(Fault::new(error).kind(Kind::AuthResponse).times(1));
-    let mut client = Client::stranger(&local).await;
+    let mut client = Client::unauthenticated(&local).await;
     assert_eq!(client.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
     let refused = ClientAnswer::read(&client.auth_response(b"\0user\0password").await);
     assert!(matches!(refused, ClientAnswer::Refused(0x0100, text, _) if text == "not today"));

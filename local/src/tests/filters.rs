@@ -44,7 +44,7 @@ async fn a_page_size_counts_the_rows_that_are_read() {
 }
 
 #[tokio::test]
-async fn empty_pages_come_where_nothing_fits() {
+async fn pages_without_matching_rows_are_empty() {
     let mut client = with_rows("filters_empty").await;
     let select = "SELECT JSON b FROM filters_empty.t WHERE a = 1 AND v = 7 ALLOW FILTERING";
     let pages = client.pages(Ok(select), With { page_size: Some(30), ..With::default() }).await;
@@ -59,7 +59,7 @@ async fn empty_pages_come_where_nothing_fits() {
 }
 
 #[tokio::test]
-async fn a_limit_counts_the_rows_that_fit_across_pages() {
+async fn a_limit_counts_the_matching_rows_across_pages() {
     let mut client = with_rows("filters_limit").await;
     let select = "SELECT b FROM filters_limit.t WHERE a = 1 AND v = 1 LIMIT 3 ALLOW FILTERING";
     let pages = client.pages(Ok(select), With { page_size: Some(25), ..With::default() }).await;
@@ -72,7 +72,7 @@ async fn a_limit_counts_the_rows_that_fit_across_pages() {
 }
 
 #[tokio::test]
-async fn what_leads_to_the_rows_is_not_a_filter() {
+async fn relations_that_select_the_rows_are_not_filters() {
     let mut client = with_rows("filters_range").await;
     let id = client
         .prepared(
@@ -92,15 +92,15 @@ async fn what_leads_to_the_rows_is_not_a_filter() {
 }
 
 #[tokio::test]
-async fn what_cassandra_refuses_is_said_in_its_words() {
+async fn refusals_of_cassandra_keep_its_text() {
     let mut client = with_rows("filters_refused").await;
     let (code, text) = client.query("SELECT * FROM filters_refused.t WHERE nosuch = 1 ALLOW FILTERING").await.refused();
     assert_eq!((code, text.as_str()), (0x2200, "Undefined column name nosuch in table filters_refused.t"));
 }
 
-/// Where no row fits, nothing but a refusal of its own would tell.
+/// If no row matches, only a refusal shows that the value is invalid.
 #[tokio::test]
-async fn values_that_cassandra_refuses_are_refused_where_no_row_fits() {
+async fn values_that_cassandra_refuses_are_refused_even_if_no_row_matches() {
     let mut client = with_rows("filters_values").await;
     let select = client.prepared("SELECT * FROM filters_values.t WHERE a = 1 AND v = ? LIMIT ? ALLOW FILTERING").await;
     let none: [u8; 4] = 7_i32.to_be_bytes();
@@ -116,7 +116,7 @@ async fn values_that_cassandra_refuses_are_refused_where_no_row_fits() {
 }
 
 #[tokio::test]
-async fn functions_that_cassandra_calls_otherwise_are_read_with_a_filter_too() {
+async fn functions_that_cassandra_renames_can_be_selected_with_a_filter() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("filters_names").await;
     client.table("filters_names", "t", "(a int, b timeuuid, v int, PRIMARY KEY (a, b))").await;

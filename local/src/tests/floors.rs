@@ -1,5 +1,5 @@
-//! The floors of this crate, as ARCHITECTURE.md draws them: what is on one uses only what is on the floors below. And how
-//! long a file of the workspace may be.
+//! The floors of this crate, as ARCHITECTURE.md draws them: a module uses only modules on lower floors. Also checks the
+//! length of the workspace's files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,14 @@ const FLOORS: &[&[&str]] = &[
     &["lib", "tests"],
 ];
 
-/// On which floor a module is. A name that `lib.rs` exports is used where `lib.rs` is.
+/// The floor of a module. A name that `lib.rs` exports is on the floor of `lib.rs`.
 fn floor(name: &str) -> Option<usize> {
     let is_module = name.starts_with(|first: char| first.is_ascii_lowercase());
     FLOORS.iter().position(|floor| floor.contains(&if is_module { name } else { "lib" }))
 }
 
-/// The modules of the crate, or names that `lib.rs` exports, that a file uses. `depth` is how many modules the file is in,
-/// its own among them.
+/// The modules of the crate, and the names that `lib.rs` exports, that a file uses. `depth` is the number of modules
+/// that the file is nested in, including its own.
 fn used(text: &str, depth: usize) -> Vec<String> {
     let mut names = Vec::new();
     let mut inline = 0;
@@ -63,13 +63,13 @@ fn first_names(path: &str) -> Vec<String> {
     }
 }
 
-/// What is wrong with the imports of a file.
-fn wrong(file: &Path, text: &str) -> Vec<String> {
+/// The imports of a file that break the order of floors.
+fn violations(file: &Path, text: &str) -> Vec<String> {
     let modules: Vec<_> = file.with_extension("").iter().map(|name| name.to_string_lossy().into_owned()).collect();
-    let own = &modules[0];
+    let module = &modules[0];
     let depth = modules.len() - usize::from(modules.len() > 1 && modules[modules.len() - 1] == "mod");
-    let Some(own_floor) = floor(own) else { return vec![format!("{} is on no floor", file.display())] };
-    let upward = used(text, depth).into_iter().filter(|name| name != own).filter(|name| match floor(name) {
+    let Some(own_floor) = floor(module) else { return vec![format!("{} is on no floor", file.display())] };
+    let upward = used(text, depth).into_iter().filter(|name| name != module).filter(|name| match floor(name) {
         Some(floor) => floor >= own_floor && own_floor + 1 != FLOORS.len(),
         None => true,
     });
@@ -92,14 +92,14 @@ fn imports_go_down_only() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
     files(&source, &mut all);
-    // The program is a crate of its own; the last two have examples of what is wrong.
+    // The program is a separate crate; the last two files contain examples of violations.
     let others = ["main.rs", "arguments.rs", "floors.rs", "house.rs"];
-    let wrong: Vec<_> = all
+    let violations: Vec<_> = all
         .iter()
         .filter(|path| !others.iter().any(|name| path.ends_with(name)))
-        .flat_map(|path| wrong(path.strip_prefix(&source).unwrap(), &fs::read_to_string(path).unwrap()))
+        .flat_map(|path| violations(path.strip_prefix(&source).unwrap(), &fs::read_to_string(path).unwrap()))
         .collect();
-    assert!(all.len() > 100 && wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(all.len() > 100 && violations.is_empty(), "{}", violations.join("\n"));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn no_doc_comment_begins_with_a_bare_of() {
     assert!(found.is_empty(), "name the thing that it is: {found:?}");
 }
 
-/// The source files of all crates, tests and benches.
+/// The source files of all crates, including tests and benches.
 fn workspace() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut all = Vec::new();
@@ -147,14 +147,14 @@ fn an_import_that_goes_up_or_sideways_is_found() {
         ("gateway/mod.rs", "use crate::nowhere::Thing;", "nowhere"),
     ] {
         let expected = format!("{file} uses {names}, which is not on a floor below");
-        assert_eq!(wrong(Path::new(file), text), [expected]);
+        assert_eq!(violations(Path::new(file), text), [expected]);
     }
-    assert_eq!(wrong(Path::new("attic.rs"), ""), ["attic.rs is on no floor"]);
+    assert_eq!(violations(Path::new("attic.rs"), ""), ["attic.rs is on no floor"]);
     for (file, text) in [
         ("gateway/mod.rs", "use crate::schema::Schema;\n// use crate::local::Local;"),
         ("gateway/paging/filter.rs", "use super::super::dml::DmlStatement;"),
         ("history/store.rs", "mod tests {\n    use super::super::shared_connection::tests::forgetful;"),
     ] {
-        assert_eq!(wrong(Path::new(file), text), [] as [&str; 0]);
+        assert_eq!(violations(Path::new(file), text), [] as [&str; 0]);
     }
 }

@@ -20,28 +20,29 @@ async fn ends_with(bytes: &[u8], text: &str) {
 }
 
 #[tokio::test]
-async fn a_frame_that_is_too_long_is_refused_before_it_is_there() {
+async fn a_frame_that_is_too_long_is_refused_before_it_arrives() {
     let header = [4, 0, 0, 1, opcode::QUERY, 0x10, 0, 0, 0];
-    ends_with(&header, "A frame of 268435456 bytes is longer than the 16777216 that are taken").await;
+    ends_with(&header, "A frame of 268435456 bytes is longer than the maximum of 16777216").await;
 }
 
 #[tokio::test]
-async fn a_stranger_may_send_less() {
-    let mut client = Client::stranger(local().await).await;
+async fn before_login_frames_are_limited_further() {
+    let mut client = Client::unauthenticated(local().await).await;
     client.send_bytes(&[4, 0, 0, 1, opcode::STARTUP, 0, 2, 0, 0]).await;
     let (_, text) = ClientAnswer::read(&client.receive().await.unwrap()).refused();
-    assert_eq!(text, "A frame of 131072 bytes is longer than the 65536 that are taken");
+    assert_eq!(text, "A frame of 131072 bytes is longer than the maximum of 65536");
     assert_eq!(client.receive().await, None);
 }
 
 #[tokio::test]
-async fn what_is_no_frame_ends_the_connection_and_nothing_else() {
-    let cut = "the body of the frame ends too early or announces a length that cannot be";
+async fn an_invalid_frame_ends_only_its_own_connection() {
+    let cut = "the body of the frame ends too early or announces an impossible length";
     let query = query_body(SELECT, With::default());
     ends_with(&frame(4, 0, 1, 0x42, &[]), "Unknown opcode 66").await;
-    ends_with(&frame(4, 0, -1, opcode::OPTIONS, &[]), "Stream -1: negative stream ids are the server's").await;
+    ends_with(&frame(4, 0, -1, opcode::OPTIONS, &[]), "Stream -1: negative stream ids belong to the server").await;
     ends_with(&frame(0x84, 0, 1, opcode::READY, &[]), "Wrong direction: a response where a request was expected").await;
-    ends_with(&frame(4, 1, 1, opcode::QUERY, &query), "A compressed frame, and no compression was agreed upon").await;
+    ends_with(&frame(4, 1, 1, opcode::QUERY, &query), "The frame is compressed, but compression was not negotiated")
+        .await;
     ends_with(&frame(4, 4, 1, opcode::QUERY, &[0xff, 0xff]), cut).await;
     for body in [&b""[..], b"\x7f\xff\xff\xff", b"\0\0\0\x01", b"\0\0\0\x01\xff\0\x06\0", b"\xff\xff\xff\xff\0\x06\0"] {
         for opcode in [opcode::QUERY, opcode::EXECUTE, opcode::BATCH] {
@@ -49,7 +50,7 @@ async fn what_is_no_frame_ends_the_connection_and_nothing_else() {
             client.send(1, opcode, body).await;
             let answer = ClientAnswer::read(&client.receive().await.expect("an error"));
             let (code, text) = answer.refused();
-            // The two bytes of a short id may be read as one of 0 bytes.
+            // The two bytes of a truncated id may be parsed as an id of 0 bytes.
             if code != 0x2500 {
                 assert_eq!(code, PROTOCOL_ERROR, "{text}");
                 assert_eq!(client.receive().await, None);
@@ -62,7 +63,7 @@ async fn what_is_no_frame_ends_the_connection_and_nothing_else() {
     ends_with(&frame(4, 0, 1, opcode::BATCH, &[9]), "Unknown batch type 9").await;
     ends_with(
         &frame(4, 0, 1, opcode::AUTH_RESPONSE, &[0; 4]),
-        "Unexpected message AUTHRESPONSE: no request that can be made here",
+        "Unexpected message AUTHRESPONSE: the request is not possible after login",
     )
     .await;
 }
@@ -109,7 +110,7 @@ async fn a_client_that_does_not_read_for_a_while_loses_nothing() {
     for stream in 0..COUNT {
         client.send(stream, opcode::QUERY, &select).await;
     }
-    // More than twice of what the gateway holds for one connection waits meanwhile; others are served.
+    // More than twice the requests that the gateway holds for one connection are waiting; others are served.
     let mut other = Client::connect(local().await).await;
     for _ in 0..20 {
         other.rows(SELECT).await;
@@ -122,7 +123,7 @@ async fn a_client_that_does_not_read_for_a_while_loses_nothing() {
 }
 
 #[tokio::test]
-async fn tracing_and_a_custom_payload_are_taken_and_not_answered() {
+async fn tracing_and_custom_payloads_are_accepted_and_ignored() {
     let mut client = Client::connect(local().await).await;
     let mut body = BytesMut::new();
     body.put_u16(1);
@@ -135,11 +136,11 @@ async fn tracing_and_a_custom_payload_are_taken_and_not_answered() {
 }
 
 #[tokio::test]
-async fn cassandras_warnings_are_taken_out() {
+async fn cassandras_warnings_are_removed() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("frames_warnings").await;
     client.table("frames_warnings", "t", "(a int PRIMARY KEY)").await;
-    // Cassandra warns of an unlogged batch over more than ten partitions.
+    // Cassandra adds a warning to an unlogged batch of more than ten partitions.
     let inserts: Vec<String> = (0..20).map(|a| format!("INSERT INTO frames_warnings.t (a) VALUES ({a})")).collect();
     let inserts: Vec<_> = inserts.iter().map(|text| Ok(text.as_str())).collect();
     let body = super::client::batch_body(1, &inserts, LOCAL_QUORUM);

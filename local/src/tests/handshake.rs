@@ -15,9 +15,9 @@ fn protocol_error(text: &str) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn every_version_but_4_is_answered_in_version_4_on_stream_0_with_the_sentence_that_drivers_know() {
+async fn every_version_except_4_is_refused_in_version_4_on_stream_0_with_the_sentence_that_drivers_expect() {
     for version in [66, 65, 6, 5, 3] {
-        let mut client = Client::stranger(local().await).await;
+        let mut client = Client::unauthenticated(local().await).await;
         client.send_bytes(&frame(version, 0, 7, opcode::OPTIONS, &[])).await;
         let received = client.receive().await.unwrap();
         assert_eq!((received.version, received.stream, received.opcode), (0x84, 0, opcode::ERROR));
@@ -32,14 +32,14 @@ async fn every_version_but_4_is_answered_in_version_4_on_stream_0_with_the_sente
 
 #[tokio::test]
 async fn a_startup_in_another_version_is_refused_in_the_same_way() {
-    let mut client = Client::stranger(local().await).await;
+    let mut client = Client::unauthenticated(local().await).await;
     client.send_bytes(&frame(66, 0, 0, opcode::STARTUP, b"\0\x01\0\x0BCQL_VERSION\0\x053.0.0")).await;
     assert!(refused(client.receive().await).1.starts_with("Invalid or unsupported protocol version (66)"));
 }
 
 #[tokio::test]
-async fn options_say_the_version_of_cql_and_no_compression_at_any_time() {
-    let mut client = Client::stranger(local().await).await;
+async fn options_returns_the_cql_version_and_no_compression_at_any_time() {
+    let mut client = Client::unauthenticated(local().await).await;
     let mut supported = BytesMut::new();
     supported.put_u16(2);
     supported.string("CQL_VERSION");
@@ -56,21 +56,21 @@ async fn options_say_the_version_of_cql_and_no_compression_at_any_time() {
 }
 
 #[tokio::test]
-async fn a_startup_is_asked_who_it_is_whatever_more_it_says() {
-    let mut client = Client::stranger(local().await).await;
+async fn a_startup_is_answered_with_authenticate_whatever_its_options() {
+    let mut client = Client::unauthenticated(local().await).await;
     let options = [
         ("CQL_VERSION", "3.4.4"),
         ("DRIVER_NAME", "a test"),
         ("CLIENT_ID", "5f0e9b7e-0c0b-4c5b-8c3e-2f6f2b6c8b0e"),
         ("SESSION_ID", "5f0e9b7e-0c0b-4c5b-8c3e-2f6f2b6c8b0e"),
     ];
-    let asked = client.start_up(&options).await;
-    assert_eq!(asked.opcode, opcode::AUTHENTICATE);
-    assert_eq!(Reader::new(&asked.body).string(), Ok("com.amazon.helenus.auth.HelenusAuthenticator"));
+    let answer = client.start_up(&options).await;
+    assert_eq!(answer.opcode, opcode::AUTHENTICATE);
+    assert_eq!(Reader::new(&answer.body).string(), Ok("com.amazon.helenus.auth.HelenusAuthenticator"));
 }
 
 #[tokio::test]
-async fn a_startup_that_cannot_be_is_refused() {
+async fn an_invalid_startup_is_refused() {
     for (options, text) in [
         (&[("CQL_VERSION", "3.0.0"), ("COMPRESSION", "lz4")][..], "Unknown compression algorithm: lz4"),
         (&[("COMPRESSION", "snappy"), ("CQL_VERSION", "3.0.0")], "Unknown compression algorithm: snappy"),
@@ -80,7 +80,7 @@ async fn a_startup_that_cannot_be_is_refused() {
             "CQL version 2.0.0 is not supported by the binary protocol (supported version are >= 3.0.0)",
         ),
     ] {
-        let mut client = Client::stranger(local().await).await;
+        let mut client = Client::unauthenticated(local().await).await;
         let answer = client.start_up(options).await;
         assert_eq!(refused(Some(answer)), protocol_error(text));
         assert_eq!(client.receive().await, None);
@@ -88,7 +88,7 @@ async fn a_startup_that_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_served_nothing() {
+async fn before_login_requests_are_refused() {
     let query = query_body("SELECT * FROM system.local", With::default());
     for (opcode, name) in [
         (opcode::QUERY, "QUERY"),
@@ -97,13 +97,13 @@ async fn a_stranger_is_served_nothing() {
         (opcode::BATCH, "BATCH"),
         (opcode::REGISTER, "REGISTER"),
     ] {
-        let mut client = Client::stranger(local().await).await;
+        let mut client = Client::unauthenticated(local().await).await;
         client.send(3, opcode, &query).await;
         let text = format!("Unexpected message {name}, expecting STARTUP or OPTIONS");
         assert_eq!(refused(client.receive().await), protocol_error(&text));
         assert_eq!(client.receive().await, None);
 
-        let mut client = Client::stranger(local().await).await;
+        let mut client = Client::unauthenticated(local().await).await;
         client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
         client.send(3, opcode, &query).await;
         let text = format!("Unexpected message {name}, expecting SASL_RESPONSE");
@@ -114,7 +114,7 @@ async fn a_stranger_is_served_nothing() {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_and_the_connection_ends() {
-    let mut client = Client::stranger(local().await).await;
+    let mut client = Client::unauthenticated(local().await).await;
     client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
     let answer = client.auth_response(b"\0somebody\0secret").await;
     let text = "Provided username somebody and/or password are incorrect";
@@ -124,7 +124,7 @@ async fn a_wrong_password_is_refused_and_the_connection_ends() {
 
 #[tokio::test]
 async fn sigv4_is_challenged_and_a_wrong_answer_ends_the_connection() {
-    let mut client = Client::stranger(local().await).await;
+    let mut client = Client::unauthenticated(local().await).await;
     client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
     let challenge = client.auth_response(b"SigV4\0\0").await;
     assert_eq!(challenge.opcode, opcode::AUTH_CHALLENGE);
@@ -144,17 +144,17 @@ async fn a_second_startup_is_refused() {
 }
 
 #[tokio::test]
-async fn plain_text_ends_the_connection_and_no_frame_comes() {
+async fn plain_text_ends_the_connection_without_a_frame() {
     let mut socket = TcpStream::connect(("127.0.0.1", local().await.port())).await.unwrap();
     socket.write_all(&frame(4, 0, 0, opcode::OPTIONS, &[])).await.unwrap();
     let mut received = Vec::new();
-    // An alert of TLS may come, or a reset.
+    // A TLS alert or a reset may arrive.
     let _ = socket.read_to_end(&mut received).await;
     assert_ne!(received.first(), Some(&0x84));
 }
 
 #[tokio::test]
-async fn who_registers_is_ready_and_never_hears_of_anything() {
+async fn register_is_answered_and_no_event_is_sent() {
     let mut client = Client::connect(local().await).await;
     let mut events = BytesMut::new();
     events.put_u16(3);
@@ -162,7 +162,7 @@ async fn who_registers_is_ready_and_never_hears_of_anything() {
     assert_eq!(client.call(opcode::REGISTER, &events).await.opcode, opcode::READY);
     let mut other = Client::connect(local().await).await;
     other.keyspace("handshake_events").await;
-    // Whatever were pushed would come before this answer.
+    // An event would arrive before this answer.
     client.send(9, opcode::OPTIONS, &[]).await;
     assert_eq!(client.receive().await.unwrap().stream, 9);
 }

@@ -1,5 +1,5 @@
-//! Holds the modules of a folder to import each other in no circle. `tests/house.rs` of the workspace holds all crates to one
-//! meaning for each type name, and to methods where a type is declared.
+//! Checks that the modules of a folder do not import each other in a circle. `tests/house.rs` of the workspace checks
+//! that each type name has one meaning in all crates, and that methods are next to their type.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,8 +24,8 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
     found
 }
 
-/// The modules of a folder, each with those of the same folder that it uses. A name that the folder's `mod.rs` exports from
-/// one of its modules counts as that module.
+/// The modules of a folder, each with those of the same folder that it uses. A name that the folder's `mod.rs` exports
+/// from one of its modules counts as that module.
 fn imports(folder: &str, files: &BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
     let code = |text: &str| {
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
@@ -63,7 +63,7 @@ fn imports(folder: &str, files: &BTreeMap<String, String>) -> BTreeMap<String, B
 fn first_names(path: &str) -> Vec<String> {
     let name = |path: &str| path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     match path.strip_prefix('{').and_then(|list| list.split_once("};")) {
-        // The names of an inner list come out as names of their own, which is harmless: no module has them.
+        // The names of an inner list are returned as separate names, which is harmless: no module has such a name.
         Some((list, _)) => list.split([',', '{']).map(|path| name(path.trim())).collect(),
         None => vec![name(path)],
     }
@@ -72,7 +72,7 @@ fn first_names(path: &str) -> Vec<String> {
 /// The modules that import each other in a circle.
 fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
     let mut left = imports.clone();
-    // A module that uses nothing that is left, or that nothing left uses, is in no circle.
+    // A module that uses no remaining module, or that no remaining module uses, is not in a circle.
     loop {
         let used: BTreeSet<_> = left.values().flatten().cloned().collect();
         let before = left.len();

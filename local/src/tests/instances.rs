@@ -6,13 +6,13 @@ use crate::names::Names;
 use crate::upstream::InternalConnection;
 
 async fn keyspaces_in_cassandra() -> Vec<String> {
-    let own = InternalConnection::new(local().await.cassandra_address());
-    let rows = own.select("SELECT JSON keyspace_name FROM system_schema.keyspaces", &[]).await.unwrap();
+    let connection = InternalConnection::new(local().await.cassandra_address());
+    let rows = connection.select("SELECT JSON keyspace_name FROM system_schema.keyspaces", &[]).await.unwrap();
     rows.iter().map(|row| row["keyspace_name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn two_over_one_cassandra_do_not_see_each_other_and_nothing_of_them_stays() {
+async fn two_instances_over_one_cassandra_are_isolated_and_leave_nothing_behind() {
     let [one, two] = [another().await.start().await.unwrap(), another().await.start().await.unwrap()];
     let mut clients = [Client::connect(&one).await, Client::connect(&two).await];
     for (client, value) in clients.iter_mut().zip(1..) {
@@ -36,9 +36,9 @@ async fn two_over_one_cassandra_do_not_see_each_other_and_nothing_of_them_stays(
 }
 
 #[tokio::test]
-async fn a_named_one_goes_on_where_it_ended() {
+async fn a_named_instance_resumes_where_it_ended() {
     let time = Time::new();
-    // A Cassandra that is given may have one of an earlier run.
+    // An external Cassandra may contain an instance of an earlier run.
     let instance = crate::random::hex_32();
     let start = || async {
         let builder = another().await.instance(&instance).ddl_delay(Duration::from_secs(60)).clock(time.clock());
@@ -80,11 +80,14 @@ async fn a_named_one_goes_on_where_it_ended() {
     assert_eq!(rows.texts("status"), ["ACTIVE", "ACTIVE"]);
     second.close().await.unwrap();
 
-    // What happened to Cassandra meanwhile is found out.
-    let own = InternalConnection::new(local().await.cassandra_address());
+    // The gateway reads what happened to Cassandra meanwhile.
+    let connection = InternalConnection::new(local().await.cassandra_address());
     let names = Names::new(&format!("kept {instance}"));
-    own.run(&format!("DROP TABLE {}.there", names.quoted_keyspace("app")), &[]).await.unwrap();
-    own.run(&format!("CREATE TABLE {}.new (a int PRIMARY KEY)", names.quoted_keyspace("app")), &[]).await.unwrap();
+    connection.run(&format!("DROP TABLE {}.there", names.quoted_keyspace("app")), &[]).await.unwrap();
+    connection
+        .run(&format!("CREATE TABLE {}.new (a int PRIMARY KEY)", names.quoted_keyspace("app")), &[])
+        .await
+        .unwrap();
     let third = start().await;
     let mut client = Client::connect(&third).await;
     let rows = client.rows(statuses).await;

@@ -1,4 +1,4 @@
-//! Definitions that are cut short: by the end of the gateway, or by an answer that is lost.
+//! Definitions that are interrupted by the end of the gateway or by a lost answer.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,9 +17,9 @@ use crate::upstream::InternalConnection;
 const CREATE_KEYSPACE: &str = "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'}";
 const STATUSES: &str = "SELECT table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks'";
 
-/// What a gateway leaves that is killed after it has written a definition down, and before (`told` is false) or after it
-/// has told Cassandra.
-async fn killed(name: &str, own: &InternalConnection, told: bool) -> Vec<(String, String)> {
+/// The state after a gateway was killed that had stored a definition, and had not yet sent it to Cassandra (`told` is
+/// false) or had sent it.
+async fn killed(name: &str, connection: &InternalConnection, case: bool) -> Vec<(String, String)> {
     let names = Names::new(&format!("kept {name}"));
     let time = Time::new();
     let start = || async {
@@ -50,7 +50,7 @@ async fn killed(name: &str, own: &InternalConnection, told: bool) -> Vec<(String
         ("table", "altered", "UPDATING", ttl, format!("ALTER TABLE {ks}.altered WITH default_time_to_live = 60")),
         ("table", "added", "UPDATING", "", format!("ALTER TABLE {ks}.added ADD b int")),
         ("table", "dropped", "DELETING", "", format!("DROP TABLE {ks}.dropped")),
-        // Cassandra cannot: a table uses it.
+        // Cassandra refuses, because a table uses the type.
         ("type", "y", "DELETING", "", format!("DROP TYPE {ks}.y")),
     ] {
         let mut written = row(kind, thing, status, options);
@@ -60,17 +60,17 @@ async fn killed(name: &str, own: &InternalConnection, told: bool) -> Vec<(String
             before["due"] = serde_json::Value::Null;
             written["before"] = before.to_string().into();
         }
-        own.insert(&format!("{}.things", names.inner()), &written).await.unwrap();
-        if told && kind == "table" {
-            own.run(&text, &[]).await.unwrap();
+        connection.insert(&format!("{}.things", names.inner()), &written).await.unwrap();
+        if case && kind == "table" {
+            connection.run(&text, &[]).await.unwrap();
         }
     }
 
     let local = start().await;
     let mut client = Client::connect(&local).await;
     let statuses = client.rows(STATUSES).await;
-    let shown = statuses.texts("table_name").into_iter().zip(statuses.texts("status"));
-    let shown = shown.map(|(table, status)| (table.to_owned(), status.to_owned())).collect();
+    let statuses_by_table = statuses.texts("table_name").into_iter().zip(statuses.texts("status"));
+    let statuses_by_table = statuses_by_table.map(|(table, status)| (table.to_owned(), status.to_owned())).collect();
     time.pass(60);
     let statuses = client.rows(STATUSES).await;
     assert_eq!(statuses.texts("table_name"), ["added", "altered", "created", "uses"]);
@@ -82,7 +82,7 @@ async fn killed(name: &str, own: &InternalConnection, told: bool) -> Vec<(String
     drop(client);
     local.close().await.unwrap();
 
-    let of_cassandra = own
+    let of_cassandra = connection
         .select(
             "SELECT JSON table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = ?",
             &[&names.keyspace("ks")],
@@ -91,19 +91,19 @@ async fn killed(name: &str, own: &InternalConnection, told: bool) -> Vec<(String
         .unwrap();
     assert!(of_cassandra.contains(&json!({"table_name": "altered", "default_time_to_live": 60})), "{of_cassandra:?}");
     assert!(of_cassandra.iter().all(|row| row["table_name"] != "dropped"), "{of_cassandra:?}");
-    // Nothing comes back.
+    // The dropped objects do not reappear.
     let local = start().await;
     let statuses = Client::connect(&local).await.rows(STATUSES).await;
     assert_eq!(statuses.texts("table_name"), ["added", "altered", "created", "uses"]);
     local.close().await.unwrap();
-    shown
+    statuses_by_table
 }
 
 #[tokio::test]
-async fn what_a_killed_gateway_had_not_told_cassandra_the_next_one_tells_it() {
-    let own = InternalConnection::new(local().await.cassandra_address());
-    for told in [false, true] {
-        let shown = killed(&crate::random::hex_32(), &own, told).await;
+async fn definitions_that_a_killed_gateway_had_not_sent_are_sent_by_the_next_one() {
+    let connection = InternalConnection::new(local().await.cassandra_address());
+    for case in [false, true] {
+        let statuses_by_table = killed(&crate::random::hex_32(), &connection, case).await;
         let expected = [
             ("added", "UPDATING"),
             ("altered", "UPDATING"),
@@ -111,34 +111,38 @@ async fn what_a_killed_gateway_had_not_told_cassandra_the_next_one_tells_it() {
             ("dropped", "DELETING"),
             ("uses", "ACTIVE"),
         ];
-        assert_eq!(shown, expected.map(|(table, status)| (table.to_owned(), status.to_owned())), "told: {told}");
+        assert_eq!(
+            statuses_by_table,
+            expected.map(|(table, status)| (table.to_owned(), status.to_owned())),
+            "told: {case}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_state_that_cannot_be_read_ends_the_start_with_words() {
+async fn a_state_that_cannot_be_read_ends_the_start_with_an_explanation() {
     let name = crate::random::hex_32();
-    let own = InternalConnection::new(local().await.cassandra_address());
+    let connection = InternalConnection::new(local().await.cassandra_address());
     let local = another().await.instance(&name).ddl_delay(Duration::ZERO).start().await.unwrap();
     Client::connect(&local).await.query(CREATE_KEYSPACE).await;
     local.close().await.unwrap();
     let inner = Names::new(&format!("kept {name}")).inner().to_owned();
     let broken =
         json!({"keyspace_name": "ks", "kind": "table", "name": "t", "status": "ACTIVE", "options": "nonsense"});
-    own.insert(&format!("{inner}.things"), &broken).await.unwrap();
+    connection.insert(&format!("{inner}.things"), &broken).await.unwrap();
     let text = another().await.instance(&name).start().await.unwrap_err().to_string();
-    assert!(text.contains("what Cassandra keeps of this instance cannot be read: options of {"), "{text}");
+    assert!(text.contains("the state of this instance in Cassandra cannot be read: options of {"), "{text}");
     assert!(text.ends_with("; start the version that wrote it, or another instance"), "{text}");
 }
 
-/// Between a gateway and Cassandra: closes the connection at the next statements that begin so, each before or after it is
-/// carried out.
+/// A proxy between a gateway and Cassandra. It closes the connection at the next statements with these beginnings, each
+/// before or after it is executed.
 #[derive(Clone, Default)]
-pub(super) struct Between {
+pub(super) struct FaultyProxy {
     pub(super) strikes: Arc<Mutex<VecDeque<(&'static str, bool)>>>,
 }
 
-impl Between {
+impl FaultyProxy {
     pub(super) async fn serve(self, to: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -158,7 +162,7 @@ impl Between {
             tokio::select! {
                 read = from_client.read(&mut request) => {
                     let request = &request[..read.ok().filter(|read| *read > 0)?];
-                    // A QUERY's text begins after the header and its length.
+                    // The text of a QUERY begins after the header and the length of the text.
                     let text = String::from_utf8_lossy(request.get(13..).unwrap_or_default()).into_owned();
                     let strikes = |(begins, _): &mut (&'static str, bool)| text.starts_with(*begins);
                     let struck = self.strikes.lock().unwrap().pop_front_if(strikes);
@@ -181,9 +185,9 @@ impl Between {
 }
 
 #[tokio::test]
-async fn a_definition_whose_answer_is_lost_is_carried_out_once_and_answered() {
-    let between = Between::default();
-    let address = between.clone().serve(local().await.cassandra_address()).await;
+async fn a_definition_whose_answer_is_lost_is_executed_once_and_answered() {
+    let proxy = FaultyProxy::default();
+    let address = proxy.clone().serve(local().await.cassandra_address()).await;
     let builder = another().await.cassandra(address.to_string()).ddl_delay(Duration::ZERO);
     let gateway = builder.start().await.unwrap();
     let mut client = Client::connect(&gateway).await;
@@ -195,23 +199,23 @@ async fn a_definition_whose_answer_is_lost_is_carried_out_once_and_answered() {
             ("ALTER TABLE ks.t WITH comment = 'c'", "ALTER TABLE", "UPDATED"),
             ("DROP TABLE ks.t", "DROP TABLE", "DROPPED"),
         ] {
-            between.strikes.lock().unwrap().push_back((begins, carried_out));
+            proxy.strikes.lock().unwrap().push_back((begins, carried_out));
             let answer = client.query(statement).await;
             let expected = [done, "TABLE", "ks", "t"].map(str::to_owned).to_vec();
             assert_eq!(answer, ClientAnswer::Changed(expected), "{statement}, carried out: {carried_out}");
-            assert!(between.strikes.lock().unwrap().is_empty(), "{statement} was not struck");
-            let there = client.rows(STATUSES).await.values.len();
-            assert_eq!(there, usize::from(done != "DROPPED"), "{statement}, carried out: {carried_out}");
+            assert!(proxy.strikes.lock().unwrap().is_empty(), "{statement} was not struck");
+            let table_count = client.rows(STATUSES).await.values.len();
+            assert_eq!(table_count, usize::from(done != "DROPPED"), "{statement}, carried out: {carried_out}");
         }
     }
     gateway.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_definition_that_cassandra_was_away_for_twice_is_finished_when_it_is_due() {
-    const ENDED: &str = "keyspaces-local: the connection to the Cassandra behind ended";
-    let between = Between::default();
-    let address = between.clone().serve(local().await.cassandra_address()).await;
+async fn a_definition_that_failed_twice_without_cassandra_is_completed_when_due() {
+    const ENDED: &str = "keyspaces-local: the connection to the backing Cassandra ended";
+    let proxy = FaultyProxy::default();
+    let address = proxy.clone().serve(local().await.cassandra_address()).await;
     let time = Time::new();
     let builder = another().await.cassandra(address.to_string()).ddl_delay(Duration::from_secs(60));
     let gateway = builder.clock(time.clock()).start().await.unwrap();
@@ -224,28 +228,29 @@ async fn a_definition_that_cassandra_was_away_for_twice_is_finished_when_it_is_d
             ("ALTER TABLE ks.t ADD b int", "ALTER TABLE", Some(&["a", "b"])),
             ("DROP TABLE ks.t", "DROP TABLE", None),
         ] {
-            between.strikes.lock().unwrap().extend(carried_out.map(|carried_out| (begins, carried_out)));
-            let told = format!("{statement}, carried out: {carried_out:?}");
+            proxy.strikes.lock().unwrap().extend(carried_out.map(|carried_out| (begins, carried_out)));
+            let case = format!("{statement}, carried out: {carried_out:?}");
             let lost = client.query(statement).await.refused();
-            assert_eq!(lost, (0, ENDED.to_owned()), "{told}");
-            assert!(between.strikes.lock().unwrap().is_empty(), "{told}: not struck");
-            // It is under way all the same.
+            assert_eq!(lost, (0, ENDED.to_owned()), "{case}");
+            assert!(proxy.strikes.lock().unwrap().is_empty(), "{case}: not struck");
+            // The definition is in progress nevertheless.
             let (code, again) = client.query("ALTER TABLE ks.t ADD c int").await.refused();
             let busy = ["unconfigured table ks.t", "is being updated", "is being deleted"];
-            assert!(code == INVALID && busy.iter().any(|busy| again.contains(busy)), "{told}: {again}");
+            assert!(code == INVALID && busy.iter().any(|busy| again.contains(busy)), "{case}: {again}");
             time.pass(60);
             let statuses = client.rows(STATUSES).await;
             match columns {
                 Some(columns) => {
-                    assert_eq!(statuses.texts("status"), ["ACTIVE"], "{told}");
-                    assert_eq!(client.rows("SELECT * FROM ks.t").await.columns, columns, "{told}");
+                    assert_eq!(statuses.texts("status"), ["ACTIVE"], "{case}");
+                    assert_eq!(client.rows("SELECT * FROM ks.t").await.columns, columns, "{case}");
                 }
-                None => assert!(statuses.values.is_empty(), "{told}"),
+                None => assert!(statuses.values.is_empty(), "{case}"),
             }
         }
     }
-    // When it is due Cassandra is away once more: whoever asks is told so, and whoever asks later finds it done.
-    between.strikes.lock().unwrap().extend([("CREATE TABLE", false); 3]);
+    // When the definition is due, Cassandra is unreachable once more: a query then gets an error, and a later one finds
+    // it complete.
+    proxy.strikes.lock().unwrap().extend([("CREATE TABLE", false); 3]);
     assert_eq!(client.query("CREATE TABLE ks.t (a int PRIMARY KEY)").await.refused(), (0, ENDED.to_owned()));
     time.pass(60);
     assert_eq!(client.query(STATUSES).await.refused(), (0, ENDED.to_owned()));
@@ -254,26 +259,26 @@ async fn a_definition_that_cassandra_was_away_for_twice_is_finished_when_it_is_d
 }
 
 #[tokio::test]
-async fn a_definition_that_is_finished_when_it_is_due_is_in_the_history_of_its_table() {
+async fn a_definition_completed_when_due_is_in_the_history_of_its_table() {
     const ALL: &str = "SELECT table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks'";
     const CREATE: &str = "CREATE TABLE ks.t (a int PRIMARY KEY) WITH CUSTOM_PROPERTIES = {'point_in_time_recovery': \
                           {'status': 'enabled'}}";
-    let between = Between::default();
-    let address = between.clone().serve(local().await.cassandra_address()).await;
+    let proxy = FaultyProxy::default();
+    let address = proxy.clone().serve(local().await.cassandra_address()).await;
     let time = Time::new();
     let builder = another().await.cassandra(address.to_string()).ddl_delay(Duration::from_secs(60));
     let gateway = builder.clock(time.clock()).start().await.unwrap();
     let mut client = Client::connect(&gateway).await;
     client.query(CREATE_KEYSPACE).await;
     time.pass(60);
-    let lost = |begins| between.strikes.lock().unwrap().extend([(begins, false); 2]);
+    let lost = |begins| proxy.strikes.lock().unwrap().extend([(begins, false); 2]);
     lost("CREATE TABLE");
     assert_eq!(client.query(CREATE).await.refused().0, 0);
     time.pass(60);
     client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
     lost("ALTER TABLE");
     assert_eq!(client.query("ALTER TABLE ks.t ADD b int").await.refused().0, 0);
-    // What the table looks like is known from this, until it is changed.
+    // This makes the gateway cache the layout of the table until the table changes.
     assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (0)").await, ClientAnswer::Void);
     time.pass(60);
     client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
@@ -291,20 +296,20 @@ async fn a_definition_that_is_finished_when_it_is_due_is_in_the_history_of_its_t
     gateway.close().await.unwrap();
 }
 
-/// How far a gateway came with `DROP KEYSPACE` when it was killed.
+/// The step of a `DROP KEYSPACE` at which the gateway was killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Killed {
     BeforeCassandraWasTold,
     AfterCassandraWasTold,
-    /// One of its tables was written down as being deleted.
+    /// One of the tables was stored as being deleted.
     AmongItsTables,
 }
 
 #[tokio::test]
-async fn a_keyspace_that_was_being_dropped_when_the_gateway_was_killed_goes_with_all_that_is_in_it() {
+async fn a_keyspace_whose_drop_was_interrupted_is_dropped_with_its_tables() {
     const TYPES: &str = "SELECT type_name, status FROM system_schema_mcs.types WHERE keyspace_name = 'ks'";
     const KEYSPACES: &str = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = 'ks'";
-    let own = InternalConnection::new(local().await.cassandra_address());
+    let connection = InternalConnection::new(local().await.cassandra_address());
     for killed in [Killed::BeforeCassandraWasTold, Killed::AfterCassandraWasTold, Killed::AmongItsTables] {
         let (name, time) = (crate::random::hex_32(), Time::new());
         let names = Names::new(&format!("kept {name}"));
@@ -336,11 +341,11 @@ async fn a_keyspace_that_was_being_dropped_when_the_gateway_was_killed_goes_with
         } else {
             let mut table = row("table", "t", "DELETING");
             table["due"] = due.into();
-            own.insert(&things, &table).await.unwrap();
+            connection.insert(&things, &table).await.unwrap();
         }
-        own.insert(&things, &dropped).await.unwrap();
+        connection.insert(&things, &dropped).await.unwrap();
         if killed != Killed::BeforeCassandraWasTold {
-            own.run(&text, &[]).await.unwrap();
+            connection.run(&text, &[]).await.unwrap();
         }
 
         let local = start().await;
@@ -361,7 +366,8 @@ async fn a_keyspace_that_was_being_dropped_when_the_gateway_was_killed_goes_with
         drop(client);
         local.close().await.unwrap();
         assert!(
-            own.select(&format!("SELECT JSON name FROM {things} WHERE keyspace_name = 'ks' AND kind = 'table'"), &[])
+            connection
+                .select(&format!("SELECT JSON name FROM {things} WHERE keyspace_name = 'ks' AND kind = 'table'"), &[])
                 .await
                 .unwrap()
                 .is_empty()

@@ -3,7 +3,7 @@ use super::local;
 use crate::journal::{Consistency, Kind, Outcome};
 
 #[tokio::test]
-async fn a_request_is_written_down_with_all_that_it_says() {
+async fn a_request_is_recorded_with_all_its_fields() {
     let local = local().await;
     let peer = ([127, 0, 0, 4], local.port()).into();
     let mut client = Client::connect_at(local, peer).await;
@@ -34,7 +34,7 @@ async fn a_request_is_written_down_with_all_that_it_says() {
 }
 
 #[tokio::test]
-async fn a_batch_is_written_down_with_its_statements() {
+async fn a_batch_is_recorded_with_its_statements() {
     let local = local().await;
     let mut client = Client::connect(local).await;
     client.keyspace("journal_batch").await;
@@ -50,7 +50,7 @@ async fn a_batch_is_written_down_with_its_statements() {
 }
 
 #[tokio::test]
-async fn who_connects_is_written_down_without_secrets() {
+async fn logins_are_recorded_without_secrets() {
     let local = local().await;
     let mut client = Client::connect(local).await;
     client.call(opcode::REGISTER, &[0, 1, 0, 1, b'X']).await;
@@ -58,18 +58,18 @@ async fn who_connects_is_written_down_without_secrets() {
     client.rows(text).await;
     let connection = local.journal().containing("who connects")[0].connection;
     let all = local.journal().filter(|received| received.connection == connection);
-    let said: Vec<_> = all.iter().map(|received| (received.kind, received.statement.as_deref().unwrap())).collect();
+    let requests: Vec<_> = all.iter().map(|received| (received.kind, received.statement.as_deref().unwrap())).collect();
     assert_eq!(
-        said[..3],
+        requests[..3],
         [(Kind::Startup, "CQL_VERSION=3.0.0"), (Kind::AuthResponse, "password"), (Kind::Register, "X")]
     );
-    let shown = format!("{:?}", local.journal().snapshot());
+    let debug = format!("{:?}", local.journal().snapshot());
     let credentials = local.credentials();
-    assert!(!shown.contains(&credentials.password) && !shown.contains(&credentials.secret_key));
+    assert!(!debug.contains(&credentials.password) && !debug.contains(&credentials.secret_key));
 }
 
 #[tokio::test]
-async fn open_connections_are_counted_by_peer_until_they_end() {
+async fn open_connections_are_counted_by_peer_until_they_close() {
     let local = super::another().await.peers(3).start().await.unwrap();
     let peer = |last| std::net::SocketAddr::from(([127, 0, 0, last], local.port()));
     let one = Client::connect_at(&local, peer(2)).await;

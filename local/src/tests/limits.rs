@@ -25,8 +25,8 @@ async fn a_delete_of_more_than_1000_rows_is_refused() {
     for row in 0..1001_i32 {
         client.execute(&id, With { values: &[&row.to_be_bytes()], ..With::default() }).await;
     }
-    let whole = "DELETE FROM limits_range.t WHERE a = 1";
-    assert_eq!(client.query(whole).await.refused(), refused(TOO_MANY));
+    let whole_partition = "DELETE FROM limits_range.t WHERE a = 1";
+    assert_eq!(client.query(whole_partition).await.refused(), refused(TOO_MANY));
     let values: [&[u8]; 2] = [&(-5_i32).to_be_bytes(), &1_i32.to_be_bytes()];
     let from = client.prepared("DELETE FROM limits_range.t WHERE b > ? AND a = ?").await;
     let answer = client.execute(&from, With { values: &values, ..With::default() }).await;
@@ -34,14 +34,14 @@ async fn a_delete_of_more_than_1000_rows_is_refused() {
     let with = With { values: &values, names: &["above", "a"], ..With::default() };
     let named = client.query_with("DELETE FROM limits_range.t WHERE a = :a AND b > :above", with).await;
     assert_eq!(named.refused(), refused(TOO_MANY));
-    let batch = client.batch(&[Ok("DELETE FROM limits_range.t WHERE a = 2"), Ok(whole)], LOCAL_QUORUM).await;
+    let batch = client.batch(&[Ok("DELETE FROM limits_range.t WHERE a = 2"), Ok(whole_partition)], LOCAL_QUORUM).await;
     assert_eq!(batch.refused(), refused(TOO_MANY));
-    let batch = format!("BEGIN UNLOGGED BATCH DELETE FROM limits_range.t WHERE a = 2; {whole}; APPLY BATCH");
+    let batch = format!("BEGIN UNLOGGED BATCH DELETE FROM limits_range.t WHERE a = 2; {whole_partition}; APPLY BATCH");
     assert_eq!(client.query(&batch).await.refused(), refused(TOO_MANY));
     assert_eq!(client.pages(Ok("SELECT b FROM limits_range.t"), With::default()).await[0].values.len(), 1001);
 
     assert_eq!(client.query("DELETE FROM limits_range.t WHERE a = 1 AND b = 0").await, ClientAnswer::Void);
-    assert_eq!(client.query(whole).await, ClientAnswer::Void);
+    assert_eq!(client.query(whole_partition).await, ClientAnswer::Void);
     assert!(client.rows("SELECT b FROM limits_range.t").await.values.is_empty());
 }
 
@@ -62,7 +62,7 @@ async fn a_row_of_more_than_1_mb_is_refused() {
 }
 
 #[tokio::test]
-async fn static_columns_are_a_row_of_their_own() {
+async fn static_columns_have_their_own_row_in_the_history() {
     let mut client = with_table("limits_static", "(a int, b int, c text, s text STATIC, PRIMARY KEY (a, b))").await;
     let insert = client.prepared("INSERT INTO limits_static.t (a, b, c, s) VALUES (1, 1, ?, ?)").await;
     let (more, most) = (vec![b'x'; 1 << 20], vec![b'x'; 900_000]);
@@ -144,7 +144,7 @@ async fn a_bound_time_to_live_of_more_than_20_years_is_refused() {
 }
 
 #[tokio::test]
-async fn two_bound_statements_on_one_row_of_a_logged_batch_are_refused() {
+async fn two_bound_statements_of_a_logged_batch_on_the_same_row_are_refused() {
     let mut client = with_table("limits_logged", "(a int, b text, c int, PRIMARY KEY (a, b))").await;
     let text = "keyspaces-local: Amazon Keyspaces refuses two statements on one row in a logged batch. Put what is to \
                 happen to the row into one statement. (DG:batchStatements)";
@@ -158,7 +158,7 @@ async fn two_bound_statements_on_one_row_of_a_logged_batch_are_refused() {
 }
 
 #[tokio::test]
-async fn logged_batches_are_held_to_what_the_table_tells() {
+async fn limits_of_logged_batches_depend_on_the_table() {
     let mut client = with_table("limits_batch", "(a int, b int, c text, s int STATIC, PRIMARY KEY (a, b))").await;
     let logged = async |client: &mut Client, statements: &[String]| {
         let statements: Vec<_> = statements.iter().map(|text| Ok(text.as_str())).collect();

@@ -1,17 +1,18 @@
 //! The gateway as a client sees it, over a real Cassandra that all tests share.
 
 mod batches;
+mod cassandra_exit;
+mod cassandra_tools;
+mod changes_in_progress;
 pub(crate) mod client;
 mod cloudwatch;
 mod consistency;
 mod control_plane;
 mod definitions;
 mod disruptions;
-mod ended;
 mod faults;
 mod filters;
 mod floors;
-mod foreign_tools;
 mod frames;
 mod handshake;
 mod history;
@@ -28,15 +29,14 @@ mod parsed_once;
 mod prepared;
 mod quotas;
 mod restore;
-mod restore_refused;
+mod restore_refusals;
 mod same_rows;
 mod schemas;
 mod statements;
 mod system_tables;
 mod throttling;
 mod timestamps;
-mod under_way;
-mod ways;
+mod value_sources;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,22 +47,22 @@ use crate::local::{Builder, Local};
 const INVALID: i32 = 0x2200;
 const PROTOCOL_ERROR: i32 = 0x000A;
 
-/// What enables the recovery of a table.
+/// The option that enables point-in-time recovery.
 const RECOVERY: &str = "CUSTOM_PROPERTIES = {'point_in_time_recovery': {'status': 'enabled'}}";
 
-/// The one that all tests share; it throttles nothing, whatever they write to a partition.
+/// The service that all tests share, without throttling.
 pub(crate) async fn local() -> &'static Local {
     let local = Local::shared().await.unwrap();
-    local.throttling().turn_on(false);
+    local.throttling().set_enabled(false);
     local
 }
 
-/// Another gateway over the same Cassandra, which throttles nothing either.
+/// Another gateway over the same Cassandra, also without throttling.
 pub(crate) async fn another() -> Builder {
     Local::builder().cassandra(local().await.cassandra_address().to_string()).peers(1).throttling(false)
 }
 
-/// A time that goes on when it is told to.
+/// A clock that tests move ahead.
 #[derive(Clone)]
 pub(crate) struct Time {
     start: SystemTime,

@@ -1,4 +1,4 @@
-//! What Cassandra 4.0, 4.1 and 5.0 added to CQL or changed in it: the table is `newer_cassandra.txt`.
+//! The additions and changes to CQL in Cassandra 4.0, 4.1 and 5.0, as listed in `newer_cassandra.txt`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -21,21 +21,21 @@ async fn every_line_of_the_table_holds() {
     let mut client = Client::connect(local().await).await;
     set_up(&mut client).await;
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros().to_string();
-    let mut told = String::new();
+    let mut actual = String::new();
     for line in TABLE.lines() {
         match line.strip_prefix("  ") {
             Some(statement) if !statement.starts_with(['-', ' ']) => {
                 let outcome = outcome(client.query(&statement.replace("{now}", &now)).await);
-                writeln!(told, "{line}\n  -> {outcome}").unwrap();
+                writeln!(actual, "{line}\n  -> {outcome}").unwrap();
             }
             Some(expected) if expected.starts_with("-> ") => {}
-            _ => writeln!(told, "{line}").unwrap(),
+            _ => writeln!(actual, "{line}").unwrap(),
         }
     }
-    assert_eq!(told, TABLE, "\n{told}");
+    assert_eq!(actual, TABLE, "\n{actual}");
 }
 
-/// An entry says which rule refuses its statements, that they are equal and why, or where the difference is listed.
+/// An entry names the rule that refuses its statements, says why they are equal, or quotes the listed difference.
 #[test]
 fn every_entry_is_refused_equal_or_listed() {
     let listed = DIFFERENCES.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -92,7 +92,7 @@ fn outcome(answer: ClientAnswer) -> String {
     }
 }
 
-/// Each column with its value in hexadecimal; of one that is never the same, how long it is.
+/// Each column with its value in hexadecimal; for values that differ each time, only the length.
 fn values(rows: &ResultSet) -> String {
     let value = |column: &str, value: &Option<bytes::Bytes>| match value {
         None => "null".to_owned(),

@@ -24,7 +24,7 @@ async fn shown(client: &mut Client, column: &str, keyspace: &str) -> Vec<String>
 }
 
 #[tokio::test]
-async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
+async fn the_options_of_a_table_are_shown_as_by_the_service() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("given").await;
     let create = "CREATE TABLE given.t (a int, b int, c int, PRIMARY KEY (a, b)) WITH CLUSTERING ORDER BY (b DESC) AND CDC = \
@@ -68,7 +68,7 @@ async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
     let history =
         "SELECT event FROM system_schema_mcs.tables_history WHERE keyspace_name = 'given' AND table_name = 't'";
     assert_eq!(client.rows(history).await.texts("event"), ["CREATE"]);
-    // What was turned on holds.
+    // A setting that was enabled has its effect.
     assert_eq!(client.query("INSERT INTO given.t (a, b, c) VALUES (1, 1, 1) USING TTL 60").await, ClientAnswer::Void);
 
     for (alter, column, expected) in [
@@ -96,7 +96,7 @@ async fn what_a_table_was_given_is_shown_as_the_service_shows_it() {
 }
 
 #[tokio::test]
-async fn a_change_that_the_service_refuses_changes_nothing() {
+async fn a_refused_change_changes_nothing() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
     let mut client = Client::connect(&local).await;
@@ -110,7 +110,7 @@ async fn a_change_that_the_service_refuses_changes_nothing() {
     }
     let before = shown(&mut client, "custom_properties", "ks").await;
     for (change, expected) in [
-        (provisioned(50, 100), "less capacity was provisioned four times today, and once in this hour (DG:quotas)"),
+        (provisioned(50, 100), "capacity was decreased four times today, and once in this hour (DG:quotas)"),
         (
             "AUTOSCALING_SETTINGS = {'provisioned_write_capacity_autoscaling_update': {'minimum_units': 5, \
              'maximum_units': 40001, 'scaling_policy': {'target_tracking_scaling_policy_configuration': {'target_value': \
@@ -141,16 +141,16 @@ async fn a_change_that_the_service_refuses_changes_nothing() {
 
     assert!(matches!(client.query(&alter(&switch)).await, ClientAnswer::Changed(_)));
     assert!(matches!(client.query(&alter(&provisioned(5, 5))).await, ClientAnswer::Changed(_)));
-    let soon = "the table was switched to on-demand capacity less than 24 hours ago \
+    let too_early = "the table was switched to on-demand capacity less than 24 hours ago \
                 (DG:ReadWriteCapacityMode.SwitchReadWriteCapacityMode)";
-    assert_eq!(client.query(&alter(&switch)).await.refused(), refused(soon));
+    assert_eq!(client.query(&alter(&switch)).await.refused(), refused(too_early));
     time.pass(24 * 3_600);
     assert!(matches!(client.query(&alter(&switch)).await, ClientAnswer::Changed(_)));
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn all_provisioned_tables_and_all_definitions_under_way_have_a_limit() {
+async fn provisioned_capacity_and_definitions_in_progress_have_a_limit() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock());
     let local = local.ddl_delay_of(crate::Ddl::CreateType, Duration::from_secs(60)).start().await.unwrap();
@@ -168,14 +168,14 @@ async fn all_provisioned_tables_and_all_definitions_under_way_have_a_limit() {
         assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)), "{number}");
     }
     let one_more = client.query("CREATE TYPE ks.y50 (a int)").await;
-    assert_eq!(one_more.refused(), refused("50 definitions are under way (DG:quotas)"));
+    assert_eq!(one_more.refused(), refused("50 definitions are in progress (DG:quotas)"));
     time.pass(60);
     assert!(matches!(client.query("CREATE TYPE ks.y50 (a int)").await, ClientAnswer::Changed(_)));
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_table_whose_key_cannot_be_used_is_inaccessible_until_it_has_another() {
+async fn a_table_without_access_to_its_key_is_inaccessible_until_it_has_another() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/1";
     let local = another().await.ddl_delay(Duration::ZERO).inaccessible_key(key).start().await.unwrap();
     let mut client = Client::connect(&local).await;
@@ -189,7 +189,7 @@ async fn a_table_whose_key_cannot_be_used_is_inaccessible_until_it_has_another()
     assert_eq!(client.rows(status).await.texts("status"), ["INACCESSIBLE_ENCRYPTION_CREDENTIALS"]);
     let unconfigured = (INVALID, "unconfigured table ks.t".to_owned());
     assert_eq!(client.query("SELECT * FROM ks.t").await.refused(), unconfigured);
-    let inaccessible = refused("table ks.t is inaccessible: it takes another key, and DROP (API:GetTable)");
+    let inaccessible = refused("table ks.t is inaccessible: only another key and DROP are accepted (API:GetTable)");
     for alter in ["ADD b int", "WITH default_time_to_live = 60", "ADD TAGS {'a': 'b'}", &format!("WITH {with}")] {
         assert_eq!(client.query(&format!("ALTER TABLE ks.t {alter}")).await.refused(), inaccessible, "{alter}");
     }
@@ -201,7 +201,7 @@ async fn a_table_whose_key_cannot_be_used_is_inaccessible_until_it_has_another()
 }
 
 #[tokio::test]
-async fn a_keyspace_gets_a_region_when_its_tables_are_ready_for_it() {
+async fn a_region_is_added_only_when_the_tables_are_ready() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;
@@ -231,7 +231,7 @@ async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
     client.query(&format!("CREATE KEYSPACE ks WITH replication = {regions}")).await;
     client.query("CREATE TABLE ks.t (a int PRIMARY KEY)").await;
     client.query("CREATE TABLE ks.u (a int PRIMARY KEY) WITH default_time_to_live = 60").await;
-    let why = "since its keyspace is in several Regions (DG:multiRegion-replication_usage-notes)";
+    let reason = "since its keyspace is in several Regions (DG:multiRegion-replication_usage-notes)";
     for (table, option) in [
         ("t", "default_time_to_live = 60"),
         ("t", "CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}"),
@@ -240,7 +240,7 @@ async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
         let answer = client.query(&format!("ALTER TABLE ks.{table} WITH {option}")).await;
         assert_eq!(
             answer.refused(),
-            refused(&format!("TTL of table ks.{table} stays as it was created, {why}")),
+            refused(&format!("TTL of table ks.{table} stays as it was created, {reason}")),
             "{option}"
         );
     }
@@ -251,7 +251,7 @@ async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
         ("v", format!("CREATE TABLE ks.v (a int PRIMARY KEY) WITH {key}")),
         ("t", format!("ALTER TABLE ks.t WITH {key}")),
     ] {
-        let text = format!("table ks.{table} takes no customer managed key, {why}");
+        let text = format!("table ks.{table} accepts no customer managed key, {reason}");
         assert_eq!(client.query(&definition).await.refused(), refused(&text));
     }
     let answers = [client.query("ALTER TABLE ks.u ADD b int").await, client.query(other).await];
@@ -260,7 +260,7 @@ async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
 }
 
 #[tokio::test]
-async fn while_a_keyspace_gets_a_region_nothing_else_in_it_is_defined() {
+async fn while_a_region_is_added_no_other_definition_in_the_keyspace_is_accepted() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock());
     let local = local.ddl_delay_of(crate::Ddl::AlterKeyspace, Duration::from_secs(60)).start().await.unwrap();
@@ -272,7 +272,7 @@ async fn while_a_keyspace_gets_a_region_nothing_else_in_it_is_defined() {
              AND client_side_timestamps = {{'status': 'ENABLED'}}"
         )
     };
-    let home = "a keyspace in several Regions names that of the endpoint, us-east-1, among them (DG:keyspaces-mrr-create, \
+    let home = "a keyspace in several Regions has to include the Region of the endpoint, us-east-1 (DG:keyspaces-mrr-create, \
                 DG:keyspaces-multi-region-add-replica)";
     assert_eq!(client.query(&add("eu-west-1", "eu-central-1")).await.refused(), refused(home));
     assert!(matches!(client.query(&add("us-east-1", "eu-west-1")).await, ClientAnswer::Changed(_)));
@@ -287,7 +287,7 @@ async fn while_a_keyspace_gets_a_region_nothing_else_in_it_is_defined() {
 }
 
 #[tokio::test]
-async fn a_type_that_is_used_stays() {
+async fn a_type_that_is_in_use_cannot_be_dropped() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("in_use").await;
     client.query("CREATE TYPE in_use.y (a int)").await;

@@ -28,7 +28,7 @@ fn all(pages: &[ResultSet], column: &str) -> Vec<i32> {
 }
 
 #[tokio::test]
-async fn a_page_ends_at_1_mb_whatever_page_size_was_asked() {
+async fn a_page_ends_at_1_mb_whatever_the_page_size() {
     let mut client = with_table("paging_size").await;
     fill(&mut client, "paging_size", 1, [10_000; 300]).await;
     let select = "SELECT * FROM paging_size.t WHERE a = 1";
@@ -83,7 +83,7 @@ async fn a_limit_gives_each_row_once_whatever_the_page_size() {
 }
 
 #[tokio::test]
-async fn a_paging_state_works_on_any_connection_and_after_another_start() {
+async fn a_paging_state_works_on_any_connection_and_after_a_restart() {
     let mut client = with_table("paging_state").await;
     fill(&mut client, "paging_state", 1, [50_000; 60]).await;
     let select = "SELECT b FROM paging_state.t WHERE a = 1";
@@ -94,19 +94,19 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
     let ClientAnswer::Rows(second) = other.query_with(select, with).await else { panic!() };
     assert_eq!(second.ints("b"), (20..60).collect::<Vec<_>>());
 
-    // A Cassandra that is shared keeps what a named instance has made, that of another run too.
+    // A shared Cassandra keeps the tables of a named instance, also those of an earlier run.
     let instance = format!("paging {:?}", std::time::SystemTime::now());
-    let kept = another().await.instance(&instance).start().await.unwrap();
-    let mut client = Client::connect(&kept).await;
+    let service = another().await.instance(&instance).start().await.unwrap();
+    let mut client = Client::connect(&service).await;
     client.keyspace("paging_kept").await;
     client.table("paging_kept", "t", "(a int, b int, c text, PRIMARY KEY (a, b))").await;
     fill(&mut client, "paging_kept", 1, [10; 30]).await;
     let select = "SELECT b FROM paging_kept.t";
     let first = client.query_with(select, With { page_size: Some(7), ..With::default() }).await;
     let ClientAnswer::Rows(first) = first else { panic!("{first:?}") };
-    kept.close().await.unwrap();
-    let kept = another().await.instance(&instance).start().await.unwrap();
-    let mut client = Client::connect(&kept).await;
+    service.close().await.unwrap();
+    let service = another().await.instance(&instance).start().await.unwrap();
+    let mut client = Client::connect(&service).await;
     let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
     let ClientAnswer::Rows(rest) = client.query_with(select, with).await else { panic!() };
     assert_eq!(rest.ints("b"), (7..30).collect::<Vec<_>>());
@@ -114,7 +114,7 @@ async fn a_paging_state_works_on_any_connection_and_after_another_start() {
 }
 
 #[tokio::test]
-async fn what_is_no_paging_state_is_refused_in_cassandras_words() {
+async fn an_invalid_paging_state_is_refused_with_cassandras_text() {
     let mut client = with_table("paging_refused").await;
     for state in [&b"x"[..], b"", b"KLP1\0\0\0\0\0\0\0\0", b"KLP1\0\0\0\0\0\0\0\0\xff\xff\xff\xff"] {
         let with = With { paging_state: Some(state), page_size: Some(10), ..With::default() };
@@ -129,15 +129,15 @@ async fn metadata_is_skipped_on_every_page_if_the_client_says_so() {
     fill(&mut client, "paging_metadata", 1, [10; 50]).await;
     let id = client.prepared("SELECT b FROM paging_metadata.t WHERE a = 1").await;
     let with = With { skip_metadata: true, page_size: Some(40), ..With::default() };
-    let bare = client.pages(Err(&id), with).await;
-    assert_eq!(bare.iter().map(|page| page.values.len()).collect::<Vec<_>>(), [40, 10]);
-    assert!(bare.iter().all(|page| page.columns.is_empty()));
+    let without_metadata = client.pages(Err(&id), with).await;
+    assert_eq!(without_metadata.iter().map(|page| page.values.len()).collect::<Vec<_>>(), [40, 10]);
+    assert!(without_metadata.iter().all(|page| page.columns.is_empty()));
     let full = client.pages(Err(&id), With { skip_metadata: false, ..with }).await;
     assert!(full.iter().all(|page| page.columns == ["b"] && page.table.0 == "paging_metadata"));
 }
 
 #[tokio::test]
-async fn values_come_by_name() {
+async fn values_may_be_given_by_name() {
     let mut client = with_table("paging_names").await;
     fill(&mut client, "paging_names", 7, [10; 20]).await;
     let values: [&[u8]; 2] = [&15_i32.to_be_bytes(), &7_i32.to_be_bytes()];
@@ -162,14 +162,14 @@ async fn a_whole_table_is_read_across_partitions() {
 }
 
 #[tokio::test]
-async fn an_order_that_needs_all_rows_at_once_is_not_emulated() {
+async fn order_by_with_several_partitions_is_not_emulated() {
     let mut client = with_table("paging_order").await;
     let (code, text) = client.query("SELECT * FROM paging_order.t WHERE a IN (1, 2) ORDER BY b DESC").await.refused();
     assert_eq!(code, super::INVALID);
     assert_eq!(text, "keyspaces-local: not emulated: ORDER BY with IN on the partition key");
 }
 
-/// 300 rows of 900 kB are as much as the whole heap of the Cassandra behind.
+/// 300 rows of 900 kB are as much as the whole heap of the backing Cassandra.
 #[tokio::test]
 async fn cassandra_survives_large_rows() {
     let mut client = with_table("paging_large").await;
@@ -198,7 +198,7 @@ async fn cassandra_survives_large_rows() {
 }
 
 #[tokio::test]
-async fn clients_that_do_not_read_what_they_asked_for_hold_up_nobody_else() {
+async fn clients_that_do_not_read_their_answers_do_not_block_others() {
     const ASKED: i16 = 24;
     let mut client = with_table("paging_slow").await;
     fill(&mut client, "paging_slow", 1, [900_000; 20]).await;
@@ -206,12 +206,12 @@ async fn clients_that_do_not_read_what_they_asked_for_hold_up_nobody_else() {
     let mut slow = Vec::new();
     for _ in 0..4 {
         let mut client = Client::connect(local().await).await;
-        client.ask(select, ASKED).await;
+        client.send_queries(select, ASKED).await;
         slow.push(client);
     }
     let pages = client.pages(Ok(select), With::default()).await;
     assert_eq!(all(&pages, "b"), (0..20).collect::<Vec<_>>());
-    // When they read at last, all of it is there.
+    // When the clients read at last, they get all answers.
     for mut client in slow {
         for _ in 0..ASKED {
             let ClientAnswer::Rows(page) = ClientAnswer::read(&client.receive().await.expect("an answer")) else {
@@ -223,7 +223,7 @@ async fn clients_that_do_not_read_what_they_asked_for_hold_up_nobody_else() {
 }
 
 #[tokio::test]
-async fn where_the_data_ends_with_a_full_page_an_empty_one_follows() {
+async fn if_the_data_ends_with_a_full_page_an_empty_one_follows() {
     let mut client = with_table("paging_end").await;
     fill(&mut client, "paging_end", 1, [10; 100]).await;
     for (page_size, expected) in [(50, &[50, 50, 0][..]), (99, &[99, 1]), (100, &[100, 0]), (101, &[100])] {
@@ -234,7 +234,7 @@ async fn where_the_data_ends_with_a_full_page_an_empty_one_follows() {
 }
 
 #[test]
-fn any_page_size_and_any_rows_give_every_row_once_in_order() {
+fn any_page_size_returns_every_row_once_in_order() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut client = runtime.block_on(with_table("paging_any"));
     let select = runtime.block_on(client.prepared("SELECT * FROM paging_any.t WHERE a = ?"));

@@ -1,4 +1,4 @@
-//! A client's statement is parsed once, however much is to be found out about it.
+//! A client's statement is parsed only once.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ async fn every_statement_is_parsed_once() {
         "DELETE FROM parsed_once.t WHERE a = 1 AND b > 100",
         "SELECT unixTimestampOf(c), d FROM parsed_once.t WHERE a = 1 LIMIT 2",
         "SELECT * FROM parsed_once.t WHERE a = 1 AND d = 1 ALLOW FILTERING",
-        // Recorded, with values that the gateway has to know.
+        // The table has recovery, so the gateway needs the values of the statement.
         "INSERT INTO parsed_once.kept (a, c, e) VALUES (1, now(), currentTimestamp())",
         "BEGIN UNLOGGED BATCH INSERT INTO parsed_once.kept (a, c) VALUES (2, now()); DELETE FROM parsed_once.kept WHERE \
          a = 1; APPLY BATCH",
@@ -43,8 +43,8 @@ async fn every_statement_is_parsed_once() {
 
     let mut parsed = parsed("parsed_once.");
     parsed.sort_unstable();
-    let more: Vec<_> = parsed.iter().filter(|(_, times)| *times != 1).collect();
-    assert!(parsed.len() == 15 && more.is_empty(), "{} texts, of which more than once: {more:?}", parsed.len());
+    let repeated: Vec<_> = parsed.iter().filter(|(_, times)| *times != 1).collect();
+    assert!(parsed.len() == 15 && repeated.is_empty(), "{} texts, of which more than once: {repeated:?}", parsed.len());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With};
 use super::{INVALID, another, local};
 
 #[tokio::test]
-async fn what_is_prepared_on_one_connection_is_executed_on_another() {
+async fn a_statement_prepared_on_one_connection_is_executed_on_another() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("prepared").await;
     client.table("prepared", "t", "(a int PRIMARY KEY, b text)").await;
@@ -21,7 +21,7 @@ async fn what_is_prepared_on_one_connection_is_executed_on_another() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_not_known_is_unprepared() {
+async fn an_unknown_id_is_unprepared() {
     let mut client = Client::connect(local().await).await;
     let id = [0xAB; 16];
     for answer in [client.execute(&id, With::default()).await, client.batch(&[Err(&id)], LOCAL_QUORUM).await] {
@@ -33,14 +33,14 @@ async fn an_id_that_is_not_known_is_unprepared() {
 }
 
 #[tokio::test]
-async fn a_table_that_was_made_anew_is_prepared_anew() {
+async fn statements_on_a_recreated_table_are_prepared_again() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("prepared_anew").await;
     client.table("prepared_anew", "t", "(a int PRIMARY KEY)").await;
     let id = client.prepared("SELECT * FROM prepared_anew.t").await;
     client.query("DROP TABLE prepared_anew.t").await;
-    let gone = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'prepared_anew'";
-    client.until(gone, |rows| rows.values.is_empty()).await;
+    let query = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'prepared_anew'";
+    client.until(query, |rows| rows.values.is_empty()).await;
     client.table("prepared_anew", "t", "(a text PRIMARY KEY)").await;
     let ClientAnswer::Refused(code, _, rest) = client.execute(&id, With::default()).await else { panic!() };
     assert_eq!((code, &rest[..]), (0x2500, &[&[0, 16], &id[..]].concat()[..]));
@@ -48,10 +48,10 @@ async fn a_table_that_was_made_anew_is_prepared_anew() {
     assert!(matches!(client.execute(&again, With::default()).await, ClientAnswer::Rows(_)));
 }
 
-/// As in a cluster, where each peer has prepared statements of its own and forgets them when their table changes. A client
-/// that asks for rows without their columns has no other way to learn of it.
+/// As in a cluster, where each peer has its own prepared statements and evicts them when their table changes. A
+/// client that asks for rows without their columns cannot learn of the change otherwise.
 #[tokio::test]
-async fn each_peer_has_a_statement_prepared_again_after_its_table_was_altered() {
+async fn each_peer_answers_unprepared_once_after_a_table_was_altered() {
     let local = local().await;
     let mut peers = Vec::new();
     for last in 1..=3 {
@@ -62,7 +62,7 @@ async fn each_peer_has_a_statement_prepared_again_after_its_table_was_altered() 
     peers[0].query("INSERT INTO prepared_by_peers.t (a, b) VALUES (1, 'b')").await;
     const ALL: &str = "SELECT * FROM prepared_by_peers.t";
     let without_columns = || With { skip_metadata: true, ..With::default() };
-    // The third peer serves what only the others have prepared.
+    // The third peer executes a statement that only the others have prepared.
     let id = peers[0].prepared(ALL).await;
     peers[1].prepared(ALL).await;
     for peer in &mut peers {
@@ -76,7 +76,7 @@ async fn each_peer_has_a_statement_prepared_again_after_its_table_was_altered() 
         assert_eq!(peer.prepared(ALL).await, id);
         assert!(matches!(peer.execute(&id, without_columns()).await, ClientAnswer::Rows(_)));
     }
-    // A change of another table is none of this one.
+    // A change of another table has no effect on this one.
     peers[0].table("prepared_by_peers", "u", "(a int PRIMARY KEY)").await;
     for peer in &mut peers {
         assert!(matches!(peer.execute(&id, without_columns()).await, ClientAnswer::Rows(_)));
@@ -93,9 +93,9 @@ async fn names_without_a_keyspace_are_in_the_one_that_was_used_when_they_were_pr
     client.query("USE prepared_here").await;
     let here = client.prepared("SELECT * FROM t").await;
     client.query("USE prepared_there").await;
-    let there = client.prepared("SELECT * FROM t").await;
-    assert_ne!(here, there);
-    for (id, keyspace) in [(here, "prepared_here"), (there, "prepared_there")] {
+    let id = client.prepared("SELECT * FROM t").await;
+    assert_ne!(here, id);
+    for (id, keyspace) in [(here, "prepared_here"), (id, "prepared_there")] {
         let ClientAnswer::Rows(rows) = client.execute(&id, With::default()).await else { panic!() };
         assert_eq!(rows.table.0, keyspace);
     }

@@ -10,45 +10,45 @@ fn refused(text: &str) -> (i32, String) {
     (INVALID, format!("keyspaces-local: {text}"))
 }
 
-async fn done(client: &mut Client, statement: &str) {
+async fn execute_and_wait(client: &mut Client, statement: &str) {
     let answer = client.query(statement).await;
     assert!(matches!(answer, ClientAnswer::Changed(_)), "{}: {answer:?}", &statement[..statement.len().min(200)]);
 }
 
 #[tokio::test]
-async fn user_defined_types_have_limits_that_what_is_there_tells() {
+async fn limits_of_user_defined_types_depend_on_the_existing_ones() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let mut client = Client::connect(&local).await;
-    done(&mut client, CREATE_KEYSPACE).await;
-    done(&mut client, "CREATE TYPE ks.l1 (a int)").await;
+    execute_and_wait(&mut client, CREATE_KEYSPACE).await;
+    execute_and_wait(&mut client, "CREATE TYPE ks.l1 (a int)").await;
     for level in 2..=8 {
-        done(&mut client, &format!("CREATE TYPE ks.l{level} (a list<frozen<l{}>>)", level - 1)).await;
+        execute_and_wait(&mut client, &format!("CREATE TYPE ks.l{level} (a list<frozen<l{}>>)", level - 1)).await;
     }
-    let deeper = client.query("CREATE TYPE ks.l9 (a int, b frozen<l8>)").await;
-    assert_eq!(deeper.refused(), refused("8 types may be inside each other (DG:quotas)"));
+    let too_deep = client.query("CREATE TYPE ks.l9 (a int, b frozen<l8>)").await;
+    assert_eq!(too_deep.refused(), refused("8 types may be nested in each other (DG:quotas)"));
     for parent in 2..=10 {
-        done(&mut client, &format!("CREATE TYPE ks.p{parent} (a frozen<l1>)")).await;
+        execute_and_wait(&mut client, &format!("CREATE TYPE ks.p{parent} (a frozen<l1>)")).await;
     }
     let parent = client.query("CREATE TYPE ks.p11 (a frozen<map<int, l1>>)").await;
     assert_eq!(parent.refused(), refused("10 types use type ks.l1 (DG:quotas)"));
-    done(&mut client, "DROP TYPE ks.p2").await;
-    done(&mut client, "CREATE TYPE ks.p11 (a frozen<map<int, l1>>)").await;
+    execute_and_wait(&mut client, "DROP TYPE ks.p2").await;
+    execute_and_wait(&mut client, "CREATE TYPE ks.p11 (a frozen<map<int, l1>>)").await;
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn an_altered_table_is_held_to_what_a_new_one_is() {
+async fn an_altered_table_has_the_limits_of_a_new_one() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let mut client = Client::connect(&local).await;
-    done(&mut client, CREATE_KEYSPACE).await;
+    execute_and_wait(&mut client, CREATE_KEYSPACE).await;
     let column = |letter: &str| letter.repeat(50_000);
     let columns: String = ["b", "c", "d", "e", "f", "g"].map(|letter| format!(", {} int", column(letter))).concat();
-    done(&mut client, &format!("CREATE TABLE ks.t (a int PRIMARY KEY{columns})")).await;
+    execute_and_wait(&mut client, &format!("CREATE TABLE ks.t (a int PRIMARY KEY{columns})")).await;
     let more = client.query(&format!("ALTER TABLE ks.t ADD ({} int, {} int)", column("h"), column("i"))).await;
     assert_eq!(more.refused(), refused(&keyspaces_cql::rules::SCHEMA_TOO_LARGE.to_string()));
-    done(&mut client, &format!("ALTER TABLE ks.t ADD {} int", column("h"))).await;
+    execute_and_wait(&mut client, &format!("ALTER TABLE ks.t ADD {} int", column("h"))).await;
 
-    done(&mut client, "CREATE TABLE ks.u (a int PRIMARY KEY)").await;
+    execute_and_wait(&mut client, "CREATE TABLE ks.u (a int PRIMARY KEY)").await;
     for (alter, expected) in [
         ("ADD (b int, a int)", keyspaces_cql::rules::COLUMN_EXISTS.to_string()),
         ("ADD b int STATIC", "not emulated: a static column that is added to a table (line 1, column 22)".to_owned()),
@@ -69,7 +69,7 @@ async fn an_altered_table_is_held_to_what_a_new_one_is() {
 }
 
 #[tokio::test]
-async fn how_often_a_table_got_another_key_outlives_the_gateway() {
+async fn the_number_of_key_changes_outlives_the_gateway() {
     let (name, time) = (crate::random::hex_32(), Time::new());
     let start = || async {
         another().await.instance(&name).ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap()
@@ -82,21 +82,22 @@ async fn how_often_a_table_got_another_key_outlives_the_gateway() {
     };
     let local = start().await;
     let mut client = Client::connect(&local).await;
-    done(&mut client, CREATE_KEYSPACE).await;
-    done(&mut client, "CREATE TABLE ks.t (a int PRIMARY KEY)").await;
+    execute_and_wait(&mut client, CREATE_KEYSPACE).await;
+    execute_and_wait(&mut client, "CREATE TABLE ks.t (a int PRIMARY KEY)").await;
     for key in ["1", "2", "3", "4"] {
-        done(&mut client, &alter(key)).await;
+        execute_and_wait(&mut client, &alter(key)).await;
     }
     drop(client);
     local.close().await.unwrap();
 
     let local = start().await;
     let mut client = Client::connect(&local).await;
-    let often = "the table got four other keys in these 24 hours, and one in the last six (DG:quotas)";
-    assert_eq!(client.query(&alter("5")).await.refused(), refused(often));
+    let too_often =
+        "the key of the table was changed four times in these 24 hours, and once in the last six (DG:quotas)";
+    assert_eq!(client.query(&alter("5")).await.refused(), refused(too_often));
     time.pass(6 * 3_600);
-    done(&mut client, &alter("5")).await;
-    done(&mut client, "DROP KEYSPACE ks").await;
+    execute_and_wait(&mut client, &alter("5")).await;
+    execute_and_wait(&mut client, "DROP KEYSPACE ks").await;
     local.close().await.unwrap();
 }
 
@@ -106,16 +107,16 @@ async fn a_keyspace_of_many_tables_is_dropped_as_one_definition() {
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock());
     let local = local.ddl_delay_of(Ddl::DropKeyspace, Duration::from_secs(60)).start().await.unwrap();
     let mut client = Client::connect(&local).await;
-    done(&mut client, CREATE_KEYSPACE).await;
+    execute_and_wait(&mut client, CREATE_KEYSPACE).await;
     for table in 0..51 {
-        done(&mut client, &format!("CREATE TABLE ks.t{table} (a int PRIMARY KEY)")).await;
+        execute_and_wait(&mut client, &format!("CREATE TABLE ks.t{table} (a int PRIMARY KEY)")).await;
     }
-    done(&mut client, "DROP KEYSPACE ks").await;
+    execute_and_wait(&mut client, "DROP KEYSPACE ks").await;
     let tables = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks'";
     assert_eq!(client.rows(tables).await.texts("status"), ["DELETING"; 51]);
-    done(&mut client, &CREATE_KEYSPACE.replace("ks", "other")).await;
+    execute_and_wait(&mut client, &CREATE_KEYSPACE.replace("ks", "other")).await;
     time.pass(60);
     assert!(client.rows(tables).await.values.is_empty());
-    done(&mut client, CREATE_KEYSPACE).await;
+    execute_and_wait(&mut client, CREATE_KEYSPACE).await;
     local.close().await.unwrap();
 }

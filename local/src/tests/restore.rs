@@ -1,4 +1,4 @@
-//! RESTORE TABLE: what becomes of a table, and in which states it is meanwhile.
+//! RESTORE TABLE: the restored table and its statuses during the restore.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::schema::Ddl;
 use crate::upstream::InternalConnection;
 
-/// A gateway with the keyspace `ks`, whose definitions take no time but for restores.
+/// A gateway with the keyspace `ks`, in which only restores take time.
 pub(super) async fn gateway(time: &Time, restores_take: Duration) -> (Local, Client) {
     let builder = another().await.ddl_delay(Duration::ZERO).ddl_delay_of(Ddl::RestoreTable, restores_take);
     let local = builder.clock(time.clock()).start().await.unwrap();
@@ -25,12 +25,12 @@ pub(super) fn changed(what: &str, table: &str) -> ClientAnswer {
     ClientAnswer::Changed([what, "TABLE", "ks", table].map(str::to_owned).to_vec())
 }
 
-/// What time it is by this clock, as `restore_timestamp` takes it.
+/// The clock's current time in the form of `restore_timestamp`.
 pub(super) fn now(time: &Time) -> String {
     RestorePoint::from(time.clock()()).to_string()
 }
 
-/// One column of the row that `system_schema_mcs.tables` has of a table.
+/// One column of a table's row in `system_schema_mcs.tables`.
 pub(super) async fn shown(client: &mut Client, column: &str, table: &str) -> Value {
     let select = format!(
         "SELECT JSON {column} AS x FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = '{table}'"
@@ -48,7 +48,7 @@ async fn json_rows(client: &mut Client, table: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn rows_that_were_deleted_are_back_in_a_new_table() {
+async fn deleted_rows_are_restored_into_a_new_table() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::from_secs(60)).await;
     client.table("ks", "users", &format!("(id int PRIMARY KEY, name text) WITH {RECOVERY}")).await;
@@ -89,7 +89,7 @@ async fn rows_that_were_deleted_are_back_in_a_new_table() {
     assert_eq!(json_rows(&mut client, "restored").await, before);
     assert_eq!(json_rows(&mut client, "latest").await, after);
     assert_eq!(json_rows(&mut client, "users").await, after);
-    // It is a table as any other.
+    // The restored table works like any other.
     client.query("INSERT INTO ks.restored (id, name) VALUES (4, 'four')").await;
     assert_eq!(json_rows(&mut client, "restored").await.len(), 4);
     let events =
@@ -99,7 +99,7 @@ async fn rows_that_were_deleted_are_back_in_a_new_table() {
 }
 
 #[tokio::test]
-async fn a_restored_table_has_the_settings_of_its_source_but_for_tags_and_cdc_and_what_is_overridden() {
+async fn a_restored_table_has_its_sources_settings_except_tags_cdc_and_overrides() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::ZERO).await;
     let create = "(id int PRIMARY KEY, name text) WITH CDC = TRUE AND CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': \
@@ -111,10 +111,10 @@ async fn a_restored_table_has_the_settings_of_its_source_but_for_tags_and_cdc_an
     client.table("ks", "t", create).await;
     let moment = now(&time);
     time.pass(1);
-    // TTL is as it was at the moment, the rest as it is now.
-    let less = "CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 40, \
+    // The TTL setting is that of the moment, the other settings are the current ones.
+    let less_capacity = "CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 40, \
                 'write_capacity_units': 60}}";
-    for alter in [less, "default_time_to_live = 60"] {
+    for alter in [less_capacity, "default_time_to_live = 60"] {
         assert_eq!(client.query(&format!("ALTER TABLE ks.t WITH {alter}")).await, changed("UPDATED", "t"));
         client.active("ks", "t").await;
     }
@@ -144,9 +144,9 @@ async fn a_restored_table_has_the_settings_of_its_source_but_for_tags_and_cdc_an
             "SELECT * FROM system_schema_mcs.autoscaling WHERE keyspace_name = 'ks' AND table_name = '{table}'"
         );
         assert_eq!(client.rows(&scaling).await.values.len(), scaled, "{table}");
-        let of = format!("arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/table/{table}");
+        let query = format!("arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/table/{table}");
         let rows = client
-            .rows(&format!("SELECT toJson(tags) AS x FROM system_schema_mcs.tags WHERE resource_id = '{of}'"))
+            .rows(&format!("SELECT toJson(tags) AS x FROM system_schema_mcs.tags WHERE resource_id = '{query}'"))
             .await;
         assert_eq!(rows.texts("x").first().copied(), tags, "{table}");
     }
@@ -154,7 +154,7 @@ async fn a_restored_table_has_the_settings_of_its_source_but_for_tags_and_cdc_an
 }
 
 #[tokio::test]
-async fn columns_are_those_of_the_moment() {
+async fn a_restored_table_has_the_columns_of_the_moment() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::ZERO).await;
     client.query("CREATE TYPE ks.place (city text)").await;
@@ -185,7 +185,7 @@ async fn columns_are_those_of_the_moment() {
 
 /// DG:restoredeleted and DG:PointInTimeRecovery_HowItWorks.
 #[tokio::test]
-async fn a_dropped_table_is_restored_to_when_it_was_dropped_for_35_days_and_until_there_is_another_of_its_name() {
+async fn a_dropped_table_can_be_restored_for_35_days_until_another_has_its_name() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::ZERO).await;
     for table in ["a", "b", "c"] {
@@ -209,12 +209,12 @@ async fn a_dropped_table_is_restored_to_when_it_was_dropped_for_35_days_and_unti
 
     let text = format!(
         "keyspaces-local: table ks.a cannot be restored: it was dropped at {dropped}, and a dropped table can be restored to \
-         that moment alone: leave restore_timestamp out (DG:cql.ddl.table; what the service says here is not known)"
+         that moment alone: leave restore_timestamp out (DG:cql.ddl.table; the service's message is not known)"
     );
-    let to = format!("RESTORE TABLE ks.a2 FROM TABLE ks.a WITH restore_timestamp = '{before}'");
-    assert_eq!(client.query(&to).await.refused(), (INVALID, text));
+    let restore = format!("RESTORE TABLE ks.a2 FROM TABLE ks.a WITH restore_timestamp = '{before}'");
+    assert_eq!(client.query(&restore).await.refused(), (INVALID, text));
 
-    // Under its own name, too.
+    // A dropped table can be restored under its own name, too.
     time.pass(35 * 24 * 3600);
     for (target, source) in [("a2", "a"), ("b", "b")] {
         let restore = format!("RESTORE TABLE ks.{target} FROM TABLE ks.{source}");
@@ -223,21 +223,21 @@ async fn a_dropped_table_is_restored_to_when_it_was_dropped_for_35_days_and_unti
         assert_eq!(json_rows(&mut client, target).await, ["{\"id\": 1}"]);
         assert_eq!(shown(&mut client, "comment", target).await, format!("of {source}"));
     }
-    // Another of its name.
+    // Another table of the same name.
     client.table("ks", "a", "(id int PRIMARY KEY)").await;
     let text = "keyspaces-local: table ks.a cannot be restored: its point-in-time recovery is not enabled \
-                (DG:cql.ddl.table; what the service says here is not known)";
+                (DG:cql.ddl.table; the service's message is not known)";
     assert_eq!(client.query("RESTORE TABLE ks.a3 FROM TABLE ks.a").await.refused(), (INVALID, text.to_owned()));
     client.query("DROP TABLE ks.a").await;
-    let gone = |table: &str| (INVALID, format!("unconfigured table ks.{table}"));
-    assert_eq!(client.query("RESTORE TABLE ks.a3 FROM TABLE ks.a").await.refused(), gone("a"));
+    let unconfigured = |table: &str| (INVALID, format!("unconfigured table ks.{table}"));
+    assert_eq!(client.query("RESTORE TABLE ks.a3 FROM TABLE ks.a").await.refused(), unconfigured("a"));
     time.pass(1);
-    assert_eq!(client.query("RESTORE TABLE ks.c2 FROM TABLE ks.c").await.refused(), gone("c"));
+    assert_eq!(client.query("RESTORE TABLE ks.c2 FROM TABLE ks.c").await.refused(), unconfigured("c"));
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn what_was_dropped_with_its_keyspace_is_restored_into_another() {
+async fn a_table_dropped_with_its_keyspace_is_restored_into_another() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::ZERO).await;
     client.query("CREATE KEYSPACE gone WITH replication = {'class': 'SingleRegionStrategy'}").await;
@@ -252,8 +252,8 @@ async fn what_was_dropped_with_its_keyspace_is_restored_into_another() {
     local.close().await.unwrap();
 }
 
-/// What a gateway over a named instance leaves that is killed while it restores `ks.t` as `ks.restored`.
-async fn killed(name: &str, own: &InternalConnection, source: &str) -> (Local, Client) {
+/// The state of a named instance whose gateway was killed while it restored `ks.t` as `ks.restored`.
+async fn killed(name: &str, connection: &InternalConnection, source: &str) -> (Local, Client) {
     let names = Names::new(&format!("kept {name}"));
     let start = || async { another().await.instance(name).ddl_delay(Duration::ZERO).start().await.unwrap() };
     let local = start().await;
@@ -270,22 +270,26 @@ async fn killed(name: &str, own: &InternalConnection, source: &str) -> (Local, C
     let select = format!(
         "SELECT JSON created FROM {things} WHERE keyspace_name = 'ks' AND kind = 'table' AND name = '{source}'"
     );
-    let created = own.select(&select, &[]).await.unwrap().first().map_or(7, |row| row["created"].as_u64().unwrap());
+    let created =
+        connection.select(&select, &[]).await.unwrap().first().map_or(7, |row| row["created"].as_u64().unwrap());
     let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     let rows_of = json!(["ks", source, created, millis]).to_string();
-    let left = json!({"keyspace_name": "ks", "kind": "table", "name": "restored", "status": "RESTORING", "due": millis, "rows_of": rows_of});
-    own.run(&format!("INSERT INTO {things} JSON ? DEFAULT UNSET"), &[&left.to_string()]).await.unwrap();
-    // A row that is none of the source's: what is begun anew begins with nothing.
-    own.run(&format!("INSERT INTO {}.restored (id) VALUES (2)", names.quoted_keyspace("ks")), &[]).await.unwrap();
+    let interrupted = json!({"keyspace_name": "ks", "kind": "table", "name": "restored", "status": "RESTORING", "due": millis, "rows_of": rows_of});
+    connection.run(&format!("INSERT INTO {things} JSON ? DEFAULT UNSET"), &[&interrupted.to_string()]).await.unwrap();
+    // This row is not in the source: a restarted restore begins with an empty table.
+    connection
+        .run(&format!("INSERT INTO {}.restored (id) VALUES (2)", names.quoted_keyspace("ks")), &[])
+        .await
+        .unwrap();
     let local = start().await;
     let client = Client::connect(&local).await;
     (local, client)
 }
 
 #[tokio::test]
-async fn a_restore_that_a_killed_gateway_began_is_begun_anew() {
-    let (own, name) = (InternalConnection::new(local().await.cassandra_address()), crate::random::hex_32());
-    let (local, mut client) = killed(&name, &own, "t").await;
+async fn a_restore_interrupted_by_the_end_of_the_gateway_is_started_again() {
+    let (connection, name) = (InternalConnection::new(local().await.cassandra_address()), crate::random::hex_32());
+    let (local, mut client) = killed(&name, &connection, "t").await;
     client.active("ks", "restored").await;
     assert_eq!(json_rows(&mut client, "restored").await, ["{\"id\": 1}"]);
     local.close().await.unwrap();
@@ -293,15 +297,15 @@ async fn a_restore_that_a_killed_gateway_began_is_begun_anew() {
 
 #[tokio::test]
 async fn a_restore_that_fails_leaves_no_table() {
-    let (own, name) = (InternalConnection::new(local().await.cassandra_address()), crate::random::hex_32());
-    let (local, mut client) = killed(&name, &own, "nosuch").await;
-    let of = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 'restored'";
-    client.until(of, |rows| rows.values.is_empty()).await;
+    let (connection, name) = (InternalConnection::new(local().await.cassandra_address()), crate::random::hex_32());
+    let (local, mut client) = killed(&name, &connection, "nosuch").await;
+    let query = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 'restored'";
+    client.until(query, |rows| rows.values.is_empty()).await;
     assert_eq!(
         client.query("SELECT * FROM ks.restored").await.refused(),
         (INVALID, "unconfigured table ks.restored".to_owned())
     );
-    // Its name is free.
+    // The name can be used again.
     assert_eq!(client.query("RESTORE TABLE ks.restored FROM TABLE ks.t").await, changed("CREATED", "restored"));
     client.active("ks", "restored").await;
     assert_eq!(json_rows(&mut client, "restored").await, ["{\"id\": 1}"]);
@@ -309,21 +313,21 @@ async fn a_restore_that_fails_leaves_no_table() {
 }
 
 #[tokio::test]
-async fn a_dropped_table_is_forgotten_when_it_can_be_restored_no_more() {
+async fn the_history_of_a_dropped_table_is_removed_when_it_cannot_be_restored_any_more() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::ZERO).await;
     let shared = local.listeners().shared();
     let past = format!("SELECT JSON table_name, dropped FROM {}.past", shared.schema().names().inner());
-    let own = InternalConnection::new(local.cassandra_address());
+    let connection = InternalConnection::new(local.cassandra_address());
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
     time.pass(1);
     client.query("DROP TABLE ks.t").await;
-    let kept = [json!({"table_name": "t", "dropped": false}), json!({"table_name": "t", "dropped": true})];
+    let tables = [json!({"table_name": "t", "dropped": false}), json!({"table_name": "t", "dropped": true})];
     drop(client);
-    for (seconds, expected) in [(35 * 24 * 3600, kept.as_slice()), (1, &[])] {
+    for (seconds, expected) in [(35 * 24 * 3600, tables.as_slice()), (1, &[])] {
         time.pass(seconds);
         local.restart(Duration::ZERO).await.unwrap();
-        assert_eq!(own.select(&past, &[]).await.unwrap(), expected);
+        assert_eq!(connection.select(&past, &[]).await.unwrap(), expected);
     }
     local.close().await.unwrap();
 }
@@ -378,9 +382,10 @@ async fn a_table_in_several_regions_is_restored_in_each() {
         (vec!["eu-west-1", "us-east-1"], vec!["RESTORING"; 2])
     );
     time.pass(60);
-    let there = client.until(replicas, |rows| rows.texts("status") == ["ACTIVE"; 2]).await;
-    let units: Vec<_> = there.texts("x").into_iter().map(|x| serde_json::from_str::<Value>(x).unwrap()).collect();
-    let reads: Vec<_> = units.iter().map(|of| of["capacity_mode"]["read_capacity_units"].clone()).collect();
+    let replicas_rows = client.until(replicas, |rows| rows.texts("status") == ["ACTIVE"; 2]).await;
+    let units: Vec<_> =
+        replicas_rows.texts("x").into_iter().map(|x| serde_json::from_str::<Value>(x).unwrap()).collect();
+    let reads: Vec<_> = units.iter().map(|query| query["capacity_mode"]["read_capacity_units"].clone()).collect();
     assert_eq!(reads, ["9", "7"]);
     assert_eq!(client.rows("SELECT id FROM wider.r").await.ints("id"), [1]);
     local.close().await.unwrap();
@@ -388,7 +393,7 @@ async fn a_table_in_several_regions_is_restored_in_each() {
 
 /// DG:PointInTimeRecovery_HowItWorks: "A table doesn't have to be active to be restored."
 #[tokio::test]
-async fn a_table_that_is_being_updated_is_restored_and_so_are_counters() {
+async fn tables_that_are_being_updated_and_counters_are_restored() {
     let time = Time::new();
     let builder = another().await.ddl_delay(Duration::ZERO).ddl_delay_of(Ddl::AlterTable, Duration::from_secs(60));
     let local = builder.clock(time.clock()).start().await.unwrap();

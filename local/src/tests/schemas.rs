@@ -1,11 +1,11 @@
-//! Schemas that people bring: what published schemas, DESCRIBE of several databases and the samples of AWS contain.
+//! Schemas of users: published ones, the output of DESCRIBE of several databases, and AWS's samples.
 
 use serde_json::Value;
 
 use super::client::{Client, ClientAnswer};
 use super::local;
 
-/// Sends the statements of a text one after another, each when the one before has taken effect.
+/// Sends the statements of a text one after the other, each after the one before has taken effect.
 async fn define(client: &mut Client, keyspace: &str, text: &str) {
     for statement in keyspaces_cql::parse_script(text) {
         let statement = statement.unwrap();
@@ -40,7 +40,7 @@ async fn clustering_columns_that_the_order_does_not_name_are_ascending() {
 }
 
 #[tokio::test]
-async fn places_between_the_fields_of_a_type_and_the_columns_of_a_table_may_be_empty() {
+async fn white_space_between_fields_and_columns_is_optional() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("empty_places").await;
     let text = "CREATE TYPE empty_places.checksum (\n version int,\n flavor int,\n value blob,\n);\
@@ -66,7 +66,7 @@ async fn a_field_of_a_user_defined_type_can_be_selected() {
     assert_eq!(rows.text(0, "address.city"), "Town");
 }
 
-/// The options of DESCRIBE of Amazon Keyspaces, Cassandra 2, 3.11, 4 and 5, and ScyllaDB.
+/// The options in the output of DESCRIBE of Amazon Keyspaces, Cassandra 2, 3.11, 4 and 5, and ScyllaDB.
 const DESCRIBED: [(&str, &str); 5] = [
     (
         "of_keyspaces",
@@ -103,7 +103,7 @@ const DESCRIBED: [(&str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn what_other_databases_describe_is_taken_and_what_is_ignored_is_shown_as_the_service_shows_it() {
+async fn definitions_of_other_databases_are_accepted_and_ignored_options_shown_as_by_the_service() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("described").await;
     for (table, options) in DESCRIBED {
@@ -118,13 +118,13 @@ async fn what_other_databases_describe_is_taken_and_what_is_ignored_is_shown_as_
         let select = "bloom_filter_fp_chance, caching, cdc, comment, compaction, compression, crc_check_chance, \
                       dclocal_read_repair_chance, default_time_to_live, gc_grace_seconds, max_index_interval, \
                       memtable_flush_period_in_ms, min_index_interval, read_repair_chance, speculative_retry";
-        let shown = client
+        let description = client
             .rows(&format!(
                 "SELECT JSON {select} FROM system_schema.tables WHERE keyspace_name = 'described' AND table_name = '{table}'"
             ))
             .await;
         assert_eq!(
-            shown.texts("[json]"),
+            description.texts("[json]"),
             [
                 "{\"bloom_filter_fp_chance\": 0.01, \"caching\": {\"class\": \"com.amazonaws.cassandra.DefaultCaching\"}, \
               \"cdc\": null, \"comment\": \"\", \"compaction\": {\"class\": \
@@ -150,8 +150,8 @@ async fn a_stream_has_tags_of_its_own() {
     let arn = "SELECT latest_stream_arn FROM system_schema_mcs.tables WHERE keyspace_name = 'stream_tags' AND table_name = 't'";
     let arn = client.rows(arn).await.text(0, "latest_stream_arn").to_owned();
     let tags = format!("SELECT JSON tags, resource_type FROM system_schema_mcs.tags WHERE resource_id = '{arn}'");
-    let shown = |tags: &str| vec![format!("{{\"tags\": {{{tags}}}, \"resource_type\": \"stream\"}}")];
-    assert_eq!(client.rows(&tags).await.texts("[json]"), shown("\"stage\": \"test\""));
+    let description = |tags: &str| vec![format!("{{\"tags\": {{{tags}}}, \"resource_type\": \"stream\"}}")];
+    assert_eq!(client.rows(&tags).await.texts("[json]"), description("\"stage\": \"test\""));
     for (alter, expected) in [
         ("ADD TAGS_FOR_CDC {'owner': 'me'}", "\"owner\": \"me\", \"stage\": \"test\""),
         ("DROP TAGS_FOR_CDC {'stage': 'test'}", "\"owner\": \"me\""),
@@ -159,7 +159,7 @@ async fn a_stream_has_tags_of_its_own() {
         let answer = client.query(&format!("ALTER TABLE stream_tags.t {alter}")).await;
         assert!(matches!(answer, ClientAnswer::Changed(_)), "{answer:?}");
         client.active("stream_tags", "t").await;
-        assert_eq!(client.rows(&tags).await.texts("[json]"), shown(expected), "{alter}");
+        assert_eq!(client.rows(&tags).await.texts("[json]"), description(expected), "{alter}");
     }
     let properties = "SELECT JSON custom_properties FROM system_schema_mcs.tables WHERE keyspace_name = 'stream_tags'";
     let properties = client.rows(properties).await;
@@ -197,7 +197,7 @@ async fn a_reserved_word_is_a_name_only_in_quotes() {
     assert_eq!(rows.ints("unset"), [3]);
 }
 
-/// A value of JSON as CQL writes it.
+/// A JSON value as a CQL literal.
 fn literal(value: &Value) -> String {
     match value {
         Value::String(text) => format!("'{}'", text.replace('\'', "''")),
@@ -209,13 +209,13 @@ fn literal(value: &Value) -> String {
     }
 }
 
-/// What cqlsh prints of a table, from the same rows, under the name `shown`.
-async fn described(client: &mut Client, keyspace: &str, table: &str, shown: &str) -> String {
-    let of = format!("WHERE keyspace_name = '{keyspace}' AND table_name = '{table}'");
+/// The DESCRIBE that cqlsh prints of a table, from the same rows, with the name `shown`.
+async fn described(client: &mut Client, keyspace: &str, table: &str, new_name: &str) -> String {
+    let condition = format!("WHERE keyspace_name = '{keyspace}' AND table_name = '{table}'");
     let read = |rows: &super::client::ResultSet| -> Vec<Value> {
         rows.texts("[json]").iter().map(|text| serde_json::from_str(text).unwrap()).collect()
     };
-    let mut columns = read(&client.rows(&format!("SELECT JSON * FROM system_schema.columns {of}")).await);
+    let mut columns = read(&client.rows(&format!("SELECT JSON * FROM system_schema.columns {condition}")).await);
     columns.sort_by_key(|column| column["position"].as_i64());
     let word = |column: &Value, field: &str| column[field].as_str().unwrap().to_owned();
     let name = |column: &Value| format!("\"{}\"", word(column, "column_name"));
@@ -227,13 +227,13 @@ async fn described(client: &mut Client, keyspace: &str, table: &str, shown: &str
     let clustering = of_kind("clustering");
     let names = |columns: &[&Value]| columns.iter().map(|column| name(column)).collect::<Vec<_>>().join(", ");
     let order = clustering.iter().map(|column| format!("{} {}", name(column), word(column, "clustering_order")));
-    let options = &read(&client.rows(&format!("SELECT JSON * FROM system_schema.tables {of}")).await)[0];
-    let beside = ["keyspace_name", "table_name", "flags", "id", "extensions"];
+    let options = &read(&client.rows(&format!("SELECT JSON * FROM system_schema.tables {condition}")).await)[0];
+    let ignored = ["keyspace_name", "table_name", "flags", "id", "extensions"];
     let options = options.as_object().unwrap().iter();
-    let options = options.filter(|(name, value)| !value.is_null() && !beside.contains(&name.as_str()));
+    let options = options.filter(|(name, value)| !value.is_null() && !ignored.contains(&name.as_str()));
     let options = options.map(|(name, value)| format!(" AND {name} = {}", literal(value)));
     format!(
-        "CREATE TABLE {keyspace}.{shown} ({}, PRIMARY KEY (({}), {})) WITH CLUSTERING ORDER BY ({}){}",
+        "CREATE TABLE {keyspace}.{new_name} ({}, PRIMARY KEY (({}), {})) WITH CLUSTERING ORDER BY ({}){}",
         definitions.collect::<Vec<_>>().join(", "),
         names(&of_kind("partition_key")),
         names(&clustering),
@@ -243,7 +243,7 @@ async fn described(client: &mut Client, keyspace: &str, table: &str, shown: &str
 }
 
 #[tokio::test]
-async fn what_is_described_makes_the_same_table_again() {
+async fn a_description_creates_the_same_table() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("describes").await;
     let text = "CREATE TYPE describes.\"Kind\" (\"default\" int, b frozen<map<text, int>>);\
@@ -258,12 +258,12 @@ async fn what_is_described_makes_the_same_table_again() {
 }
 
 #[tokio::test]
-async fn a_keyspace_is_made_again_as_it_is_described() {
+async fn a_description_creates_the_same_keyspace() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("shown_keyspace").await;
     let select = "SELECT JSON replication, durable_writes FROM system_schema.keyspaces WHERE keyspace_name = ";
-    let shown = client.rows(&format!("{select}'shown_keyspace'")).await.text(0, "[json]").to_owned();
-    let row: Value = serde_json::from_str(&shown).unwrap();
+    let description = client.rows(&format!("{select}'shown_keyspace'")).await.text(0, "[json]").to_owned();
+    let row: Value = serde_json::from_str(&description).unwrap();
     let create = format!(
         "CREATE KEYSPACE shown_again WITH replication = {} AND durable_writes = {}",
         literal(&row["replication"]),
@@ -271,5 +271,5 @@ async fn a_keyspace_is_made_again_as_it_is_described() {
     );
     assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)), "{create}");
     let again = client.until(&format!("{select}'shown_again'"), |rows| !rows.values.is_empty()).await;
-    assert_eq!(again.text(0, "[json]"), shown);
+    assert_eq!(again.text(0, "[json]"), description);
 }

@@ -2,7 +2,7 @@ use super::client::{Client, ClientAnswer, With};
 use super::{INVALID, local};
 
 #[tokio::test]
-async fn rules_refuse_with_the_services_text_or_say_whose_text_it_is() {
+async fn rules_refuse_with_the_services_text_or_mark_the_text_as_their_own() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("rules").await;
     client.table("rules", "t", "(a int, b int, c text, PRIMARY KEY (a, b))").await;
@@ -24,12 +24,12 @@ async fn rules_refuse_with_the_services_text_or_say_whose_text_it_is() {
         (
             "INSERT INTO rules.t (a, b) VALUES (1, 1) USING TIMESTAMP 5",
             "keyspaces-local: client-side timestamps are not enabled for table rules.t: USING TIMESTAMP and WRITETIME \
-             need them (what the service says here is not known)",
+             need them (the service's message is not known)",
         ),
         (
             "SELECT writetime(c) FROM rules.t",
             "keyspaces-local: client-side timestamps are not enabled for table rules.t: USING TIMESTAMP and WRITETIME \
-             need them (what the service says here is not known)",
+             need them (the service's message is not known)",
         ),
         (
             "SELECT maxwritetime(c) FROM rules.t",
@@ -48,7 +48,7 @@ async fn rules_refuse_with_the_services_text_or_say_whose_text_it_is() {
 }
 
 #[tokio::test]
-async fn a_time_to_live_is_possible_where_the_table_has_a_default_one() {
+async fn a_time_to_live_is_accepted_if_the_table_has_a_default_one() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("ttl").await;
     client.table("ttl", "t", "(a int PRIMARY KEY, b int) WITH default_time_to_live = 100").await;
@@ -63,7 +63,7 @@ async fn a_time_to_live_is_possible_where_the_table_has_a_default_one() {
 }
 
 #[tokio::test]
-async fn what_is_no_cql_at_all_is_said_in_cassandras_words() {
+async fn text_that_is_not_cql_is_refused_with_cassandras_text() {
     let mut client = Client::connect(local().await).await;
     let text = "line 1:0 no viable alternative at input 'SELEC' ([SELEC]...)";
     assert_eq!(client.query("SELEC x").await.refused(), (0x2000, text.to_owned()));
@@ -128,7 +128,7 @@ async fn the_timestamp_of_the_frame_is_ignored_without_client_side_timestamps() 
 }
 
 #[tokio::test]
-async fn values_come_with_a_query_too() {
+async fn a_query_may_have_values() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("query_values").await;
     client.table("query_values", "t", "(a int PRIMARY KEY, b text)").await;

@@ -5,7 +5,7 @@ use super::client::{Client, ClientAnswer, With};
 use super::{INVALID, another, local};
 use crate::names::system_tables;
 
-/// What the official stacks send when they connect.
+/// The queries of the official drivers when they connect.
 const OF_DRIVERS: [&str; 31] = [
     "SELECT * FROM system.local",
     "SELECT * FROM system.local WHERE key='local'",
@@ -41,7 +41,7 @@ const OF_DRIVERS: [&str; 31] = [
 ];
 
 #[tokio::test]
-async fn what_drivers_ask_is_answered_by_query_and_prepared_at_one_and_local_quorum() {
+async fn the_queries_of_drivers_work_as_query_and_prepared_at_one_and_local_quorum() {
     let mut client = Client::connect(local().await).await;
     for text in OF_DRIVERS {
         let id = client.prepared(text).await;
@@ -60,23 +60,23 @@ async fn what_drivers_ask_is_answered_by_query_and_prepared_at_one_and_local_quo
 }
 
 #[tokio::test]
-async fn every_system_table_is_read_under_its_own_name() {
+async fn every_system_table_can_be_read_under_its_own_name() {
     let mut client = Client::connect(local().await).await;
     for table in system_tables::ALL {
-        let by = match (table.keyspace, table.name) {
+        let key = match (table.keyspace, table.name) {
             ("system_schema_mcs", "tags") => " WHERE resource_id = 'x'",
             ("system_schema_mcs", "autoscaling") | ("system_multiregion_info", "tables" | "autoscaling") => {
                 " WHERE keyspace_name = 'x' AND table_name = 'x'"
             }
             _ => "",
         };
-        let rows = client.rows(&format!("SELECT * FROM {}.{}{by}", table.keyspace, table.name)).await;
+        let rows = client.rows(&format!("SELECT * FROM {}.{}{key}", table.keyspace, table.name)).await;
         assert_eq!(rows.table, (table.keyspace.to_owned(), table.name.to_owned()));
         assert_eq!(
             client.query(&format!("USE {}", table.keyspace)).await,
             ClientAnswer::Keyspace(table.keyspace.to_owned())
         );
-        let rows = client.rows(&format!("SELECT * FROM {}{by}", table.name)).await;
+        let rows = client.rows(&format!("SELECT * FROM {}{key}", table.name)).await;
         assert_eq!(rows.table, (table.keyspace.to_owned(), table.name.to_owned()));
     }
 }
@@ -115,10 +115,10 @@ async fn there_are_nine_peers_and_the_first_has_the_local_rows_host_id() {
     assert_eq!(addresses, (1..=9).map(|last| IpAddr::from([127, 0, 0, last])).collect());
     let ids: BTreeSet<_> = peers.values.iter().map(|row| row[2].clone()).collect();
     assert_eq!(ids.len(), 9);
-    let own = client.rows("SELECT host_id, schema_version FROM system.local").await;
+    let local_row = client.rows("SELECT host_id, schema_version FROM system.local").await;
     let first = peers.values.iter().find(|row| row[0].as_deref() == Some(&[127, 0, 0, 1])).unwrap();
-    assert_eq!(first[2], own.values[0][0]);
-    assert!(peers.values.iter().all(|row| row[0] == row[1] && row[3] == own.values[0][1]));
+    assert_eq!(first[2], local_row.values[0][0]);
+    assert!(peers.values.iter().all(|row| row[0] == row[1] && row[3] == local_row.values[0][1]));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn any_select_is_possible_and_errors_have_the_clients_names() {
 }
 
 #[tokio::test]
-async fn what_the_service_has_not_is_unconfigured_as_drivers_need_it() {
+async fn tables_that_the_service_lacks_are_unconfigured_as_drivers_expect() {
     let mut client = Client::connect(local().await).await;
     for (table, text) in [
         ("system.peers_v2", "unconfigured table system.peers_v2"),
@@ -182,7 +182,7 @@ async fn what_the_service_has_not_is_unconfigured_as_drivers_need_it() {
 }
 
 #[tokio::test]
-async fn nothing_of_cassandras_own_and_of_the_inner_keyspace_is_seen() {
+async fn cassandras_own_keyspaces_and_the_inner_keyspace_are_hidden() {
     let mut client = Client::connect(local().await).await;
     let rows = client.rows("SELECT keyspace_name FROM system_schema.keyspaces").await;
     let names = rows.texts("keyspace_name");
@@ -196,7 +196,7 @@ async fn nothing_of_cassandras_own_and_of_the_inner_keyspace_is_seen() {
 }
 
 #[tokio::test]
-async fn nobody_writes_to_a_system_table() {
+async fn system_tables_cannot_be_written() {
     let mut client = Client::connect(local().await).await;
     for statement in [
         "INSERT INTO system.local (key) VALUES ('x')",
@@ -237,7 +237,7 @@ const OF_THE_GUIDE: &[(&str, &str, usize)] = &[
     (
         "DG:Tagging.Operations.view.table",
         "SELECT * FROM system_schema_mcs.tags WHERE keyspace_name = 'guide' AND resource_name = 'guide'",
-        // The keyspace has the name of its table here.
+        // Here the keyspace has the same name as its table.
         2,
     ),
     (
@@ -275,7 +275,7 @@ const OF_THE_GUIDE: &[(&str, &str, usize)] = &[
 ];
 
 #[tokio::test]
-async fn the_queries_of_the_guide_are_answered_by_query_and_prepared() {
+async fn the_queries_of_the_guide_work_as_query_and_prepared() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("guide").await;
     assert!(matches!(client.query("ALTER KEYSPACE guide ADD TAGS {'key1': 'val1'}").await, ClientAnswer::Changed(_)));
@@ -300,7 +300,7 @@ async fn the_queries_of_the_guide_are_answered_by_query_and_prepared() {
 }
 
 #[tokio::test]
-async fn what_the_guide_rules_out_of_queries_of_system_tables_is_refused() {
+async fn queries_of_system_tables_that_the_guide_rules_out_are_refused() {
     let mut client = Client::connect(local().await).await;
     let tags = "keyspaces-local: Amazon Keyspaces refuses a SELECT from system_schema_mcs.tags without = on resource_id, on \
                 keyspace_name and resource_name, or on keyspace_name and resource_type. Compare one of these with = in the \

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// How fast a bucket fills, and how many units it holds at most.
+/// The rate at which a bucket fills, and its capacity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rate {
     pub(super) per_second: f64,
-    pub(super) kept: f64,
+    pub(super) capacity: f64,
 }
 
 /// A bucket that fills at a [`Rate`]. Its level may be negative: the cost of a read is known only once it is done.
@@ -25,7 +25,7 @@ impl TokenBucket {
     /// Whether the bucket has these units. A request for more than it can hold needs a full bucket.
     pub(super) fn has(&mut self, units: f64, rate: Rate, now: Duration) -> bool {
         self.fill(rate, now);
-        self.level + ROUNDING >= units.min(rate.kept)
+        self.level + ROUNDING >= units.min(rate.capacity)
     }
 
     pub(super) fn take(&mut self, units: f64) {
@@ -34,13 +34,13 @@ impl TokenBucket {
 
     pub(super) fn is_full(&mut self, rate: Rate, now: Duration) -> bool {
         self.fill(rate, now);
-        self.level >= rate.kept
+        self.level >= rate.capacity
     }
 
     fn fill(&mut self, rate: Rate, now: Duration) {
         // A clock that is set back neither fills nor empties the bucket.
         let passed = now.saturating_sub(self.at);
-        self.level = (self.level + passed.as_secs_f64() * rate.per_second).min(rate.kept);
+        self.level = (self.level + passed.as_secs_f64() * rate.per_second).min(rate.capacity);
         self.at = now;
     }
 }
@@ -57,8 +57,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn units_come_at_the_rate_and_are_kept_up_to_the_most() {
-        let rate = Rate { per_second: 5.0, kept: 20.0 };
+    fn units_accumulate_at_the_rate_up_to_the_maximum() {
+        let rate = Rate { per_second: 5.0, capacity: 20.0 };
         let mut bucket = TokenBucket::new(0.0, SECOND);
         assert!(!bucket.has(1.0, rate, SECOND));
         assert!(bucket.has(1.0, rate, SECOND + SECOND / 5));
@@ -72,8 +72,8 @@ mod tests {
     }
 
     #[test]
-    fn more_than_is_ever_kept_is_there_when_the_bucket_is_full() {
-        let rate = Rate { per_second: 1_000.0, kept: 1_000.0 };
+    fn a_full_bucket_accepts_a_request_larger_than_its_capacity() {
+        let rate = Rate { per_second: 1_000.0, capacity: 1_000.0 };
         let mut bucket = TokenBucket::new(999.0, SECOND);
         assert!(!bucket.has(1_024.0, rate, SECOND));
         assert!(bucket.has(1_024.0, rate, SECOND + SECOND / 1_000));
@@ -81,8 +81,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_more_is_taken_than_has_come(steps in proptest::collection::vec((0..500_u64, 1..20_u32), 1..200)) {
-            let rate = Rate { per_second: 50.0, kept: 100.0 };
+        fn no_more_units_are_taken_than_have_accumulated(steps in proptest::collection::vec((0..500_u64, 1..20_u32), 1..200)) {
+            let rate = Rate { per_second: 50.0, capacity: 100.0 };
             let (mut now, mut taken) = (Duration::ZERO, 0.0);
             let mut bucket = TokenBucket::new(50.0, now);
             for (millis, units) in steps {

@@ -2,7 +2,7 @@
 
 use keyspaces_cql::CapacityMode;
 
-/// For reading and for writing, in a second. On demand it is what a new table takes at once
+/// The read and write units per second. On demand, these are the units that a new table has at once
 /// (DG:ReadWriteCapacityMode.OnDemand).
 pub(super) fn units_per_second(mode: CapacityMode) -> (f64, f64) {
     match mode {

@@ -17,14 +17,14 @@ use capacity::units_per_second;
 
 /// The throttling of a local Keyspaces, which tests can change. Clones are cheap and share their state.
 ///
-/// A table has as many units a second as its capacity mode says. What a provisioned table does not use is kept for up to
-/// 300 seconds (`DG:throughput-bursting`), from when it is first used or its capacity is [set](Self::set_capacity); at the
-/// start there is what comes in one second. A partition takes 3,000 read and
-/// 1,000 write units a second, a connection 3,000 requests (`DG:quotas`), each of them at once.
+/// A table has the units per second of its capacity mode. Unused units of a provisioned table are kept for up to
+/// 300 seconds (`DG:throughput-bursting`), from its first use or from when its capacity is [set](Self::set_capacity);
+/// at the start a table has the units of one second. A partition has 3,000 read and 1,000 write units a second, a
+/// connection 3,000 requests a second (`DG:quotas`), without bursts.
 ///
-/// What goes over is answered as the service answers it, with a WriteTimeout or a ReadTimeout of 0 responses of 2
+/// A request beyond the capacity is answered as on the service, with a WriteTimeout or ReadTimeout and 0 responses of 2
 /// (`DG:troubleshooting.serverless`), and counted in [`Metering`](crate::Metering). A write takes the units of its row
-/// before it is carried out. A read needs one unit for that, and takes the others when it is known what it has read.
+/// before it is executed. A read takes one unit before it is executed, and the others after it, when its size is known.
 #[derive(Clone)]
 pub struct Throttling(Arc<ThrottlingInner>);
 
@@ -37,7 +37,7 @@ struct ThrottlingInner {
 struct ThrottlingState {
     off: bool,
     starts_full: bool,
-    chosen: HashMap<SchemaObject, CapacityMode>,
+    overrides: HashMap<SchemaObject, CapacityMode>,
     /// When the capacity of a table was set that has not been used since.
     set_at: HashMap<SchemaObject, Duration>,
     tables: HashMap<SchemaObject, [TableBuckets; 2]>,
@@ -49,9 +49,9 @@ struct TableBuckets {
     partitions: HashMap<u64, TokenBucket>,
 }
 
-/// The side of a table's capacity that a request uses.
+/// The direction of a table's capacity that a request uses.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Use {
+pub(crate) enum Direction {
     Read,
     Write,
 }
@@ -61,7 +61,7 @@ pub(crate) enum Use {
 pub(crate) struct Demand<'a> {
     pub(crate) table: &'a SchemaObject,
     pub(crate) mode: CapacityMode,
-    pub(crate) side: Use,
+    pub(crate) direction: Direction,
     pub(crate) units: f64,
     /// A hash of the partition key, if it is known.
     pub(crate) partition: Option<u64>,
@@ -87,10 +87,10 @@ pub(crate) struct Requests(Mutex<TokenBucket>);
 const BURST_SECONDS: f64 = 300.0;
 
 /// Per second and connection (DG:quotas).
-const REQUESTS: Rate = Rate { per_second: 3_000.0, kept: 3_000.0 };
+const REQUEST_RATE: Rate = Rate { per_second: 3_000.0, capacity: 3_000.0 };
 
-/// With more partitions than this, those whose buckets are full are forgotten.
-const PARTITIONS: usize = 10_000;
+/// Beyond this number, partitions with full buckets are removed.
+const MAX_PARTITIONS: usize = 10_000;
 
 impl Throttling {
     pub(crate) fn new(clock: Clock, off: bool, starts_full: bool) -> Self {
@@ -101,30 +101,30 @@ impl Throttling {
     }
 
     /// Turns throttling on or off. Units are counted in both cases.
-    pub fn turn_on(&self, on: bool) {
-        self.state().off = !on;
+    pub fn set_enabled(&self, enabled: bool) {
+        self.state().off = !enabled;
     }
 
-    /// Overrides the capacity that a table's definition gives it; `None` removes the override. The table's buckets start
-    /// again, and collect unused capacity from now on.
+    /// Overrides the capacity that a table's definition gives it; `None` removes the override. The table's buckets
+    /// start again, and collect unused capacity from now on.
     pub fn set_capacity(&self, keyspace: &str, table: &str, mode: Option<CapacityMode>) {
         let table = SchemaObject::table(keyspace, table);
         let mut state = self.state();
         state.tables.remove(&table);
         state.set_at.insert(table.clone(), self.now());
         match mode {
-            Some(mode) => drop(state.chosen.insert(table, mode)),
-            None => drop(state.chosen.remove(&table)),
+            Some(mode) => drop(state.overrides.insert(table, mode)),
+            None => drop(state.overrides.remove(&table)),
         }
     }
 
     /// The allowance of a new connection.
     pub(crate) fn connection(&self) -> Requests {
-        Requests(Mutex::new(TokenBucket::new(REQUESTS.kept, self.now())))
+        Requests(Mutex::new(TokenBucket::new(REQUEST_RATE.capacity, self.now())))
     }
 
-    /// Takes the units that a request needs, or none of them. Otherwise gives the limit that it exceeds, and the index of the
-    /// demand that does.
+    /// Takes the units that a request needs, or none of them. Otherwise gives the limit that it exceeds, and the index
+    /// of the demand that does.
     pub(crate) fn admit(&self, connection: &Requests, demands: &[Demand<'_>]) -> Result<(), (Exceeded, usize)> {
         let mut state = self.state();
         // Read under the lock, so that times do not go back from one request to the next.
@@ -133,16 +133,16 @@ impl Throttling {
             return Ok(());
         }
         let mut requests = connection.0.lock();
-        if !requests.has(1.0, REQUESTS, now) {
+        if !requests.has(1.0, REQUEST_RATE, now) {
             return Err((Exceeded::Connection, 0));
         }
         requests.take(1.0);
         drop(requests);
-        for (place, demand) in demands.iter().enumerate() {
+        for (index, demand) in demands.iter().enumerate() {
             if let Err(exceeded) = state.take(demand, now) {
                 // A request takes all that it needs or nothing.
-                demands[..place].iter().for_each(|taken| state.give(taken, -taken.units));
-                return Err((exceeded, place));
+                demands[..index].iter().for_each(|taken| state.charge(taken, -taken.units));
+                return Err((exceeded, index));
             }
         }
         Ok(())
@@ -152,7 +152,7 @@ impl Throttling {
     pub(crate) fn charge(&self, demand: &Demand<'_>, units: f64) {
         let mut state = self.state();
         if !state.off {
-            state.give(demand, units - demand.units);
+            state.charge(demand, units - demand.units);
         }
     }
 
@@ -170,63 +170,63 @@ impl ThrottlingState {
         let rate = self.rate(demand);
         let starts_full = self.starts_full;
         if !self.tables.contains_key(demand.table) {
-            let began = self.set_at.remove(demand.table).unwrap_or(now);
-            let begin = |side: Use| {
-                let rate = self.rate(&Demand { side, ..demand.clone() });
-                let level = if starts_full { rate.kept } else { rate.per_second };
-                TableBuckets { table: TokenBucket::new(level, began), partitions: HashMap::new() }
+            let since = self.set_at.remove(demand.table).unwrap_or(now);
+            let new_buckets = |direction: Direction| {
+                let rate = self.rate(&Demand { direction, ..demand.clone() });
+                let level = if starts_full { rate.capacity } else { rate.per_second };
+                TableBuckets { table: TokenBucket::new(level, since), partitions: HashMap::new() }
             };
-            let sides = [begin(Use::Read), begin(Use::Write)];
-            self.tables.insert(demand.table.clone(), sides);
+            let buckets = [new_buckets(Direction::Read), new_buckets(Direction::Write)];
+            self.tables.insert(demand.table.clone(), buckets);
         }
-        let Some(sides) = self.tables.get_mut(demand.table) else { return Ok(()) };
-        let side = &mut sides[demand.side as usize];
-        if !side.table.has(demand.units, rate, now) {
+        let Some(buckets) = self.tables.get_mut(demand.table) else { return Ok(()) };
+        let bucket = &mut buckets[demand.direction as usize];
+        if !bucket.table.has(demand.units, rate, now) {
             return Err(Exceeded::Table);
         }
         if let Some(key) = demand.partition {
-            let rate = partition_rate(demand.side);
-            if side.partitions.len() > PARTITIONS {
-                side.partitions.retain(|_, partition| !partition.is_full(rate, now));
+            let rate = partition_rate(demand.direction);
+            if bucket.partitions.len() > MAX_PARTITIONS {
+                bucket.partitions.retain(|_, partition| !partition.is_full(rate, now));
             }
-            let partition = side.partitions.entry(key).or_insert_with(|| TokenBucket::new(rate.kept, now));
+            let partition = bucket.partitions.entry(key).or_insert_with(|| TokenBucket::new(rate.capacity, now));
             if !partition.has(demand.units, rate, now) {
                 return Err(Exceeded::Partition);
             }
             partition.take(demand.units);
         }
-        side.table.take(demand.units);
+        bucket.table.take(demand.units);
         Ok(())
     }
 
     /// Takes units without a check, or gives them back.
-    fn give(&mut self, demand: &Demand<'_>, units: f64) {
-        let Some(sides) = self.tables.get_mut(demand.table) else { return };
-        let side = &mut sides[demand.side as usize];
-        side.table.take(units);
-        if let Some(partition) = demand.partition.and_then(|key| side.partitions.get_mut(&key)) {
+    fn charge(&mut self, demand: &Demand<'_>, units: f64) {
+        let Some(buckets) = self.tables.get_mut(demand.table) else { return };
+        let bucket = &mut buckets[demand.direction as usize];
+        bucket.table.take(units);
+        if let Some(partition) = demand.partition.and_then(|key| bucket.partitions.get_mut(&key)) {
             partition.take(units);
         }
     }
 
     fn rate(&self, demand: &Demand<'_>) -> Rate {
-        let mode = self.chosen.get(demand.table).copied().unwrap_or(demand.mode);
+        let mode = self.overrides.get(demand.table).copied().unwrap_or(demand.mode);
         let (read, write) = units_per_second(mode);
-        let per_second = match demand.side {
-            Use::Read => read,
-            Use::Write => write,
+        let per_second = match demand.direction {
+            Direction::Read => read,
+            Direction::Write => write,
         };
         let seconds = if mode == CapacityMode::OnDemand { 1.0 } else { BURST_SECONDS };
-        Rate { per_second, kept: per_second * seconds }
+        Rate { per_second, capacity: per_second * seconds }
     }
 }
 
-fn partition_rate(side: Use) -> Rate {
-    let units = match side {
-        Use::Read => 3_000.0,
-        Use::Write => 1_000.0,
+fn partition_rate(direction: Direction) -> Rate {
+    let units = match direction {
+        Direction::Read => 3_000.0,
+        Direction::Write => 1_000.0,
     };
-    Rate { per_second: units, kept: units }
+    Rate { per_second: units, capacity: units }
 }
 
 impl std::fmt::Debug for Throttling {
@@ -262,8 +262,8 @@ mod tests {
             self.millis.fetch_add(millis, Ordering::SeqCst);
         }
 
-        fn demand(&self, mode: CapacityMode, side: Use, units: f64, partition: Option<u64>) -> Demand<'_> {
-            Demand { table: &self.table, mode, side, units, partition }
+        fn demand(&self, mode: CapacityMode, direction: Direction, units: f64, partition: Option<u64>) -> Demand<'_> {
+            Demand { table: &self.table, mode, direction, units, partition }
         }
 
         /// How many of 100,000 writes of one unit go through at once.
@@ -272,7 +272,7 @@ mod tests {
                 // Of another connection each time: this is about tables and partitions.
                 let connection = self.throttling.connection();
                 if let Err((exceeded, _)) =
-                    self.throttling.admit(&connection, &[self.demand(mode, Use::Write, 1.0, partition)])
+                    self.throttling.admit(&connection, &[self.demand(mode, Direction::Write, 1.0, partition)])
                 {
                     return (done, Some(exceeded));
                 }
@@ -284,90 +284,90 @@ mod tests {
     const FIVE: CapacityMode = CapacityMode::Provisioned { read: 5, write: 5 };
 
     #[test]
-    fn a_table_of_five_units_throttles_at_five_and_saves_up_300_seconds() {
-        let it = Fixture::new();
-        assert_eq!(it.writes(FIVE, None), (5, Some(Exceeded::Table)));
-        it.pass(1_000);
-        assert_eq!(it.writes(FIVE, None), (5, Some(Exceeded::Table)));
-        it.pass(3_600_000);
-        assert_eq!(it.writes(FIVE, None), (1_500, Some(Exceeded::Table)));
+    fn a_table_of_five_units_throttles_at_five_and_accumulates_300_seconds() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.writes(FIVE, None), (5, Some(Exceeded::Table)));
+        fixture.pass(1_000);
+        assert_eq!(fixture.writes(FIVE, None), (5, Some(Exceeded::Table)));
+        fixture.pass(3_600_000);
+        assert_eq!(fixture.writes(FIVE, None), (1_500, Some(Exceeded::Table)));
     }
 
     #[test]
-    fn a_table_whose_capacity_was_set_saves_up_before_it_is_used() {
-        let it = Fixture::new();
-        it.throttling.set_capacity("ks", "t", Some(FIVE));
-        it.pass(10_000);
-        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 55);
-        it.pass(10_000);
-        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 50);
-        it.throttling.set_capacity("ks", "t", Some(FIVE));
-        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 5);
+    fn a_table_whose_capacity_was_set_accumulates_units_before_its_first_use() {
+        let fixture = Fixture::new();
+        fixture.throttling.set_capacity("ks", "t", Some(FIVE));
+        fixture.pass(10_000);
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, None).0, 55);
+        fixture.pass(10_000);
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, None).0, 50);
+        fixture.throttling.set_capacity("ks", "t", Some(FIVE));
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, None).0, 5);
     }
 
     #[test]
-    fn changing_the_mode_changes_it() {
-        let it = Fixture::new();
-        assert_eq!(it.writes(FIVE, None).0, 5);
-        it.pass(1_000);
-        assert_eq!(it.writes(CapacityMode::Provisioned { read: 5, write: 50 }, None).0, 50);
-        it.pass(1_000);
-        assert_eq!(it.writes(CapacityMode::OnDemand, None), (4_000, Some(Exceeded::Table)));
-        it.throttling.set_capacity("ks", "t", Some(FIVE));
-        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 5);
-        it.throttling.set_capacity("ks", "t", None);
-        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 4_000);
-        it.throttling.turn_on(false);
-        assert_eq!(it.writes(CapacityMode::OnDemand, None).0, 100_000);
+    fn changing_the_mode_changes_the_capacity() {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.writes(FIVE, None).0, 5);
+        fixture.pass(1_000);
+        assert_eq!(fixture.writes(CapacityMode::Provisioned { read: 5, write: 50 }, None).0, 50);
+        fixture.pass(1_000);
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, None), (4_000, Some(Exceeded::Table)));
+        fixture.throttling.set_capacity("ks", "t", Some(FIVE));
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, None).0, 5);
+        fixture.throttling.set_capacity("ks", "t", None);
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, None).0, 4_000);
+        fixture.throttling.set_enabled(false);
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, None).0, 100_000);
     }
 
     #[test]
     fn a_partition_takes_a_thousand_write_units_a_second() {
-        let it = Fixture::new();
-        assert_eq!(it.writes(CapacityMode::OnDemand, Some(1)), (1_000, Some(Exceeded::Partition)));
-        assert_eq!(it.writes(CapacityMode::OnDemand, Some(2)), (1_000, Some(Exceeded::Partition)));
-        it.pass(500);
-        assert_eq!(it.writes(CapacityMode::OnDemand, Some(1)), (500, Some(Exceeded::Partition)));
+        let fixture = Fixture::new();
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, Some(1)), (1_000, Some(Exceeded::Partition)));
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, Some(2)), (1_000, Some(Exceeded::Partition)));
+        fixture.pass(500);
+        assert_eq!(fixture.writes(CapacityMode::OnDemand, Some(1)), (500, Some(Exceeded::Partition)));
     }
 
     #[test]
     fn a_connection_takes_3000_requests_a_second() {
-        let it = Fixture::new();
-        let read = || it.demand(CapacityMode::OnDemand, Use::Read, 0.5, None);
-        let done = (0..4_000).take_while(|_| it.throttling.admit(&it.connection, &[read()]).is_ok()).count();
+        let fixture = Fixture::new();
+        let read = || fixture.demand(CapacityMode::OnDemand, Direction::Read, 0.5, None);
+        let done = (0..4_000).take_while(|_| fixture.throttling.admit(&fixture.connection, &[read()]).is_ok()).count();
         assert_eq!(done, 3_000);
-        assert_eq!(it.throttling.admit(&it.connection, &[read()]), Err((Exceeded::Connection, 0)));
-        it.pass(1);
-        assert_eq!(it.throttling.admit(&it.connection, &[read()]), Ok(()));
+        assert_eq!(fixture.throttling.admit(&fixture.connection, &[read()]), Err((Exceeded::Connection, 0)));
+        fixture.pass(1);
+        assert_eq!(fixture.throttling.admit(&fixture.connection, &[read()]), Ok(()));
     }
 
     #[test]
-    fn a_read_is_let_in_by_one_unit_and_owes_the_rest() {
-        let it = Fixture::new();
-        let read = [it.demand(FIVE, Use::Read, 1.0, None)];
-        assert_eq!(it.throttling.admit(&it.connection, &read), Ok(()));
-        it.throttling.charge(&read[0], 14.0);
-        it.pass(1_000);
-        assert_eq!(it.throttling.admit(&it.connection, &read), Err((Exceeded::Table, 0)));
-        it.pass(1_000);
-        assert_eq!(it.throttling.admit(&it.connection, &read), Ok(()));
+    fn a_read_needs_one_unit_before_and_takes_the_others_after_it() {
+        let fixture = Fixture::new();
+        let read = [fixture.demand(FIVE, Direction::Read, 1.0, None)];
+        assert_eq!(fixture.throttling.admit(&fixture.connection, &read), Ok(()));
+        fixture.throttling.charge(&read[0], 14.0);
+        fixture.pass(1_000);
+        assert_eq!(fixture.throttling.admit(&fixture.connection, &read), Err((Exceeded::Table, 0)));
+        fixture.pass(1_000);
+        assert_eq!(fixture.throttling.admit(&fixture.connection, &read), Ok(()));
     }
 
     #[test]
-    fn a_batch_takes_all_that_it_needs_or_nothing() {
-        let it = Fixture::new();
+    fn a_batch_takes_all_of_its_units_or_none() {
+        let fixture = Fixture::new();
         let other = SchemaObject::table("ks", "other");
         let both = [
-            it.demand(FIVE, Use::Write, 3.0, Some(1)),
-            Demand { table: &other, ..it.demand(FIVE, Use::Write, 9.0, None) },
+            fixture.demand(FIVE, Direction::Write, 3.0, Some(1)),
+            Demand { table: &other, ..fixture.demand(FIVE, Direction::Write, 9.0, None) },
         ];
-        assert_eq!(it.throttling.admit(&it.connection, &both), Err((Exceeded::Table, 1)));
-        assert_eq!(it.writes(FIVE, Some(1)).0, 5);
+        assert_eq!(fixture.throttling.admit(&fixture.connection, &both), Err((Exceeded::Table, 1)));
+        assert_eq!(fixture.writes(FIVE, Some(1)).0, 5);
     }
 
     #[test]
     fn buckets_can_start_full() {
-        let it = Fixture { throttling: Throttling::new(Arc::new(SystemTime::now), false, true), ..Fixture::new() };
-        assert!(it.writes(FIVE, None).0 >= 1_500);
+        let fixture = Fixture { throttling: Throttling::new(Arc::new(SystemTime::now), false, true), ..Fixture::new() };
+        assert!(fixture.writes(FIVE, None).0 >= 1_500);
     }
 }

@@ -1,4 +1,4 @@
-//! A connection to the Cassandra behind: frames in, frames out, many at once.
+//! A connection to the backing Cassandra with many requests in flight.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,21 +13,21 @@ use tokio::task::JoinSet;
 
 use crate::lock::Mutex;
 use crate::protocol::request::{self, Parameters};
-use crate::protocol::{Frame, LONGEST_RESPONSE, Opcode, Refusal, Sender, Writer, error_code, error_text};
+use crate::protocol::{Frame, MAX_RESPONSE_BYTES, Opcode, Refusal, Sender, Writer, error_code, error_text};
 use crate::wire;
 
-/// How many requests of one connection are in flight to Cassandra at once. More are not faster on one machine, and the
+/// The maximum number of requests in flight on one connection. More are not faster on one machine, and the
 /// responses of a client that does not read would fill Cassandra's memory.
-const AT_ONCE: usize = 32;
+const MAX_IN_FLIGHT: usize = 32;
 
-/// How long Cassandra may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One connection. Dropped, it closes.
+/// One connection. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     queue: mpsc::Sender<Frame>,
-    room: Semaphore,
+    permits: Semaphore,
     waiting: PendingResponses,
     closed: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
@@ -54,13 +54,13 @@ type PendingResponses = Arc<Mutex<Option<HashMap<i16, oneshot::Sender<Frame>>>>>
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionLost {
     /// No connection could be made.
-    #[error("the Cassandra behind cannot be reached at {address}: {problem}")]
+    #[error("the backing Cassandra cannot be reached at {address}: {problem}")]
     Unreachable { address: SocketAddr, problem: String },
     /// The connection ended.
-    #[error("the connection to the Cassandra behind ended")]
+    #[error("the connection to the backing Cassandra ended")]
     Ended,
     /// There was no response in time.
-    #[error("the Cassandra behind did not answer within {} s", .0.as_secs())]
+    #[error("the backing Cassandra did not answer within {} s", .0.as_secs())]
     Late(Duration),
     /// A second request on a stream that is in use.
     #[error("stream {0} is in use already")]
@@ -71,9 +71,9 @@ impl Upstream {
     /// Connects, without TLS and without a password.
     pub(crate) async fn connect(address: SocketAddr) -> Result<Self, ConnectionLost> {
         let unreachable = |problem: String| ConnectionLost::Unreachable { address, problem };
-        match tokio::time::timeout(PATIENCE, Self::open(address)).await {
+        match tokio::time::timeout(CONNECT_TIMEOUT, Self::open(address)).await {
             Ok(opened) => opened.map_err(unreachable),
-            Err(_) => Err(unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
         }
     }
 
@@ -85,18 +85,18 @@ impl Upstream {
         let waiting: PendingResponses = Arc::new(Mutex::new(Some(HashMap::new())));
         let (ended, closed) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let of_reader = (Arc::clone(&waiting), ended.clone());
+        let reader_state = (Arc::clone(&waiting), ended.clone());
         tasks.spawn(async move {
-            deliver(BufReader::with_capacity(16 << 10, reader), &of_reader.0).await;
-            end(&of_reader.0, &of_reader.1);
+            deliver(BufReader::with_capacity(16 << 10, reader), &reader_state.0).await;
+            end(&reader_state.0, &reader_state.1);
         });
-        let of_writer = Arc::clone(&waiting);
+        let writer_waiting = Arc::clone(&waiting);
         tasks.spawn(async move {
             // The reader sees the same end, or the queue was closed on purpose.
             let _ = wire::write_all(writer, requests, Sender::Cassandra).await;
-            end(&of_writer, &ended);
+            end(&writer_waiting, &ended);
         });
-        let upstream = Self { queue, room: Semaphore::new(AT_ONCE), waiting, closed, _tasks: tasks };
+        let upstream = Self { queue, permits: Semaphore::new(MAX_IN_FLIGHT), waiting, closed, _tasks: tasks };
         upstream.start_up().await?;
         Ok(upstream)
     }
@@ -109,15 +109,15 @@ impl Upstream {
         let ready = self.call(Frame::new(0, Opcode::Startup, body.freeze())).await.map_err(|lost| lost.to_string())?;
         match ready.opcode {
             Opcode::Ready => Ok(()),
-            Opcode::Authenticate => Err("it asks for a password; one that does not is needed".into()),
+            Opcode::Authenticate => Err("it requires a password; use a Cassandra without one".into()),
             _ => Err(error_text(&ready).unwrap_or_else(|| format!("{:?} in answer to STARTUP", ready.opcode))),
         }
     }
 
     /// Sends a request and waits for its response, which is on the same stream.
     pub(crate) async fn call(&self, request: Frame) -> Result<Frame, ConnectionLost> {
-        let _room = self.room.acquire().await.map_err(|_| ConnectionLost::Ended)?;
-        let (tell, told) = oneshot::channel();
+        let _permit = self.permits.acquire().await.map_err(|_| ConnectionLost::Ended)?;
+        let (sender, receiver) = oneshot::channel();
         let stream = request.stream;
         {
             let mut waiting = self.waiting.lock();
@@ -125,10 +125,10 @@ impl Upstream {
             if waiting.contains_key(&stream) {
                 return Err(ConnectionLost::StreamInUse(stream));
             }
-            waiting.insert(stream, tell);
+            waiting.insert(stream, sender);
         }
         self.queue.send(request).await.map_err(|_| ConnectionLost::Ended)?;
-        told.await.map_err(|_| ConnectionLost::Ended)
+        receiver.await.map_err(|_| ConnectionLost::Ended)
     }
 
     /// Whether the connection has ended.
@@ -144,24 +144,24 @@ impl Upstream {
 }
 
 /// The refusal of a client's request that got no response.
-pub(crate) fn lost() -> Refusal {
+pub(crate) fn connection_lost() -> Refusal {
     Refusal {
         code: error_code::SERVER_ERROR,
-        text: "keyspaces-local: the connection to the Cassandra behind ended".into(),
+        text: "keyspaces-local: the connection to the backing Cassandra ended".into(),
     }
 }
 
 /// Reads responses and hands them out, until the connection ends or breaks the protocol.
 async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &PendingResponses) {
-    while let Ok(frame) = wire::read_response(&mut reader, LONGEST_RESPONSE).await {
-        let Ok(frame) = frame.without_extras(true) else { return };
-        let told = {
+    while let Ok(frame) = wire::read_response(&mut reader, MAX_RESPONSE_BYTES).await {
+        let Ok(frame) = frame.strip_extensions(true) else { return };
+        let receiver = {
             let mut waiting = waiting.lock();
             waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
         };
-        if let Some(told) = told {
+        if let Some(receiver) = receiver {
             // The request was given up: nobody waits for its response.
-            let _ = told.send(frame);
+            let _ = receiver.send(frame);
         }
     }
 }
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn when_cassandra_ends_the_connection_nobody_waits_on() {
+    async fn when_cassandra_closes_the_connection_no_request_keeps_waiting() {
         let (address, serving) = cassandra(&READY).await;
         let upstream = Upstream::connect(address).await.unwrap();
         let socket = serving.await.unwrap();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_response_ends_the_connection() {
+    async fn an_invalid_response_ends_the_connection() {
         let (address, serving) = cassandra(&READY).await;
         let upstream = Upstream::connect(address).await.unwrap();
         let mut socket = serving.await.unwrap();
@@ -236,24 +236,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn dropped_it_closes() {
+    async fn dropping_it_closes_the_connection() {
         let (address, serving) = cassandra(&READY).await;
         drop(Upstream::connect(address).await.unwrap());
         assert_eq!(serving.await.unwrap().read(&mut [0; 1]).await.unwrap(), 0);
     }
 
     #[tokio::test]
-    async fn a_cassandra_that_wants_a_password_or_is_not_there_is_named() {
+    async fn a_cassandra_that_requires_a_password_or_is_unreachable_is_named() {
         let (address, _serving) = cassandra(&[0x84, 0, 0, 0, 3, 0, 0, 0, 3, 0, 1, b'X']).await;
         assert_eq!(
             Upstream::connect(address).await.unwrap_err().to_string(),
             format!(
-                "the Cassandra behind cannot be reached at {address}: \
-                 it asks for a password; one that does not is needed"
+                "the backing Cassandra cannot be reached at {address}: \
+                 it requires a password; use a Cassandra without one"
             )
         );
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let text = Upstream::connect(free).await.unwrap_err().to_string();
-        assert!(text.starts_with(&format!("the Cassandra behind cannot be reached at {free}: ")), "{text}");
+        assert!(text.starts_with(&format!("the backing Cassandra cannot be reached at {free}: ")), "{text}");
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::{Consistency, Frame, Malformed, Opcode, Reader, Writer, met
 use crate::saturated::saturated;
 
 /// The time limit of an internal request; a definition takes seconds on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection for internal requests, one at a time. It is opened again after it broke.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) enum InternalRequestError {
     #[error("Cassandra refused `{statement}`: {text}")]
     Refused { statement: String, text: String },
     /// There is no history of a table at a moment.
-    #[error("the history of {table} tells nothing of {moment} ms since 1970")]
+    #[error("the history of {table} does not reach back to {moment} ms since 1970")]
     OutOfReach { table: String, moment: u64 },
     /// The response does not fit the statement.
     #[error("Cassandra's answer to `{0}` cannot be read")]
@@ -50,20 +50,20 @@ impl InternalConnection {
             Some(upstream) => upstream,
             None => Upstream::connect(self.address).await?,
         };
-        let answered = tokio::time::timeout(PATIENCE, upstream.call(query(statement, values))).await;
-        let answer = answered.map_err(|_| ConnectionLost::Late(PATIENCE))??;
+        let answered = tokio::time::timeout(TIMEOUT, upstream.call(query(statement, values))).await;
+        let answer = answered.map_err(|_| ConnectionLost::Late(TIMEOUT))??;
         *connection = Some(upstream);
         Ok(answer)
     }
 
     /// Runs a statement that returns no rows.
     pub(crate) async fn run(&self, statement: &str, values: &[&str]) -> Result<(), InternalRequestError> {
-        accepted(statement, self.call(statement, values).await?).map(drop)
+        check_answer(statement, self.call(statement, values).await?).map(drop)
     }
 
     /// Runs a `SELECT JSON`.
     pub(crate) async fn select(&self, statement: &str, values: &[&str]) -> Result<Vec<Value>, InternalRequestError> {
-        let answer = accepted(statement, self.call(statement, values).await?)?;
+        let answer = check_answer(statement, self.call(statement, values).await?)?;
         rows(&answer.body).ok_or_else(|| InternalRequestError::Unreadable(statement.to_owned()))
     }
 
@@ -115,7 +115,7 @@ fn query(statement: &str, values: &[&str]) -> Frame {
     Frame::new(0, Opcode::Query, body.freeze())
 }
 
-pub(crate) fn accepted(statement: &str, answer: Frame) -> Result<Frame, InternalRequestError> {
+pub(crate) fn check_answer(statement: &str, answer: Frame) -> Result<Frame, InternalRequestError> {
     match crate::protocol::error_text(&answer) {
         Some(text) => Err(InternalRequestError::Refused { statement: statement.to_owned(), text }),
         None => Ok(answer),

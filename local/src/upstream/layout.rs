@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyspaces_cql::statement::{CqlType, CqlTypeKind, NativeType};
 use keyspaces_cql::{ColumnKind, KnownTable, UserTypes};
 
-use super::{Channel, lost};
+use super::{Channel, connection_lost};
 use crate::lock::Mutex;
 use crate::names::{Names, SchemaObject, quoted};
 use crate::protocol::request::Parameters;
@@ -50,30 +50,30 @@ struct LayoutCache {
 impl Layouts {
     /// Forgets all layouts, because a definition is about to change the schema or has changed it.
     pub(crate) fn forget(&self) {
-        let mut known = self.known();
-        known.definitions += 1;
-        known.layouts.clear();
+        let mut cache = self.cache();
+        cache.definitions += 1;
+        cache.layouts.clear();
     }
 
-    /// Notes that a definition has just changed this table.
+    /// Records that a definition has just changed this table.
     pub(crate) fn changed(&self, table: &SchemaObject) {
-        let mut known = self.known();
-        let definitions = known.definitions;
-        known.changes.insert(table.clone(), definitions);
+        let mut cache = self.cache();
+        let definitions = cache.definitions;
+        cache.changes.insert(table.clone(), definitions);
     }
 
-    /// Whether this table was altered or dropped after so many definitions.
+    /// Whether this table was altered or dropped after this number of definitions.
     pub(crate) fn has_changed_since(&self, table: &SchemaObject, definitions: u64) -> bool {
-        self.known().changes.get(table).is_some_and(|change| *change > definitions)
+        self.cache().changes.get(table).is_some_and(|change| *change > definitions)
     }
 
-    /// How many definitions there were.
+    /// The number of definitions so far.
     pub(crate) fn definitions(&self) -> u64 {
-        self.known().definitions
+        self.cache().definitions
     }
 
-    /// The layout of a table; an empty one if Cassandra has no table of this name. `expires` tells whether the table has a
-    /// default time to live.
+    /// The layout of a table; an empty one if Cassandra has no table of this name. `expires` tells whether the table
+    /// has a default time to live.
     pub(crate) async fn find(
         &self,
         cassandra: Channel<'_>,
@@ -86,11 +86,12 @@ impl Layouts {
             Err(definitions) => definitions,
         };
         let values = [names.keyspace(&table.keyspace), table.name.clone()];
-        let values = Binding::placed(values.iter().map(|value| Some(value.as_bytes())));
-        let answer = cassandra.query(Layout::SELECT, &Parameters::own(values)).await.map_err(|_| lost())?;
+        let values = Binding::positional(values.iter().map(|value| Some(value.as_bytes())));
+        let answer =
+            cassandra.query(Layout::SELECT, &Parameters::internal(values)).await.map_err(|_| connection_lost())?;
         let unreadable = || Refusal {
             code: error_code::SERVER_ERROR,
-            text: format!("keyspaces-local: what {table} looks like could not be read"),
+            text: format!("keyspaces-local: the columns of {table} could not be read"),
         };
         let rows = Rows::read(&answer.body).ok().flatten();
         let mut layout = rows.and_then(|rows| Layout::read(&rows).ok()).ok_or_else(unreadable)?;
@@ -106,32 +107,32 @@ impl Layouts {
     }
 
     fn get(&self, table: &SchemaObject) -> Result<Arc<Layout>, u64> {
-        let known = self.known();
-        known.layouts.get(table).map(Arc::clone).ok_or(known.definitions)
+        let cache = self.cache();
+        cache.layouts.get(table).map(Arc::clone).ok_or(cache.definitions)
     }
 
     /// Remembers a layout that was read after this number of definitions, unless there was another one since.
     fn set(&self, table: &SchemaObject, layout: &Arc<Layout>, definitions: u64) {
-        let mut known = self.known();
-        if known.definitions == definitions {
-            known.layouts.insert(table.clone(), Arc::clone(layout));
+        let mut cache = self.cache();
+        if cache.definitions == definitions {
+            cache.layouts.insert(table.clone(), Arc::clone(layout));
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, LayoutCache> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, LayoutCache> {
         self.0.lock()
     }
 }
 
 impl Layout {
-    /// Asks Cassandra, which wants its own name of the keyspace, and the table's.
+    /// The query of the columns, with markers for Cassandra's name of the keyspace and the name of the table.
     pub(crate) const SELECT: &str = "SELECT column_name, kind, position, type FROM system_schema.columns WHERE \
                                      keyspace_name = ? AND table_name = ?";
 
-    /// Reads the answer.
+    /// Reads the rows of [`SELECT`](Self::SELECT).
     pub(crate) fn read(rows: &Rows) -> Result<Self, Malformed> {
         let mut columns = Vec::with_capacity(rows.count);
-        for row in rows.each() {
+        for row in rows.iter() {
             let mut reader = Reader::new(row);
             let mut text = || Ok(String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned());
             let (name, kind): (String, String) = (text()?, text()?);
@@ -166,7 +167,7 @@ impl Layout {
     }
 
     /// The layout with `bigint` columns in place of counters.
-    pub(crate) fn with_numbers(&self) -> Self {
+    pub(crate) fn with_bigint_counters(&self) -> Self {
         let mut layout = self.clone();
         for column in layout.statics.iter_mut().chain(&mut layout.regular) {
             if column.cql_type == "counter" {
@@ -176,9 +177,10 @@ impl Layout {
         layout
     }
 
-    /// Its columns and its key, as CREATE TABLE has them.
+    /// The columns and the key, in the syntax of CREATE TABLE.
     pub(crate) fn definition(&self) -> String {
-        let names = |columns: &[Column]| columns.iter().map(|of| quoted(&of.name)).collect::<Vec<_>>().join(", ");
+        let names =
+            |columns: &[Column]| columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ");
         let columns = self.all().map(|column| {
             let is_static = if is_among(&self.statics, &column.name) { " STATIC" } else { "" };
             format!("{} {}{is_static}, ", quoted(&column.name), column.cql_type)
@@ -200,7 +202,7 @@ impl Layout {
 
 impl Column {
     pub(crate) fn new(name: String, cql_type: String) -> Self {
-        Self { name, kind: understood(&cql_type), cql_type }
+        Self { name, kind: parse_type(&cql_type), cql_type }
     }
 
     /// The name of its user-defined type, if its fields are stored each by itself.
@@ -220,8 +222,8 @@ pub(crate) fn is_among(columns: &[Column], name: &str) -> bool {
 /// The user-defined types of a keyspace; `None` if Cassandra's answer cannot be read.
 async fn user_types_of(cassandra: Channel<'_>, names: &Names, keyspace: &str) -> Result<Option<UserTypes>, Refusal> {
     const SELECT: &str = "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?";
-    let values = Binding::placed([Some(names.keyspace(keyspace).as_bytes())]);
-    let answer = cassandra.query(SELECT, &Parameters::own(values)).await.map_err(|_| lost())?;
+    let values = Binding::positional([Some(names.keyspace(keyspace).as_bytes())]);
+    let answer = cassandra.query(SELECT, &Parameters::internal(values)).await.map_err(|_| connection_lost())?;
     let rows = Rows::read(&answer.body).ok().flatten();
     Ok(rows.and_then(|rows| user_types(&rows).ok()))
 }
@@ -234,18 +236,19 @@ fn user_types(rows: &Rows) -> Result<UserTypes, Malformed> {
         (0..list.int()?).map(|_| text(&mut list)).collect::<Result<Vec<_>, Malformed>>()
     };
     let mut user_types = UserTypes::default();
-    for row in rows.each() {
+    for row in rows.iter() {
         let mut reader = Reader::new(row);
         let name = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
         let (names, of) = (texts(reader.bytes()?)?, texts(reader.bytes()?)?);
-        user_types.insert(name, names.into_iter().zip(of.iter().map(|of| understood(of).into())).collect());
+        user_types
+            .insert(name, names.into_iter().zip(of.iter().map(|field_type| parse_type(field_type).into())).collect());
     }
     Ok(user_types)
 }
 
-/// A type that cannot be read is taken for one without parts.
-fn understood(cql_type: &str) -> CqlTypeKind {
-    cql_type.parse::<CqlType>().map_or(CqlTypeKind::Native(NativeType::Blob), |of| of.kind)
+/// Parses a type. A type that cannot be parsed becomes a blob.
+fn parse_type(cql_type: &str) -> CqlTypeKind {
+    cql_type.parse::<CqlType>().map_or(CqlTypeKind::Native(NativeType::Blob), |cql_type| cql_type.kind)
 }
 
 #[cfg(test)]
@@ -253,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_looked_up_before_a_definition_is_not_remembered() {
+    fn a_layout_read_before_a_definition_is_not_cached() {
         let (layouts, table) = (Layouts::default(), SchemaObject::table("ks", "t"));
         let definitions = layouts.get(&table).unwrap_err();
         layouts.forget();

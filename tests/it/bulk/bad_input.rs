@@ -250,11 +250,11 @@ async fn rows_that_the_service_throttles_are_sent_again_until_it_accepts_them() 
     let fault = local.faults().inject(throttled(&table).times(12));
     let summary = load(&session, &table, &many(0..20)).stall_timeout(Duration::from_secs(60)).await.unwrap();
     assert_eq!((summary.rows, rows(&session, &table).await.len()), (20, 20));
-    assert_eq!((local.faults().struck(fault), summary.throttles), (12, 12));
+    assert_eq!((local.faults().strike_count(fault), summary.throttles), (12, 12));
     // If no row is accepted until the stall timeout, the load ends with the error of the last row.
     let fault = local.faults().inject(throttled(&table));
     let impatient = load(&session, &table, "id\n1\n").stall_timeout(Duration::ZERO).await;
-    local.faults().withdraw(fault);
+    local.faults().remove(fault);
     assert!(impatient.unwrap_err().is_throttled());
 }
 

@@ -161,8 +161,8 @@ impl Stage<'_> {
         };
         let faults = self.local.faults();
         let fault = faults.inject(fault);
-        let struck = lasts(event, || faults.struck(fault)).await;
-        faults.withdraw(fault);
+        let struck = lasts(event, || faults.strike_count(fault)).await;
+        faults.remove(fault);
         struck
     }
 
@@ -191,9 +191,9 @@ impl Stage<'_> {
             }
             Kind::PeerLost => {
                 let peer = self.peer(event);
-                local.take_away(peer).await.expect("taken away");
+                local.stop_peer(peer).await.expect("the peer stopped");
                 sleep(event.lasts).await;
-                local.bring_back(peer).await.expect("brought back");
+                local.start_peer(peer).await.expect("the peer started");
             }
             Kind::AllConnectionsClosed => local.close_connections().await.expect("closed"),
             Kind::CredentialsExpire => {

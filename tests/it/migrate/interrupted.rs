@@ -46,7 +46,7 @@ async fn ended_at(local: &Local, session: &Session, files: &Migrations, statemen
         let next = tokio::time::timeout(Duration::from_millis(20), progress.try_next()).await;
         assert!(!matches!(next, Ok(Err(_) | Ok(None))), "{next:?}");
     }
-    local.faults().withdraw(fault);
+    local.faults().remove(fault);
     drop(progress);
     // As if its lease had run out.
     let expire: Conditional<()> =

@@ -244,7 +244,7 @@ async fn a_session_that_is_dropped_is_closed_though_the_ids_of_its_tables_are_be
     let put: Write<(i32, i32)> = session.prepare("INSERT INTO shop.codes (id, code) VALUES (?, ?)").await.unwrap();
     let read = "id FROM system_schema.tables";
     let unanswered = local.faults().inject(Fault::new(Effect::Drop(Moment::After)).containing(read));
-    while local.faults().struck(unanswered) == 0 {
+    while local.faults().strike_count(unanswered) == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     drop((session, put));

@@ -31,8 +31,8 @@ async fn a_write_that_may_be_sent_twice_is_there_after_each_fault() {
         let fault = Fault::new(effect.clone()).kind(Kind::Execute).containing(format!("INSERT INTO {table}"));
         let fault = local.faults().inject(fault.times(1));
         store.execute((id,)).await.unwrap();
-        assert_eq!(local.faults().struck(fault), 1, "{effect:?}");
-        local.faults().withdraw(fault);
+        assert_eq!(local.faults().strike_count(fault), 1, "{effect:?}");
+        local.faults().remove(fault);
         assert_eq!(read.one((id,)).await.unwrap(), Some((id,)), "{effect:?}");
     }
 }
@@ -58,8 +58,8 @@ async fn an_increment_is_counted_once_at_most_and_its_caller_knows_which_are_not
                 perhaps += 1;
             }
         }
-        assert_eq!(local.faults().struck(fault), 1, "{effect:?}: it was sent once");
-        local.faults().withdraw(fault);
+        assert_eq!(local.faults().strike_count(fault), 1, "{effect:?}: it was sent once");
+        local.faults().remove(fault);
     }
     let Counter(n) = read.one(("/",)).await.unwrap().unwrap().0;
     assert!((surely..=surely + perhaps).contains(&n), "{n}: {surely} and perhaps {perhaps}");
@@ -67,8 +67,8 @@ async fn an_increment_is_counted_once_at_most_and_its_caller_knows_which_are_not
     let fault = Fault::new(Effect::throttled_write()).kind(Kind::Execute).containing(format!("UPDATE {hits}"));
     let fault = local.faults().inject(fault.times(2));
     hit.retry_when_throttled().with_deadline(Duration::from_secs(60)).execute((Counter(1), "/")).await.unwrap();
-    assert_eq!(local.faults().struck(fault), 2);
-    local.faults().withdraw(fault);
+    assert_eq!(local.faults().strike_count(fault), 2);
+    local.faults().remove(fault);
     assert_eq!(read.one(("/",)).await.unwrap(), Some((Counter(n + 1),)));
 }
 
@@ -83,8 +83,8 @@ async fn a_conditional_write_whose_answer_is_lost_is_sent_once_and_unknown() {
     let fault = local.faults().inject(fault.times(1));
     let Outcome::Unknown(why) = claim.execute((1,)).await.unwrap() else { panic!("nobody heard the answer") };
     assert!(why.may_have_been_applied() && why.attempts() == 1, "{why}");
-    assert_eq!(local.faults().struck(fault), 1);
-    local.faults().withdraw(fault);
+    assert_eq!(local.faults().strike_count(fault), 1);
+    local.faults().remove(fault);
     assert!(matches!(claim.execute((1,)).await.unwrap(), Outcome::NotApplied(_)), "it had been applied");
 }
 
@@ -121,8 +121,8 @@ async fn a_write_that_was_repeated_may_come_after_a_later_one_unless_its_timesta
             let store = if using.is_empty() { store } else { store.with_timestamp(at) };
             store.execute((v,)).await.unwrap();
         }
-        assert_eq!(local.faults().struck(fault), 1);
-        local.faults().withdraw(fault);
+        assert_eq!(local.faults().strike_count(fault), 1);
+        local.faults().remove(fault);
         let received = || local.journal().containing(&text);
         while received().iter().any(|it| it.kind == Kind::Execute && it.outcome.is_none()) {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -26,11 +26,11 @@ async fn a_throttled_table_is_written_at_its_capacity_with_few_attempts_and_no_e
     while let Some((_, result)) = written.next().await {
         result.expect("it waits for its turn");
     }
-    let metered = local.metering().of("throttled", "t", Operation::Insert);
-    assert_eq!(metered.successful_request_count, u64::from(WRITES));
+    let metrics = local.metering().get("throttled", "t", Operation::Insert);
+    assert_eq!(metrics.successful_request_count, u64::from(WRITES));
     // The first attempts are all made at once: before anything is throttled, nobody knows.
     let in_flight = 256 + 32;
-    assert!(metered.write_throttle_events < in_flight + u64::from(WRITES) / 5, "{metered:?}");
+    assert!(metrics.write_throttle_events < in_flight + u64::from(WRITES) / 5, "{metrics:?}");
     let count: Select<(), (i32,)> = session.prepare("SELECT id FROM throttled.t").await.unwrap();
     let there: Vec<_> = count.rows(()).try_collect().await.unwrap();
     assert_eq!(there.len(), WRITES as usize);
@@ -50,8 +50,8 @@ async fn a_session_with_a_limit_is_not_throttled_at_all() {
     while let Some((_, result)) = written.next().await {
         result.unwrap();
     }
-    let metered = local.metering().of("limited", "t", Operation::Insert);
-    assert_eq!((metered.successful_request_count, metered.write_throttle_events), (150, 0));
+    let metrics = local.metering().get("limited", "t", Operation::Insert);
+    assert_eq!((metrics.successful_request_count, metrics.write_throttle_events), (150, 0));
 }
 
 fn capacity(write: u32) -> String {
@@ -72,12 +72,12 @@ async fn a_table_is_given_more_capacity_while_four_hundred_writers_wait_for_it()
             tokio::spawn(async move { store.execute((id,)).await })
         })
         .collect();
-    let metered = || local.metering().of("altered", "t", Operation::Insert);
-    while metered().write_throttle_events == 0 {
+    let metrics = || local.metering().get("altered", "t", Operation::Insert);
+    while metrics().write_throttle_events == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     session.define(&format!("ALTER TABLE altered.t {}", capacity(2_000))).await.unwrap();
-    let served = metered().successful_request_count;
+    let served = metrics().successful_request_count;
     assert!(served < 100, "the definition waited for {served} writes, of which 20 are served in a second");
     for writer in writers {
         writer.await.unwrap().unwrap();

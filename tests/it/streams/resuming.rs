@@ -47,8 +47,8 @@ async fn whatever_happens_to_a_page_each_row_is_yielded_once() {
             select.clone()
         };
         assert_eq!(select.rows((0,)).try_collect::<Vec<_>>().await.unwrap(), all(), "{effect:?}");
-        assert_eq!(local.faults().struck(fault), 1, "{effect:?}");
-        local.faults().withdraw(fault);
+        assert_eq!(local.faults().strike_count(fault), 1, "{effect:?}");
+        local.faults().remove(fault);
     }
 }
 
@@ -68,7 +68,7 @@ async fn at_its_deadline_the_error_has_the_paging_state_to_resume_from() {
             Err(error) => break error,
         }
     };
-    local.faults().withdraw(fault);
+    local.faults().remove(fault);
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert!(!error.may_have_been_applied(), "a read changes nothing");
     let state = error.paging_state().expect("the error is not of the first page");
@@ -96,7 +96,7 @@ async fn the_time_left_for_a_retry_is_not_the_deadline_of_the_next_page() {
         inject(Effect::Delay(Moment::Before, Duration::from_millis(900)), 3),
     ];
     assert_eq!(select.first((0,)).await.unwrap(), Some((0,)));
-    assert_eq!(faults.map(|fault| local.faults().struck(fault)), [1, 1, 1]);
+    assert_eq!(faults.map(|fault| local.faults().strike_count(fault)), [1, 1, 1]);
     assert_eq!(reads_received(&table).await, Some(3), "the page that arrived late was requested once");
-    faults.into_iter().for_each(|fault| local.faults().withdraw(fault));
+    faults.into_iter().for_each(|fault| local.faults().remove(fault));
 }

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use indicatif::{DecimalBytes, HumanDuration};
 use keyspaces::Error;
 use keyspaces::bulk::{Progress, Summary};
-use keyspaces_local::program::asked_to_end;
+use keyspaces_local::program::shutdown_signal;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -25,14 +25,14 @@ pub(super) async fn run<F: Future<Output = Result<Summary, Error>>>(
     let line = progress::spinner();
     let spinner = line.clone();
     let signal = async move {
-        asked_to_end().await;
+        shutdown_signal().await;
         let stopping = "stopping: waiting for the rows that were sent. Press Ctrl-C again to stop at once";
         spinner.suspend(|| output::note(stopping));
     };
     let mut operation = pin!(operation(Box::pin(signal)));
     let mut killed = pin!(async {
-        asked_to_end().await;
-        asked_to_end().await;
+        shutdown_signal().await;
+        shutdown_signal().await;
     });
     let result = loop {
         tokio::select! {

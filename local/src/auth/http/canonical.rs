@@ -1,4 +1,4 @@
-//! The canonical form of a request, of which a hash is signed.
+//! The canonical form of a request, whose hash is signed.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
@@ -27,14 +27,14 @@ pub(super) fn form(request: &SignedRequest<'_>, signed_headers: &[&str]) -> Vec<
     form
 }
 
-/// All but these is encoded in a path and a query: letters, digits, hyphen, dot, underscore and tilde.
+/// All characters except letters, digits, hyphen, dot, underscore and tilde are encoded in a path and a query.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn encoded(text: &[u8]) -> String {
     percent_encode(text, ENCODED).to_string()
 }
 
-/// Without dots and empty segments, and each segment encoded once more than it came, as all services but S3 have it.
+/// Removes dots and empty segments, and encodes each segment once more, as all services except S3 do.
 fn path(path: &str) -> String {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
@@ -56,7 +56,7 @@ fn path(path: &str) -> String {
     canonical
 }
 
-/// Sorted by name and value as they are encoded.
+/// Sorts the parameters by their encoded names and values.
 fn query(query: &str) -> String {
     let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
     let mut parameters: Vec<(String, String)> = parameters
@@ -71,7 +71,7 @@ fn query(query: &str) -> String {
     parameters.join("&")
 }
 
-/// Without space at its ends, and with one space for several.
+/// Appends a value without white space at its ends, and with one space in place of several.
 fn push_trimmed(form: &mut Vec<u8>, value: &[u8]) {
     let words = value.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).filter(|word| !word.is_empty());
     for (index, word) in words.enumerate() {

@@ -119,9 +119,9 @@ fn signature(problem: &str) -> Unauthenticated {
     Unauthenticated::Signature(problem.to_owned())
 }
 
-/// AWS's test suite for Signature Version 4, as the crate aws-sigv4 1.6.4 carries it (Apache-2.0): headers, the canonical
-/// request, the signature. Left out are requests to services that do not normalise paths, which S3 alone does not, and one
-/// whose session token is not signed.
+/// AWS's test suite for Signature Version 4, as the crate aws-sigv4 1.6.4 carries it (Apache-2.0): headers, the
+/// canonical request, the signature. Left out are requests to services that do not normalise paths, which S3 alone does
+/// not, and one whose session token is not signed.
 #[test]
 fn the_signatures_of_the_published_test_suite_are_right() {
     let vectors: Vec<Value> = serde_json::from_str(include_str!("vectors.json")).unwrap();
@@ -144,7 +144,7 @@ fn the_signatures_of_the_published_test_suite_are_right() {
             .collect();
         let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let request = SignedRequest { method, path, query, headers: &headers, body: body.as_bytes() };
-        let authorization = Authorization::of(&request).unwrap();
+        let authorization = Authorization::parse(&request).unwrap();
         let canonical = canonical::form(&request, &authorization.signed_headers);
         let name = text("name");
         assert_eq!(String::from_utf8(canonical).unwrap(), text("canonical"), "{name}");
@@ -171,7 +171,7 @@ fn a_signed_request_has_a_principal() {
 }
 
 #[test]
-fn what_is_wrong_with_a_signature_is_said_in_the_words_of_aws() {
+fn invalid_signatures_are_refused_with_the_texts_of_aws() {
     let authority = authority(credentials(), time(NOW));
     let client = || RequestSigner::new(credentials());
     let refused = |signed: &ClientRequest| signed.verify(&authority).unwrap_err();
@@ -258,7 +258,7 @@ fn a_missing_or_malformed_authorization_is_refused() {
 }
 
 #[test]
-fn a_key_needs_its_session_token_and_what_has_expired_is_said_to_have() {
+fn a_key_needs_its_session_token_and_must_not_have_expired() {
     let temporary = Credentials { session_token: Some("tok,en=/+".to_owned()), ..credentials() };
     let authority = authority(temporary.clone(), time(NOW));
     assert!(RequestSigner::new(temporary.clone()).list_keyspaces().verify(&authority).is_ok());
@@ -289,7 +289,7 @@ fn signed() -> impl Strategy<Value = (Credentials, ClientRequest)> {
 
 proptest! {
     #[test]
-    fn what_the_aws_sdk_signs_verifies_and_no_bit_of_it_can_change((credentials, signed) in signed(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+    fn signatures_of_the_aws_sdk_verify_and_no_bit_can_be_changed((credentials, signed) in signed(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
         let authority = authority(credentials, time(NOW));
         prop_assert!(signed.verify(&authority).is_ok(), "{:?}", signed.verify(&authority));
 

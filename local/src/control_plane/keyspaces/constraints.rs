@@ -33,7 +33,7 @@ pub(super) fn arn(constraints: &mut Constraints, arn: Option<&String>) {
         first == Some("arn")
             && is_partition
             && parts.next() == Some("cassandra")
-            && parts.next().is_some_and(|of| !of.is_empty())
+            && parts.next().is_some_and(|resource| !resource.is_empty())
     };
     let member = constraints.member("resourceArn", arn.map(String::as_str)).required();
     member.length(20..=1000).pattern(ARN, is_arn);

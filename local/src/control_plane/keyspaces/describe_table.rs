@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
-use super::decisions::{ADDING_COLUMNS_READS_ACTIVE, WARM_READS, WARM_WRITES};
+use super::assumptions::{ADDING_COLUMNS_READS_ACTIVE, WARM_READS, WARM_WRITES};
 use super::operation_context::{OperationContext, failed};
 use super::settings::{
     AutoScalingSettings, AutoScalingSpecification, CapacitySpecification, EncryptionSpecification, SettingStatus,
@@ -100,7 +100,7 @@ pub(super) async fn get_table(
 ) -> Result<TableDescription, ApiError> {
     let object = request.named()?;
     context.found(&object)?;
-    let described = context.schema().described(&object).await.map_err(failed)?;
+    let described = context.schema().describe_table(&object).await.map_err(failed)?;
     let described = described.ok_or_else(|| context.not_found(&object))?;
     let DescribedTable { entry, definition, earliest_restorable, stream } = described;
     let status = status(context, &entry);
@@ -115,7 +115,7 @@ pub(super) async fn get_table(
     let replicas = regions(context, &object).into_iter().map(|region| Replica {
         status,
         capacity_specification: capacity_in(&entry, &region),
-        warm_throughput_specification: WarmThroughput::of(&entry),
+        warm_throughput_specification: WarmThroughput::from_entry(&entry),
         region,
     });
     Ok(TableDescription {
@@ -124,9 +124,11 @@ pub(super) async fn get_table(
         table_name: object.name.clone(),
         creation_timestamp: Timestamp::from_millis(entry.created),
         status,
-        schema_definition: SchemaDefinition::shown(&definition, entry.added_columns()),
+        schema_definition: SchemaDefinition::from_definition(&definition, entry.added_columns()),
         capacity_specification: capacity,
-        encryption_specification: EncryptionSpecification::shown(&options.encryption.clone().unwrap_or_default()),
+        encryption_specification: EncryptionSpecification::from_encryption(
+            &options.encryption.clone().unwrap_or_default(),
+        ),
         point_in_time_recovery: RecoverySummary {
             status: if recovery == PointInTimeRecovery::Enabled { "ENABLED" } else { "DISABLED" },
             earliest_restorable_timestamp: earliest_restorable.map(Timestamp::from_millis),
@@ -138,7 +140,7 @@ pub(super) async fn get_table(
         replica_specifications: replicas.collect(),
         latest_stream_arn: stream,
         cdc_specification: entry.stream_status().map(|status| CdcSummary { status, view_type: view }),
-        warm_throughput_specification: WarmThroughput::of(&entry),
+        warm_throughput_specification: WarmThroughput::from_entry(&entry),
     })
 }
 
@@ -163,34 +165,38 @@ pub(super) fn get_table_auto_scaling_settings(
 
 /// The Regions that a table is in, if in several.
 fn regions(context: &OperationContext, table: &SchemaObject) -> Vec<String> {
-    context.schema().shown(&SchemaObject::keyspace(&table.keyspace)).map(|of| of.regions).unwrap_or_default()
+    context
+        .schema()
+        .visible_entry(&SchemaObject::keyspace(&table.keyspace))
+        .map(|keyspace| keyspace.regions)
+        .unwrap_or_default()
 }
 
 /// The status that is shown: ACTIVE at first for a table that gets columns.
 fn status(context: &OperationContext, entry: &CatalogueEntry) -> &'static str {
     let later = context.schema().millis_of_alter_table() / ADDING_COLUMNS_READS_ACTIVE;
     let still_active = entry.due.is_some_and(|due| context.schema().now() + later < due);
-    if !entry.added_columns().is_empty() && still_active { "ACTIVE" } else { entry.status.word() }
+    if !entry.added_columns().is_empty() && still_active { "ACTIVE" } else { entry.status.as_str() }
 }
 
 impl WarmThroughput {
-    fn of(entry: &CatalogueEntry) -> Option<Self> {
+    fn from_entry(entry: &CatalogueEntry) -> Option<Self> {
         let warm = entry.options.warm_throughput?;
         Some(Self {
             read_units_per_second: warm.read.unwrap_or(WARM_READS),
             write_units_per_second: warm.write.unwrap_or(WARM_WRITES),
-            status: if entry.status.word() == "UPDATING" { "UPDATING" } else { "AVAILABLE" },
+            status: if entry.status.as_str() == "UPDATING" { "UPDATING" } else { "AVAILABLE" },
         })
     }
 }
 
 fn capacity(entry: &CatalogueEntry, mode: CapacityMode) -> CapacitySpecification {
-    CapacitySpecification::shown(mode, entry.on_demand_since.unwrap_or(entry.created))
+    CapacitySpecification::from_mode(mode, entry.on_demand_since.unwrap_or(entry.created))
 }
 
 /// Reads have their own capacity in each Region; writes are the same in all.
 fn capacity_in(entry: &CatalogueEntry, region: &str) -> CapacitySpecification {
-    let own = entry.options.replica_capacity.as_ref().and_then(|of| of.get(region)).copied();
+    let own = entry.options.replica_capacity.as_ref().and_then(|replicas| replicas.get(region)).copied();
     capacity(
         entry,
         match entry.options.capacity_mode.unwrap_or_default() {
@@ -204,8 +210,8 @@ fn scaling_in(options: &TableOptions, region: Option<&str>) -> Option<AutoScalin
     let scaling = options.auto_scaling.as_ref()?;
     let own = region.and_then(|region| scaling.replicas.get(region));
     let specification = AutoScalingSpecification {
-        write_capacity_auto_scaling: scaling.write.as_ref().map(AutoScalingSettings::shown),
-        read_capacity_auto_scaling: own.or(scaling.read.as_ref()).map(AutoScalingSettings::shown),
+        write_capacity_auto_scaling: scaling.write.as_ref().map(AutoScalingSettings::from_scaling),
+        read_capacity_auto_scaling: own.or(scaling.read.as_ref()).map(AutoScalingSettings::from_scaling),
     };
     Some(specification)
 }

@@ -85,8 +85,8 @@ impl KeyspaceRequest {
             constraints::one_of(&mut constraints, path, replication.replication_strategy.as_ref(), &strategies);
             let path = "replicationSpecification.regionList";
             constraints.member(path, replication.region_list.as_deref()).count(2..=usize::MAX);
-            for (place, region) in replication.region_list.iter().flatten().enumerate() {
-                let path = format!("{path}.{}.member", place + 1);
+            for (index, region) in replication.region_list.iter().flatten().enumerate() {
+                let path = format!("{path}.{}.member", index + 1);
                 constraints.member(&path, Some(region.as_str())).length(2..=25);
             }
         }
@@ -149,23 +149,24 @@ pub(super) async fn delete_keyspace(
 pub(super) fn get_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Keyspace, ApiError> {
     let keyspace = request.named()?;
     let entry = context.found(&keyspace)?;
-    let group = entry.regions.iter().map(|region| ReplicationGroupStatus::of(&entry, region)).collect();
+    let group = entry.regions.iter().map(|region| ReplicationGroupStatus::new(&entry, region)).collect();
     let statuses = (!entry.regions.is_empty()).then_some(group);
-    Ok(Keyspace { replication_group_statuses: statuses, ..shown_keyspace(context, &keyspace, &entry) })
+    Ok(Keyspace { replication_group_statuses: statuses, ..keyspace_output(context, &keyspace, &entry) })
 }
 
 pub(super) fn list_keyspaces(context: &OperationContext, request: ListKeyspaces) -> Result<KeyspaceList, ApiError> {
-    let wanted = PageRequest { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
+    let page_request =
+        PageRequest { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
     let mut constraints = Constraints::default();
-    wanted.constrain(&mut constraints);
+    page_request.constrain(&mut constraints);
     constraints.check()?;
-    let all = context.schema().shown_keyspaces();
-    let (page, next_token) = wanted.of("ListKeyspaces", all, |(object, _)| object.keyspace.clone())?;
-    let keyspaces = page.iter().map(|(object, entry)| shown_keyspace(context, object, entry)).collect();
+    let all = context.schema().visible_keyspaces();
+    let (page, next_token) = page_request.page("ListKeyspaces", all, |(object, _)| object.keyspace.clone())?;
+    let keyspaces = page.iter().map(|(object, entry)| keyspace_output(context, object, entry)).collect();
     Ok(KeyspaceList { next_token, keyspaces })
 }
 
-fn shown_keyspace(context: &OperationContext, object: &SchemaObject, entry: &CatalogueEntry) -> Keyspace {
+fn keyspace_output(context: &OperationContext, object: &SchemaObject, entry: &CatalogueEntry) -> Keyspace {
     let is_in_several = !entry.regions.is_empty();
     Keyspace {
         keyspace_name: object.keyspace.clone(),
@@ -177,9 +178,9 @@ fn shown_keyspace(context: &OperationContext, object: &SchemaObject, entry: &Cat
 }
 
 impl ReplicationGroupStatus {
-    fn of(entry: &CatalogueEntry, region: &str) -> Self {
+    fn new(entry: &CatalogueEntry, region: &str) -> Self {
         let is_added = entry.added_region() == Some(region);
-        let keyspace_status = match entry.status.word() {
+        let keyspace_status = match entry.status.as_str() {
             "UPDATING" if is_added => "CREATING",
             status => status,
         };

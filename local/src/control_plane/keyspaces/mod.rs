@@ -1,7 +1,7 @@
 //! The operations of the Amazon Keyspaces API.
 
+mod assumptions;
 mod constraints;
-mod decisions;
 mod describe_table;
 mod keyspace;
 mod operation_context;
@@ -13,8 +13,8 @@ mod tag;
 mod user_type;
 
 use super::error::ApiError;
-use super::plane::Plane;
 use super::protocol::{Input, Output};
+use super::state::ControlPlaneState;
 use operation_context::OperationContext;
 
 /// The operations of the service model of 2022-02-10, each with the action that a policy has to allow for it.
@@ -46,8 +46,8 @@ pub(crate) fn action(operation: &str) -> Option<&'static str> {
 }
 
 /// Carries out an operation that [`action`] knows, for a principal with permissions.
-pub(crate) async fn answer(plane: &Plane, operation: &str, input: Input<'_>) -> Result<Output, ApiError> {
-    let context = OperationContext::of(plane).await?;
+pub(crate) async fn answer(state: &ControlPlaneState, operation: &str, input: Input<'_>) -> Result<Output, ApiError> {
+    let context = OperationContext::new(state).await?;
     Ok(match operation {
         "CreateKeyspace" => Output::new(keyspace::create_keyspace(&context, input.decode()?).await?),
         "UpdateKeyspace" => Output::new(keyspace::update_keyspace(&context, input.decode()?).await?),

@@ -6,11 +6,13 @@ use keyspaces_cql::{Context, Judgement, Statement, Unknown, judge_in};
 use serde::Serialize;
 
 use super::super::error::ApiError;
-use super::super::plane::Plane;
+use super::super::state::ControlPlaneState;
 use crate::gateway::Shared;
 use crate::names::SchemaObject;
 use crate::protocol::{Refusal, error_code, error_of, not_emulated, refused_by};
-use crate::schema::{CatalogueEntry, Cause, Definition, Refused, Schema, arn_of, being, unconfigured};
+use crate::schema::{
+    CatalogueEntry, Definition, DefinitionRefusal, RefusalCause, Schema, arn_of, in_progress_text, unconfigured,
+};
 use crate::upstream::InternalRequestError;
 
 /// The schema at the time of a request.
@@ -28,10 +30,10 @@ pub(super) struct Changed {
 
 impl OperationContext {
     /// The state now, after all changes of the schema that are due.
-    pub(super) async fn of(plane: &Plane) -> Result<Self, ApiError> {
-        let gateway = plane.gateway();
-        gateway.settle().await.map_err(failed)?;
-        Ok(Self { gateway, region: plane.region().to_owned() })
+    pub(super) async fn new(state: &ControlPlaneState) -> Result<Self, ApiError> {
+        let gateway = state.gateway();
+        gateway.apply_due_changes().await.map_err(failed)?;
+        Ok(Self { gateway, region: state.region().to_owned() })
     }
 
     pub(super) fn schema(&self) -> &Schema {
@@ -45,10 +47,10 @@ impl OperationContext {
     /// The entry of an object, or ResourceNotFoundException if the object is not shown.
     pub(super) fn found(&self, object: &SchemaObject) -> Result<CatalogueEntry, ApiError> {
         let keyspace = SchemaObject::keyspace(&object.keyspace);
-        if self.schema().shown(&keyspace).is_none() {
+        if self.schema().visible_entry(&keyspace).is_none() {
             return Err(self.not_found(&keyspace));
         }
-        self.schema().shown(object).ok_or_else(|| self.not_found(object))
+        self.schema().visible_entry(object).ok_or_else(|| self.not_found(object))
     }
 
     pub(super) fn not_found(&self, object: &SchemaObject) -> ApiError {
@@ -57,9 +59,9 @@ impl OperationContext {
 
     /// Carries out a definition as if it had come in CQL.
     pub(super) async fn define(&self, statement: &Statement) -> Result<Changed, ApiError> {
-        judged(statement).map_err(|refusal| ApiError::validation(refusal.text))?;
+        check_rules(statement).map_err(|refusal| ApiError::validation(refusal.text))?;
         let schema = self.schema();
-        let definition = Definition::of(statement, None, schema.names(), schema.data_center());
+        let definition = Definition::new(statement, None, schema.names(), schema.data_center());
         let definition = definition.map_err(|refusal| ApiError::validation(refusal.text))?;
         let object = definition.object.clone();
         let source = definition.source.clone();
@@ -70,38 +72,40 @@ impl OperationContext {
             Some((code, text)) => {
                 let refused = match code {
                     error_code::INVALID | error_code::SYNTAX_ERROR | error_code::ALREADY_EXISTS => {
-                        Refused::from(Refusal { code, text: text.to_owned() })
+                        DefinitionRefusal::from(Refusal { code, text: text.to_owned() })
                     }
-                    _ => Refused::from(Refusal { code: error_code::SERVER_ERROR, text: text.to_owned() }),
+                    _ => DefinitionRefusal::from(Refusal { code: error_code::SERVER_ERROR, text: text.to_owned() }),
                 };
                 Err(self.api_error(refused, &object, source.as_ref()))
             }
         }
     }
 
-    fn api_error(&self, refused: Refused, object: &SchemaObject, source: Option<&SchemaObject>) -> ApiError {
+    fn api_error(&self, refused: DefinitionRefusal, object: &SchemaObject, source: Option<&SchemaObject>) -> ApiError {
         let text = refused.refusal.text;
         match refused.cause {
-            Cause::NotFound => {
+            RefusalCause::NotFound => {
                 let keyspace = SchemaObject::keyspace(&object.keyspace);
-                let missing = match self.schema().shown(&keyspace) {
+                let missing = match self.schema().visible_entry(&keyspace) {
                     None => &keyspace,
                     Some(_) => source.unwrap_or(object),
                 };
                 ApiError::not_found(text, self.arn(missing))
             }
-            Cause::Creating => ApiError::conflict(format!("keyspaces-local: {}", being(object, "created"))),
-            Cause::Busy | Cause::Exists => ApiError::conflict(text),
-            Cause::Quota => ApiError::service_quota_exceeded(text),
-            Cause::NotAllowed => ApiError::access_denied(text),
-            Cause::Invalid => ApiError::validation(text),
-            Cause::Broken => ApiError::internal(text),
+            RefusalCause::Creating => {
+                ApiError::conflict(format!("keyspaces-local: {}", in_progress_text(object, "created")))
+            }
+            RefusalCause::Busy | RefusalCause::Exists => ApiError::conflict(text),
+            RefusalCause::Quota => ApiError::service_quota_exceeded(text),
+            RefusalCause::NotAllowed => ApiError::access_denied(text),
+            RefusalCause::Invalid => ApiError::validation(text),
+            RefusalCause::Broken => ApiError::internal(text),
         }
     }
 }
 
 /// Whether the service's rules allow a statement that was made from an input.
-fn judged(statement: &Statement) -> Result<(), Refusal> {
+fn check_rules(statement: &Statement) -> Result<(), Refusal> {
     match judge_in(statement, &Context::new()) {
         Judgement::Allowed => Ok(()),
         Judgement::Refused(refusal) => Err(refused_by(refusal.rule)),

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
+use super::assumptions::DEFAULT_PAGE;
 use super::constraints;
-use super::decisions::DEFAULT_PAGE;
 use super::operation_context::OperationContext;
 use crate::names::{ObjectKind, SchemaObject};
 
@@ -39,17 +39,17 @@ impl PageRequest<'_> {
     }
 
     /// The page of a list in the order of `key`, and the token of the next one. `list` tells this list from others.
-    pub(super) fn of<T>(
+    pub(super) fn page<T>(
         &self,
         list: &str,
         items: impl IntoIterator<Item = T>,
         key: impl Fn(&T) -> String,
     ) -> Result<(Vec<T>, Option<String>), ApiError> {
-        let most = self.max_results.and_then(|most| usize::try_from(*most).ok()).unwrap_or(DEFAULT_PAGE);
+        let limit = self.max_results.and_then(|limit| usize::try_from(*limit).ok()).unwrap_or(DEFAULT_PAGE);
         let after = match self.next_token {
             Some(text) => Some(Token::read(text).filter(|token| token.list == list).ok_or_else(|| {
                 ApiError::validation(
-                    "keyspaces-local: nextToken is none that this list gave (what the service says here is not known)",
+                    "keyspaces-local: nextToken was not returned for this list (the service's message is not known)",
                 )
             })?),
             None => None,
@@ -57,8 +57,8 @@ impl PageRequest<'_> {
         let mut items: Vec<T> = items.into_iter().collect();
         items.sort_by_key(&key);
         items.retain(|item| after.as_ref().is_none_or(|after| key(item) > after.last));
-        let has_more = items.len() > most;
-        items.truncate(most);
+        let has_more = items.len() > limit;
+        items.truncate(limit);
         let last = items.last().filter(|_| has_more).map(key);
         let next = last.map(|last| Token { list: list.to_owned(), last }.text());
         Ok((items, next))
@@ -73,15 +73,15 @@ impl ListWithin {
         operation: &str,
         kind: ObjectKind,
     ) -> Result<(Vec<SchemaObject>, Option<String>), ApiError> {
-        let wanted = PageRequest { next_token: self.next_token.as_ref(), max_results: self.max_results.as_ref() };
+        let page_request = PageRequest { next_token: self.next_token.as_ref(), max_results: self.max_results.as_ref() };
         let mut constraints = Constraints::default();
         constraints::name(&mut constraints, "keyspaceName", self.keyspace_name.as_ref());
-        wanted.constrain(&mut constraints);
+        page_request.constrain(&mut constraints);
         constraints.check()?;
         let keyspace = self.keyspace_name.unwrap_or_default();
         context.found(&SchemaObject::keyspace(&keyspace))?;
-        let all = context.schema().shown_within(&keyspace, kind);
-        wanted.of(&format!("{operation} {keyspace}"), all, |object| object.name.clone())
+        let all = context.schema().visible_objects(&keyspace, kind);
+        page_request.page(&format!("{operation} {keyspace}"), all, |object| object.name.clone())
     }
 }
 
@@ -100,13 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_have_everything_once_whatever_their_size() {
+    fn pages_of_any_size_have_each_item_once() {
         for (count, size) in [(0, 7), (1, 7), (7, 7), (8, 7), (256, 7), (20, 1), (3, 1000)] {
             let all: Vec<String> = (0..count).map(|number| format!("t{number:03}")).collect();
             let (mut seen, mut token, size) = (Vec::new(), None, i64::from(size));
             loop {
-                let wanted = PageRequest { next_token: token.as_ref(), max_results: Some(&size) };
-                let (page, next) = wanted.of("ListTables ks", all.clone(), String::clone).unwrap();
+                let page_request = PageRequest { next_token: token.as_ref(), max_results: Some(&size) };
+                let (page, next) = page_request.page("ListTables ks", all.clone(), String::clone).unwrap();
                 assert!(page.len() <= size as usize);
                 seen.extend(page);
                 match next {
@@ -119,24 +119,24 @@ mod tests {
     }
 
     #[test]
-    fn a_token_goes_on_after_what_is_gone_and_only_with_its_own_list() {
+    fn a_token_continues_after_removed_items_and_only_in_its_own_list() {
         let all = ["a", "b", "c", "d"].map(str::to_owned);
         let two = PageRequest { next_token: None, max_results: Some(&2) };
-        let (_, token) = two.of("ListTables ks", all, String::clone).unwrap();
+        let (_, token) = two.page("ListTables ks", all, String::clone).unwrap();
         let next = PageRequest { next_token: token.as_ref(), max_results: None };
         let left = ["a", "c", "d"].map(str::to_owned);
         assert_eq!(
-            next.of("ListTables ks", left.clone(), String::clone).unwrap(),
+            next.page("ListTables ks", left.clone(), String::clone).unwrap(),
             (vec!["c".into(), "d".into()], None)
         );
-        let other = next.of("ListTables other", left.clone(), String::clone).unwrap_err();
+        let other = next.page("ListTables other", left.clone(), String::clone).unwrap_err();
         let unreadable = PageRequest { next_token: Some(&"zz".to_owned()), max_results: None };
-        let unreadable = unreadable.of("ListTables ks", left, String::clone).unwrap_err();
+        let unreadable = unreadable.page("ListTables ks", left, String::clone).unwrap_err();
         for refused in [other, unreadable] {
             assert_eq!(
                 refused.to_string(),
-                "ValidationException: keyspaces-local: nextToken is none that this list gave (what the service says here \
-                 is not known)"
+                "ValidationException: keyspaces-local: nextToken was not returned for this list (the service's \
+                 message is not known)"
             );
         }
     }

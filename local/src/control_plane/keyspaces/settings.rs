@@ -128,24 +128,24 @@ pub(super) fn enabled(constraints: &mut Constraints, path: &str, status: Option<
 }
 
 impl TableSettings<'_> {
-    /// `over` is what the names of a restore's overrides end with.
-    pub(super) fn constrain(&self, constraints: &mut Constraints, over: &str) {
+    /// `suffix` is the end of the names of a restore's overrides.
+    pub(super) fn constrain(&self, constraints: &mut Constraints, suffix: &str) {
         if let Some(capacity) = self.capacity {
-            let path = |name: &str| format!("capacitySpecification{over}.{name}");
+            let path = |name: &str| format!("capacitySpecification{suffix}.{name}");
             let modes = ["PAY_PER_REQUEST", "PROVISIONED"];
             constraints::one_of(constraints, &path("throughputMode"), capacity.throughput_mode.as_ref(), &modes);
             constraints::units(constraints, &path("readCapacityUnits"), capacity.read_capacity_units.as_ref());
             constraints::units(constraints, &path("writeCapacityUnits"), capacity.write_capacity_units.as_ref());
         }
         if let Some(encryption) = self.encryption {
-            let path = |name: &str| format!("encryptionSpecification{over}.{name}");
+            let path = |name: &str| format!("encryptionSpecification{suffix}.{name}");
             let types = ["CUSTOMER_MANAGED_KMS_KEY", "AWS_OWNED_KMS_KEY"];
             constraints::one_of(constraints, &path("type"), encryption.encryption_type.as_ref(), &types);
             let key = encryption.kms_key_identifier.as_deref();
             constraints.member(&path("kmsKeyIdentifier"), key).length(1..=5096);
         }
         if let Some(SettingStatus { status }) = self.recovery {
-            let path = format!("pointInTimeRecovery{over}.status");
+            let path = format!("pointInTimeRecovery{suffix}.status");
             constraints::one_of(constraints, &path, status.as_ref(), &["ENABLED", "DISABLED"]);
         }
         enabled(constraints, "ttl", self.ttl);
@@ -159,8 +159,8 @@ impl TableSettings<'_> {
             constrain_scaling(constraints, &format!("{path}.readCapacityAutoScaling"), read_capacity_auto_scaling);
         }
         constraints.member("replicaSpecifications", self.replicas).count(1..=usize::MAX);
-        for (place, replica) in self.replicas.unwrap_or_default().iter().enumerate() {
-            let path = |name: &str| format!("replicaSpecifications.{}.member.{name}", place + 1);
+        for (index, replica) in self.replicas.unwrap_or_default().iter().enumerate() {
+            let path = |name: &str| format!("replicaSpecifications.{}.member.{name}", index + 1);
             constraints.member(&path("region"), replica.region.as_deref()).required().length(2..=25);
             constraints::units(constraints, &path("readCapacityUnits"), replica.read_capacity_units.as_ref());
             constrain_scaling(constraints, &path("readCapacityAutoScaling"), &replica.read_capacity_auto_scaling);
@@ -213,17 +213,19 @@ impl TableSettings<'_> {
             options = options.and(WarmThroughput { read, write });
         }
         if let Some(cdc) = self.cdc {
-            options = cdc.added_to(options)?;
+            options = cdc.add_to(options)?;
         }
         self.with_scaling(options)
     }
 
     fn with_scaling(&self, mut options: TableOptions) -> Result<TableOptions, ApiError> {
         let (mut units, mut scaling) = (ReplicaCapacity::new(), AutoScaling::default());
-        if let Some(of) = self.auto_scaling {
-            let read = |of: &Option<AutoScalingSettings>| of.as_ref().map(AutoScalingSettings::scaling).transpose();
-            scaling.read = read(&of.read_capacity_auto_scaling)?;
-            scaling.write = read(&of.write_capacity_auto_scaling)?;
+        if let Some(specification) = self.auto_scaling {
+            let read = |settings: &Option<AutoScalingSettings>| {
+                settings.as_ref().map(AutoScalingSettings::scaling).transpose()
+            };
+            scaling.read = read(&specification.read_capacity_auto_scaling)?;
+            scaling.write = read(&specification.write_capacity_auto_scaling)?;
         }
         let twice = || ApiError::validation(refused_by(&rules::DUPLICATE_REGION).text);
         let mut regions = std::collections::BTreeSet::new();
@@ -258,7 +260,7 @@ impl CapacitySpecification {
         }
     }
 
-    pub(super) fn shown(mode: CapacityMode, on_demand_since: u64) -> Self {
+    pub(super) fn from_mode(mode: CapacityMode, on_demand_since: u64) -> Self {
         match mode {
             CapacityMode::OnDemand => Self {
                 throughput_mode: Some("PAY_PER_REQUEST".to_owned()),
@@ -279,7 +281,7 @@ impl CapacitySpecification {
 impl EncryptionSpecification {
     fn key(&self) -> Encryption {
         match self.encryption_type.as_deref() {
-            // Without a key there is none of its name, which the rules refuse.
+            // Without a key the identifier is empty, which the rules refuse.
             Some("CUSTOMER_MANAGED_KMS_KEY") => {
                 Encryption::CustomerManagedKey(self.kms_key_identifier.clone().unwrap_or_default())
             }
@@ -287,7 +289,7 @@ impl EncryptionSpecification {
         }
     }
 
-    pub(super) fn shown(encryption: &Encryption) -> Self {
+    pub(super) fn from_encryption(encryption: &Encryption) -> Self {
         let (encryption_type, key) = match encryption {
             Encryption::AwsOwnedKey => ("AWS_OWNED_KMS_KEY", None),
             Encryption::CustomerManagedKey(key) => ("CUSTOMER_MANAGED_KMS_KEY", Some(key.clone())),
@@ -297,7 +299,7 @@ impl EncryptionSpecification {
 }
 
 impl CdcSpecification {
-    fn added_to(&self, options: TableOptions) -> Result<TableOptions, ApiError> {
+    fn add_to(&self, options: TableOptions) -> Result<TableOptions, ApiError> {
         let named = CdcView::ALL.into_iter().find(|view| self.view_type.as_deref() == Some(view.name()));
         let mut options = options.and(match self.status.as_deref() {
             Some("ENABLED" | "ENABLING") => Cdc::On(named.unwrap_or_default()),
@@ -320,7 +322,7 @@ impl AutoScalingSettings {
         if self.auto_scaling_disabled == Some(true) {
             return Ok(CapacityScaling::Disabled);
         }
-        // In the words in which CQL's are refused.
+        // The same text as for CQL.
         let missing = |name: &str| ApiError::not_emulated(format_args!("autoscaling_settings without {name}"));
         let policy = self.scaling_policy.as_ref().ok_or_else(|| missing("scaling_policy"))?;
         let tracking = policy.target_tracking_scaling_policy_configuration.as_ref();
@@ -336,7 +338,7 @@ impl AutoScalingSettings {
         }))
     }
 
-    pub(super) fn shown(scaling: &CapacityScaling) -> Self {
+    pub(super) fn from_scaling(scaling: &CapacityScaling) -> Self {
         let CapacityScaling::Target(tracking) = scaling else {
             let (minimum_units, maximum_units, scaling_policy) = (None, None, None);
             return Self { auto_scaling_disabled: Some(true), minimum_units, maximum_units, scaling_policy };
@@ -363,13 +365,13 @@ fn constrain_scaling(constraints: &mut Constraints, path: &str, settings: &Optio
     constraints::units(constraints, &format!("{path}.minimumUnits"), settings.minimum_units.as_ref());
     constraints::units(constraints, &format!("{path}.maximumUnits"), settings.maximum_units.as_ref());
     let policy = settings.scaling_policy.as_ref();
-    if let Some(tracking) = policy.and_then(|of| of.target_tracking_scaling_policy_configuration.as_ref()) {
+    if let Some(tracking) = policy.and_then(|policy| policy.target_tracking_scaling_policy_configuration.as_ref()) {
         let path = format!("{path}.scalingPolicy.targetTrackingScalingPolicyConfiguration.targetValue");
         constraints.member(&path, tracking.target_value.as_ref()).required();
     }
 }
 
-/// More than any quota permits where there is no such number, so that the quotas refuse it.
+/// The number as `u32`. A number out of its range becomes one that the quotas refuse.
 fn count(units: i64) -> u32 {
     saturated::<u32>(units.max(0))
 }

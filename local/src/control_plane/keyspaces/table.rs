@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::EmptyOutput;
+use super::assumptions::{COLUMNS_AND_SETTING, NO_SETTING};
 use super::constraints;
-use super::decisions::{COLUMNS_AND_SETTING, NO_SETTING};
 use super::operation_context::{Changed, OperationContext};
 use super::page::ListWithin;
 use super::settings::{
@@ -220,13 +220,13 @@ impl SchemaDefinition {
         let key = self.partition_keys.as_deref();
         constraints.member(&path("partitionKeys"), key).required().count(1..=usize::MAX);
         for (list, names) in [("partitionKeys", key), ("staticColumns", self.static_columns.as_deref())] {
-            for (place, column) in names.unwrap_or_default().iter().enumerate() {
-                let path = path(&format!("{list}.{}.member.name", place + 1));
+            for (index, column) in names.unwrap_or_default().iter().enumerate() {
+                let path = path(&format!("{list}.{}.member.name", index + 1));
                 constraints.member(&path, column.name.as_ref()).required();
             }
         }
-        for (place, column) in self.clustering_keys.iter().flatten().enumerate() {
-            let member = |name: &str| path(&format!("clusteringKeys.{}.member.{name}", place + 1));
+        for (index, column) in self.clustering_keys.iter().flatten().enumerate() {
+            let member = |name: &str| path(&format!("clusteringKeys.{}.member.{name}", index + 1));
             constraints.member(&member("name"), column.name.as_ref()).required();
             constraints::one_of(constraints, &member("orderBy"), column.order_by.as_ref(), &["ASC", "DESC"]);
         }
@@ -245,7 +245,7 @@ impl SchemaDefinition {
             columns.push(Column { name, column_type, kind });
         }
         if let Some(missing) = statics.iter().find(|name| columns.iter().all(|column| column.name != **name)) {
-            let text = format!("keyspaces-local: staticColumns names {missing}, which is no column of the table");
+            let text = format!("keyspaces-local: staticColumns names {missing}, which is not a column of the table");
             return Err(ApiError::validation(text));
         }
         let clustering = self.clustering_keys.into_iter().flatten().map(|key| ClusteringOrder {
@@ -263,17 +263,17 @@ impl SchemaDefinition {
     }
 
     /// A table's columns as the service shows them, in its own order; but for those that are left out.
-    pub(super) fn shown(table: &TableDefinition, left_out: &[String]) -> Self {
-        let shown = || table.columns.iter().filter(|column| !left_out.contains(&column.name.text));
+    pub(super) fn from_definition(table: &TableDefinition, hidden: &[String]) -> Self {
+        let columns = || table.columns.iter().filter(|column| !hidden.contains(&column.name.text));
         let named = |name: &Name| ColumnName { name: Some(name.text.clone()) };
-        let statics = shown().filter(|column| column.kind == ColumnKind::Static);
+        let statics = columns().filter(|column| column.kind == ColumnKind::Static);
         let clustering = table.clustering_columns.iter().map(|by| ClusteringKey {
             name: Some(by.column.text.clone()),
             order_by: Some(if by.order == SortOrder::Descending { "DESC" } else { "ASC" }.to_owned()),
         });
         let column = |column: &Column| NamedType::new(column.name.text.clone(), column.column_type.to_string());
         Self {
-            all_columns: Some(shown().map(column).collect()),
+            all_columns: Some(columns().map(column).collect()),
             partition_keys: Some(table.partition_key.iter().map(named).collect()),
             clustering_keys: Some(clustering.collect()),
             static_columns: Some(statics.map(|column| named(&column.name)).collect()),
@@ -291,8 +291,8 @@ pub(super) fn cql_type(column: &NamedType) -> Result<CqlType, ApiError> {
 }
 
 fn constrain_columns(constraints: &mut Constraints, path: &str, columns: Option<&[NamedType]>) {
-    for (place, column) in columns.unwrap_or_default().iter().enumerate() {
-        let member = |name: &str| format!("{path}.{}.member.{name}", place + 1);
+    for (index, column) in columns.unwrap_or_default().iter().enumerate() {
+        let member = |name: &str| format!("{path}.{}.member.{name}", index + 1);
         constraints.member(&member("name"), column.name.as_ref()).required();
         constraints.member(&member("type"), column.column_type.as_ref()).required();
     }

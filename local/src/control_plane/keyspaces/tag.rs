@@ -41,14 +41,15 @@ pub(super) struct TagList {
     tags: Vec<Tag>,
 }
 
-/// The constraints of a list of tags. Where tags are taken away their values may be empty: other tools send them so.
+/// The constraints of a list of tags. In a request that removes tags their values may be empty: other tools send them
+/// so.
 pub(super) fn constrain(constraints: &mut Constraints, path: &str, tags: Option<&[Tag]>, are_dropped: bool) {
     constraints.member(path, tags).count(1..=60);
-    for (place, tag) in tags.unwrap_or_default().iter().enumerate() {
-        let member = |name: &str| format!("{path}.{}.member.{name}", place + 1);
+    for (index, tag) in tags.unwrap_or_default().iter().enumerate() {
+        let member = |name: &str| format!("{path}.{}.member.{name}", index + 1);
         constraints.member(&member("key"), tag.key.as_deref()).required().length(1..=128);
-        let shortest = if are_dropped { 0 } else { 1 };
-        constraints.member(&member("value"), tag.value.as_deref()).required().length(shortest..=256);
+        let min_length = if are_dropped { 0 } else { 1 };
+        constraints.member(&member("value"), tag.value.as_deref()).required().length(min_length..=256);
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn tag_resource(context: &OperationContext, request: TagRequest
         .map(|_| EmptyOutput {})
 }
 
-/// The keys tell which tags are taken away; their values do not matter.
+/// Removes the tags with these keys, whatever values the request contains.
 pub(super) async fn untag_resource(context: &OperationContext, request: TagRequest) -> Result<EmptyOutput, ApiError> {
     let (resource, tags) = tagged(context, request, true)?;
     context
@@ -83,10 +84,11 @@ pub(super) async fn untag_resource(context: &OperationContext, request: TagReque
 }
 
 pub(super) fn list_tags_for_resource(context: &OperationContext, request: ListTags) -> Result<TagList, ApiError> {
-    let wanted = PageRequest { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
+    let page_request =
+        PageRequest { next_token: request.next_token.as_ref(), max_results: request.max_results.as_ref() };
     let mut constraints = Constraints::default();
     constraints::arn(&mut constraints, request.resource_arn.as_ref());
-    wanted.constrain(&mut constraints);
+    page_request.constrain(&mut constraints);
     constraints.check()?;
     let arn = request.resource_arn.as_deref().unwrap_or_default();
     let tags = match resource(context, arn)? {
@@ -97,7 +99,7 @@ pub(super) fn list_tags_for_resource(context: &OperationContext, request: ListTa
         },
     };
     let list = format!("ListTagsForResource {arn}");
-    let (page, next_token) = wanted.of(&list, tags.unwrap_or_default(), |(key, _)| key.clone())?;
+    let (page, next_token) = page_request.page(&list, tags.unwrap_or_default(), |(key, _)| key.clone())?;
     let tags = page.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
     Ok(TagList { next_token, tags })
 }
@@ -113,8 +115,8 @@ fn tagged(context: &OperationContext, request: TagRequest, are_dropped: bool) ->
 }
 
 fn resource(context: &OperationContext, arn: &str) -> Result<Resource, ApiError> {
-    let missing = || ApiError::not_found(format!("keyspaces-local: there is no resource {arn} here"), arn);
-    let resource = Resource::of(arn, &context.region).ok_or_else(missing)?;
+    let missing = || ApiError::not_found(format!("keyspaces-local: there is no resource {arn}"), arn);
+    let resource = Resource::parse(arn, &context.region).ok_or_else(missing)?;
     if let Resource::Stream(table) = &resource
         && context.schema().stream(table).as_deref() != Some(arn)
     {

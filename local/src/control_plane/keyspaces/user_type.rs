@@ -59,14 +59,14 @@ impl TypeRequest {
         if is_created {
             let path = "fieldDefinitions";
             constraints.member(path, self.field_definitions.as_deref()).required().count(1..=usize::MAX);
-            for (place, field) in self.field_definitions.iter().flatten().enumerate() {
-                let member = |name: &str| format!("{path}.{}.member.{name}", place + 1);
+            for (index, field) in self.field_definitions.iter().flatten().enumerate() {
+                let member = |name: &str| format!("{path}.{}.member.{name}", index + 1);
                 constraints.member(&member("name"), field.name.as_deref()).required().length(1..=128);
                 constraints.member(&member("type"), field.column_type.as_deref()).required();
             }
         }
         constraints.check()?;
-        let text = |of: &Option<String>| of.clone().unwrap_or_default();
+        let text = |member: &Option<String>| member.clone().unwrap_or_default();
         Ok(SchemaObject::user_type(text(&self.keyspace_name), text(&self.type_name)))
     }
 }
@@ -93,7 +93,7 @@ pub(super) async fn delete_type(context: &OperationContext, request: TypeRequest
 pub(super) async fn get_type(context: &OperationContext, request: TypeRequest) -> Result<UserType, ApiError> {
     let object = request.check(false)?;
     let entry = context.found(&object)?;
-    let row = context.schema().described_type(&object).await.map_err(failed)?;
+    let row = context.schema().describe_type(&object).await.map_err(failed)?;
     let row = row.ok_or_else(|| context.not_found(&object))?;
     let texts = |column: &str| -> Vec<String> {
         let texts = row[column].as_array().into_iter().flatten();
@@ -101,9 +101,9 @@ pub(super) async fn get_type(context: &OperationContext, request: TypeRequest) -
     };
     let fields = texts("field_names").into_iter().zip(texts("field_types"));
     Ok(UserType {
-        field_definitions: fields.map(|(name, of)| NamedType::new(name, of)).collect(),
+        field_definitions: fields.map(|(name, field_type)| NamedType::new(name, field_type)).collect(),
         last_modified_timestamp: Timestamp::from_millis(entry.created),
-        status: entry.status.word(),
+        status: entry.status.as_str(),
         direct_referring_tables: texts("direct_referring_tables"),
         direct_parent_types: texts("direct_parent_types"),
         max_nesting_depth: row["max_nesting_depth"].as_i64().unwrap_or(1),
@@ -115,7 +115,7 @@ pub(super) async fn get_type(context: &OperationContext, request: TypeRequest) -
 
 pub(super) fn list_types(context: &OperationContext, request: ListWithin) -> Result<TypeList, ApiError> {
     let (page, next_token) = request.page(context, "ListTypes", ObjectKind::Type)?;
-    Ok(TypeList { next_token, types: page.into_iter().map(|of| of.name).collect() })
+    Ok(TypeList { next_token, types: page.into_iter().map(|user_type| user_type.name).collect() })
 }
 
 fn changed_type(context: &OperationContext, object: SchemaObject) -> ChangedType {

@@ -65,9 +65,9 @@ pub(super) enum Comparison {
 }
 
 impl Alarm {
-    /// The state at the beginning of `minute` and its reason, from the periods that ended before; `None` if the state does
-    /// not change.
-    pub(super) fn judge(&self, source: &MetricSource<'_>, minute: u64) -> Option<(AlarmState, String)> {
+    /// The state at the beginning of `minute` and its reason, from the periods that ended before; `None` if the state
+    /// does not change.
+    pub(super) fn evaluate(&self, source: &MetricSource<'_>, minute: u64) -> Option<(AlarmState, String)> {
         let datapoints = self.datapoints();
         let range = Range::before(minute * 60, self.queries.period, datapoints.periods + MORE_PERIODS);
         let evaluated = match self.queries.evaluate(source, range) {
@@ -81,19 +81,19 @@ impl Alarm {
         let points: Vec<Option<f64>> = range.periods().map(|period| points.get(&period).copied()).collect();
         let threshold = self.definition.threshold;
         let breaches = |value| self.comparison.holds(value, threshold);
-        let state = datapoints.judge(&points, breaches, self.missing_data, self.state);
+        let state = datapoints.state(&points, breaches, self.missing_data, self.state);
         if state == self.state {
             return None;
         }
-        let known: Vec<f64> = points.iter().copied().flatten().collect();
+        let values: Vec<f64> = points.iter().copied().flatten().collect();
         let recent: Vec<String> =
-            known.iter().rev().take(count(datapoints.periods)).map(|value| format!("{value:?}")).collect();
+            values.iter().rev().take(count(datapoints.periods)).map(|value| format!("{value:?}")).collect();
         let reason = if recent.is_empty() {
             let periods = datapoints.periods;
             format!("Unchecked: Initial alarm creation or no datapoints were received for {periods} periods")
         } else {
             let breaching =
-                known.iter().rev().take(count(datapoints.periods)).filter(|value| breaches(**value)).count();
+                values.iter().rev().take(count(datapoints.periods)).filter(|value| breaches(**value)).count();
             format!(
                 "Threshold Crossed: {breaching} out of the last {} datapoints [{}] were {} the threshold ({threshold:?})",
                 recent.len(),
@@ -131,7 +131,7 @@ impl Comparison {
         Self::ALL.map(Self::name)
     }
 
-    pub(super) fn of_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|comparison| comparison.name() == name)
     }
 

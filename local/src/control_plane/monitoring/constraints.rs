@@ -10,7 +10,7 @@ use crate::control_plane::error::ApiError;
 /// Checks that a period is 10, 20, 30 or a multiple of 60 seconds (API:PutMetricAlarm).
 pub(super) fn period(seconds: Option<i64>) -> Result<u64, ApiError> {
     let mut constraints = Constraints::default();
-    constraints.member("period", seconds.as_ref()).required().range(1..=MOST_PERIOD);
+    constraints.member("period", seconds.as_ref()).required().range(1..=MAX_PERIOD_SECONDS);
     constraints.check()?;
     let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
     if [10, 20, 30].contains(&seconds) || seconds.is_multiple_of(60) {
@@ -20,17 +20,21 @@ pub(super) fn period(seconds: Option<i64>) -> Result<u64, ApiError> {
 }
 
 /// A week, the retention of data points here.
-const MOST_PERIOD: i64 = 7 * 24 * 3600;
+const MAX_PERIOD_SECONDS: i64 = 7 * 24 * 3600;
 
 /// Checks a metric. The metric need not exist, but its members have to satisfy the API model.
-pub(super) fn watched(
+pub(super) fn watched_metric(
     namespace: Option<&str>,
     name: Option<&str>,
     dimensions: Dimensions,
     statistic: Option<&str>,
 ) -> Result<WatchedMetric, ApiError> {
     let mut constraints = Constraints::default();
-    constraints.member("namespace", namespace).required().length(1..=255).pattern("[^:].*", |it| !it.starts_with(':'));
+    constraints
+        .member("namespace", namespace)
+        .required()
+        .length(1..=255)
+        .pattern("[^:].*", |namespace| !namespace.starts_with(':'));
     constraints.member("metricName", name).required().length(1..=255);
     constraints.member("dimensions", Some(dimensions.as_slice())).count(0..=30);
     for dimension in dimensions.iter().take(30) {
@@ -42,8 +46,8 @@ pub(super) fn watched(
     let statistic = statistic.unwrap_or_default();
     let statistic = Statistic::from_name(statistic).ok_or_else(|| {
         let statistic: String = statistic.chars().take(40).collect();
-        let known = Statistic::ALL.map(Statistic::name).join(", ");
-        ApiError::not_emulated(format_args!("the statistic {statistic}; {known} are"))
+        let statistics = Statistic::ALL.map(Statistic::name).join(", ");
+        ApiError::not_emulated(format_args!("the statistic {statistic}; {statistics} are"))
     })?;
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Ok(WatchedMetric { namespace: text(namespace), metric_name: text(name), dimensions, statistic })

@@ -47,11 +47,11 @@ struct MetricAlarm {
     state_transitioned_timestamp: Timestamp,
 }
 
-pub(super) fn alarms(alarms: &Alarms, wanted: DescribeAlarms, arn_prefix: &str) -> Result<AlarmPage, ApiError> {
-    wanted.check()?;
-    let all: Vec<&Alarm> = alarms.all().filter(|alarm| wanted.wants(alarm)).collect();
-    let (page, next_token) = page(all, wanted.next_token.as_deref(), wanted.max_records)?;
-    let shown = |alarm: &Alarm| MetricAlarm {
+pub(super) fn alarms(alarms: &Alarms, request: DescribeAlarms, arn_prefix: &str) -> Result<AlarmPage, ApiError> {
+    request.check()?;
+    let all: Vec<&Alarm> = alarms.all().filter(|alarm| request.matches(alarm)).collect();
+    let (page, next_token) = page(all, request.next_token.as_deref(), request.max_records)?;
+    let describe = |alarm: &Alarm| MetricAlarm {
         definition: alarm.definition.clone(),
         alarm_arn: format!("{arn_prefix}{}", alarm.definition.alarm_name),
         alarm_configuration_updated_timestamp: Timestamp::from_millis(alarm.configured),
@@ -60,7 +60,7 @@ pub(super) fn alarms(alarms: &Alarms, wanted: DescribeAlarms, arn_prefix: &str) 
         state_updated_timestamp: Timestamp::from_millis(alarm.state_updated),
         state_transitioned_timestamp: Timestamp::from_millis(alarm.state_updated),
     };
-    Ok(AlarmPage { composite_alarms: [], metric_alarms: page.into_iter().map(shown).collect(), next_token })
+    Ok(AlarmPage { composite_alarms: [], metric_alarms: page.into_iter().map(describe).collect(), next_token })
 }
 
 impl DescribeAlarms {
@@ -82,7 +82,7 @@ impl DescribeAlarms {
         Ok(())
     }
 
-    fn wants(&self, alarm: &Alarm) -> bool {
+    fn matches(&self, alarm: &Alarm) -> bool {
         let definition = &alarm.definition;
         let name = &definition.alarm_name;
         let mut actions = [&definition.alarm_actions, &definition.ok_actions, &definition.insufficient_data_actions]
@@ -93,7 +93,7 @@ impl DescribeAlarms {
             && self
                 .alarm_types
                 .as_ref()
-                .is_none_or(|types| types.is_empty() || types.iter().any(|of| of == "MetricAlarm"))
+                .is_none_or(|types| types.is_empty() || types.iter().any(|alarm_type| alarm_type == "MetricAlarm"))
             && self.state_value.as_ref().is_none_or(|state| alarm.state.name() == state)
             && self.action_prefix.as_ref().is_none_or(|prefix| actions.any(|action| action.starts_with(prefix)))
     }

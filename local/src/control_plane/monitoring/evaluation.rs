@@ -1,8 +1,8 @@
 //! Computes the state of an alarm from its data points.
 //!
-//! CloudWatch looks at more periods than the alarm has, so that late data is not taken for missing, and judges by the most
-//! recent data points among them. If it finds fewer, a table in its user guide ("Configuring how CloudWatch alarms treat
-//! missing data") defines the result. The tests below contain that table.
+//! CloudWatch looks at more periods than the alarm has, so that late data is not taken for missing, and judges by the
+//! limit recent data points among them. If it finds fewer, a table in its user guide ("Configuring how CloudWatch
+//! alarms treat missing data") defines the result. The tests below contain that table.
 
 use crate::saturated::saturated;
 use serde::{Deserialize, Serialize};
@@ -40,34 +40,34 @@ pub(super) const MORE_PERIODS: u64 = 2;
 impl Datapoints {
     /// The state after `points`, one for each period, the oldest first. `breaches` decides whether a value breaches the
     /// threshold.
-    pub(super) fn judge(
+    pub(super) fn state(
         self,
         points: &[Option<f64>],
         breaches: impl Fn(f64) -> bool,
         missing: MissingData,
         state: AlarmState,
     ) -> AlarmState {
-        let most = saturated::<usize>(self.periods);
+        let limit = saturated::<usize>(self.periods);
         // Pairs each data point with its age in periods; the last period has the age 1.
         let recent: Vec<(u64, bool)> = (1..)
             .zip(points.iter().rev())
             .filter_map(|(ago, value)| value.map(|value| (ago, breaches(value))))
-            .take(most)
+            .take(limit)
             .collect();
         let found = saturated::<u64>(recent.len());
         let breaching = saturated::<u64>(recent.iter().filter(|(_, breaches)| *breaches).count());
-        let lacking = self.periods - found;
-        let judged = |breaching: u64| if breaching >= self.to_alarm { AlarmState::Alarm } else { AlarmState::Ok };
+        let missing_periods = self.periods - found;
+        let compared = |breaching: u64| if breaching >= self.to_alarm { AlarmState::Alarm } else { AlarmState::Ok };
         match missing {
-            _ if lacking == 0 => judged(breaching),
-            MissingData::Breaching => judged(breaching + lacking),
-            MissingData::NotBreaching => judged(breaching),
+            _ if missing_periods == 0 => compared(breaching),
+            MissingData::Breaching => compared(breaching + missing_periods),
+            MissingData::NotBreaching => compared(breaching),
             _ if breaching >= self.to_alarm => AlarmState::Alarm,
             _ if breaching < found => AlarmState::Ok,
             MissingData::Ignore => state,
             MissingData::Missing if found == 0 => AlarmState::InsufficientData,
-            // All data points breach: the alarm goes off once the oldest one is as many periods old as the alarm requires
-            // data points.
+            // All data points breach: the alarm goes off once the oldest one is as many periods old as the alarm
+            // requires data points.
             MissingData::Missing => {
                 let is_old = recent.last().is_some_and(|(ago, _)| *ago >= self.to_alarm);
                 if is_old { AlarmState::Alarm } else { state }
@@ -85,7 +85,7 @@ impl AlarmState {
         }
     }
 
-    pub(super) fn of_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         [Self::Alarm, Self::InsufficientData, Self::Ok].into_iter().find(|state| state.name() == name)
     }
 }
@@ -105,7 +105,7 @@ mod tests {
             })
             .collect();
         [MissingData::Missing, MissingData::Ignore, MissingData::Breaching, MissingData::NotBreaching].map(|missing| {
-            let from = |state| Datapoints { to_alarm, periods: 3 }.judge(&points, |value| value > 0.5, missing, state);
+            let from = |state| Datapoints { to_alarm, periods: 3 }.state(&points, |value| value > 0.5, missing, state);
             let ends = [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData].map(from);
             if ends == [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData] { None } else { Some(ends[0]) }
         })
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_breaching_point_alone_is_waited_with() {
+    fn a_single_breaching_point_in_the_newest_period_changes_no_state() {
         assert_eq!(row("- - - - X", 3)[0], None);
     }
 }

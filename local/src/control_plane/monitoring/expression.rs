@@ -1,9 +1,9 @@
 //! Metric math: arithmetic, SUM, AVG, MIN, MAX, FILL, PERIOD and METRICS over time series.
 
+mod parser;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::iter::Peekable;
-use std::str::Chars;
 
 /// A parsed expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,28 +51,20 @@ pub(super) struct SeriesScope<'a> {
     pub(super) periods: &'a [u64],
 }
 
-/// The maximum nesting depth of brackets and signs.
-const DEEPEST: usize = 32;
-
 impl Expression {
     /// # Errors
     ///
     /// The text is not an expression, or it uses a function that is not emulated.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut parser = Parser { characters: text.chars().peekable(), depth: 0 };
-        let parsed = parser.sum()?;
-        match parser.next_sign() {
-            None => Ok(parsed),
-            Some(sign) => Err(format!("{sign:?} is not expected there")),
-        }
+        parser::parse(text)
     }
 
     /// Collects the ids that the expression names.
     pub(super) fn ids<'a>(&'a self, into: &mut Vec<&'a str>) {
         match self {
             Self::Id(id) => into.push(id),
-            Self::List(of) | Self::Call(_, of) => of.iter().for_each(|one| one.ids(into)),
-            Self::Negative(of) => of.ids(into),
+            Self::List(elements) | Self::Call(_, elements) => elements.iter().for_each(|element| element.ids(into)),
+            Self::Negative(operand) => operand.ids(into),
             Self::Infix(left, _, right) => {
                 left.ids(into);
                 right.ids(into);
@@ -85,13 +77,18 @@ impl Expression {
     ///
     /// A function or an operator has an argument that it does not accept.
     pub(super) fn evaluate(&self, scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
+        let value = self.compute(scope)?;
+        Ok(if matches!(self, Self::Infix(..)) { value.without_infinite_points() } else { value })
+    }
+
+    fn compute(&self, scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
         Ok(match self {
             Self::Number(number) => ExpressionValue::Scalar(*number),
             Self::Id(id) => ExpressionValue::Series(scope.series.get(id).cloned().unwrap_or_default()),
-            Self::List(of) => {
+            Self::List(elements) => {
                 let mut list = Vec::new();
-                for one in of {
-                    match one.evaluate(scope)? {
+                for element in elements {
+                    match element.evaluate(scope)? {
                         ExpressionValue::Series(points) => list.push(points),
                         ExpressionValue::List(several) => list.extend(several),
                         ExpressionValue::Scalar(_) => return Err("a list is made of time series".to_owned()),
@@ -101,14 +98,27 @@ impl Expression {
             }
             Self::Call(function, arguments) => function.call(arguments, scope)?,
             Self::Repeat => return Err("REPEAT stands only in FILL".to_owned()),
-            Self::Negative(of) => infix(ExpressionValue::Scalar(0.0), '-', of.evaluate(scope)?)?,
+            Self::Negative(operand) => infix(ExpressionValue::Scalar(0.0), '-', operand.evaluate(scope)?)?,
             Self::Infix(left, sign, right) => infix(left.evaluate(scope)?, *sign, right.evaluate(scope)?)?,
         })
     }
 }
 
+impl ExpressionValue {
+    /// Leaves out the points that are infinite or not a number, as after a division by zero: CloudWatch has no data
+    /// points with such values (API:MetricDatum).
+    fn without_infinite_points(mut self) -> Self {
+        match &mut self {
+            Self::Scalar(_) => {}
+            Self::Series(points) => points.retain(|_, value| value.is_finite()),
+            Self::List(list) => list.iter_mut().for_each(|points| points.retain(|_, value| value.is_finite())),
+        }
+        self
+    }
+}
+
 impl Function {
-    fn of_name(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "AVG" => Self::Average,
             "FILL" => Self::Fill,
@@ -122,42 +132,42 @@ impl Function {
     }
 
     fn call(self, arguments: &[Expression], scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
-        let value = |place: usize| arguments[place].evaluate(scope);
         match (self, arguments) {
             (Self::Metrics, []) => {
                 let series = scope.metrics.iter().map(|id| scope.series.get(id).cloned().unwrap_or_default());
                 Ok(ExpressionValue::List(series.collect()))
             }
             (Self::Period, [Expression::Id(_)]) => Ok(ExpressionValue::Scalar(float(scope.period))),
-            (Self::Fill, [_, with]) => {
-                let with = match with {
+            (Self::Fill, [series, filler]) => {
+                let filler = match filler {
                     Expression::Repeat => None,
-                    with => match with.evaluate(scope)? {
+                    number => match number.evaluate(scope)? {
                         ExpressionValue::Scalar(number) => Some(number),
                         _ => return Err("FILL fills with a number or REPEAT".to_owned()),
                     },
                 };
-                Ok(match value(0)? {
-                    ExpressionValue::Series(points) => ExpressionValue::Series(filled(&points, with, scope.periods)),
+                Ok(match series.evaluate(scope)? {
+                    ExpressionValue::Series(points) => ExpressionValue::Series(fill(&points, filler, scope.periods)),
                     ExpressionValue::List(list) => {
-                        ExpressionValue::List(list.iter().map(|points| filled(points, with, scope.periods)).collect())
+                        ExpressionValue::List(list.iter().map(|points| fill(points, filler, scope.periods)).collect())
                     }
                     ExpressionValue::Scalar(_) => return Err("FILL fills a time series".to_owned()),
                 })
             }
-            (Self::Average | Self::Maximum | Self::Minimum | Self::Sum, [_]) => Ok(match value(0)? {
-                ExpressionValue::List(list) => ExpressionValue::Series(self.across(&list)),
-                ExpressionValue::Series(points) if points.is_empty() => ExpressionValue::Series(points),
-                ExpressionValue::Series(points) => ExpressionValue::Scalar(self.fold(points.into_values())),
-                ExpressionValue::Scalar(_) => return Err(format!("{self} takes a time series or a list of some")),
-            }),
+            (Self::Average | Self::Maximum | Self::Minimum | Self::Sum, [argument]) => {
+                Ok(match argument.evaluate(scope)? {
+                    ExpressionValue::List(list) => ExpressionValue::Series(self.combine(&list)),
+                    ExpressionValue::Series(points) if points.is_empty() => ExpressionValue::Series(points),
+                    ExpressionValue::Series(points) => ExpressionValue::Scalar(self.fold(points.into_values())),
+                    ExpressionValue::Scalar(_) => return Err(format!("{self} takes a time series or a list of some")),
+                })
+            }
             _ => Err(format!("{self} does not take these arguments")),
         }
     }
 
-    /// Applies a function to the values of all series in each period. Series without a value in a period are left out of
-    /// it.
-    fn across(self, list: &[SeriesPoints]) -> SeriesPoints {
+    /// Applies the function to the values that the series have in each period.
+    fn combine(self, list: &[SeriesPoints]) -> SeriesPoints {
         let mut by_period = BTreeMap::<u64, Vec<f64>>::new();
         for (period, value) in list.iter().flatten() {
             by_period.entry(*period).or_default().push(*value);
@@ -179,40 +189,39 @@ impl Function {
     }
 }
 
-fn filled(points: &SeriesPoints, with: Option<f64>, periods: &[u64]) -> SeriesPoints {
+/// Fills the periods without a value with `number`, or without one with the last value before.
+fn fill(points: &SeriesPoints, number: Option<f64>, periods: &[u64]) -> SeriesPoints {
     let (mut filled, mut last) = (SeriesPoints::new(), None);
     for period in periods {
         let value = points.get(period).copied();
         last = value.or(last);
-        if let Some(value) = value.or(with).or(last) {
+        if let Some(value) = value.or(number).or(last) {
             filled.insert(*period, value);
         }
     }
     filled
 }
 
-/// Applies an operator. The result of two series has a value where both have one; a value that is not finite, as after a
-/// division by zero, is left out of a series.
+/// Applies an operator. The result of two series has a value where both have one.
 fn infix(left: ExpressionValue, sign: char, right: ExpressionValue) -> Result<ExpressionValue, String> {
-    let of = |left: f64, right: f64| match sign {
+    let apply = |left: f64, right: f64| match sign {
         '+' => left + right,
         '-' => left - right,
         '*' => left * right,
         '/' => left / right,
         _ => left.powf(right),
     };
-    let finite = |points: SeriesPoints| points.into_iter().filter(|(_, value)| value.is_finite()).collect();
     Ok(match (left, right) {
-        (ExpressionValue::Scalar(left), ExpressionValue::Scalar(right)) => ExpressionValue::Scalar(of(left, right)),
+        (ExpressionValue::Scalar(left), ExpressionValue::Scalar(right)) => ExpressionValue::Scalar(apply(left, right)),
         (ExpressionValue::Series(left), ExpressionValue::Scalar(right)) => {
-            ExpressionValue::Series(finite(left.into_iter().map(|(period, left)| (period, of(left, right))).collect()))
+            ExpressionValue::Series(left.into_iter().map(|(period, left)| (period, apply(left, right))).collect())
         }
-        (ExpressionValue::Scalar(left), ExpressionValue::Series(right)) => ExpressionValue::Series(finite(
-            right.into_iter().map(|(period, right)| (period, of(left, right))).collect(),
-        )),
+        (ExpressionValue::Scalar(left), ExpressionValue::Series(right)) => {
+            ExpressionValue::Series(right.into_iter().map(|(period, right)| (period, apply(left, right))).collect())
+        }
         (ExpressionValue::Series(left), ExpressionValue::Series(right)) => {
-            let both = left.into_iter().filter_map(|(period, left)| Some((period, of(left, *right.get(&period)?))));
-            ExpressionValue::Series(finite(both.collect()))
+            let both = left.into_iter().filter_map(|(period, left)| Some((period, apply(left, *right.get(&period)?))));
+            ExpressionValue::Series(both.collect())
         }
         (ExpressionValue::List(_), _) | (_, ExpressionValue::List(_)) => {
             return Err(format!("{sign:?} does not take lists here"));
@@ -223,128 +232,6 @@ fn infix(left: ExpressionValue, sign: char, right: ExpressionValue) -> Result<Ex
 #[expect(clippy::cast_precision_loss, reason = "seconds of a period and numbers of series are small")]
 fn float(number: u64) -> f64 {
     number as f64
-}
-
-struct Parser<'a> {
-    characters: Peekable<Chars<'a>>,
-    depth: usize,
-}
-
-impl Parser<'_> {
-    fn sum(&mut self) -> Result<Expression, String> {
-        let mut left = self.product()?;
-        while let Some(sign) = self.taken("+-") {
-            left = Expression::Infix(Box::new(left), sign, Box::new(self.product()?));
-        }
-        Ok(left)
-    }
-
-    fn product(&mut self) -> Result<Expression, String> {
-        let mut left = self.power()?;
-        while let Some(sign) = self.taken("*/") {
-            left = Expression::Infix(Box::new(left), sign, Box::new(self.power()?));
-        }
-        Ok(left)
-    }
-
-    fn power(&mut self) -> Result<Expression, String> {
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(format!("it is nested deeper than {DEEPEST} levels"));
-        }
-        let base =
-            if self.taken("-").is_some() { Expression::Negative(Box::new(self.power()?)) } else { self.operand()? };
-        let power = match self.taken("^") {
-            Some(sign) => Expression::Infix(Box::new(base), sign, Box::new(self.power()?)),
-            None => base,
-        };
-        self.depth -= 1;
-        Ok(power)
-    }
-
-    fn operand(&mut self) -> Result<Expression, String> {
-        match self.next_sign() {
-            Some('(') => {
-                let inside = self.sum()?;
-                self.close(')')?;
-                Ok(inside)
-            }
-            Some('[') => Ok(Expression::List(self.list(']')?)),
-            Some(digit) if digit.is_ascii_digit() || digit == '.' => {
-                let text = self.word(digit, |c| c.is_ascii_digit() || c == '.');
-                text.parse().map(Expression::Number).map_err(|_| format!("{text} is no number"))
-            }
-            Some(letter) if letter.is_ascii_alphabetic() => {
-                let word = self.word(letter, |c| c.is_ascii_alphanumeric() || c == '_');
-                self.named(word)
-            }
-            Some(sign) => Err(format!("{sign:?} is not expected there")),
-            None => Err("it ends where a metric or a number is expected".to_owned()),
-        }
-    }
-
-    /// Parses an id, which begins in lower case, or a function, which is in capitals.
-    fn named(&mut self, word: String) -> Result<Expression, String> {
-        if word.starts_with(|first: char| first.is_ascii_lowercase()) {
-            return Ok(Expression::Id(word));
-        }
-        if word == "REPEAT" {
-            return Ok(Expression::Repeat);
-        }
-        let function = Function::of_name(&word).ok_or_else(|| {
-            let word: String = word.chars().take(40).collect();
-            format!("{word} is no function that is emulated: AVG, FILL, MAX, METRICS, MIN, PERIOD and SUM are")
-        })?;
-        if self.taken("(").is_none() {
-            return Err(format!("{function} is followed by its arguments in brackets"));
-        }
-        Ok(Expression::Call(function, self.list(')')?))
-    }
-
-    fn list(&mut self, end: char) -> Result<Vec<Expression>, String> {
-        let mut list = Vec::new();
-        if self.peeked() == Some(end) {
-            self.characters.next();
-            return Ok(list);
-        }
-        loop {
-            list.push(self.sum()?);
-            if self.taken(",").is_none() {
-                self.close(end)?;
-                return Ok(list);
-            }
-        }
-    }
-
-    fn close(&mut self, end: char) -> Result<(), String> {
-        match self.next_sign() {
-            Some(sign) if sign == end => Ok(()),
-            _ => Err(format!("a {end:?} is missing")),
-        }
-    }
-
-    fn word(&mut self, first: char, is_part: impl Fn(char) -> bool) -> String {
-        let mut word = String::from(first);
-        while let Some(part) = self.characters.next_if(|c| is_part(*c)) {
-            word.push(part);
-        }
-        word
-    }
-
-    fn peeked(&mut self) -> Option<char> {
-        while self.characters.next_if(|c| c.is_ascii_whitespace()).is_some() {}
-        self.characters.peek().copied()
-    }
-
-    fn next_sign(&mut self) -> Option<char> {
-        self.peeked()?;
-        self.characters.next()
-    }
-
-    fn taken(&mut self, signs: &str) -> Option<char> {
-        self.peeked().filter(|sign| signs.contains(*sign))?;
-        self.characters.next()
-    }
 }
 
 impl fmt::Display for Function {
@@ -363,6 +250,8 @@ impl fmt::Display for Function {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn evaluated(text: &str) -> Result<ExpressionValue, String> {
@@ -377,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_come_to_what_cloudwatch_says() {
+    fn expressions_are_evaluated_as_in_cloudwatch() {
         let series = |points: &[(u64, f64)]| Ok(ExpressionValue::Series(points.iter().copied().collect()));
         for (text, value) in [
             ("m1", series(&[(0, 120.0), (60, 60.0)])),
@@ -410,7 +299,7 @@ mod tests {
         assert_eq!(evaluated(&text), Ok(ExpressionValue::Series([(0, 1143.0), (60, 1083.0)].into())));
     }
 
-    proptest::proptest! {
+    proptest! {
         #[test]
         fn no_text_makes_the_parser_panic(text in "[mSUFILPERIODAVG0-9.,()\\[\\]+*/^ -]{0,200}|.{0,60}") {
             let _ = evaluated(&text);
@@ -418,17 +307,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_refused_with_the_reason() {
+    fn invalid_expressions_are_refused_with_the_reason() {
         let deep = format!("{}m1", "(".repeat(40));
         for (text, problem) in [
             ("", "it ends where a metric or a number is expected"),
             ("m1 +", "it ends where a metric or a number is expected"),
-            ("m1 m2", "'m' is not expected there"),
+            ("m1 m2", "'m' is not expected"),
             ("SUM([m1,m2)", "a ']' is missing"),
             ("(m1", "a ')' is missing"),
             ("SUM m1", "SUM is followed by its arguments in brackets"),
-            ("m1 # 3", "'#' is not expected there"),
-            ("1.2.3", "1.2.3 is no number"),
+            ("m1 # 3", "'#' is not expected"),
+            ("1.2.3", "1.2.3 is not a number"),
             ("[m1] + 1", "'+' does not take lists here"),
             ("FILL(m1)", "FILL does not take these arguments"),
             ("FILL(m1, m2)", "FILL fills with a number or REPEAT"),
@@ -436,7 +325,7 @@ mod tests {
             ("REPEAT", "REPEAT stands only in FILL"),
             (
                 "SEARCH('{AWS/Cassandra}', 'Sum')",
-                "SEARCH is no function that is emulated: AVG, FILL, MAX, METRICS, MIN, PERIOD and SUM are",
+                "SEARCH is not an emulated function: AVG, FILL, MAX, METRICS, MIN, PERIOD and SUM are",
             ),
             (deep.as_str(), "it is nested deeper than 32 levels"),
         ] {

@@ -39,32 +39,32 @@ struct Series {
 }
 
 /// The maximum number of data points of an answer (API:GetMetricData); all are on one page here.
-const MOST_DATAPOINTS: u64 = 100_800;
+const MAX_DATAPOINTS: u64 = 100_800;
 
 /// The data points, the newest first unless the request says otherwise.
-pub(super) fn get(source: &MetricSource<'_>, wanted: GetMetricData) -> Result<Data, ApiError> {
+pub(super) fn get(source: &MetricSource<'_>, request: GetMetricData) -> Result<Data, ApiError> {
     let mut constraints = Constraints::default();
-    constraints.member("metricDataQueries", wanted.metric_data_queries.as_deref()).required();
-    constraints.member("startTime", wanted.start_time.as_ref()).required();
-    constraints.member("endTime", wanted.end_time.as_ref()).required();
+    constraints.member("metricDataQueries", request.metric_data_queries.as_deref()).required();
+    constraints.member("startTime", request.start_time.as_ref()).required();
+    constraints.member("endTime", request.end_time.as_ref()).required();
     let orders = ["TimestampDescending", "TimestampAscending"];
-    constraints.member("scanBy", wanted.scan_by.as_deref()).one_of(&orders);
+    constraints.member("scanBy", request.scan_by.as_deref()).one_of(&orders);
     constraints.check()?;
-    if wanted.next_token.is_some() {
-        let error = invalid("the token is of no listing");
+    if request.next_token.is_some() {
+        let error = invalid("the token was not returned by this operation");
         return Err(ApiError::new("InvalidNextToken", error.message));
     }
-    let written = wanted.metric_data_queries.unwrap_or_default();
+    let written = request.metric_data_queries.unwrap_or_default();
     let queries = Queries::read(&written)?;
     for watched in queries.metrics() {
         check_statistic(watched)?;
     }
-    let range = between(wanted.start_time, wanted.end_time, queries.period)?;
+    let range = between(request.start_time, request.end_time, queries.period)?;
     let number = saturated::<u64>(written.len());
-    if range.count().saturating_mul(number) > MOST_DATAPOINTS {
-        return Err(ApiError::not_emulated(format_args!("more than {MOST_DATAPOINTS} data points in one request")));
+    if range.count().saturating_mul(number) > MAX_DATAPOINTS {
+        return Err(ApiError::not_emulated(format_args!("more than {MAX_DATAPOINTS} data points in one request")));
     }
-    let is_ascending = wanted.scan_by.as_deref() == Some("TimestampAscending");
+    let is_ascending = request.scan_by.as_deref() == Some("TimestampAscending");
     let results = queries.evaluate(source, range)?.into_iter().map(|returned| {
         let mut points: Vec<(u64, f64)> = returned.points.into_iter().collect();
         if !is_ascending {
@@ -86,7 +86,7 @@ pub(super) fn check_statistic(watched: &WatchedMetric) -> Result<(), ApiError> {
     let Some(metric) = watched.lacks_statistic(watched.statistic) else { return Ok(()) };
     let valid: Vec<&str> = metric.statistics.iter().map(|statistic| statistic.name()).collect();
     Err(ApiError::validation(format!(
-        "keyspaces-local: {} is no valid statistic of {}; {} (DG:metrics-dimensions)",
+        "keyspaces-local: {} is not a valid statistic of {}; {} (DG:metrics-dimensions)",
         watched.statistic,
         metric.name,
         match valid.as_slice() {

@@ -33,10 +33,10 @@ pub(super) struct MetricWithData {
 }
 
 /// The interval in minutes at which capacity and quotas are reported (DG:metrics-dimensions).
-const REPORTED_EVERY: u64 = 5;
+const REPORT_INTERVAL_MINUTES: u64 = 5;
 
 /// The default quota for reads and for writes of one table (DG:quotas).
-const MOST_OF_A_TABLE: f64 = 40_000.0;
+const MAX_TABLE_UNITS: f64 = 40_000.0;
 
 impl<'a> MetricSource<'a> {
     pub(super) fn new(metering: &'a Metering, schema: &'a Schema) -> Self {
@@ -45,12 +45,12 @@ impl<'a> MetricSource<'a> {
 
     /// The values of a statistic by period; none for a metric, a dimension or a statistic that does not exist.
     pub(super) fn points(&self, watched: &WatchedMetric, range: Range) -> SeriesPoints {
-        let sets = self.sets(watched, range);
+        let sets = self.statistic_sets(watched, range);
         sets.into_iter().map(|(period, set)| (period, set.get(watched.statistic))).collect()
     }
 
     /// The statistic sets by period.
-    pub(super) fn sets(&self, watched: &WatchedMetric, range: Range) -> BTreeMap<u64, StatisticSet> {
+    pub(super) fn statistic_sets(&self, watched: &WatchedMetric, range: Range) -> BTreeMap<u64, StatisticSet> {
         let mut by_period = BTreeMap::<u64, StatisticSet>::new();
         if watched.description().is_none_or(|metric| !metric.has(watched.statistic)) {
             return by_period;
@@ -58,7 +58,7 @@ impl<'a> MetricSource<'a> {
         for (minute, set) in self.minutes(watched, range) {
             let period = range.start + (minute * 60 - range.start) / range.period * range.period;
             let all = by_period.entry(period).or_default();
-            *all = all.and(set);
+            *all = all.merge(set);
         }
         by_period
     }
@@ -74,20 +74,21 @@ impl<'a> MetricSource<'a> {
                 Subject::Account => BTreeMap::new(),
             };
         }
-        let Some(level) = self.level(watched, &subject) else { return BTreeMap::new() };
-        let minutes = minutes.start.next_multiple_of(REPORTED_EVERY)..minutes.end.min(self.metering.now() / 60_000 + 1);
-        let step = usize::try_from(REPORTED_EVERY).unwrap_or(1);
-        minutes.step_by(step).map(|minute| (minute, StatisticSet::of(level))).collect()
+        let Some(value) = self.current_value(watched, &subject) else { return BTreeMap::new() };
+        let minutes =
+            minutes.start.next_multiple_of(REPORT_INTERVAL_MINUTES)..minutes.end.min(self.metering.now() / 60_000 + 1);
+        let step = usize::try_from(REPORT_INTERVAL_MINUTES).unwrap_or(1);
+        minutes.step_by(step).map(|minute| (minute, StatisticSet::from_value(value))).collect()
     }
 
     /// The current value of a metric that is reported every five minutes; earlier values are not stored.
-    fn level(&self, watched: &WatchedMetric, subject: &Subject) -> Option<f64> {
+    fn current_value(&self, watched: &WatchedMetric, subject: &Subject) -> Option<f64> {
         let name = watched.metric_name.as_str();
         match subject {
             Subject::Account => [metrics::ACCOUNT_MAX_TABLE_LEVEL_READS, metrics::ACCOUNT_MAX_TABLE_LEVEL_WRITES]
                 .iter()
                 .any(|metric| metric.name() == name)
-                .then_some(MOST_OF_A_TABLE),
+                .then_some(MAX_TABLE_UNITS),
             Subject::Table(table) => {
                 let CapacityMode::Provisioned { read, write } = self.schema.options(table)?.capacity_mode? else {
                     return None;
@@ -102,9 +103,9 @@ impl<'a> MetricSource<'a> {
     }
 
     /// All metrics that have data points.
-    pub(super) fn listed(&self) -> BTreeSet<MetricWithData> {
+    pub(super) fn metrics_with_data(&self) -> BTreeSet<MetricWithData> {
         let mut listed = BTreeSet::new();
-        for (table, operation, counter) in self.metering.counted() {
+        for (table, operation, counter) in self.metering.counters_with_data() {
             let metric = counter.metric();
             let mut dimensions = vec![("Keyspace", table.keyspace), ("TableName", table.name)];
             if metric.dimensions.contains(&metrics::Dimension::Operation) {
@@ -115,8 +116,8 @@ impl<'a> MetricSource<'a> {
         for metric in [metrics::ACCOUNT_MAX_TABLE_LEVEL_READS, metrics::ACCOUNT_MAX_TABLE_LEVEL_WRITES] {
             listed.insert(MetricWithData { metric_name: metric.name(), dimensions: Vec::new() });
         }
-        for (keyspace, _) in self.schema.shown_keyspaces() {
-            for table in self.schema.shown_within(&keyspace.keyspace, ObjectKind::Table) {
+        for (keyspace, _) in self.schema.visible_keyspaces() {
+            for table in self.schema.visible_objects(&keyspace.keyspace, ObjectKind::Table) {
                 let options = self.schema.options(&table);
                 if !options
                     .is_some_and(|options| matches!(options.capacity_mode, Some(CapacityMode::Provisioned { .. })))

@@ -15,7 +15,7 @@ use crate::metering::StatisticSet;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct WantedStatistics {
+pub(super) struct GetMetricStatistics {
     namespace: Option<String>,
     metric_name: Option<String>,
     dimensions: Option<Dimensions>,
@@ -53,7 +53,7 @@ struct Datapoint {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct WantedMetrics {
+pub(super) struct ListMetrics {
     namespace: Option<String>,
     metric_name: Option<String>,
     dimensions: Option<Dimensions>,
@@ -77,34 +77,35 @@ struct ListedMetric {
 }
 
 /// The maximum number of data points of an answer (API:GetMetricStatistics).
-const MOST_DATAPOINTS: u64 = 1_440;
+const MAX_DATAPOINTS: u64 = 1_440;
 
 /// The data points of one metric, ordered by time.
-pub(super) fn get(source: &MetricSource<'_>, wanted: WantedStatistics) -> Result<Statistics, ApiError> {
+pub(super) fn get(source: &MetricSource<'_>, request: GetMetricStatistics) -> Result<Statistics, ApiError> {
     let mut constraints = Constraints::default();
-    constraints.member("startTime", wanted.start_time.as_ref()).required();
-    constraints.member("endTime", wanted.end_time.as_ref()).required();
-    constraints.member("statistics", wanted.statistics.as_deref()).count(1..=5);
+    constraints.member("startTime", request.start_time.as_ref()).required();
+    constraints.member("endTime", request.end_time.as_ref()).required();
+    constraints.member("statistics", request.statistics.as_deref()).count(1..=5);
     constraints.check()?;
-    if wanted.extended_statistics.is_some() {
+    if request.extended_statistics.is_some() {
         return Err(ApiError::not_emulated("ExtendedStatistics: no metric of Keyspaces lists percentiles"));
     }
-    let period = constraints::period(wanted.period)?;
-    let range = between(wanted.start_time, wanted.end_time, period)?;
-    if range.count() > MOST_DATAPOINTS {
+    let period = constraints::period(request.period)?;
+    let range = between(request.start_time, request.end_time, period)?;
+    if range.count() > MAX_DATAPOINTS {
         let problem = format!(
-            "You have requested up to {} datapoints, which exceeds the limit of {MOST_DATAPOINTS}.",
+            "You have requested up to {} datapoints, which exceeds the limit of {MAX_DATAPOINTS}.",
             range.count()
         );
         return Err(ApiError::new("InvalidParameterCombination", problem));
     }
-    let names = wanted.statistics.unwrap_or_default();
-    let (namespace, name) = (wanted.namespace.as_deref(), wanted.metric_name.as_deref());
-    let dimensions = wanted.dimensions.unwrap_or_default();
+    let names = request.statistics.unwrap_or_default();
+    let (namespace, name) = (request.namespace.as_deref(), request.metric_name.as_deref());
+    let dimensions = request.dimensions.unwrap_or_default();
     let mut statistics = Vec::with_capacity(names.len());
-    let mut watched = constraints::watched(namespace, name, dimensions.clone(), names.first().map(String::as_str))?;
+    let mut watched =
+        constraints::watched_metric(namespace, name, dimensions.clone(), names.first().map(String::as_str))?;
     for name_of_statistic in &names {
-        watched = constraints::watched(namespace, name, dimensions.clone(), Some(name_of_statistic))?;
+        watched = constraints::watched_metric(namespace, name, dimensions.clone(), Some(name_of_statistic))?;
         check_statistic(&watched)?;
         statistics.push(watched.statistic);
     }
@@ -124,30 +125,30 @@ pub(super) fn get(source: &MetricSource<'_>, wanted: WantedStatistics) -> Result
         }
         datapoint
     };
-    let datapoints = source.sets(&watched, range).into_iter().map(datapoint).collect();
+    let datapoints = source.statistic_sets(&watched, range).into_iter().map(datapoint).collect();
     Ok(Statistics { label: watched.metric_name, datapoints })
 }
 
 /// The metrics that have data points, 500 on a page.
-pub(super) fn list(source: &MetricSource<'_>, wanted: WantedMetrics) -> Result<Metrics, ApiError> {
+pub(super) fn list(source: &MetricSource<'_>, request: ListMetrics) -> Result<Metrics, ApiError> {
     let mut constraints = Constraints::default();
-    constraints.member("namespace", wanted.namespace.as_deref()).length(1..=255);
-    constraints.member("metricName", wanted.metric_name.as_deref()).length(1..=255);
-    constraints.member("dimensions", wanted.dimensions.as_deref()).count(0..=10);
+    constraints.member("namespace", request.namespace.as_deref()).length(1..=255);
+    constraints.member("metricName", request.metric_name.as_deref()).length(1..=255);
+    constraints.member("dimensions", request.dimensions.as_deref()).count(0..=10);
     constraints.check()?;
-    let filters = wanted.dimensions.unwrap_or_default();
+    let filters = request.dimensions.unwrap_or_default();
     let has = |listed: &MetricWithData, filter: &Dimension| {
         listed.dimensions.iter().any(|(name, value)| {
-            filter.name.as_deref() == Some(*name) && filter.value.as_ref().is_none_or(|wanted| wanted == value)
+            filter.name.as_deref() == Some(*name) && filter.value.as_ref().is_none_or(|request| request == value)
         })
     };
-    let is_wanted = |listed: &MetricWithData| {
-        wanted.namespace.as_deref().is_none_or(|namespace| namespace == NAMESPACE)
-            && wanted.metric_name.as_deref().is_none_or(|name| name == listed.metric_name)
+    let matches = |listed: &MetricWithData| {
+        request.namespace.as_deref().is_none_or(|namespace| namespace == NAMESPACE)
+            && request.metric_name.as_deref().is_none_or(|name| name == listed.metric_name)
             && filters.iter().all(|filter| has(listed, filter))
     };
-    let all: Vec<MetricWithData> = source.listed().into_iter().filter(is_wanted).collect();
-    let (page, next_token) = page(all, wanted.next_token.as_deref(), Some(500))?;
+    let all: Vec<MetricWithData> = source.metrics_with_data().into_iter().filter(matches).collect();
+    let (page, next_token) = page(all, request.next_token.as_deref(), Some(500))?;
     let dimension = |(name, value): (&str, String)| Dimension { name: Some(name.to_owned()), value: Some(value) };
     let metrics = page.into_iter().map(|listed| ListedMetric {
         namespace: NAMESPACE,

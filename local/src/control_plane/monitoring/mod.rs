@@ -1,5 +1,5 @@
-//! CloudWatch (API version 2010-08-01) for the metrics of `AWS/Cassandra`: the metrics that the gateway counts, and alarms
-//! on them.
+//! CloudWatch (API version 2010-08-01) for the metrics of `AWS/Cassandra`: the metrics that the gateway counts, and
+//! alarms on them.
 
 mod alarm;
 mod alarm_event;
@@ -89,7 +89,7 @@ pub(crate) async fn answer(
     if !OPERATIONS.contains(&operation) {
         return Err(ApiError::not_emulated(format_args!("{operation} of CloudWatch")));
     }
-    gateway.settle().await.map_err(|failed| ApiError::internal(format!("keyspaces-local: {failed}")))?;
+    gateway.apply_due_changes().await.map_err(|failed| ApiError::internal(format!("keyspaces-local: {failed}")))?;
     let metering = gateway.metering();
     let source = MetricSource::new(metering, gateway.schema());
     let arn_prefix = format!("arn:aws:cloudwatch:{}:{account}:alarm:", region);

@@ -40,14 +40,17 @@ struct PutMetricAlarm {
 }
 
 /// The maximum size of an alarm in bytes, because alarms are kept in memory.
-const LONGEST: usize = 64 << 10;
+const MAX_ALARM_BYTES: usize = 64 << 10;
 
 /// The maximum number of metrics in the expression of an alarm (CloudWatch User Guide, "CloudWatch service quotas").
-const MOST_METRICS: usize = 10;
+const MAX_METRICS: usize = 10;
 
 pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {
-    if input.len() > LONGEST {
-        return Err(invalid(format_args!("an alarm may have {LONGEST} bytes here, and this has {}", input.len())));
+    if input.len() > MAX_ALARM_BYTES {
+        return Err(invalid(format_args!(
+            "an alarm has at most {MAX_ALARM_BYTES} bytes here, and this one has {}",
+            input.len()
+        )));
     }
     let input: PutMetricAlarm = input.decode()?;
     input.check()?;
@@ -64,7 +67,7 @@ pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {
             queries.period
         )));
     }
-    let comparison = input.comparison_operator.as_deref().and_then(Comparison::of_name);
+    let comparison = input.comparison_operator.as_deref().and_then(Comparison::from_name);
     let comparison = comparison.ok_or_else(|| invalid("no such ComparisonOperator"))?;
     let missing_data = match input.treat_missing_data.as_deref() {
         Some("breaching") => MissingData::Breaching,
@@ -74,7 +77,7 @@ pub(super) fn read(input: Input<'_>) -> Result<Alarm, ApiError> {
     };
     let threshold = input.threshold.ok_or_else(|| invalid("there is no Threshold"))?.0;
     if !threshold.is_finite() {
-        return Err(invalid("the Threshold is no number"));
+        return Err(invalid("the Threshold is not a finite number"));
     }
     let is_alone = input.metrics.is_none();
     let definition = AlarmDefinition {
@@ -147,16 +150,16 @@ impl PutMetricAlarm {
             let period = constraints::period(self.period)?;
             let (namespace, name) = (self.namespace.as_deref(), self.metric_name.as_deref());
             let dimensions = self.dimensions.clone().unwrap_or_default();
-            let watched = constraints::watched(namespace, name, dimensions, self.statistic.as_deref())?;
-            return Ok(Queries::of(watched, period));
+            let watched = constraints::watched_metric(namespace, name, dimensions, self.statistic.as_deref())?;
+            return Ok(Queries::single(watched, period));
         };
         if self.metric_name.is_some() || self.namespace.is_some() || self.statistic.is_some() || self.period.is_some() {
             return Err(invalid("an alarm has MetricName with its members, or Metrics"));
         }
         let queries = Queries::read(metrics)?;
         let number = queries.metrics().count();
-        if number > MOST_METRICS {
-            return Err(invalid(format_args!("an alarm may be on {MOST_METRICS} metrics, and this is on {number}")));
+        if number > MAX_METRICS {
+            return Err(invalid(format_args!("an alarm has at most {MAX_METRICS} metrics, and this one has {number}")));
         }
         if !queries.returns_one() {
             return Err(invalid("one of Metrics has ReturnData true, and the others have it false"));
@@ -166,13 +169,13 @@ impl PutMetricAlarm {
 }
 
 /// The services that an alarm's actions may address (API:PutMetricAlarm).
-const ACTED_BY: [&str; 8] = ["aiops", "autoscaling", "automate", "lambda", "sns", "ssm", "ssm-incidents", "swf"];
+const ACTION_SERVICES: [&str; 8] = ["aiops", "autoscaling", "automate", "lambda", "sns", "ssm", "ssm-incidents", "swf"];
 
 fn check_action(arn: &str) -> Result<(), ApiError> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let is_known = match parts[..] {
         ["arn", partition, service, _, _, name] => {
-            partition.starts_with("aws") && ACTED_BY.contains(&service) && !name.is_empty()
+            partition.starts_with("aws") && ACTION_SERVICES.contains(&service) && !name.is_empty()
         }
         _ => false,
     };
@@ -180,5 +183,8 @@ fn check_action(arn: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     let arn: String = arn.chars().take(256).collect();
-    Err(invalid(format_args!("an alarm has no action {arn}; those of {} are there", ACTED_BY.join(", "))))
+    Err(invalid(format_args!(
+        "an alarm has no action {arn}; the services with actions are {}",
+        ACTION_SERVICES.join(", ")
+    )))
 }

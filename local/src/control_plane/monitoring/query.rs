@@ -63,22 +63,22 @@ pub(super) struct ReturnedSeries {
 }
 
 /// The maximum number of queries of a request (API:GetMetricData).
-const MOST_QUERIES: usize = 500;
+const MAX_QUERIES: usize = 500;
 
 impl Queries {
     /// A query of a single metric.
-    pub(super) fn of(watched: WatchedMetric, period: u64) -> Self {
+    pub(super) fn single(watched: WatchedMetric, period: u64) -> Self {
         let (id, label) = ("m1".to_owned(), watched.metric_name.clone());
         Self { period, metrics: vec![(id.clone(), watched)], expressions: Vec::new(), returned: vec![(id, label)] }
     }
 
     /// # Errors
     ///
-    /// A ValidationException: a query has both a metric and an expression or neither, an id is missing, malformed or used
-    /// twice, an expression is invalid or names no query, or the periods differ.
+    /// A ValidationException: a query has both a metric and an expression or neither, an id is missing, malformed or
+    /// used twice, an expression is invalid or names no query, or the periods differ.
     pub(super) fn read(queries: &[MetricDataQuery]) -> Result<Self, ApiError> {
         let mut constraints = Constraints::default();
-        constraints.member("metricDataQueries", Some(queries)).count(1..=MOST_QUERIES);
+        constraints.member("metricDataQueries", Some(queries)).count(1..=MAX_QUERIES);
         constraints.check()?;
         let (mut metrics, mut written, mut returned, mut period) = (Vec::new(), Vec::new(), Vec::new(), None);
         for query in queries {
@@ -88,8 +88,8 @@ impl Queries {
             }
             let label = match (&query.metric_stat, &query.expression) {
                 (Some(metric), None) => {
-                    let (watched, of_metric) = metric.read()?;
-                    if *period.get_or_insert(of_metric) != of_metric {
+                    let (watched, metric_period) = metric.read()?;
+                    if *period.get_or_insert(metric_period) != metric_period {
                         return Err(ApiError::not_emulated("metrics of several periods in one request"));
                     }
                     let label = watched.metric_name.clone();
@@ -99,7 +99,7 @@ impl Queries {
                 (None, Some(text)) => {
                     constraints::expression(text)?;
                     let parsed = Expression::parse(text)
-                        .map_err(|problem| invalid(format_args!("the expression of {id} is none: {problem}")))?;
+                        .map_err(|problem| invalid(format_args!("the expression of {id} is not valid: {problem}")))?;
                     written.push((id.clone(), parsed));
                     id.clone()
                 }
@@ -139,9 +139,9 @@ impl Queries {
             let points = match expression.evaluate(&scope).map_err(refused)? {
                 ExpressionValue::Series(points) => points,
                 ExpressionValue::Scalar(_) => {
-                    return Err(refused("it comes to a number, not to a time series".to_owned()));
+                    return Err(refused("its result is a number, not a time series".to_owned()));
                 }
-                ExpressionValue::List(_) => return Err(refused("it comes to several time series".to_owned())),
+                ExpressionValue::List(_) => return Err(refused("its result is several time series".to_owned())),
             };
             series.insert(id.clone(), points);
         }
@@ -170,9 +170,10 @@ fn in_order(
         };
         let next = written.iter().position(|(_, expression)| missing(expression).is_none());
         let Some(next) = next else {
-            let (id, missing) = written.first().map(|(id, of)| (id.clone(), missing(of))).unwrap_or_default();
+            let (id, missing) =
+                written.first().map(|(id, expression)| (id.clone(), missing(expression))).unwrap_or_default();
             let missing = missing.unwrap_or_default();
-            return Err(invalid(format_args!("the expression of {id} names {missing}, which is no other query")));
+            return Err(invalid(format_args!("the expression of {id} names {missing}, which is not another query")));
         };
         ordered.push(written.remove(next));
     }
@@ -205,7 +206,7 @@ impl MetricStat {
             self.metric.clone().unwrap_or(QueriedMetric { namespace: None, metric_name: None, dimensions: None });
         let (namespace, name) = (metric.namespace.as_deref(), metric.metric_name.as_deref());
         let watched =
-            constraints::watched(namespace, name, metric.dimensions.unwrap_or_default(), self.stat.as_deref())?;
+            constraints::watched_metric(namespace, name, metric.dimensions.unwrap_or_default(), self.stat.as_deref())?;
         Ok((watched, period))
     }
 }

@@ -25,15 +25,15 @@ pub(super) struct Alarms {
     history: VecDeque<AlarmEvent>,
 }
 
-/// The maximum number of alarms. CloudWatch has no such quota; here each alarm is kept in memory, and may be evaluated for
-/// a day of minutes at once.
-const MOST_ALARMS: usize = 500;
+/// The maximum number of alarms. CloudWatch has no such quota; here each alarm is kept in memory, and may be evaluated
+/// for a day of minutes at once.
+const MAX_ALARMS: usize = 500;
 
 /// The maximum number of entries of history.
-const MOST_HISTORY: usize = 10_000;
+const MAX_HISTORY_ENTRIES: usize = 10_000;
 
 /// The maximum number of minutes for which alarms are evaluated after a time without requests: a day.
-const MOST_MINUTES: u64 = 24 * 60;
+const MAX_MINUTES: u64 = 24 * 60;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -65,16 +65,16 @@ impl Alarms {
         self.history.iter()
     }
 
-    /// Evaluates every alarm for each minute that has begun since its last evaluation. A `now` before the last evaluation
-    /// has no effect.
+    /// Evaluates every alarm for each minute that has begun since its last evaluation. A `now` before the last
+    /// evaluation has no effect.
     pub(super) fn evaluate(&mut self, source: &MetricSource<'_>, now: u64) {
         let minute = now / 60_000;
         let Self { all, history } = self;
         let mut changes = Vec::new();
         for alarm in all.values_mut() {
-            let from = (alarm.evaluated_to + 1).max((minute + 1).saturating_sub(MOST_MINUTES));
+            let from = (alarm.evaluated_to + 1).max((minute + 1).saturating_sub(MAX_MINUTES));
             for minute in from..=minute {
-                if let Some((state, reason)) = alarm.judge(source, minute) {
+                if let Some((state, reason)) = alarm.evaluate(source, minute) {
                     changes.push(change_state(alarm, state, reason, minute * 60_000));
                 }
                 alarm.evaluated_to = minute;
@@ -87,9 +87,9 @@ impl Alarms {
     /// Adds an alarm, or replaces the alarm of the same name and keeps its state.
     pub(super) fn put(&mut self, mut alarm: Alarm, now: u64) -> Result<(), ApiError> {
         let name = alarm.definition.alarm_name.clone();
-        let (is_new, is_full) = (!self.all.contains_key(&name), self.all.len() >= MOST_ALARMS);
+        let (is_new, is_full) = (!self.all.contains_key(&name), self.all.len() >= MAX_ALARMS);
         if is_new && is_full {
-            let problem = format!("keyspaces-local: {MOST_ALARMS} alarms are kept, and no more");
+            let problem = format!("keyspaces-local: {MAX_ALARMS} alarms are kept, and no more");
             return Err(ApiError::new("LimitExceeded", problem));
         }
         (alarm.configured, alarm.state_updated, alarm.evaluated_to) = (now, now, now / 60_000);
@@ -130,7 +130,7 @@ impl Alarms {
         constraints.check()?;
         let name = input.alarm_name.unwrap_or_default();
         let state =
-            input.state_value.as_deref().and_then(AlarmState::of_name).ok_or_else(|| invalid("no such state"))?;
+            input.state_value.as_deref().and_then(AlarmState::from_name).ok_or_else(|| invalid("no such state"))?;
         let alarm = self.all.get_mut(&name).ok_or_else(|| unknown(&name))?;
         let items = change_state(alarm, state, input.state_reason.unwrap_or_default(), now);
         items.into_iter().for_each(|item| enter(&mut self.history, item));
@@ -139,7 +139,7 @@ impl Alarms {
 }
 
 fn enter(history: &mut VecDeque<AlarmEvent>, item: AlarmEvent) {
-    if history.len() >= MOST_HISTORY {
+    if history.len() >= MAX_HISTORY_ENTRIES {
         history.pop_front();
     }
     history.push_back(item);
@@ -153,8 +153,8 @@ fn unknown(name: &str) -> ApiError {
     )
 }
 
-/// Changes the state of an alarm. Returns the entries for its history: the change, and the actions that CloudWatch would
-/// carry out.
+/// Changes the state of an alarm. Returns the entries for its history: the change, and the actions that CloudWatch
+/// would carry out.
 fn change_state(alarm: &mut Alarm, state: AlarmState, reason: String, at: u64) -> Vec<AlarmEvent> {
     let name = alarm.definition.alarm_name.as_str();
     let summary = format!("Alarm updated from {} to {}", alarm.state.name(), state.name());

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::super::error::ApiError;
 
 /// How deep lists and structures may be nested. The deepest input of the services has 6 levels.
-const DEEPEST: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn cbor<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         return tree(Value::Map(Vec::new()));
     }
     let mut rest = body;
-    let value: Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEEPEST)
+    let value: Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH)
         .map_err(|error| unreadable("CBOR", error))?;
     if !rest.is_empty() {
         return Err(unreadable("CBOR", format!("{} bytes follow the structure", rest.len())));
@@ -37,7 +37,8 @@ pub(super) fn form<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     tree(Value::Map(members.map(|(name, text)| (Value::Text(name.into()), Value::Text(text.into()))).collect()))
 }
 
-/// A structure of the tree: serde's types would take a list of its members for one as well, where a structure is in JSON.
+/// A structure of the tree: serde's types would take a list of its members for one as well, where a structure is in
+/// JSON.
 fn tree<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     if !value.is_map() {
         return Err(ApiError::serialization("the body is no structure"));

@@ -1,8 +1,8 @@
 //! How inputs and outputs are written: JSON, CBOR, and IAM's Query protocol.
 //!
-//! The types of inputs and outputs are the same for every protocol: serde types whose members have the names of the service
-//! model. Members that the model does not have are ignored, as services of AWS do that old and new clients talk to; Smithy's
-//! specification leaves it open for servers.
+//! The types of inputs and outputs are the same for every protocol: serde types whose members have the names of the
+//! service model. Members that the model does not have are ignored, as services of AWS do that old and new clients talk
+//! to; Smithy's specification leaves it open for servers.
 
 mod decode;
 mod number;
@@ -60,8 +60,8 @@ impl<'a> Input<'a> {
         self.body.len()
     }
 
-    /// The input of an operation. Members that may be absent are `Option`; null is as good as absent. Constraints are not
-    /// checked here.
+    /// The input of an operation. Members that may be absent are `Option`; null is as good as absent. Constraints are
+    /// not checked here.
     ///
     /// # Errors
     ///
@@ -76,7 +76,8 @@ impl<'a> Input<'a> {
 }
 
 impl Output {
-    /// The output of an operation. `None` members have to be skipped: `#[serde(skip_serializing_if = "Option::is_none")]`.
+    /// The output of an operation. `None` members have to be skipped: `#[serde(skip_serializing_if =
+    /// "Option::is_none")]`.
     pub(crate) fn new(output: impl Serialize + Send + 'static) -> Self {
         Self(Box::new(output))
     }

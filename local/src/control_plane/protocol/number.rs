@@ -50,8 +50,8 @@ impl<'de> Deserialize<'de> for Timestamp {
         let Number(seconds) = Number::deserialize(deserializer)?;
         let millis = (seconds * 1000.0).round();
         /// The last moment that a date can have is before it: 262142-12-31.
-        const LATEST: f64 = 8.22e15;
-        if !(-LATEST..LATEST).contains(&millis) {
+        const MAX_MILLIS: f64 = 8.22e15;
+        if !(-MAX_MILLIS..MAX_MILLIS).contains(&millis) {
             return Err(serde::de::Error::custom(format_args!("{seconds:?} is no moment in seconds since 1970")));
         }
         #[expect(clippy::cast_possible_truncation, reason = "checked above")]

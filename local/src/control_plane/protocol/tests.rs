@@ -77,7 +77,7 @@ fn cbor_of_the_rust_sdk_is_read() {
 }
 
 #[test]
-fn an_empty_body_null_and_unknown_members_are_as_good_as_absent() {
+fn an_empty_body_null_and_unknown_members_count_as_absent() {
     for protocol in [Protocol::Json(JsonVersion::V1_1), Protocol::Cbor, Protocol::Query] {
         assert_eq!(decode(protocol, b""), Ok(SampleTable::default()));
     }
@@ -89,7 +89,7 @@ fn an_empty_body_null_and_unknown_members_are_as_good_as_absent() {
 }
 
 #[test]
-fn a_wrong_type_and_a_torn_body_are_refused_with_the_place() {
+fn a_wrong_type_and_an_incomplete_body_are_refused_with_the_position() {
     for (body, problem) in [
         (r#"{"tableName": 5}"#, "a member of the body has a wrong type: invalid type: integer `5`, expected str"),
         (r#"{"units": "5"}"#, "a member of the body has a wrong type: invalid type: string \"5\", expected (big)int"),
@@ -126,7 +126,7 @@ fn a_wrong_type_and_a_torn_body_are_refused_with_the_place() {
 }
 
 #[test]
-fn what_is_nested_without_end_is_refused() {
+fn input_that_is_nested_too_deeply_is_refused() {
     let deep = format!("{{\"x\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(json(&deep).unwrap_err().message.contains("recursion limit exceeded"));
     let mut deep = b"\xa1\x61x".to_vec();
@@ -144,7 +144,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn what_is_written_in_json_or_cbor_is_read_again(
+    fn json_and_cbor_output_can_be_read_back(
         table_name: Option<String>,
         units: Option<i64>,
         target: Option<i32>,
@@ -170,7 +170,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_length_that_is_only_announced_takes_no_memory() {
+fn an_announced_length_allocates_no_memory() {
     // A text, a byte string, a list and a map of 2^60 elements.
     for announced in ["7b1000000000000000", "5b1000000000000000", "9b1000000000000000", "bb1000000000000000"] {
         let error = cbor(&format!("a1 6178 {announced}")).unwrap_err();

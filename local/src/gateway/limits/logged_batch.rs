@@ -1,4 +1,4 @@
-//! What the service takes in a logged batch (DG:batchStatements).
+//! Limits of logged batches (DG:batchStatements).
 
 use std::collections::HashSet;
 
@@ -39,8 +39,8 @@ pub(super) fn check(writes: &[BoundModification<'_>], bytes: usize) -> Result<()
     conditions(writes)
 }
 
-/// The service takes conditions on several partitions and tables (DG:batchStatements). Cassandra 5 takes them within one
-/// partition only, so it could not carry them out as one.
+/// The service accepts conditions on several partitions and tables (DG:batchStatements). Cassandra 5 accepts them
+/// within one partition only, so it could not carry them out as one.
 fn conditions(writes: &[BoundModification<'_>]) -> Result<(), Refusal> {
     let partitions: HashSet<_> = writes.iter().map(|write| (write.table, write.values.partition())).collect();
     if partitions.len() > 1 && writes.iter().any(|write| write.modification.is_conditional()) {

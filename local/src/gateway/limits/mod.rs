@@ -40,7 +40,7 @@ pub(super) async fn check_limits(
     for write in statements.iter().flat_map(|bound| &bound.accesses).filter(|access| access.is_write()) {
         bytes += row::check(write)?;
     }
-    if !statements.iter().any(|bound| bound.statement.has_limits_of_values(logged)) {
+    if !statements.iter().any(|bound| bound.statement.needs_value_checks(logged)) {
         return Ok(());
     }
     let markers: Vec<_> =

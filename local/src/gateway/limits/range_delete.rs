@@ -1,4 +1,4 @@
-//! How many rows a DELETE deletes.
+//! The limit of rows that one DELETE deletes.
 
 use keyspaces_cql::statement::Operator;
 use keyspaces_cql::{Span, rules};
@@ -8,9 +8,9 @@ use crate::gateway::request_context::RequestContext;
 use crate::names::quoted;
 use crate::protocol::{Frame, Opcode, Refusal, Rows, refused_by, request};
 use crate::statement::ModificationRef;
-use crate::upstream::lost;
+use crate::upstream::connection_lost;
 
-/// Refuses a DELETE of more rows than the service takes. They are counted first, which reads one row more at most.
+/// Refuses a DELETE of more rows than the service accepts. Counts them first, up to one row more than the limit.
 pub(super) async fn check(
     context: &RequestContext<'_>,
     stream: i16,
@@ -22,22 +22,22 @@ pub(super) async fn check(
         return Ok(());
     }
     let span = delete.relations.iter().map(|relation| relation.span).reduce(Span::to).unwrap_or_default();
-    let most = rules::MAX_RANGE_DELETE_ROWS + 1;
+    let limit = rules::MAX_RANGE_DELETE_ROWS + 1;
     let text = format!(
-        "SELECT {} FROM {} WHERE {} LIMIT {most}",
+        "SELECT {} FROM {} WHERE {} LIMIT {limit}",
         quoted(&first.name),
         context.shared.schema.names().qualified(write.table),
         write.text.part(span),
     );
     let parameters = write.markers.parameters(write.markers.markers_in(span));
-    let body = request::query(&text, &parameters.for_page(most, None));
-    let answer = context.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| lost())?;
+    let body = request::query(&text, &parameters.for_page(limit, None));
+    let answer = context.upstream.call(Frame::new(stream, Opcode::Query, body)).await.map_err(|_| connection_lost())?;
     let counted = match answer.opcode {
         Opcode::Result => Rows::read(&answer.body).ok().flatten().map_or(0, |rows| rows.count),
-        // Cassandra refuses the DELETE for the same reason, and says it better.
+        // Cassandra refuses the DELETE for the same reason, with a better message.
         _ => 0,
     };
-    if counted >= most { Err(refused_by(&rules::RANGE_DELETE_TOO_LARGE)) } else { Ok(()) }
+    if counted >= limit { Err(refused_by(&rules::RANGE_DELETE_TOO_LARGE)) } else { Ok(()) }
 }
 
 /// Whether a DELETE or an UPDATE does not give the whole primary key.

@@ -7,8 +7,8 @@ use keyspaces_cql::{ColumnKind, rules};
 use crate::gateway::capacity::BoundAccess;
 use crate::protocol::{Refusal, refused_by};
 
-/// Refuses keys that are too large, and rows that are too large by the values of the statement alone; values that the row
-/// has already do not count. Gives the row's size, estimated as the guide does (DG:calculating-row-size).
+/// Refuses keys that are too large, and rows that are too large by the values of the statement alone; values that the
+/// row has already do not count. Gives the row's size, estimated as the guide does (DG:calculating-row-size).
 pub(super) fn check(write: &BoundAccess<'_>) -> Result<usize, Refusal> {
     if write.values.bytes(ColumnKind::PartitionKey) > rules::MAX_PARTITION_KEY_BYTES {
         return Err(refused_by(&rules::PARTITION_KEY_TOO_LARGE));
@@ -16,7 +16,7 @@ pub(super) fn check(write: &BoundAccess<'_>) -> Result<usize, Refusal> {
     if write.values.bytes(ColumnKind::Clustering) > rules::MAX_CLUSTERING_BYTES {
         return Err(refused_by(&rules::CLUSTERING_TOO_LARGE));
     }
-    if write.values.all.iter().any(|value| value.most_digits(write.values.layout) > rules::MAX_DIGITS) {
+    if write.values.all.iter().any(|value| value.max_digits(write.values.layout) > rules::MAX_DIGITS) {
         return Err(refused_by(&rules::TOO_MANY_DIGITS));
     }
     columns(write)?;

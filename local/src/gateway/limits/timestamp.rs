@@ -1,4 +1,4 @@
-//! Client-side timestamps, and the window in which the service takes them (DG:client-side-timestamps).
+//! Client-side timestamps, and the window in which the service accepts them (DG:client-side-timestamps).
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,9 +19,10 @@ pub(super) fn check(using: &Using, markers: &BoundMarkers<'_>, now: SystemTime) 
     }
 }
 
-/// The timestamp of a frame, if Cassandra is to have it. It holds for statements without USING TIMESTAMP, in tables that
-/// have client-side timestamps. That others ignore it is inferred: the Java driver sends one with everything, and works.
-/// Cassandra takes one for all statements of a batch, so it is kept only if the tables of all of them take it.
+/// The timestamp of a frame, if it is sent to Cassandra. It applies to statements without USING TIMESTAMP, in tables
+/// that have client-side timestamps. That other tables ignore it is inferred: the Java driver sends one with every
+/// request. Cassandra applies it to all statements of a batch, so it is kept only if all their tables have client-side
+/// timestamps.
 pub(in crate::gateway) fn timestamp_of_frame(
     context: &RequestContext<'_>,
     timestamp: Option<i64>,

@@ -1,7 +1,7 @@
-//! Pages of a SELECT that filters: `PAGE SIZE` counts the rows that were read, not those that are left.
+//! Pages of a SELECT that filters: `PAGE SIZE` counts the rows that were read, not those that match.
 //!
-//! Cassandra reads on until it has a page of rows that fit. So it is asked twice: for the rows without the filter, which
-//! gives the end of the page, and for those that fit, of which the page gets those before that end.
+//! Cassandra reads until it has a full page of matching rows. So it is sent two queries: one without the filter, which
+//! gives the end of the page, and one for the matching rows, of which the page gets those before that end.
 
 use std::collections::HashSet;
 
@@ -15,13 +15,13 @@ use super::super::dml::DmlStatement;
 use super::super::request_context::RequestContext;
 use super::limit::Limit;
 use super::position::Position;
-use super::{Page, PageOrAnswer, read_part, read_parts, rows_of, rows_wanted};
+use super::{Page, PageOrAnswer, read_part, read_parts, requested_rows, rows_of};
 use crate::names::quoted;
 use crate::protocol::request::{self, Parameters};
-use crate::protocol::{Frame, Opcode, Reader, Refusal, Rows, RowsMetadata, first_values};
+use crate::protocol::{Frame, Opcode, Reader, Refusal, Rows, RowsMetadata, read_values};
 use crate::saturated::saturated;
 use crate::statement::{BoundMarkers, StatementText};
-use crate::upstream::{Column, Layout, lost};
+use crate::upstream::{Column, Layout, connection_lost};
 
 /// A page, and how many rows the LIMIT leaves after it.
 pub(super) type FilteredPage = (Page, Option<u32>);
@@ -30,14 +30,14 @@ pub(super) type FilteredPage = (Page, Option<u32>);
 struct FilterQueries {
     /// All columns of the rows that are read, the primary key first.
     read: String,
-    /// The primary key of the rows that fit.
-    fitting: String,
-    /// What the client wants, without its LIMIT: Cassandra ignores the paging state of a SELECT whose LIMIT fits into one
+    /// The primary key of the matching rows.
+    matching: String,
+    /// The client's SELECT without its LIMIT: Cassandra ignores the paging state of a SELECT whose LIMIT fits into one
     /// page.
-    wanted: String,
+    rows: String,
 }
 
-/// Reads one page of a SELECT that filters rows; nothing of any other.
+/// Reads one page of a SELECT that filters rows; `None` for other SELECTs.
 pub(super) async fn read_filtered(
     context: &RequestContext<'_>,
     stream: i16,
@@ -51,27 +51,27 @@ pub(super) async fn read_filtered(
     }
     let Tree::Select(select) = &*statement.tree else { return Ok(None) };
     let layout = context.layout(stream, table).await?;
-    let kept = kept(select, &layout);
-    if kept.len() == select.relations.len() || layout.partition_key.is_empty() {
+    let key_relations = key_relations(select, &layout);
+    if key_relations.len() == select.relations.len() || layout.partition_key.is_empty() {
         return Ok(None);
     }
     let upstream = context.shared.schema.names().qualified(table);
-    let queries = FilterQueries::new(&statement.text, select, &layout, &kept, &upstream);
+    let queries = FilterQueries::new(&statement.text, select, &layout, &key_relations, &upstream);
 
     let values = request.parameters().values();
     let bound = BoundMarkers::new(&statement.tree, &values);
-    let limit = Limit::of(&statement.tree, &bound);
+    let limit = Limit::new(&statement.tree, &bound);
     if limit == Limit::Invalid || !bound.is_complete() {
-        // Cassandra refuses it.
+        // Cassandra refuses the statement.
         return Ok(None);
     }
-    let parameters = bound.parameters(kept.iter().flat_map(|relation| bound.markers_in(relation.span)));
+    let parameters = bound.parameters(key_relations.iter().flat_map(|relation| bound.markers_in(relation.span)));
     let left = from.left.or(match limit {
         Limit::Rows(rows) => Some(rows),
         Limit::Unlimited | Limit::Invalid => None,
     });
 
-    let read = read_parts(context, from, rows_wanted(request), |rows, state| {
+    let read = read_parts(context, from, requested_rows(request), |rows, state| {
         Frame::new(stream, Opcode::Query, request::query(&queries.read, &parameters.for_page(rows, state)))
     });
     let window = match read.await? {
@@ -80,17 +80,16 @@ pub(super) async fn read_filtered(
     };
     let keys = keys(&window, &layout);
     let parameters = bound.parameters(bound.markers_in(where_span(select)));
-    let fitting = match count_fitting(context, stream, &queries.fitting, &parameters, from, &keys).await? {
-        Ok(fitting) => left.map_or(fitting, |left| fitting.min(saturated::<usize>(left))),
+    let matching = match count_matching(context, stream, &queries.matching, &parameters, from, &keys).await? {
+        Ok(matching) => left.map_or(matching, |left| matching.min(saturated::<usize>(left))),
         Err(answer) => return Ok(Some(Err(answer))),
     };
-    let of_limit: Vec<_> = select.limit.iter().flat_map(|limit| bound.markers_in(limit.span)).collect();
-    let markers = bound.markers_in(select.span).filter(|marker| !of_limit.contains(marker));
+    let limit_markers: Vec<_> = select.limit.iter().flat_map(|limit| bound.markers_in(limit.span)).collect();
+    let markers = bound.markers_in(select.span).filter(|marker| !limit_markers.contains(marker));
     let parameters = bound.parameters(markers);
-    let (head, count, content) = match read_wanted(context, stream, &queries.wanted, &parameters, from, fitting).await?
-    {
+    let (head, count, content) = match read_rows(context, stream, &queries.rows, &parameters, from, matching).await? {
         Ok((head, count, content)) => {
-            let head = if request.parameters().skips_metadata() { head.bare() } else { head };
+            let head = if request.parameters().skips_metadata() { head.without_columns() } else { head };
             (head, count, content)
         }
         Err(answer) => return Ok(Some(Err(answer))),
@@ -100,8 +99,8 @@ pub(super) async fn read_filtered(
     Ok(Some(Ok((Page { head, count, content, state, largest: window.largest }, left))))
 }
 
-/// How many of the rows with these keys, which begin at `from`, fit.
-async fn count_fitting(
+/// Counts the matching rows among those with these keys, which begin at `from`.
+async fn count_matching(
     context: &RequestContext<'_>,
     stream: i16,
     text: &str,
@@ -109,27 +108,27 @@ async fn count_fitting(
     from: &Position,
     keys: &HashSet<Bytes>,
 ) -> Result<PageOrAnswer<usize>, Refusal> {
-    /// Cassandra reads on until it has so many, however far behind the end of the page.
-    const FIRST: usize = 4;
-    const MOST: usize = 1000;
-    let (mut fitting, mut rows, mut state) = (0, FIRST, from.state.clone());
+    /// Cassandra reads until it has this many, however far behind the end of the page.
+    const FIRST_ROWS: usize = 4;
+    const MAX_ROWS: usize = 1000;
+    let (mut matching, mut rows, mut state) = (0, FIRST_ROWS, from.state.clone());
     while !keys.is_empty() {
         let body = request::query(text, &parameters.for_page(rows, state.clone()));
         let answer = read_part(context, Frame::new(stream, Opcode::Query, body), 1).await?;
         let Some(part) = rows_of(&answer)? else { return Ok(Err(answer)) };
-        let within = part.each().take_while(|key| keys.contains(*key)).count();
-        fitting += within;
+        let within = part.iter().take_while(|key| keys.contains(*key)).count();
+        matching += within;
         state = part.state;
         if within < part.count || state.is_none() {
             break;
         }
-        rows = MOST.min(rows * 4);
+        rows = MAX_ROWS.min(rows * 4);
     }
-    Ok(Ok(fitting))
+    Ok(Ok(matching))
 }
 
-/// So many rows from `from` on, as the client wants them.
-async fn read_wanted(
+/// Reads this many rows from `from` on, with the columns of the client's SELECT.
+async fn read_rows(
     context: &RequestContext<'_>,
     stream: i16,
     text: &str,
@@ -143,31 +142,38 @@ async fn read_wanted(
         let Some(Rows { head, count, content, .. }) = rows_of(&answer)? else { return Ok(Err(answer)) };
         return Ok(Ok((head.owned(), count, BytesMut::from(&content[..]))));
     }
-    // An empty page says what its columns are all the same.
-    let answer = context.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| lost())?;
-    let Some(head) = RowsMetadata::of_prepared(&answer.body).map_err(unreadable)? else { return Ok(Err(answer)) };
+    // An empty page has the metadata of its columns, too.
+    let answer = context.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| connection_lost())?;
+    let Some(head) = RowsMetadata::from_prepared(&answer.body).map_err(unreadable)? else { return Ok(Err(answer)) };
     Ok(Ok((head.owned(), 0, BytesMut::new())))
 }
 
 impl FilterQueries {
-    fn new(text: &StatementText, select: &Select, layout: &Layout, kept: &[&Relation], upstream: &str) -> Self {
+    fn new(
+        text: &StatementText,
+        select: &Select,
+        layout: &Layout,
+        key_relations: &[&Relation],
+        upstream: &str,
+    ) -> Self {
         let names = |columns: &mut dyn Iterator<Item = &Column>| {
             columns.map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
         };
-        let kept: Vec<_> = kept.iter().map(|relation| text.part(relation.span)).collect();
-        let kept = if kept.is_empty() { String::new() } else { format!(" WHERE {}", kept.join(" AND ")) };
+        let key_relations: Vec<_> = key_relations.iter().map(|relation| text.part(relation.span)).collect();
+        let key_relations =
+            if key_relations.is_empty() { String::new() } else { format!(" WHERE {}", key_relations.join(" AND ")) };
         let order = select.order_by.iter().map(|ordering| ordering.span).reduce(Span::to);
         let order = order.map_or_else(String::new, |span| format!(" ORDER BY {}", text.part(span)));
         let mut changes = vec![(select.table.span(), upstream.to_owned())];
         changes.extend(select.limit.iter().map(|limit| (limit.span, String::new())));
         Self {
-            read: format!("SELECT {} FROM {upstream}{kept}{order}", names(&mut layout.all())),
-            fitting: format!(
+            read: format!("SELECT {} FROM {upstream}{key_relations}{order}", names(&mut layout.all())),
+            matching: format!(
                 "SELECT {} FROM {upstream} WHERE {}{order} ALLOW FILTERING",
                 names(&mut layout.key()),
                 text.part(where_span(select))
             ),
-            wanted: text.with(&changes),
+            rows: text.with(&changes),
         }
     }
 }
@@ -178,9 +184,9 @@ fn keys(page: &Page, layout: &Layout) -> HashSet<Bytes> {
     let mut reader = Reader::new(&page.content);
     let mut keys = HashSet::with_capacity(page.count);
     for _ in 0..page.count {
-        let Ok(of_row) = first_values(&mut reader, key) else { break };
+        let Ok(of_row) = read_values(&mut reader, key) else { break };
         keys.insert(Bytes::copy_from_slice(of_row));
-        if first_values(&mut reader, all - key).is_err() {
+        if read_values(&mut reader, all - key).is_err() {
             break;
         }
     }
@@ -192,28 +198,31 @@ fn where_span(select: &Select) -> Span {
 }
 
 /// The relations that say which rows are read; the others filter them.
-fn kept<'s>(select: &'s Select, layout: &Layout) -> Vec<&'s Relation> {
+fn key_relations<'s>(select: &'s Select, layout: &Layout) -> Vec<&'s Relation> {
     let relations = &select.relations;
     let is_exact = |relation: &&Relation| matches!(relation.operator, Operator::Equal | Operator::In);
-    let mut kept: Vec<_> = relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_))).collect();
-    let of = |column: &Column, relation: &Relation| first_column(relation) == Some(&column.name);
-    let exact = |column: &Column| relations.iter().filter(|relation| of(column, relation)).find(is_exact);
+    let mut key_relations: Vec<_> =
+        relations.iter().filter(|relation| matches!(relation.subject, Subject::Token(_))).collect();
+    let restricts = |column: &Column, relation: &Relation| first_column(relation) == Some(&column.name);
+    let exact = |column: &Column| relations.iter().filter(|relation| restricts(column, relation)).find(is_exact);
     let Some(partition) = layout.partition_key.iter().map(exact).collect::<Option<Vec<_>>>() else {
-        return kept;
+        return key_relations;
     };
-    kept.extend(partition);
+    key_relations.extend(partition);
     let mut next = 0;
     while let Some(column) = layout.clustering.get(next) {
         if let Some(relation) = exact(column) {
-            kept.push(relation);
+            key_relations.push(relation);
             next += width(relation);
         } else {
-            kept.extend(relations.iter().filter(|relation| of(column, relation) && relation.operator.is_range()));
+            key_relations.extend(
+                relations.iter().filter(|relation| restricts(column, relation) && relation.operator.is_range()),
+            );
             break;
         }
     }
-    kept.sort_by_key(|relation| relation.span);
-    kept
+    key_relations.sort_by_key(|relation| relation.span);
+    key_relations
 }
 
 /// The column of a relation, or the first of several.
@@ -233,7 +242,7 @@ fn width(relation: &Relation) -> usize {
 mod tests {
     use super::*;
 
-    fn kept_of(relations: &str) -> String {
+    fn key_relations_of(relations: &str) -> String {
         let column = |name: &&str| Column::new((*name).into(), "int".into());
         let columns = |names: &[&str]| names.iter().map(column).collect::<Vec<_>>();
         let layout = Layout {
@@ -245,13 +254,14 @@ mod tests {
         };
         let text = format!("SELECT * FROM t WHERE {relations} ALLOW FILTERING");
         let Tree::Select(select) = keyspaces_cql::parse(&text).unwrap() else { panic!() };
-        let kept: Vec<_> = kept(&select, &layout).into_iter().map(|relation| &text[relation.span.range()]).collect();
-        kept.join(" & ")
+        let key_relations: Vec<_> =
+            key_relations(&select, &layout).into_iter().map(|relation| &text[relation.span.range()]).collect();
+        key_relations.join(" & ")
     }
 
     #[test]
-    fn what_leads_to_the_rows_is_kept_and_what_filters_them_is_not() {
-        for (relations, kept) in [
+    fn relations_on_the_key_are_kept_and_filters_are_removed() {
+        for (relations, key_relations) in [
             ("v = 1", ""),
             ("a = 1 AND v = 1", ""),
             ("token(a, b) > 5 AND c = 1", "token(a, b) > 5"),
@@ -264,7 +274,7 @@ mod tests {
             ("a = 1 AND b = 1 AND (c, d) = (1, 2) AND e < 1 AND v = 1", "a = 1 & b = 1 & (c, d) = (1, 2) & e < 1"),
             ("a = 1 AND b = 1 AND (c, d) > (1, 2) AND v = 1", "a = 1 & b = 1 & (c, d) > (1, 2)"),
         ] {
-            assert_eq!(kept_of(relations), kept, "{relations}");
+            assert_eq!(key_relations_of(relations), key_relations, "{relations}");
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) enum Limit {
 }
 
 impl Limit {
-    pub(super) fn of(tree: &Tree, bound: &BoundMarkers<'_>) -> Self {
+    pub(super) fn new(tree: &Tree, bound: &BoundMarkers<'_>) -> Self {
         /// Cassandra's name for the marker in `LIMIT ?`.
         const MARKER: &str = "[limit]";
         let Tree::Select(select) = tree else { return Self::Unlimited };
@@ -28,8 +28,8 @@ impl Limit {
         }
     }
 
-    /// The page size with which Cassandra continues at a paging state: it ignores the paging state of a SELECT whose LIMIT
-    /// fits into one page, and starts again from the first row.
+    /// The page size with which Cassandra continues at a paging state: it ignores the paging state of a SELECT whose
+    /// LIMIT fits into one page, and starts again from the first row.
     ///
     /// A SELECT with `LIMIT 1` has no second page, except for a client that lowers the LIMIT between two pages.
     pub(super) fn paged(self, page_size: usize) -> usize {
@@ -47,11 +47,11 @@ mod tests {
 
     fn limit(text: &str, values: &[u8]) -> Limit {
         let tree = keyspaces_cql::parse(text).unwrap();
-        Limit::of(&tree, &BoundMarkers::new(&tree, &Values::read(values, false)))
+        Limit::new(&tree, &BoundMarkers::new(&tree, &Values::read(values, false)))
     }
 
     #[test]
-    fn the_limit_is_that_of_the_text_or_of_the_bound_value() {
+    fn the_limit_is_literal_or_bound() {
         assert_eq!(limit("SELECT * FROM t", &[]), Limit::Unlimited);
         assert_eq!(limit("SELECT * FROM t LIMIT 7", &[]), Limit::Rows(7));
         let bound = |value: [u8; 8]| limit("SELECT * FROM t LIMIT ?", &[&[0, 1], &value[..]].concat());
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_behind_the_first_is_smaller_than_the_limit() {
+    fn a_later_page_is_smaller_than_the_limit() {
         assert_eq!([3, 9, 10, 11].map(|page_size| Limit::Rows(10).paged(page_size)), [3, 9, 9, 9]);
         assert_eq!((Limit::Rows(1).paged(5), Limit::Unlimited.paged(5)), (1, 5));
     }

@@ -1,7 +1,8 @@
 //! Pages as the service cuts them: after 1 MB of data, and `PAGE SIZE` counts the rows that were read
 //! (DG:paginating-results).
 //!
-//! Cassandra is asked for a page in small parts, because it cuts by number of rows alone and cannot hold many large ones.
+//! A page is read from Cassandra in small parts, because Cassandra limits pages only by the number of rows, and cannot
+//! hold many large ones.
 
 mod filter;
 mod limit;
@@ -18,7 +19,7 @@ use super::shared::ROWS_AT_ONCE;
 use crate::protocol::{Frame, Opcode, Refusal, Rows, RowsMetadata, error_code, error_of, not_emulated};
 use crate::saturated::saturated;
 use crate::statement::BoundMarkers;
-use crate::upstream::lost;
+use crate::upstream::connection_lost;
 use limit::Limit;
 use part_size::{MAX_PAGE_BYTES, MAX_PART_BYTES, PartSize};
 use position::{BEGINNING, Position};
@@ -48,12 +49,12 @@ pub(super) async fn read(
     let share = context.answers.take(1).await;
     if statement.has_system_table() {
         let (answer, outcome) = context.forward(frame.with_body(request.body(None))).await?;
-        return Ok(((answer.holding(share), outcome), 0));
+        return Ok(((answer.holding_permit(share), outcome), 0));
     }
     let Some(from) = Position::read(request.parameters().paging_state()) else {
         return Err(Refusal {
             code: error_code::PROTOCOL_ERROR,
-            // Cassandra's own words.
+            // Cassandra's own text.
             text: "Invalid value for the paging state".into(),
         });
     };
@@ -61,11 +62,11 @@ pub(super) async fn read(
         Some(page) => page,
         None => {
             let limit = limit_of(statement, request);
-            let ask = |rows: usize, state: Option<Bytes>| {
+            let request_part = |rows: usize, state: Option<Bytes>| {
                 let rows = if state.is_some() { limit.paged(rows) } else { rows };
                 request.page(stream, rows, state)
             };
-            read_parts(context, &from, rows_wanted(request), ask).await?.map(|page| (page, None))
+            read_parts(context, &from, requested_rows(request), request_part).await?.map(|page| (page, None))
         }
     };
     let bytes = page.as_ref().map_or(0, |(page, _)| page.content.len());
@@ -86,32 +87,32 @@ pub(super) async fn read(
             }
         }
     };
-    Ok((from_cassandra(answer.holding(share)), bytes))
+    Ok((from_cassandra(answer.holding_permit(share)), bytes))
 }
 
-/// Asks Cassandra for parts until there is a page: `wanted` rows, or 1 MB of rows, or all that there are.
+/// Reads parts from Cassandra until the page is complete: `requested` rows, 1 MB of rows, or all rows.
 async fn read_parts(
     context: &RequestContext<'_>,
     from: &Position,
-    wanted: usize,
-    ask: impl Fn(usize, Option<Bytes>) -> Frame,
+    requested: usize,
+    request_part: impl Fn(usize, Option<Bytes>) -> Frame,
 ) -> Result<PageOrAnswer<Page>, Refusal> {
     let mut size = PartSize::new(from.largest);
     let mut state = from.state.clone();
     let mut page: Option<Page> = None;
     loop {
         let (count, bytes) = page.as_ref().map_or((0, 0), |page| (page.count, page.content.len()));
-        let rows = size.next(wanted - count, bytes);
-        let answer = read_part(context, ask(rows, state.clone()), rows).await?;
+        let rows = size.next(requested - count, bytes);
+        let answer = read_part(context, request_part(rows, state.clone()), rows).await?;
         let part = match rows_of(&answer)? {
             Some(part) => part,
             None if rows > 1 && is_too_long(&answer) => {
-                size.was_unreadable();
+                size.record_oversized_part();
                 continue;
             }
             None => return Ok(Err(answer)),
         };
-        size.came(part.largest());
+        size.record_part(part.largest_row());
         if part.count > 1 && part.content.len() > MAX_PART_BYTES {
             continue;
         }
@@ -126,18 +127,18 @@ async fn read_parts(
         page.content.extend_from_slice(&part.content);
         page.largest = size.largest();
         page.state.clone_from(&state);
-        if state.is_none() || page.count >= wanted || page.content.len() >= MAX_PAGE_BYTES {
+        if state.is_none() || page.count >= requested || page.content.len() >= MAX_PAGE_BYTES {
             break;
         }
     }
-    page.map(Ok).ok_or_else(lost)
+    page.map(Ok).ok_or_else(connection_lost)
 }
 
 /// Sends a request for at most `rows` rows, once as many permits are free.
 async fn read_part(context: &RequestContext<'_>, request: Frame, rows: usize) -> Result<Frame, Refusal> {
     let rows = saturated::<u32>(rows).min(ROWS_AT_ONCE);
-    let _rows = context.shared.rows.acquire_many(rows).await.map_err(|_| lost())?;
-    context.upstream.call(request).await.map_err(|_| lost())
+    let _rows = context.shared.rows.acquire_many(rows).await.map_err(|_| connection_lost())?;
+    context.upstream.call(request).await.map_err(|_| connection_lost())
 }
 
 /// The rows of an answer, if it is rows.
@@ -167,8 +168,8 @@ impl Page {
     }
 }
 
-/// The rows that the client wants on a page; all that there are if it wants no pages.
-fn rows_wanted(request: SingleRequest<'_>) -> usize {
+/// The rows that the client requests for a page; all rows if it requests no pages.
+fn requested_rows(request: SingleRequest<'_>) -> usize {
     let page_size = request.parameters().page_size.and_then(|rows| usize::try_from(rows).ok());
     page_size.filter(|rows| *rows > 0).unwrap_or(usize::MAX)
 }
@@ -182,5 +183,5 @@ fn limit_of(statement: &DmlStatement, request: SingleRequest<'_>) -> Limit {
     if !statement.has_limit() {
         return Limit::Unlimited;
     }
-    Limit::of(&statement.tree, &BoundMarkers::new(&statement.tree, &request.parameters().values()))
+    Limit::new(&statement.tree, &BoundMarkers::new(&statement.tree, &request.parameters().values()))
 }

@@ -1,26 +1,26 @@
-//! Where a page begins: what the paging state says that clients get.
+//! The position at which a page begins, which is the content of the paging state for clients.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::protocol::Reader;
 use crate::saturated::saturated;
 
-/// Where a page begins. All of it is in the paging state, so that this serves any connection, and another gateway after
-/// this one.
+/// The position at which a page begins. All of it is in the paging state, so that it is valid on any connection, and
+/// for the next gateway.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Position {
-    /// How many bytes the largest row of the pages before had; 0 at the beginning.
+    /// The bytes of the largest row of the pages before; 0 at the beginning.
     pub(super) largest: usize,
-    /// How many rows the LIMIT leaves, where the gateway has to count them itself.
+    /// The rows that the LIMIT leaves, if the gateway has to count them.
     pub(super) left: Option<u32>,
     /// Cassandra's own paging state; none at the beginning.
     pub(super) state: Option<Bytes>,
 }
 
-/// What a paging state of this version begins with.
-const MARK: &[u8; 4] = b"KLP1";
+/// The first bytes of a paging state of this version.
+const MAGIC: &[u8; 4] = b"KLP1";
 
-/// The paging state of the beginning, which a client only gets after a page that was left empty on purpose.
+/// The paging state of the beginning, which a client gets only after the fault `EmptyPage`.
 pub(super) const BEGINNING: &[u8; 4] = b"KLP0";
 
 impl Position {
@@ -28,18 +28,18 @@ impl Position {
     pub(super) fn read(state: Option<&Bytes>) -> Option<Self> {
         let Some(state) = state.filter(|state| *state != &BEGINNING[..]) else { return Some(Self::default()) };
         let mut reader = Reader::new(state);
-        let mark = reader.take(MARK.len()).ok()?;
+        let magic = reader.take(MAGIC.len()).ok()?;
         let largest = usize::try_from(reader.int().ok()?).ok()?;
         let left = u32::try_from(reader.int().ok()?).ok();
-        let known = mark == MARK && !reader.rest().is_empty();
-        known.then(|| Self { largest, left, state: Some(state.slice_ref(reader.rest())) })
+        let is_valid = magic == MAGIC && !reader.rest().is_empty();
+        is_valid.then(|| Self { largest, left, state: Some(state.slice_ref(reader.rest())) })
     }
 
     /// The paging state of a position that is not the beginning.
     pub(super) fn write(&self) -> Option<Bytes> {
         let state = self.state.as_ref()?;
         let mut out = BytesMut::with_capacity(state.len() + 12);
-        out.put_slice(MARK);
+        out.put_slice(MAGIC);
         out.put_i32(saturated::<i32>(self.largest));
         out.put_i32(self.left.map_or(-1, saturated::<i32>));
         out.put_slice(state);
@@ -55,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_position_is_read_as_it_was_written(
+        fn positions_round_trip(
             largest in 0..i32::MAX as usize,
             left in proptest::option::of(0..i32::MAX as u32),
             state in proptest::collection::vec(any::<u8>(), 1..100),
@@ -65,9 +65,9 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_position_or_none(state: Vec<u8>) {
+        fn any_bytes_are_a_position_or_refused(state: Vec<u8>) {
             if let Some(position) = Position::read(Some(&state.clone().into())) {
-                prop_assert!(position.state.is_some() && state.starts_with(MARK));
+                prop_assert!(position.state.is_some() && state.starts_with(MAGIC));
             }
         }
     }

@@ -140,7 +140,7 @@ fn layout(of: &str) -> Arc<Layout> {
 fn written(text: &str, of: &str, values: &[(&str, &[u8])], named: bool) -> (Option<Vec<u8>>, bool, units::ValueSize) {
     let tree = parse(text).unwrap();
     let what = modifications(&tree)[0];
-    let planned = PlannedValues::of_write(what, &layout(of), &markers(&tree));
+    let planned = PlannedValues::for_write(what, &layout(of), &markers(&tree));
     let mut body = BytesMut::new();
     body.put_u16(values.len() as u16);
     for (name, value) in values {
@@ -150,15 +150,15 @@ fn written(text: &str, of: &str, values: &[(&str, &[u8])], named: bool) -> (Opti
         body.bytes(Some(value));
     }
     let values = Values::read(&body, named);
-    let cells = planned.with(&values);
+    let cells = planned.bind(&values);
     let cell = cells.all.iter().find(|cell| cell.column == "c").unwrap();
     let bytes = cell.bytes.as_deref();
-    (bytes.map(<[u8]>::to_vec), cell.exact, units::value_size(cell.of, bytes))
+    (bytes.map(<[u8]>::to_vec), cell.exact, units::value_size(cell.cql_type, bytes))
 }
 
 proptest! {
     #[test]
-    fn a_value_is_the_same_whichever_way_it_is_given(value in value()) {
+    fn a_value_is_the_same_from_every_source(value in value()) {
         let TypedValue { of, literal, bytes, json } = &value;
         let bound = written("INSERT INTO t (k, c) VALUES (1, ?)", of, &[("c", bytes)], false);
         prop_assert_eq!(bound.0.as_ref(), Some(bytes));
@@ -181,12 +181,12 @@ proptest! {
 }
 
 #[test]
-fn what_is_not_set_is_not_there_and_what_is_no_json_is_left_to_cassandra() {
+fn unset_values_are_absent_and_invalid_json_is_left_to_cassandra() {
     let cells = |text: &str, value: &[u8]| {
         let tree = parse(text).unwrap();
-        let planned = PlannedValues::of_write(modifications(&tree)[0], &layout("int"), &markers(&tree));
+        let planned = PlannedValues::for_write(modifications(&tree)[0], &layout("int"), &markers(&tree));
         let body = [&[0, 1][..], value].concat();
-        planned.with(&Values::read(&body, false)).all.iter().map(|cell| cell.bytes.is_some()).collect::<Vec<_>>()
+        planned.bind(&Values::read(&body, false)).all.iter().map(|cell| cell.bytes.is_some()).collect::<Vec<_>>()
     };
     let (unset, null) = ((-2_i32).to_be_bytes(), (-1_i32).to_be_bytes());
     assert_eq!(cells("INSERT INTO t (k, c) VALUES (1, ?)", &unset), [true]);
@@ -196,12 +196,12 @@ fn what_is_not_set_is_not_there_and_what_is_no_json_is_left_to_cassandra() {
 }
 
 #[test]
-fn elements_and_fields_are_of_their_own_types() {
+fn elements_and_fields_have_their_own_types() {
     let written = |set: &str, of: &str| {
         let tree = parse(&format!("UPDATE t SET {set} WHERE k = 1")).unwrap();
-        let planned = PlannedValues::of_write(modifications(&tree)[0], &layout(of), &markers(&tree));
+        let planned = PlannedValues::for_write(modifications(&tree)[0], &layout(of), &markers(&tree));
         let (none, mut all) = (Values::default(), Vec::new());
-        for cell in planned.with(&none).all.iter().filter(|cell| cell.column == "c") {
+        for cell in planned.bind(&none).all.iter().filter(|cell| cell.column == "c") {
             all.push(cell.bytes.as_deref().unwrap().to_vec());
         }
         all

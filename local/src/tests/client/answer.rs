@@ -1,4 +1,4 @@
-//! Answers as a client reads them.
+//! Answers, decoded by a client.
 
 use bytes::Bytes;
 
@@ -15,22 +15,22 @@ pub(crate) struct ReceivedFrame {
     pub(crate) body: Bytes,
 }
 
-/// What came in answer to a statement.
+/// The answer to a statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum ClientAnswer {
     Void,
     Rows(ResultSet),
     Keyspace(String),
     Prepared(Bytes),
-    /// What happened, to what, where, and its name.
+    /// The kind of change, the kind of object, its keyspace and its name.
     Changed(Vec<String>),
-    /// Code, text, and what follows them.
+    /// The code, the text, and the fields after them.
     Refused(i32, String, Bytes),
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct ResultSet {
-    /// Keyspace and table of the first column.
+    /// The keyspace and the table of the first column.
     pub(crate) table: (String, String),
     pub(crate) columns: Vec<String>,
     pub(crate) paging_state: Option<Bytes>,
@@ -62,7 +62,7 @@ impl ClientAnswer {
         Some(rows.values[0][column].as_deref() == Some(&[1]))
     }
 
-    /// What it was refused with, if it was.
+    /// The refusal, if there is one.
     pub(crate) fn refused_or_none(&self) -> Option<String> {
         match self {
             Self::Refused(_, text, _) => Some(text.clone()),
@@ -94,7 +94,7 @@ impl ResultSet {
         (0..self.values.len()).map(|row| self.int(row, column)).collect()
     }
 
-    /// How many bytes the rows have as they are sent.
+    /// The size of the rows in the protocol, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.values.iter().flatten().map(|value| 4 + value.as_ref().map_or(0, Bytes::len)).sum()
     }

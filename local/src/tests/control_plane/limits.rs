@@ -1,4 +1,4 @@
-//! Clients that are slow, many, or send more or less than they announce.
+//! Clients that are slow or numerous, or send more or less than they announce.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{NOT_KNOWN, connect, port, read, send_raw};
 use crate::control_plane::Limits;
 use crate::local::{Builder, Local};
 
-/// Over the Cassandra that all tests share.
+/// A service over the Cassandra that all tests share.
 async fn with(limits: Limits) -> Builder {
     let shared = Local::shared().await.unwrap();
     let mut builder = Local::builder().cassandra(shared.cassandra_address().to_string()).peers(1).plain_http(true);
@@ -22,18 +22,18 @@ async fn connect_plain(local: &Local) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port(local))).await.unwrap()
 }
 
-/// Five times as long as the service waits in these tests.
+/// Five times the service's time limit in these tests.
 const CEILING: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn a_client_that_sends_no_whole_head_is_left_however_it_sends() {
+async fn a_client_that_sends_no_complete_head_is_disconnected() {
     let local = with(Limits { head: LIMIT, ..Limits::default() }).await.start().await.unwrap();
-    let mut silent = connect_plain(&local).await;
-    silent.write_all(b"POST / HTTP/1.1\r\nhost: loc").await.unwrap();
+    let mut idle = connect_plain(&local).await;
+    idle.write_all(b"POST / HTTP/1.1\r\nhost: loc").await.unwrap();
     let silent_ends = async {
         let mut answer = Vec::new();
-        let _ = silent.read_to_end(&mut answer).await;
+        let _ = idle.read_to_end(&mut answer).await;
         answer
     };
     let (mut reader, mut writer) = connect_plain(&local).await.into_split();
@@ -57,11 +57,11 @@ async fn a_client_that_sends_no_whole_head_is_left_however_it_sends() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_no_whole_body_in_time_is_told_so() {
+async fn a_client_that_sends_no_complete_body_in_time_gets_an_error() {
     let local = with(Limits { body: LIMIT, ..Limits::default() }).await.start().await.unwrap();
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: KeyspacesService.ListKeyspaces\r\n";
-    let mut silent = connect_plain(&local).await;
-    silent.write_all(format!("{head}content-length: 10\r\n\r\n{{").as_bytes()).await.unwrap();
+    let mut idle = connect_plain(&local).await;
+    idle.write_all(format!("{head}content-length: 10\r\n\r\n{{").as_bytes()).await.unwrap();
     let (mut reader, mut writer) = connect_plain(&local).await.into_split();
     writer.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes()).await.unwrap();
     let drip = async {
@@ -70,28 +70,28 @@ async fn a_client_that_sends_no_whole_body_in_time_is_told_so() {
         }
         std::future::pending::<()>().await;
     };
-    let both = async { tokio::join!(read(&mut silent), read(&mut reader)) };
+    let both = async { tokio::join!(read(&mut idle), read(&mut reader)) };
     let both = async {
         tokio::select! {
             answers = both => answers,
             () = drip => unreachable!(),
         }
     };
-    let (silent, dripping) = timeout(CEILING, both).await.expect("both are answered");
+    let (idle, dripping) = timeout(CEILING, both).await.expect("both are answered");
     let name = "com.amazon.coral.service#RequestTimeoutException".to_owned();
     let problem = format!("keyspaces-local: the body did not come within 1s {NOT_KNOWN}");
-    for answer in [silent, dripping] {
+    for answer in [idle, dripping] {
         assert_eq!(answer.error(), (408, name.clone(), problem.clone()));
     }
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_client_that_begins_no_tls_is_left() {
+async fn a_client_that_starts_no_tls_handshake_is_disconnected() {
     let limits = Limits { handshake: LIMIT, ..Limits::default() };
     let local = with(limits).await.plain_http(false).start().await.unwrap();
-    let mut silent = connect_plain(&local).await;
-    let ended = timeout(CEILING, silent.read(&mut [0])).await.expect("it is left");
+    let mut idle = connect_plain(&local).await;
+    let ended = timeout(CEILING, idle.read(&mut [0])).await.expect("it is left");
     assert_eq!(ended.unwrap_or(0), 0);
     local.close().await.unwrap();
 }
@@ -100,23 +100,23 @@ async fn a_client_that_begins_no_tls_is_left() {
 async fn a_connection_over_the_limit_is_closed_until_another_ends() {
     let local = with(Limits { connections: 2, ..Limits::default() }).await.start().await.unwrap();
     let get = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    let asked = async || {
+    let send_request = async || {
         let mut stream = connect_plain(&local).await;
         let mut answer = Vec::new();
         let _ = stream.write_all(get).await;
         let _ = stream.read_to_end(&mut answer).await;
         answer
     };
-    // Answered once each, so that both are known to be served.
+    // Each gets an answer first, so both connections are known to be accepted.
     let mut open = [connect_plain(&local).await, connect_plain(&local).await];
     for stream in &mut open {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0);
     }
-    assert_eq!(asked().await, b"");
+    assert_eq!(send_request().await, b"");
     let [first, _second] = open;
     drop(first);
-    while asked().await.is_empty() {
+    while send_request().await.is_empty() {
         tokio::task::yield_now().await;
     }
     local.close().await.unwrap();
@@ -143,7 +143,7 @@ async fn a_body_of_100_megabytes_is_refused_while_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_torn_body_is_refused() {
+async fn an_incomplete_body_is_refused() {
     let local = Local::shared().await.unwrap();
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: KeyspacesService.ListKeyspaces\r\n";
     let chunk = format!("{head}transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\nno chunk\r\n");
@@ -151,7 +151,7 @@ async fn a_torn_body_is_refused() {
     assert_eq!((status, name.as_str()), (400, "com.amazon.coral.service#MalformedHttpRequestException"));
     assert!(message.starts_with("keyspaces-local: the body cannot be read: "), "{message}");
 
-    // Half of what is announced, and no more: nobody is there to be answered.
+    // Sends half of the announced body and disconnects: there is no client to answer.
     let mut stream = connect(local).await;
     stream.write_all(format!("{head}content-length: 10\r\n\r\n{{").as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();

@@ -1,4 +1,4 @@
-//! What is refused before an operation begins, in JSON as in CBOR.
+//! Refusals before an operation is executed, in JSON and CBOR.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ const MISMATCH: &str = "The request signature we calculated does not match the s
 const NO_CLIENT: &str = "The security token included in the request is invalid.";
 
 #[tokio::test]
-async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
+async fn an_invalid_signature_is_refused_by_name_in_both_protocols() {
     let local = Local::shared().await.unwrap();
     let right = client(local.credentials(), "cassandra");
     let with = |change: fn(&mut Credentials)| {
@@ -75,7 +75,7 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
             "InvalidSignatureException",
             &unsigned_header,
         ),
-        // An empty structure in both protocols, in another spelling.
+        // An empty structure in both protocols, encoded differently.
         (
             |signed| signed.body = if signed.body == b"{}" { b"{ }".to_vec() } else { b"\xbf\xff".to_vec() },
             "InvalidSignatureException",
@@ -83,12 +83,12 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
         ),
         (|signed| signed.path += "?a=b", "InvalidSignatureException", MISMATCH),
         (
-            |signed| set(signed, "authorization", "Basic YTpi"),
+            |signed| set_header(signed, "authorization", "Basic YTpi"),
             "IncompleteSignatureException",
             "keyspaces-local: the Authorization header does not begin with 'AWS4-HMAC-SHA256 '",
         ),
         (
-            |signed| set(signed, "x-amz-date", "yesterday"),
+            |signed| set_header(signed, "x-amz-date", "yesterday"),
             "IncompleteSignatureException",
             "Date must be in ISO-8601 'basic format'. Got 'yesterday'. See http://en.wikipedia.org/wiki/ISO_8601",
         ),
@@ -104,12 +104,12 @@ async fn a_signature_that_is_not_right_is_refused_by_name_in_both_protocols() {
     }
 }
 
-fn set(signed: &mut ClientRequest, header: &str, value: &str) {
+fn set_header(signed: &mut ClientRequest, header: &str, value: &str) {
     let found = signed.headers.iter_mut().find(|(name, _)| name == header);
     found.unwrap().1 = value.as_bytes().to_vec();
 }
 
-/// Texts of signatures differ from others in this.
+/// The suffix of the texts about signatures.
 fn text_not_known() -> String {
     NOT_KNOWN.replace("message", "text")
 }
@@ -126,7 +126,7 @@ async fn a_body_of_the_other_protocol_is_refused_in_the_protocol_of_the_head() {
     for (signed, format) in [(json, "JSON"), (cbor, "CBOR")] {
         let (status, name, message) = send(local, &signed).await.error();
         assert_eq!((status, name.as_str()), (400, "com.amazon.coral.service#SerializationException"));
-        let begin = format!("keyspaces-local: the body cannot be read as {format}: ");
-        assert!(message.starts_with(&begin), "{message}");
+        let prefix = format!("keyspaces-local: the body cannot be read as {format}: ");
+        assert!(message.starts_with(&prefix), "{message}");
     }
 }

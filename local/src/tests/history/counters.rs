@@ -1,11 +1,11 @@
 use super::RecoverableTable;
 
 #[tokio::test]
-async fn counters_are_brought_back_to_what_they_were() {
+async fn counters_are_restored() {
     let mut table =
         RecoverableTable::new("p int, c int, s counter STATIC, n counter, m counter, PRIMARY KEY (p, c)", "").await;
     table
-        .tells_of_each(&[
+        .assert_restores_after_each(&[
             "UPDATE ks.t SET n = n + 5 WHERE p = 1 AND c = 1",
             "UPDATE ks.t SET n = n - 7, m = m + 1 WHERE p = 1 AND c = 1",
             "UPDATE ks.t SET m = m + 2 WHERE p = 1 AND c = 2",

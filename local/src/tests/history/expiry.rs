@@ -6,7 +6,7 @@ use super::{ClientAnswer, RecoverableTable, another, millis};
 const COLUMNS: &str = "p int, c int, s text STATIC, a text, b text, l list<int>, m map<text, int>, PRIMARY KEY (p, c)";
 const TTL: &str = " AND default_time_to_live = 1000";
 
-/// Values of all kinds, some of which expire after two seconds, and some later.
+/// Values of all types, of which some expire after two seconds, and some later.
 const WRITES: [&str; 14] = [
     "INSERT INTO ks.t (p, c, a) VALUES (1, 1, 'goes with its row') USING TTL 2",
     "INSERT INTO ks.t (p, c) VALUES (1, 2) USING TTL 2",
@@ -25,7 +25,7 @@ const WRITES: [&str; 14] = [
 ];
 
 #[tokio::test]
-async fn what_had_expired_at_the_moment_stays_away() {
+async fn values_that_had_expired_at_the_moment_are_not_restored() {
     let mut table = RecoverableTable::new(COLUMNS, TTL).await;
     for statement in WRITES {
         table.run(statement).await;
@@ -33,19 +33,19 @@ async fn what_had_expired_at_the_moment_stays_away() {
     let all = table.rows("t").await;
     let rows = table.client.until("SELECT c, a FROM ks.t", |rows| rows.ints("c") == [3, 5, 7]).await;
     assert_eq!(rows.texts("a"), ["stays", "", ""]);
-    let (moment, gone) = table.noted().await;
+    let (moment, gone) = table.snapshot().await;
     assert_ne!(gone, all);
-    assert_eq!(table.brought_back(moment).await, gone);
+    assert_eq!(table.restored_rows(moment).await, gone);
 }
 
 #[tokio::test]
-async fn what_expires_has_what_it_had_left_at_the_moment() {
-    // Here what takes two seconds above takes twenty minutes, and the clock is turned.
+async fn restored_values_have_the_time_to_live_that_was_left_at_the_moment() {
+    // Two seconds of the test above are twenty minutes here, and the test moves the clock.
     let time = Time::new();
     let clock = time.clock();
     let moment = || millis(clock());
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
-    let mut table = RecoverableTable::of(local, COLUMNS, " AND default_time_to_live = 100000").await;
+    let mut table = RecoverableTable::with_local(local, COLUMNS, " AND default_time_to_live = 100000").await;
     for statement in WRITES {
         table.run(&statement.replace("TTL 2", "TTL 1200").replace("TTL 100", "TTL 100000")).await;
     }
@@ -56,13 +56,13 @@ async fn what_expires_has_what_it_had_left_at_the_moment() {
     time.pass(300);
     let gone = moment();
     for (moment, from, to) in [(at_once, 1100, 1201), (left, 100, 201)] {
-        assert_eq!(table.brought_back(moment).await, all);
+        assert_eq!(table.restored_rows(moment).await, all);
         let ttls = table.client.rows("SELECT c, ttl(a), ttl(s) FROM ks.back WHERE p = 1 AND c = 1").await;
         for ttl in ["ttl(a)", "ttl(s)"] {
             assert!((from..to).contains(&ttls.int(0, ttl)), "{ttls:?}");
         }
     }
-    let rows = table.brought_back(gone).await;
+    let rows = table.restored_rows(gone).await;
     assert_eq!((rows.ints("c"), rows.texts("a")), (vec![3, 5, 7], vec!["stays", "", ""]));
     assert_eq!((rows.texts("b"), rows.texts("s")), (vec![""; 3], vec![""; 3]));
     let list = |elements: &[i32]| {
@@ -77,19 +77,20 @@ async fn what_expires_has_what_it_had_left_at_the_moment() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_written_after_it_was_deleted_lasts_as_long_as_its_values() {
+async fn a_row_updated_after_its_deletion_lasts_as_long_as_its_values() {
     let time = Time::new();
     let clock = time.clock();
     let moment = || millis(clock());
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
-    let mut table = RecoverableTable::of(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 6000").await;
+    let mut table =
+        RecoverableTable::with_local(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 6000").await;
     let timestamps = "ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}";
     assert!(matches!(table.client.query(timestamps).await, ClientAnswer::Changed(_)));
     table
         .client
         .until("SELECT status FROM system_schema_mcs.tables", |rows| !rows.texts("status").contains(&"UPDATING"))
         .await;
-    // As Cassandra may order what clients write at once.
+    // Cassandra may execute concurrent writes in this order.
     let at = |nth| moment() * 1000 + nth;
     for statement in [
         format!("INSERT INTO ks.t (p, a) VALUES (1, 'x') USING TIMESTAMP {} AND TTL 0", at(1)),
@@ -98,18 +99,19 @@ async fn a_row_that_was_written_after_it_was_deleted_lasts_as_long_as_its_values
     ] {
         table.run(&statement).await;
     }
-    assert_eq!(table.brought_back(moment()).await.texts("a"), ["y"]);
+    assert_eq!(table.restored_rows(moment()).await.texts("a"), ["y"]);
     time.pass(601);
-    assert!(table.brought_back(moment()).await.values.is_empty());
+    assert!(table.restored_rows(moment()).await.values.is_empty());
 }
 
 #[tokio::test]
-async fn a_row_without_a_value_lasts_as_long_as_its_insert_said() {
+async fn a_row_without_values_expires_as_its_insert_says() {
     let time = Time::new();
     let clock = time.clock();
     let moment = || millis(clock());
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
-    let mut table = RecoverableTable::of(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 600").await;
+    let mut table =
+        RecoverableTable::with_local(local, "p int PRIMARY KEY, a text", " AND default_time_to_live = 600").await;
     for statement in [
         "INSERT INTO ks.t (p) VALUES (1)",
         "INSERT INTO ks.t (p, a) VALUES (2, 'x') USING TTL 0",
@@ -121,7 +123,7 @@ async fn a_row_without_a_value_lasts_as_long_as_its_insert_said() {
         table.run(statement).await;
     }
     let mut keys = async |moment| {
-        let mut keys = table.brought_back(moment).await.ints("p");
+        let mut keys = table.restored_rows(moment).await.ints("p");
         keys.sort_unstable();
         keys
     };

@@ -1,12 +1,12 @@
-//! What is written to a table with point-in-time recovery, and brought back as it was.
+//! Restores of tables with point-in-time recovery: the rows are those of the moment.
 
+mod concurrent_writes;
 mod counters;
-mod doubt;
 mod expiry;
 mod lifecycle;
 mod property;
 mod statements;
-mod together;
+mod unknown_outcome;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,28 +18,28 @@ use crate::local::Local;
 use crate::names::{SchemaObject, TableId};
 use crate::upstream::InternalConnection;
 
-/// A table with recovery, and another like it into which it is brought back.
+/// A table with recovery, and another one with the same columns into which it is restored.
 struct RecoverableTable {
     local: Local,
     client: Client,
-    own: InternalConnection,
+    connection: InternalConnection,
 }
 
 impl RecoverableTable {
     /// `ks.t` with these columns and key, and these options.
     async fn new(columns: &str, options: &str) -> Self {
         let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-        Self::of(local, columns, options).await
+        Self::with_local(local, columns, options).await
     }
 
-    async fn of(local: Local, columns: &str, options: &str) -> Self {
+    async fn with_local(local: Local, columns: &str, options: &str) -> Self {
         let mut client = Client::connect(&local).await;
         client.keyspace("ks").await;
         client.query("CREATE TYPE ks.y (a int, b text)").await;
         client.table("ks", "t", &format!("({columns}) WITH {RECOVERY}{options}")).await;
         client.table("ks", "back", &format!("({columns})")).await;
-        let own = InternalConnection::new(local.cassandra_address());
-        Self { local, client, own }
+        let connection = InternalConnection::new(local.cassandra_address());
+        Self { local, client, connection }
     }
 
     fn history(&self) -> Arc<History> {
@@ -55,8 +55,8 @@ impl RecoverableTable {
         assert!(matches!(answer, ClientAnswer::Void | ClientAnswer::Rows(_)), "{text}: {answer:?}");
     }
 
-    /// The rows at this moment.
-    async fn noted(&mut self) -> (u64, ResultSet) {
+    /// The current rows and a moment at which the table had them.
+    async fn snapshot(&mut self) -> (u64, ResultSet) {
         let rows = self.rows("t").await;
         let moment = now();
         while now() <= moment {
@@ -65,10 +65,10 @@ impl RecoverableTable {
         (moment, rows)
     }
 
-    /// The rows, once it is later than this.
-    async fn noted_when(&mut self, later: u64) -> (u64, ResultSet) {
+    /// The same, after this time.
+    async fn snapshot_after(&mut self, later: u64) -> (u64, ResultSet) {
         tokio::time::sleep(Duration::from_millis(later.saturating_sub(now()))).await;
-        self.noted().await
+        self.snapshot().await
     }
 
     async fn rows(&mut self, table: &str) -> ResultSet {
@@ -80,30 +80,30 @@ impl RecoverableTable {
         all
     }
 
-    async fn brought_back(&mut self, moment: u64) -> ResultSet {
+    async fn restored_rows(&mut self, moment: u64) -> ResultSet {
         let shared = self.local.listeners().shared();
         let back = format!("{}.back", shared.schema().names().quoted_keyspace("ks"));
-        self.own.run(&format!("TRUNCATE {back}"), &[]).await.unwrap();
-        self.history().bring_back(&self.table_id(), moment, &SchemaObject::table("ks", "back")).await.unwrap();
+        self.connection.run(&format!("TRUNCATE {back}"), &[]).await.unwrap();
+        self.history().restore(&self.table_id(), moment, &SchemaObject::table("ks", "back")).await.unwrap();
         self.rows("back").await
     }
 
-    /// The same for what is done otherwise than by a text.
-    async fn tells_of(&mut self, noted: &[(u64, ResultSet)]) {
-        for (nth, (moment, rows)) in noted.iter().enumerate() {
-            assert_eq!(self.brought_back(*moment).await, *rows, "after step {nth}");
+    /// Asserts that the table is restored to each snapshot.
+    async fn assert_restores(&mut self, snapshots: &[(u64, ResultSet)]) {
+        for (nth, (moment, rows)) in snapshots.iter().enumerate() {
+            assert_eq!(self.restored_rows(*moment).await, *rows, "after step {nth}");
         }
     }
 
-    /// Runs statements one after the other; then the table can be brought back as it was after each.
-    async fn tells_of_each(&mut self, statements: &[&str]) {
-        let mut noted = Vec::new();
+    /// Executes statements one after the other, and asserts that the table is restored to its rows after each.
+    async fn assert_restores_after_each(&mut self, statements: &[&str]) {
+        let mut snapshots = Vec::new();
         for statement in statements {
             self.run(statement).await;
-            noted.push(self.noted().await);
+            snapshots.push(self.snapshot().await);
         }
-        assert!(noted.windows(2).any(|two| two[0].1 != two[1].1), "{noted:?}");
-        self.tells_of(&noted).await;
+        assert!(snapshots.windows(2).any(|two| two[0].1 != two[1].1), "{snapshots:?}");
+        self.assert_restores(&snapshots).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whatever is written: a table is brought back as it was.
+//! Random tables and writes: a table is restored to exactly the rows that it had.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,16 +11,16 @@ use super::super::another;
 use super::super::client::{ClientAnswer, ResultSet, With, opcode, query_body};
 use super::{RECOVERY, RecoverableTable, now};
 
-/// What is done at once, on many streams, and whether it is noted afterwards how the table is.
+/// Statements that run concurrently, on many streams, and whether a snapshot of the table is taken afterwards.
 #[derive(Clone, Debug)]
 struct Round {
     statements: Vec<String>,
-    is_noted: bool,
+    takes_snapshot: bool,
 }
 
 const COLUMNS: &str = "p int, c int, d int, s text STATIC, a int, b text, l list<int>, m map<int, int>, \
                        PRIMARY KEY (p, c, d)";
-/// Seconds: one expires before the table is looked at, one long after.
+/// Times to live in seconds: one ends before the rows are read, the other long after.
 const SHORT: &str = "USING TTL 1";
 const LONG: &str = "USING TTL 1000";
 
@@ -102,33 +102,33 @@ fn statement() -> impl Strategy<Value = String> {
 
 fn rounds() -> impl Strategy<Value = Vec<Round>> {
     let round = (prop::collection::vec(statement(), 1..5), prop::bool::weighted(0.25));
-    prop::collection::vec(round.prop_map(|(statements, is_noted)| Round { statements, is_noted }), 1..20)
+    prop::collection::vec(round.prop_map(|(statements, takes_snapshot)| Round { statements, takes_snapshot }), 1..20)
 }
 
-/// As often as the environment's `HISTORY_CASES` says, or six times.
+/// The environment variable `HISTORY_CASES` sets the number of cases, 6 by default.
 #[test]
-fn whatever_is_written_a_table_is_brought_back_as_it_was() {
+fn a_table_is_restored_exactly_after_any_writes() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let cases = std::env::var("HISTORY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(6);
     let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let table = runtime.block_on(async {
         let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-        tokio::sync::Mutex::new(RecoverableTable::of(local, COLUMNS, " AND default_time_to_live = 5000").await)
+        tokio::sync::Mutex::new(RecoverableTable::with_local(local, COLUMNS, " AND default_time_to_live = 5000").await)
     });
-    let noted = AtomicUsize::new(0);
+    let snapshot_count = AtomicUsize::new(0);
     let result = TestRunner::new(config).run(&rounds(), |rounds| {
         runtime.block_on(async {
             let mut table = table.lock().await;
-            begin_again(&mut table).await;
-            check(&mut table, &rounds, &noted).await
+            recreate_table(&mut table).await;
+            check(&mut table, &rounds, &snapshot_count).await
         })
     });
     result.unwrap();
-    assert!(noted.into_inner() > 0);
+    assert!(snapshot_count.into_inner() > 0);
 }
 
-/// Another table of the same name.
-async fn begin_again(table: &mut RecoverableTable) {
+/// Drops the table, and creates another one of the same name.
+async fn recreate_table(table: &mut RecoverableTable) {
     assert!(matches!(table.client.query("DROP TABLE ks.t").await, ClientAnswer::Changed(_)));
     let rest = format!("({COLUMNS}) WITH {RECOVERY} AND default_time_to_live = 5000");
     table.client.table("ks", "t", &rest).await;
@@ -137,10 +137,10 @@ async fn begin_again(table: &mut RecoverableTable) {
 async fn check(
     table: &mut RecoverableTable,
     rounds: &[Round],
-    noted_in_all: &AtomicUsize,
+    snapshot_count: &AtomicUsize,
 ) -> Result<(), TestCaseError> {
-    let (mut noted, mut last_short) = (Vec::new(), 0);
-    for Round { statements, is_noted } in rounds {
+    let (mut snapshots, mut last_short) = (Vec::new(), 0);
+    for Round { statements, takes_snapshot } in rounds {
         for (stream, statement) in (0..).zip(statements) {
             table.client.send(stream, opcode::QUERY, &query_body(statement, With::default())).await;
         }
@@ -153,20 +153,20 @@ async fn check(
         if statements.iter().any(|statement| statement.contains(SHORT)) {
             last_short = now();
         }
-        if *is_noted {
-            // What expires at about the moment may do so on either side of it.
-            noted.push(table.noted_when(last_short + 2500).await);
+        if *takes_snapshot {
+            // Values that expire near the moment may expire before or after it.
+            snapshots.push(table.snapshot_after(last_short + 2500).await);
         }
     }
-    noted.push(table.noted_when(last_short + 2500).await);
-    noted_in_all.fetch_add(noted.len(), Ordering::Relaxed);
-    for (moment, rows) in noted {
+    snapshots.push(table.snapshot_after(last_short + 2500).await);
+    snapshot_count.fetch_add(snapshots.len(), Ordering::Relaxed);
+    for (moment, rows) in snapshots {
         prop_assert_eq!(restored(table, moment).await, rows);
     }
     Ok(())
 }
 
-/// As a client has it restored.
+/// The rows after a RESTORE TABLE by a client.
 async fn restored(table: &mut RecoverableTable, moment: u64) -> ResultSet {
     let moment = RestorePoint::from(UNIX_EPOCH + Duration::from_millis(moment));
     let restore = format!("RESTORE TABLE ks.restored FROM TABLE ks.t WITH restore_timestamp = '{moment}'");

@@ -3,11 +3,11 @@ use super::RecoverableTable;
 use crate::names::SchemaObject;
 
 #[tokio::test]
-async fn a_table_is_told_of_after_each_kind_of_statement() {
+async fn a_table_is_restored_after_each_kind_of_statement() {
     let columns = "p int, c int, s text STATIC, r text, q int, PRIMARY KEY (p, c)";
     let mut table = RecoverableTable::new(columns, "").await;
     table
-        .tells_of_each(&[
+        .assert_restores_after_each(&[
             "INSERT INTO ks.t (p, c, r) VALUES (1, 1, 'one')",
             "INSERT INTO ks.t (p, c, r, q, s) VALUES (1, 2, 'two', 2, 'static')",
             "INSERT INTO ks.t (p, c) VALUES (1, 3)",
@@ -36,12 +36,12 @@ async fn a_table_is_told_of_after_each_kind_of_statement() {
 }
 
 #[tokio::test]
-async fn a_table_is_told_of_whatever_its_columns_are() {
+async fn a_table_with_columns_of_any_type_is_restored() {
     let columns = "p int PRIMARY KEY, l list<int>, s set<text>, m map<text, int>, f frozen<list<int>>, u frozen<y>, \
                    t tuple<int, text>, b blob, i inet, d date, v varint, x decimal, w y";
     let mut table = RecoverableTable::new(columns, "").await;
     table
-        .tells_of_each(&[
+        .assert_restores_after_each(&[
             "INSERT INTO ks.t (p, l, s, m, f, u) VALUES (1, [1, 2], {'a'}, {'k': 1}, [3], {a: 1, b: 'x'})",
             "UPDATE ks.t SET l = l + [3], s = s + {'b'}, m['k'] = 2 WHERE p = 1",
             "UPDATE ks.t SET l = [0] + l, m = m - {'k'}, s = s - {'a', 'b'} WHERE p = 1",
@@ -60,12 +60,12 @@ async fn a_table_is_told_of_whatever_its_columns_are() {
 }
 
 #[tokio::test]
-async fn keys_of_every_kind_are_found_again() {
+async fn rows_with_keys_of_every_type_are_restored() {
     let columns = "p text, \"Q q\" blob, c timestamp, d date, e decimal, f boolean, g inet, r int, \
                    PRIMARY KEY ((p, \"Q q\"), c, d, e, f, g)";
     let mut table = RecoverableTable::new(columns, "").await;
     table
-        .tells_of_each(&[
+        .assert_restores_after_each(&[
             "INSERT INTO ks.t (r, g, f, e, d, c, \"Q q\", p) VALUES \
              (1, '::1', true, 1.5, '2026-11-24', '2026-11-24T12:00:00Z', 0xff, 'it''s $$')",
             "UPDATE ks.t SET r = 2 WHERE p = $$it's $$ || '' AND \"Q q\" = 0xff AND c = 5 AND d = '2026-11-24' AND e = 2 \
@@ -80,61 +80,61 @@ async fn keys_of_every_kind_are_found_again() {
 }
 
 #[tokio::test]
-async fn bound_values_are_found_again_by_their_places_and_by_their_names() {
+async fn restores_work_with_values_bound_by_position_and_by_name() {
     let mut table = RecoverableTable::new("p int, c text, s int STATIC, r text, PRIMARY KEY (p, c)", "").await;
     let [one, two] = [1_i32.to_be_bytes(), 2_i32.to_be_bytes()];
-    let mut noted = Vec::new();
+    let mut snapshots = Vec::new();
     let insert = table.client.prepared("INSERT INTO ks.t (r, c, s, p) VALUES (?, ?, ?, ?)").await;
     let values: [&[u8]; 4] = [b"r", b"c", &one, &one];
     let done = table.client.execute(&insert, With { values: &values, ..With::default() }).await;
     assert_eq!(done, ClientAnswer::Void);
-    noted.push(table.noted().await);
+    snapshots.push(table.snapshot().await);
     let values: [&[u8]; 4] = [&two, b"c", b"named", &two];
     let with = With { values: &values, names: &["p", "c", "r", "s"], ..With::default() };
     assert_eq!(table.client.execute(&insert, with).await, ClientAnswer::Void);
-    noted.push(table.noted().await);
+    snapshots.push(table.snapshot().await);
     let values: [&[u8]; 3] = [b"d", &one, b"by name"];
     let with = With { values: &values, names: &["clustering", "p", "what"], ..With::default() };
     let update = "UPDATE ks.t SET r = :what WHERE p = ? AND c = :clustering";
     assert_eq!(table.client.query_with(update, with).await, ClientAnswer::Void);
-    noted.push(table.noted().await);
+    snapshots.push(table.snapshot().await);
     let json = table.client.prepared("INSERT INTO ks.t JSON ?").await;
     let values: [&[u8]; 1] = [b"{\"p\": 3, \"c\": \"json\", \"s\": 9}"];
     assert_eq!(table.client.execute(&json, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
-    noted.push(table.noted().await);
+    snapshots.push(table.snapshot().await);
     let range = table.client.prepared("DELETE FROM ks.t WHERE p = ? AND c >= ? AND c < 'x'").await;
     let values: [&[u8]; 2] = [&one, b"d"];
     assert_eq!(table.client.execute(&range, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
-    noted.push(table.noted().await);
+    snapshots.push(table.snapshot().await);
     let batch = "BEGIN UNLOGGED BATCH INSERT INTO ks.t (p, c, r) VALUES (?, ?, ?); UPDATE ks.t SET s = ? WHERE p = ?; \
                  DELETE FROM ks.t WHERE p = ? AND c = ?; APPLY BATCH";
     let values: [&[u8]; 7] = [&one, b"batch", b"b", &two, &one, &two, b"c"];
     assert_eq!(table.client.query_with(batch, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
-    noted.push(table.noted().await);
-    table.tells_of(&noted).await;
+    snapshots.push(table.snapshot().await);
+    table.assert_restores(&snapshots).await;
 }
 
 #[tokio::test]
-async fn a_row_whose_key_a_function_gives_is_found_again() {
+async fn a_row_whose_key_is_the_result_of_a_function_is_restored() {
     let mut table = RecoverableTable::new("p uuid, c timeuuid, d date, r timestamp, PRIMARY KEY (p, c, d)", "").await;
     let text = "INSERT INTO t (p, c, d, r) VALUES (uuid(), now(), currentDate(), toTimestamp(now()))";
-    let mut noted = Vec::new();
+    let mut snapshots = Vec::new();
     assert!(matches!(table.client.query("USE ks").await, ClientAnswer::Keyspace(_)));
     table.run(text).await;
-    noted.push(table.noted().await);
+    snapshots.push(table.snapshot().await);
     let id = table.client.prepared(text).await;
     assert_eq!(table.client.execute(&id, With::default()).await, ClientAnswer::Void);
-    noted.push(table.noted().await);
+    snapshots.push(table.snapshot().await);
     let body =
         batch_body(1, &[Ok(text), Err(&id), Ok("INSERT INTO t (p, c, d) VALUES (uuid(), now(), '1970-01-01')")], 6);
     assert_eq!(ClientAnswer::read(&table.client.call(opcode::BATCH, &body).await), ClientAnswer::Void);
-    noted.push(table.noted().await);
-    assert_eq!(noted.iter().map(|(_, rows)| rows.values.len()).collect::<Vec<_>>(), [1, 2, 5]);
-    table.tells_of(&noted).await;
+    snapshots.push(table.snapshot().await);
+    assert_eq!(snapshots.iter().map(|(_, rows)| rows.values.len()).collect::<Vec<_>>(), [1, 2, 5]);
+    table.assert_restores(&snapshots).await;
 }
 
 #[tokio::test]
-async fn functions_of_what_a_function_gives_and_columns_of_its_kin_take_it() {
+async fn results_of_functions_are_accepted_by_functions_and_columns_of_a_compatible_type() {
     let columns = "p uuid, c bigint, d date, e time, t timestamp, u timeuuid, n bigint, PRIMARY KEY (p, c, d, e, t, u)";
     let mut table = RecoverableTable::new(columns, "").await;
     let insert = |p, n| {
@@ -151,11 +151,11 @@ async fn functions_of_what_a_function_gives_and_columns_of_its_kin_take_it() {
          currentTime() AND t = currentTimestamp() AND u = now()"
             .to_owned(),
     ];
-    table.tells_of_each(&all.each_ref().map(|text| &**text)).await;
+    table.assert_restores_after_each(&all.each_ref().map(|text| &**text)).await;
 }
 
 #[tokio::test]
-async fn a_row_whose_key_is_the_time_at_which_it_is_written_is_read_with_its_table() {
+async fn a_row_whose_key_is_the_current_time_makes_the_table_be_read_again() {
     let mut table = RecoverableTable::new("p text, at timestamp, r text, PRIMARY KEY (p, at)", "").await;
     for written in [
         "INSERT INTO ks.t (p, at, r) VALUES ('now', 'Now', 'a')",
@@ -167,9 +167,9 @@ async fn a_row_whose_key_is_the_time_at_which_it_is_written_is_read_with_its_tab
         table.run(written).await;
         let all = table.rows("t").await;
         assert_ne!(all, before, "{written}");
-        // The baseline is taken behind the answer.
+        // The baseline is taken after the answer.
         let read = async {
-            while table.brought_back(super::now()).await != all {
+            while table.restored_rows(super::now()).await != all {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
@@ -181,11 +181,11 @@ async fn a_row_whose_key_is_the_time_at_which_it_is_written_is_read_with_its_tab
 async fn a_write_that_is_refused_is_not_in_the_history() {
     let mut table = RecoverableTable::new("p int PRIMARY KEY, r text", "").await;
     table.run("INSERT INTO ks.t (p, r) VALUES (1, 'there')").await;
-    let before = table.noted().await;
+    let before = table.snapshot().await;
     for refused in ["INSERT INTO ks.t (p, r) VALUES (1, 7)", "UPDATE ks.t SET r = 'x' WHERE r = 'y'"] {
         assert!(matches!(table.client.query(refused).await, ClientAnswer::Refused(..)), "{refused}");
     }
-    assert_eq!(table.brought_back(super::now()).await, before.1);
+    assert_eq!(table.restored_rows(super::now()).await, before.1);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Inputs and outputs as they are in JSON, in CBOR.
+//! Converts inputs and outputs between JSON and CBOR.
 
 use ciborium::Value as Cbor;
 use serde_json::{Map, Number, Value};
@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 /// The tag of a number of seconds since 1970.
 const SECONDS: u64 = 1;
 
-/// As the AWS SDK for Rust writes it: timestamps have a tag.
+/// The CBOR form, as the AWS SDK for Rust writes it: timestamps have a tag.
 pub(super) fn written(input: &Value) -> Vec<u8> {
     let mut body = Vec::new();
     ciborium::into_writer(&tagged(input, ""), &mut body).unwrap();
@@ -26,7 +26,7 @@ fn tagged(value: &Value, name: &str) -> Cbor {
     }
 }
 
-/// As it is in JSON; what is a timestamp has its tag, and nothing else has one.
+/// The JSON form. Timestamps must have their tag, and other values must have none.
 pub(super) fn read(output: &[u8]) -> Value {
     untagged(ciborium::from_reader(output).unwrap(), "")
 }

@@ -1,6 +1,6 @@
 //! Lists in pages, and the quota of tables.
 //!
-//! Neither looks at the tables that Cassandra has: all but the last one here are known to the schema alone.
+//! Neither reads Cassandra's tables: all tables here except the last one exist only in the schema.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::names::SchemaObject;
 use crate::tests::another;
 
 #[tokio::test]
-async fn as_many_tables_as_there_may_be_are_listed_in_pages_of_seven_and_one_more_is_refused() {
+async fn the_maximum_number_of_tables_is_listed_in_pages_of_seven_and_one_more_is_refused() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let api = Api::of(&local);
     api.keyspace("ks").await;
@@ -33,8 +33,8 @@ async fn as_many_tables_as_there_may_be_are_listed_in_pages_of_seven_and_one_mor
         }
     }
     assert_eq!((seen, pages), (names, 37));
-    let most = "ServiceQuotaExceededException: keyspaces-local: 256 of the kind table are there (DG:quotas)";
-    assert_eq!(api.refused("CreateTable", create_table("ks", "more")).await, most);
+    let refusal = "ServiceQuotaExceededException: keyspaces-local: 256 objects of the kind table exist (DG:quotas)";
+    assert_eq!(api.refused("CreateTable", create_table("ks", "more")).await, refusal);
     assert_eq!(
         api.refused("GetTable", super::table("ks", "more")).await,
         "ResourceNotFoundException: unconfigured table ks.more"
@@ -42,8 +42,8 @@ async fn as_many_tables_as_there_may_be_are_listed_in_pages_of_seven_and_one_mor
     let other = with(json!({"nextToken": token}), json!({"keyspaceName": "ks"}));
     assert_eq!(
         api.refused("ListTypes", other).await,
-        "ValidationException: keyspaces-local: nextToken is none that this list gave (what the service says here is not \
-         known)"
+        "ValidationException: keyspaces-local: nextToken was not returned for this list (the service's \
+         message is not known)"
     );
     local.close().await.unwrap();
 }

@@ -1,27 +1,27 @@
-//! The operations, called as the server calls them, over a real Cassandra; what they do is looked at in CQL.
+//! The operations, called as the server calls them, over a real Cassandra. Their effects are checked with CQL.
 
-mod bad_input;
-mod both_ways;
+mod api_and_cql;
 mod cbor;
 mod lists;
+mod malformed_input;
 mod operations;
 mod property;
-mod refused;
+mod refusals;
 mod restores;
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::control_plane::Plane;
+use crate::control_plane::ControlPlaneState;
 use crate::control_plane::error::ApiError;
 use crate::control_plane::keyspaces::answer;
 use crate::control_plane::protocol::{Input, JsonVersion, Protocol};
 use crate::local::Local;
 
-/// Who calls operations.
+/// Calls operations in one protocol.
 struct Api {
-    plane: Plane,
+    plane: ControlPlaneState,
     protocol: Protocol,
 }
 
@@ -29,13 +29,13 @@ const JSON: Protocol = Protocol::Json(JsonVersion::V1_0);
 
 impl Api {
     fn of(local: &Local) -> Self {
-        Self::speaking(JSON, local)
+        Self::with_protocol(JSON, local)
     }
 
-    fn speaking(protocol: Protocol, local: &Local) -> Self {
+    fn with_protocol(protocol: Protocol, local: &Local) -> Self {
         let controls = local.controls();
         let region = local.region().to_owned();
-        let plane = Plane::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), region);
+        let plane = ControlPlaneState::new(Arc::clone(&controls.listeners), Arc::clone(&controls.authority), region);
         Self { plane, protocol }
     }
 
@@ -51,19 +51,19 @@ impl Api {
         answered.unwrap_or_else(|error| panic!("{operation} {input}: {error}"))
     }
 
-    /// Waits until a table is ACTIVE, and gives what is shown of it.
+    /// Waits until a table is ACTIVE, and returns its description.
     async fn active(&self, keyspace: &str, name: &str) -> Value {
         loop {
-            let shown = self.call("GetTable", table(keyspace, name)).await;
-            match shown["status"].as_str() {
-                Some("ACTIVE") => return shown,
+            let description = self.call("GetTable", table(keyspace, name)).await;
+            match description["status"].as_str() {
+                Some("ACTIVE") => return description,
                 Some("CREATING" | "RESTORING" | "UPDATING") => tokio::task::yield_now().await,
                 other => panic!("{name} is {other:?}"),
             }
         }
     }
 
-    /// The name and the message of the error.
+    /// Calls an operation that must fail, and returns the name and the message of the error.
     async fn refused(&self, operation: &str, input: Value) -> String {
         match self.try_call(operation, input.clone()).await {
             Ok(answer) => panic!("{operation} {input}: {answer}"),

@@ -1,4 +1,4 @@
-//! Every operation of the model works.
+//! Calls every operation of the model.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn every_operation_of_the_model_works_in_cbor() {
 
 async fn every_operation_works(protocol: Protocol) {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let api = Api::speaking(protocol, &local);
+    let api = Api::with_protocol(protocol, &local);
     let field = json!([{"name": "street", "type": "text"}]);
     let arn_of_t = format!("{ARN}table/t");
     let settings = json!({
@@ -78,7 +78,7 @@ async fn every_operation_works(protocol: Protocol) {
         ),
         ("TagResource", json!({"resourceArn": arn_of_t, "tags": [{"key": "b", "value": "2"}]}), json!({})),
         ("ListTagsForResource", json!({"resourceArn": arn_of_t}), json!({"tags": [{"key": "b", "value": "2"}]})),
-        // With a value that is not the tag's.
+        // The value differs from the tag's.
         ("UntagResource", json!({"resourceArn": arn_of_t, "tags": [{"key": "b", "value": ""}]}), json!({})),
         ("ListTagsForResource", json!({"resourceArn": arn_of_t}), json!({"tags": []})),
         ("UntagResource", json!({"resourceArn": ARN, "tags": [{"key": "a", "value": "1"}]}), json!({})),
@@ -111,13 +111,13 @@ async fn every_operation_works(protocol: Protocol) {
         }
         seen.insert(operation);
     }
-    let shown = api.call("GetType", json!({"keyspaceName": "ks", "typeName": "address"})).await;
+    let description = api.call("GetType", json!({"keyspaceName": "ks", "typeName": "address"})).await;
     let expected = json!({
         "keyspaceName": "ks", "typeName": "address", "fieldDefinitions": field, "status": "ACTIVE",
-        "lastModifiedTimestamp": shown["lastModifiedTimestamp"], "directReferringTables": ["t", "u"],
+        "lastModifiedTimestamp": description["lastModifiedTimestamp"], "directReferringTables": ["t", "u"],
         "directParentTypes": [], "maxNestingDepth": 1, "keyspaceArn": ARN,
     });
-    assert_eq!(shown, expected);
+    assert_eq!(description, expected);
     let used = api.refused("DeleteType", json!({"keyspaceName": "ks", "typeName": "address"})).await;
     assert!(used.starts_with("ValidationException: Cannot drop user type"), "{used}");
     api.active("ks", "u").await;
@@ -161,10 +161,10 @@ async fn a_plain_table_is_shown_as_the_guide_shows_one() {
     let schema = json!({"allColumns": columns, "partitionKeys": [{"name": "id"}]});
     let create = json!({"keyspaceName": "ks", "tableName": "t", "schemaDefinition": schema});
     api.call("CreateTable", create.clone()).await;
-    let shown = api.call("GetTable", table("ks", "t")).await;
+    let description = api.call("GetTable", table("ks", "t")).await;
     let expected = json!({
         "keyspaceName": "ks", "tableName": "t", "resourceArn": format!("{ARN}table/t"),
-        "creationTimestamp": shown["creationTimestamp"], "status": "ACTIVE",
+        "creationTimestamp": description["creationTimestamp"], "status": "ACTIVE",
         "schemaDefinition": {
             "allColumns": [
                 {"name": "id", "type": "uuid"}, {"name": "date", "type": "timestamp"}, {"name": "name", "type": "text"},
@@ -172,15 +172,18 @@ async fn a_plain_table_is_shown_as_the_guide_shows_one() {
             "partitionKeys": [{"name": "id"}], "clusteringKeys": [], "staticColumns": [],
         },
         "capacitySpecification": {
-            "throughputMode": "PAY_PER_REQUEST", "lastUpdateToPayPerRequestTimestamp": shown["creationTimestamp"],
+            "throughputMode": "PAY_PER_REQUEST", "lastUpdateToPayPerRequestTimestamp": description["creationTimestamp"],
         },
         "encryptionSpecification": {"type": "AWS_OWNED_KMS_KEY"}, "pointInTimeRecovery": {"status": "DISABLED"},
         "comment": {"message": ""}, "replicaSpecifications": [],
     });
-    assert_eq!(shown, expected);
+    assert_eq!(description, expected);
     let ttl = with(with(create, table("ks", "expiring")), json!({"defaultTimeToLive": 31_536_000}));
     api.call("CreateTable", ttl).await;
-    let shown = api.call("GetTable", table("ks", "expiring")).await;
-    assert_eq!((&shown["ttl"], &shown["defaultTimeToLive"]), (&json!({"status": "ENABLED"}), &json!(31_536_000)));
+    let description = api.call("GetTable", table("ks", "expiring")).await;
+    assert_eq!(
+        (&description["ttl"], &description["defaultTimeToLive"]),
+        (&json!({"status": "ENABLED"}), &json!(31_536_000))
+    );
     local.close().await.unwrap();
 }

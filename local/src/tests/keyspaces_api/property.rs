@@ -1,4 +1,4 @@
-//! A table that the API makes is the one that CQL makes of the same definition, and is shown by both alike.
+//! A table created by the API equals one created by CQL from the same definition, and both show the same.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{Api, table};
 use crate::tests::another;
 use crate::tests::client::{Client, ClientAnswer};
 
-/// The CreateTable of a definition.
+/// The CreateTable request of a definition.
 fn request(table: &TableDefinition) -> Value {
     let named = |kind: ColumnKind| -> Vec<Value> {
         let of_kind = table.columns.iter().filter(|column| column.kind == kind);
@@ -54,7 +54,7 @@ fn request(table: &TableDefinition) -> Value {
     if options.client_side_timestamps.is_some() {
         say("clientSideTimestamps", enabled.clone());
     }
-    // A default time to live turns it on by itself.
+    // A default time to live also turns on the time to live.
     if options.ttl.is_some() && !matches!(options.default_time_to_live, Some(1..)) {
         say("ttl", enabled);
     }
@@ -93,7 +93,7 @@ fn request(table: &TableDefinition) -> Value {
     Value::Object(request)
 }
 
-/// What the API and the system tables show of a table, without what is of this one alone.
+/// The description of a table by the API and in the system tables, without its name, ids and times.
 async fn shown(api: &Api, client: &mut Client, name: &str) -> String {
     let mut of_api = api.call("GetTable", table("ks", name)).await;
     let scaling = api.call("GetTableAutoScalingSettings", table("ks", name)).await;
@@ -136,7 +136,7 @@ async fn shown(api: &Api, client: &mut Client, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_table_made_by_the_api_is_the_one_that_cql_makes() {
+async fn a_table_created_by_the_api_equals_one_created_by_cql() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
     api.keyspace("ks").await;
@@ -155,7 +155,7 @@ async fn a_table_made_by_the_api_is_the_one_that_cql_makes() {
             shown(&api, &mut client, &format!("cql{number}")).await,
         );
         assert_eq!(by_api, by_cql, "{text}");
-        // And it is the one that was meant.
+        // The table also equals the definition.
         let again = api.call("GetTable", table("ks", &format!("api{number}"))).await;
         let columns = again["schemaDefinition"]["allColumns"].as_array().unwrap().len();
         assert_eq!(columns, definition.columns.len(), "{text}");

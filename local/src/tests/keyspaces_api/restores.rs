@@ -1,4 +1,4 @@
-//! RestoreTable: what it refuses.
+//! Refusals of RestoreTable.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::tests::client::Client;
 use crate::tests::{Time, another};
 
 #[tokio::test]
-async fn a_table_is_restored_to_a_moment_that_can_be_and_to_no_other() {
+async fn a_table_is_restored_only_to_a_restorable_moment() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
     let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
@@ -43,15 +43,15 @@ async fn a_table_is_restored_to_a_moment_that_can_be_and_to_no_other() {
             restore("t", "r", json!(1_770_737_400)),
             "ValidationException: keyspaces-local: table ks.t cannot be restored: ",
         ),
-        (restore("t", "t", json!(moment)), "ConflictException: keyspaces-local: table ks.t is there: "),
+        (restore("t", "t", json!(moment)), "ConflictException: keyspaces-local: table ks.t exists: "),
         (restore("t", "two words", json!(moment)), "ValidationException: 1 validation error detected: "),
         (
             with(restore("t", "r", json!(moment)), json!({"targetKeyspaceName": "nosuch"})),
             "ResourceNotFoundException: unconfigured keyspace nosuch",
         ),
     ] {
-        let told = api.refused("RestoreTable", input).await;
-        assert!(told.starts_with(refused), "{told}");
+        let refusal = api.refused("RestoreTable", input).await;
+        assert!(refusal.starts_with(refused), "{refusal}");
         assert_eq!(
             api.refused("GetTable", table("ks", "r")).await,
             "ResourceNotFoundException: unconfigured table ks.r"

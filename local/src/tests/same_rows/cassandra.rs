@@ -1,4 +1,4 @@
-//! The Cassandra behind, asked without the gateway.
+//! Queries the backing Cassandra without the gateway.
 
 use std::net::SocketAddr;
 
@@ -16,14 +16,14 @@ impl CassandraSide {
         Self(Upstream::connect(address).await.unwrap())
     }
 
-    /// The whole answer: without a page size Cassandra gives all rows at once.
+    /// The complete answer: without a page size Cassandra returns all rows at once.
     pub(super) async fn query(&self, text: &str) -> ClientAnswer {
         self.query_with(text, &[]).await
     }
 
-    /// The same columns as through the gateway. A column that is named and not set is not the same as one that is left
-    /// out: where INSERT … IF NOT EXISTS is not applied, Cassandra answers the static columns only if the statement names
-    /// one, and null for all of them otherwise.
+    /// Writes the same columns as through the gateway. A column that is named but unset differs from one that is left
+    /// out: where INSERT … IF NOT EXISTS is not applied, Cassandra answers the static columns only if the statement
+    /// names one, and null for all of them otherwise.
     pub(super) async fn write(&self, text: &CqlText, table: &str) -> ClientAnswer {
         let (text, values) = text.written(table, Way::Literals);
         let mut body = long_string(&text);

@@ -1,4 +1,4 @@
-//! The gateway, asked as drivers ask it.
+//! Queries the gateway as drivers do.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -12,7 +12,7 @@ use crate::protocol::Writer;
 
 pub(super) struct GatewaySide {
     pub(super) client: Client,
-    /// How many reads gave rows, and how many of them on several pages.
+    /// The number of reads that returned rows, and how many of them had several pages.
     pub(super) with_rows: u32,
     pub(super) with_pages: u32,
 }
@@ -47,7 +47,7 @@ impl GatewaySide {
         self.call(sent, opcode::BATCH, &body).await
     }
 
-    /// All pages, as rows of one.
+    /// The rows of all pages.
     pub(super) async fn read(&mut self, read: &TableRead) -> ClientAnswer {
         let (text, values) = read.text.written("ks.t", read.sent.way);
         let (mut all, mut state, mut pages): (Option<ResultSet>, Option<Bytes>, u32) = (None, None, 0);

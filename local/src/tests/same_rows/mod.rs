@@ -1,7 +1,7 @@
-//! The same rows through the gateway as straight from the Cassandra behind it, whatever is written and read.
+//! Random writes and reads give the same rows through the gateway as directly from the backing Cassandra.
 //!
-//! Every write goes through the gateway to one table and straight to a twin; every read goes through the gateway, page by
-//! page, and straight to Cassandra, which gives all of it at once. The two exceptions, [`is_order_refused`] and
+//! Every write goes through the gateway to one table and directly to a twin. Every read goes through the gateway, page
+//! by page, and directly to Cassandra, which returns all rows at once. The two exceptions, [`is_order_refused`] and
 //! [`TableRead::is_incomplete`], are in `DIFFERENCES.md`.
 
 mod cassandra;
@@ -31,31 +31,31 @@ use shape::{Shape, shape};
 use text::Sent;
 use write::{TableWrite, write};
 
-/// A table serves so many cases, since each costs Cassandra memory.
+/// The number of cases per table, because each table costs Cassandra memory.
 const CASES_OF_A_TABLE: u32 = 20;
 
 const USER_TYPE: &str = "CREATE TYPE ks.y (a int, b text)";
 
-/// What is written to an empty table, and then read.
+/// Writes to an empty table, and reads after them.
 #[derive(Clone, Debug)]
 struct Case {
     writes: Vec<TableWrite>,
     reads: Vec<TableRead>,
 }
 
-/// A gateway, and what is behind it.
+/// A gateway and its backing Cassandra.
 struct Sides {
     local: Local,
     gateway: GatewaySide,
     cassandra: CassandraSide,
-    /// The table that is written through the gateway, and its twin, as Cassandra calls them.
+    /// Cassandra's names of the table that is written through the gateway, and of its twin.
     table: String,
     twin: String,
 }
 
-/// As often as the environment's `SAME_ROWS_CASES` says, or 200 times.
+/// The environment variable `SAME_ROWS_CASES` sets the number of cases, 200 by default.
 #[test]
-fn whatever_is_written_and_read_the_rows_are_those_of_cassandra() {
+fn any_writes_and_reads_give_the_rows_that_cassandra_gives() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let cases = std::env::var("SAME_ROWS_CASES").ok().map_or(200, |cases| cases.parse().unwrap());
     let sides = runtime.block_on(Sides::new());
@@ -86,21 +86,21 @@ fn case(shape: &Shape) -> impl Strategy<Value = Case> + use<> {
     (writes, reads).prop_map(|(writes, reads)| Case { writes, reads })
 }
 
-/// The statements of a case, to be pasted. A `?` in them is a value that is not set.
+/// The statements of a case, to paste into cqlsh. A `?` is an unset value.
 fn script(shape: &Shape, case: &Case) -> String {
     let mut script = format!("\n{USER_TYPE};\nCREATE TABLE ks.t {};\n", shape.definition());
     for write in &case.writes {
         let text = write.text().literal("ks.t");
-        let _ = writeln!(script, "{text}; -- {}", how(&write.sent, write.as_batch));
+        let _ = writeln!(script, "{text}; -- {}", describe(&write.sent, write.as_batch));
     }
     for read in &case.reads {
         let text = read.text.literal("ks.t");
-        let _ = writeln!(script, "{text}; -- pages of {:?}; {}", read.page_sizes, how(&read.sent, false));
+        let _ = writeln!(script, "{text}; -- pages of {:?}; {}", read.page_sizes, describe(&read.sent, false));
     }
     script
 }
 
-fn how(sent: &Sent, as_batch: bool) -> String {
+fn describe(sent: &Sent, as_batch: bool) -> String {
     format!("{}{sent:?}", if as_batch { "as BATCH; " } else { "" })
 }
 
@@ -139,39 +139,39 @@ impl Sides {
         self.cassandra.empty(&self.twin, &key).await;
         for write in &case.writes {
             let text = write.text();
-            let straight = self.cassandra.write(&text, &self.twin);
-            let (through, straight) = tokio::join!(self.gateway.write(write), straight);
-            let straight = self.restored(straight);
+            let direct = self.cassandra.write(&text, &self.twin);
+            let (through, direct) = tokio::join!(self.gateway.write(write), direct);
+            let direct = self.restored(direct);
             let text = || text.literal("ks.t");
-            prop_assert!(answered_alike(&through, &straight), "{}\n{through:?}\n{straight:?}", text());
+            prop_assert!(are_equal_answers(&through, &direct), "{}\n{through:?}\n{direct:?}", text());
         }
-        let [through, straight] = [&self.table, &self.twin].map(|table| format!("SELECT * FROM {table}"));
-        let (through, straight) = (self.cassandra.rows(&through).await, self.cassandra.rows(&straight).await);
-        same(&through, &straight).map_err(|reason| TestCaseError::fail(format!("the tables differ: {reason}")))?;
+        let [through, direct] = [&self.table, &self.twin].map(|table| format!("SELECT * FROM {table}"));
+        let (through, direct) = (self.cassandra.rows(&through).await, self.cassandra.rows(&direct).await);
+        same(&through, &direct).map_err(|reason| TestCaseError::fail(format!("the tables differ: {reason}")))?;
         for read in &case.reads {
-            let straight = read.text.literal(&self.table);
-            let (through, straight) = tokio::join!(self.gateway.read(read), self.cassandra.query(&straight));
-            let straight = self.restored(straight);
-            let outcome = match (&through, &straight) {
+            let direct = read.text.literal(&self.table);
+            let (through, direct) = tokio::join!(self.gateway.read(read), self.cassandra.query(&direct));
+            let direct = self.restored(direct);
+            let outcome = match (&through, &direct) {
                 (through, ClientAnswer::Rows(_)) if read.orders_partitions && is_order_refused(through) => Ok(()),
-                (ClientAnswer::Rows(through), ClientAnswer::Rows(straight)) if read.is_incomplete => {
-                    among(through, straight)
+                (ClientAnswer::Rows(through), ClientAnswer::Rows(direct)) if read.is_incomplete => {
+                    check_subset(through, direct)
                 }
-                (ClientAnswer::Rows(through), ClientAnswer::Rows(straight)) => same(through, straight),
-                (through, straight) if through == straight => Ok(()),
-                (through, straight) => Err(format!("{through:?}\n{straight:?}")),
+                (ClientAnswer::Rows(through), ClientAnswer::Rows(direct)) => same(through, direct),
+                (through, direct) if through == direct => Ok(()),
+                (through, direct) => Err(format!("{through:?}\n{direct:?}")),
             };
             outcome.map_err(|reason| TestCaseError::fail(format!("{}: {reason}", read.text.literal("ks.t"))))?;
         }
         Ok(())
     }
 
-    /// With the client's names and a table's own name in place of the twin's.
+    /// Replaces Cassandra's names by the client's, and the twin's name by the table's.
     fn restored(&self, answer: ClientAnswer) -> ClientAnswer {
         match answer {
             ClientAnswer::Refused(code, text, rest) => {
                 let shared = self.local.listeners().shared();
-                let text = shared.schema().names().restored_text(&text).replace("ks.twin", "ks.t");
+                let text = shared.schema().names().client_text(&text).replace("ks.twin", "ks.t");
                 ClientAnswer::Refused(code, text, rest)
             }
             other => other,
@@ -179,42 +179,42 @@ impl Sides {
     }
 }
 
-/// What `DIFFERENCES.md` says of ORDER BY with IN on the partition key. Cassandra takes `IN (1)` for `= 1`.
+/// Whether the gateway refuses ORDER BY with IN on the partition key (`DIFFERENCES.md`). `IN (1)` counts as `= 1`.
 fn is_order_refused(through: &ClientAnswer) -> bool {
     let text = "keyspaces-local: not emulated: ORDER BY with IN on the partition key";
     *through == ClientAnswer::Refused(INVALID, text.into(), Bytes::new())
 }
 
-fn answered_alike(through: &ClientAnswer, straight: &ClientAnswer) -> bool {
-    match (through, straight) {
-        (ClientAnswer::Rows(through), ClientAnswer::Rows(straight)) => same(through, straight).is_ok(),
-        (through, straight) => through == straight,
+fn are_equal_answers(through: &ClientAnswer, direct: &ClientAnswer) -> bool {
+    match (through, direct) {
+        (ClientAnswer::Rows(through), ClientAnswer::Rows(direct)) => same(through, direct).is_ok(),
+        (through, direct) => through == direct,
     }
 }
 
-/// Columns, where they are told, and rows in their order.
-fn same(through: &ResultSet, straight: &ResultSet) -> Result<(), String> {
-    if !through.columns.is_empty() && through.columns != straight.columns {
-        return Err(format!("columns {:?} and {:?}", through.columns, straight.columns));
+/// Compares the columns, if the answer has them, and the rows in their order.
+fn same(through: &ResultSet, direct: &ResultSet) -> Result<(), String> {
+    if !through.columns.is_empty() && through.columns != direct.columns {
+        return Err(format!("columns {:?} and {:?}", through.columns, direct.columns));
     }
-    if through.values == straight.values {
+    if through.values == direct.values {
         return Ok(());
     }
-    let pairs = through.values.iter().zip(&straight.values);
-    let first = pairs.take_while(|(through, straight)| through == straight).count();
+    let pairs = through.values.iter().zip(&direct.values);
+    let first = pairs.take_while(|(through, direct)| through == direct).count();
     Err(format!(
         "{} rows through the gateway and {} from Cassandra; row {first}: {} and {}",
         through.values.len(),
-        straight.values.len(),
+        direct.values.len(),
         shown(through.values.get(first)),
-        shown(straight.values.get(first)),
+        shown(direct.values.get(first)),
     ))
 }
 
-/// Each of the rows through the gateway is among Cassandra's, once and in their order.
-fn among(through: &ResultSet, straight: &ResultSet) -> Result<(), String> {
-    let mut straight = straight.values.iter();
-    match through.values.iter().find(|row| !straight.any(|other| other == *row)) {
+/// Each row through the gateway is one of Cassandra's rows, once and in the same order.
+fn check_subset(through: &ResultSet, direct: &ResultSet) -> Result<(), String> {
+    let mut direct = direct.values.iter();
+    match through.values.iter().find(|row| !direct.any(|other| other == *row)) {
         Some(row) => Err(format!("a row that Cassandra does not give, or gives earlier: {}", shown(Some(row)))),
         None => Ok(()),
     }

@@ -6,21 +6,21 @@ use super::shape::{Shape, ShapeColumn, equal, from_table, values};
 use super::text::{CqlText, Sent, sent};
 use super::value::{CqlValue, Type};
 
-/// A SELECT, how it is sent, and the page sizes with which its pages are asked for in turn.
+/// A SELECT, how it is sent, and the page sizes of its successive pages.
 #[derive(Clone, Debug)]
 pub(super) struct TableRead {
     pub(super) text: CqlText,
     pub(super) sent: Sent,
     pub(super) page_sizes: Vec<Option<i32>>,
-    /// Whether it orders the rows of several partitions: Cassandra can do so only where it reads all of them at once.
+    /// Whether it sorts rows of several partitions, which Cassandra can do only when it reads all of them at once.
     pub(super) orders_partitions: bool,
-    /// Whether its rows are only those that Cassandra finds page by page, which may not be all. In Cassandra 5.0 an element of
-    /// a set, or a key of a map, that was deleted satisfies CONTAINS: such rows count for a page or a LIMIT, and are left out
-    /// of it afterwards. Frozen collections have no deleted elements.
+    /// Whether Cassandra may miss some of its rows when it reads page by page. In Cassandra 5.0 an
+    /// element of a set, or a key of a map, that was deleted satisfies CONTAINS: such rows count for a page or a LIMIT,
+    /// and are removed from the result afterwards. Frozen collections have no deleted elements.
     pub(super) is_incomplete: bool,
 }
 
-/// A WHERE, and which rows it is about.
+/// A WHERE clause, and the rows that it selects.
 #[derive(Clone, Debug, Default)]
 struct Where {
     relations: Vec<CqlText>,
@@ -85,10 +85,11 @@ pub(super) fn read(shape: &Shape) -> BoxedStrategy<TableRead> {
 }
 
 fn selection(shape: &Shape) -> BoxedStrategy<String> {
-    let names = |columns: &mut dyn Iterator<Item = &ShapeColumn>| columns.map(|of| of.name.clone()).collect::<Vec<_>>();
+    let names =
+        |columns: &mut dyn Iterator<Item = &ShapeColumn>| columns.map(|column| column.name.clone()).collect::<Vec<_>>();
     let all = names(&mut shape.all());
-    let most = all.len();
-    let some = prop::sample::subsequence(all, 1..=most).prop_map(|names| names.join(", "));
+    let count = all.len();
+    let some = prop::sample::subsequence(all, 1..=count).prop_map(|names| names.join(", "));
     let partition = names(&mut shape.partition.iter());
     let statics = names(&mut shape.partition.iter().chain(&shape.statics));
     let only_statics = names(&mut shape.statics.iter());
@@ -120,7 +121,7 @@ fn condition(shape: &Shape) -> BoxedStrategy<Where> {
         move |(rows, lists, relations)| {
             let columns = partition.iter().enumerate().map(|(index, column)| {
                 let of_column = rows.iter().map(|row| row[index].clone()).collect();
-                // No more than three lists, as the service takes 100 combinations.
+                // At most three lists, because the service accepts 100 combinations.
                 let is_list = index + 1 == partition.len() || index == 0 && lists & 1 == 1;
                 if is_list {
                     list(&column.name, of_column, lists & 0x80 != 0)
@@ -155,7 +156,7 @@ fn condition(shape: &Shape) -> BoxedStrategy<Where> {
     let part = (prop::sample::select(partition.iter().chain(&clustering).cloned().collect::<Vec<_>>()))
         .prop_flat_map(|column| column.value().prop_map(move |value| vec![column.equal(value)]));
     let part = part.prop_map(|relations| Where { relations, filters: true, ..Where::default() });
-    // The service takes no IN beside a range.
+    // The service refuses IN together with a range.
     let reached = prop_oneof![2 => Just(Where::default()), 3 => one(RANGES), 2 => token.clone(), 1 => part.clone()];
     let filtering = prop_oneof![
         4 => (reached, filters(shape, true)).prop_map(filtered),
@@ -172,7 +173,7 @@ fn condition(shape: &Shape) -> BoxedStrategy<Where> {
     .boxed()
 }
 
-/// `IN (1, 2)`, or `IN ?` with all of them.
+/// `IN (1, 2)`, or `IN ?` with all values as one list.
 fn list(name: &str, values: Vec<CqlValue>, as_a_whole: bool) -> CqlText {
     let text = CqlText::new(format!("{name} IN "));
     if as_a_whole {
@@ -182,7 +183,7 @@ fn list(name: &str, values: Vec<CqlValue>, as_a_whole: bool) -> CqlText {
     text.cql("(").then(CqlText::joined(values, ", ")).cql(")")
 }
 
-/// How the last clustering column is restricted that is restricted at all.
+/// The relation on the last restricted clustering column.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Equal,
@@ -195,7 +196,7 @@ const ANY: &[Kind] = &[Kind::Equal, Kind::List, Kind::Range, Kind::Range, Kind::
 const LISTS: &[Kind] = &[Kind::Equal, Kind::List];
 const RANGES: &[Kind] = &[Kind::Equal, Kind::Range, Kind::Between];
 
-/// Relations on clustering columns, from the first of them on.
+/// Relations on the first clustering columns.
 fn in_partition(clustering: &[ShapeColumn], kinds: &'static [Kind]) -> BoxedStrategy<Vec<CqlText>> {
     if clustering.is_empty() {
         return Just(Vec::new()).boxed();
@@ -222,15 +223,15 @@ fn in_partition(clustering: &[ShapeColumn], kinds: &'static [Kind]) -> BoxedStra
         .boxed()
 }
 
-/// Relations that ALLOW FILTERING is needed for.
+/// Relations that require ALLOW FILTERING.
 fn filters(shape: &Shape, ranges: bool) -> BoxedStrategy<Vec<CqlText>> {
     let columns = shape.cells();
     if columns.is_empty() {
         return Just(Vec::new()).boxed();
     }
     let one = prop::sample::select(columns).prop_flat_map(move |column| {
-        let of = column.of.clone();
-        match of {
+        let column_type = column.of.clone();
+        match column_type {
             Type::List(element) | Type::Set(element) => element
                 .value(true)
                 .prop_map(move |value| CqlText::new(format!("{} CONTAINS ", column.name)).value(value))
@@ -241,8 +242,11 @@ fn filters(shape: &Shape, ranges: bool) -> BoxedStrategy<Vec<CqlText>> {
                 .boxed(),
             Type::UserDefined => Just(CqlText::default()).boxed(),
             _ => {
-                let operators =
-                    if ranges && of.is_simple() && of != Type::Boolean { vec!["=", ">", "<="] } else { vec!["="] };
+                let operators = if ranges && column_type.is_simple() && column_type != Type::Boolean {
+                    vec!["=", ">", "<="]
+                } else {
+                    vec!["="]
+                };
                 (prop::sample::select(operators), column.value())
                     .prop_map(move |(operator, value)| column.compared(operator, value))
                     .boxed()

@@ -7,12 +7,12 @@ use super::value::{CqlValue, Type};
 
 #[derive(Clone, Debug)]
 pub(super) struct ShapeColumn {
-    /// As CQL writes it.
+    /// The type in CQL.
     pub(super) name: String,
     pub(super) of: Type,
-    /// Whether a few of its values have up to 300 kB.
+    /// Whether some of its values have up to 300 kB.
     is_large: bool,
-    /// Whether it is of the partition key, which has fewer values than others.
+    /// Whether it belongs to the partition key, which has fewer distinct values.
     is_partition: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn shape() -> impl Strategy<Value = Shape> {
         prop::bool::weighted(0.1),
     )
         .prop_map(|(partition, clustering, descending, statics, regular, ttl, recovery)| {
-            // Cassandra has static columns only beside clustering columns.
+            // Static columns require clustering columns.
             let statics = if clustering.is_empty() { Vec::new() } else { statics };
             let named = |prefix: &str, types: Vec<Type>, is_partition| {
                 let mut columns = Vec::new();
@@ -69,7 +69,7 @@ pub(super) fn shape() -> impl Strategy<Value = Shape> {
 }
 
 impl Shape {
-    /// What stands behind the name in CREATE TABLE.
+    /// The part of CREATE TABLE after the name.
     pub(super) fn definition(&self) -> String {
         let names = |columns: &[ShapeColumn]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
         let mut columns = Vec::new();

@@ -1,4 +1,4 @@
-//! Statements whose values can be given in several ways.
+//! Statements whose values are sent as literals or bound.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use proptest::prelude::*;
@@ -7,10 +7,10 @@ use super::super::client::LOCAL_QUORUM;
 use super::value::CqlValue;
 use crate::protocol::Writer;
 
-/// The table in a [`CqlText`], whose name differs between the gateway and Cassandra.
+/// The placeholder for the table in a [`CqlText`], whose name differs between the gateway and Cassandra.
 pub(super) const TABLE: &str = "\u{1}";
 
-/// A statement in pieces: CQL, and values between them.
+/// A statement as pieces of CQL with values between them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CqlText(Vec<CqlPiece>);
 
@@ -20,14 +20,14 @@ enum CqlPiece {
     Value(CqlValue),
 }
 
-/// How values are given.
+/// How values are sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
-    /// A value that is not set has no literal, and is given by position.
+    /// As literals; unset values have no literal and are bound by position.
     Literals,
-    /// Each value whose bit is set by position, the others as literals.
+    /// Values whose bit is set are bound by position, the others are literals.
     Positional(u32),
-    /// Equal values have the same name. Drivers bind the values of a prepared statement by position all the same.
+    /// Bound by name; equal values have the same name. Drivers bind the values of prepared statements by position.
     Named { by_position: bool },
 }
 
@@ -88,17 +88,17 @@ impl CqlText {
         self
     }
 
-    /// The texts with this between them.
+    /// Joins texts with a separator.
     pub(super) fn joined(texts: impl IntoIterator<Item = Self>, between: &str) -> Self {
         texts.into_iter().reduce(|all, next| all.cql(between).then(next)).unwrap_or_default()
     }
 
-    /// With all values as literals, but for those that are not set.
+    /// The text with all values as literals, except unset ones.
     pub(super) fn literal(&self, table: &str) -> String {
         self.written(table, Way::Literals).0
     }
 
-    /// With bind markers, and the values for them with their number before them.
+    /// The text with bind markers, and their values, preceded by their number.
     pub(super) fn written(&self, table: &str, way: Way) -> (String, Bytes) {
         let (mut text, mut values, mut bound) = (String::new(), BytesMut::new(), 0_u16);
         let mut before: Vec<&CqlValue> = Vec::new();
@@ -143,7 +143,7 @@ impl CqlText {
 }
 
 impl Sent {
-    /// What follows the text or the id in a QUERY or an EXECUTE.
+    /// The part of a QUERY or EXECUTE after the text or the id.
     pub(super) fn parameters(&self, values: &[u8], page: Option<i32>, state: Option<&[u8]>, now: i64) -> BytesMut {
         let bit = |set: bool, flag: u8| if set { flag } else { 0 };
         let mut out = BytesMut::new();
@@ -173,7 +173,7 @@ impl Sent {
         out
     }
 
-    /// The flags of the frame, and what they put before its body.
+    /// The flags of the frame, and the bytes that they add before its body.
     pub(super) fn extras(&self) -> (u8, BytesMut) {
         let mut before = BytesMut::new();
         if self.payload {

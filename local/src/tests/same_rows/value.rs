@@ -1,4 +1,4 @@
-//! Values of CQL's types, written as literals and as a driver binds them.
+//! Values of CQL's types, as literals and as bound values.
 
 use bytes::{BufMut, BytesMut};
 use proptest::prelude::*;
@@ -29,7 +29,7 @@ pub(super) enum Type {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum CqlValue {
     Null,
-    /// Only bound: the column keeps its value.
+    /// Only for bound values: the column keeps its value.
     Unset,
     Int(i32),
     Bigint(i64),
@@ -46,7 +46,7 @@ pub(super) enum CqlValue {
     Map(Vec<(Self, Self)>),
     Tuple(Vec<Self>),
     UserDefined(i32, String),
-    /// The list of `IN ?`.
+    /// The list for `IN ?`.
     In(Vec<Self>),
 }
 
@@ -73,7 +73,7 @@ impl Type {
         }
     }
 
-    /// The type of a column of the primary key: few values, so that what is read is often there.
+    /// The type of a key column, with few distinct values, so that reads often find rows.
     pub(super) fn key() -> BoxedStrategy<Self> {
         let most = prop::sample::select(vec![Self::Int, Self::Int, Self::Text, Self::Text, Self::Bigint, Self::Blob]);
         let rare = prop::sample::select(vec![Self::Boolean, Self::Uuid, Self::Timestamp, Self::Date, Self::Double]);
@@ -101,7 +101,7 @@ impl Type {
         )
     }
 
-    /// Values of this type; `wide` ones differ more from each other.
+    /// Random values of this type, from a larger range if `wide`.
     pub(super) fn value(&self, wide: bool) -> BoxedStrategy<CqlValue> {
         let most: usize = if wide { 12 } else { 2 };
         let number = 0..most;
@@ -173,7 +173,7 @@ impl CqlValue {
         }
     }
 
-    /// As the protocol has it, with the length before it.
+    /// The value in the protocol, preceded by its length.
     pub(super) fn write(&self, out: &mut BytesMut) {
         match self {
             Self::Null => out.put_i32(-1),
@@ -215,7 +215,7 @@ impl CqlValue {
         out
     }
 
-    /// As JSON has it.
+    /// The value in JSON.
     pub(super) fn json(&self) -> serde_json::Value {
         let key = |value: &Self| match value.json() {
             serde_json::Value::String(text) => text,

@@ -6,13 +6,13 @@ use super::shape::{Shape, ShapeColumn, equal, from_table, values};
 use super::text::{CqlText, Sent, TABLE, Way, sent};
 use super::value::{CqlValue, Type};
 
-/// One write.
+/// A write.
 #[derive(Clone, Debug)]
 pub(super) struct TableWrite {
-    /// The statement, or those of an unlogged batch.
+    /// The statement, or the statements of an unlogged batch.
     pub(super) texts: Vec<CqlText>,
     pub(super) sent: Sent,
-    /// Whether a batch is sent as BATCH and not as a text.
+    /// Whether a batch is sent as a BATCH frame, not as text.
     pub(super) as_batch: bool,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn write(shape: &Shape) -> BoxedStrategy<TableWrite> {
     (single, sent(), any::<bool>())
         .prop_map(|(texts, mut sent, as_batch)| {
             let as_batch = texts.len() > 1 && as_batch;
-            // The protocol has no names in a BATCH.
+            // The protocol has no named values in a BATCH.
             if as_batch && matches!(sent.way, Way::Named { .. }) {
                 sent.way = Way::Positional(u32::MAX);
             }
@@ -35,7 +35,7 @@ pub(super) fn write(shape: &Shape) -> BoxedStrategy<TableWrite> {
 }
 
 impl TableWrite {
-    /// The text of its one statement, or of a batch of them.
+    /// The text of the statement or of the batch.
     pub(super) fn text(&self) -> CqlText {
         match self.texts.as_slice() {
             [one] => one.clone(),
@@ -84,7 +84,7 @@ fn insert(shape: &Shape, end: &'static str) -> BoxedStrategy<CqlText> {
     inserted(shape, key, shape.cells(), end)
 }
 
-/// The static columns of a partition, and no row.
+/// Inserts only the static columns of a partition.
 fn insert_statics(shape: &Shape) -> BoxedStrategy<CqlText> {
     match shape.statics.is_empty() {
         true => insert(shape, ""),
@@ -98,17 +98,19 @@ fn inserted(
     cells: Vec<ShapeColumn>,
     end: &'static str,
 ) -> BoxedStrategy<CqlText> {
-    // Without clustering columns there has to be a static one.
+    // An INSERT without clustering columns needs a static column.
     let is_needed = |index| index == 0 && key.len() == shape.partition.len() && !shape.clustering.is_empty();
-    let given = cells.iter().enumerate().map(|(index, column)| match is_needed(index) {
+    let assigned_values = cells.iter().enumerate().map(|(index, column)| match is_needed(index) {
         true => column.value().prop_map(Some).boxed(),
         false => prop::option::weighted(0.7, cell(column)).boxed(),
     });
-    let given = given.collect::<Vec<_>>();
-    (values(&key), given, ttl(shape))
-        .prop_map(move |(values, given, ttl)| {
+    let assigned_values = assigned_values.collect::<Vec<_>>();
+    (values(&key), assigned_values, ttl(shape))
+        .prop_map(move |(values, assigned_values, ttl)| {
             let mut columns: Vec<_> = key.iter().cloned().zip(values).collect();
-            columns.extend(cells.iter().cloned().zip(given).filter_map(|(column, value)| Some((column, value?))));
+            columns.extend(
+                cells.iter().cloned().zip(assigned_values).filter_map(|(column, value)| Some((column, value?))),
+            );
             let names = columns.iter().map(|(column, _)| column.name.as_str()).collect::<Vec<_>>().join(", ");
             let values = columns.into_iter().map(|(_, value)| CqlText::default().value(value));
             let text = CqlText::new(format!("INSERT INTO {TABLE} ({names}) VALUES ("));
@@ -122,9 +124,9 @@ fn json(shape: &Shape) -> BoxedStrategy<CqlText> {
     let keys = shape.partition.len() + shape.clustering.len();
     let unset = prop::sample::select(vec!["", " DEFAULT UNSET", " DEFAULT NULL"]);
     (values(&columns), any::<u16>(), unset)
-        .prop_map(move |(values, given, unset)| {
+        .prop_map(move |(values, is_assigned, unset)| {
             let row = columns.iter().zip(values).enumerate();
-            let row = row.filter(|(index, _)| *index < keys || given >> index & 1 == 1);
+            let row = row.filter(|(index, _)| *index < keys || is_assigned >> index & 1 == 1);
             let row = row.map(|(_, (column, value))| (column.name.clone(), value.json())).collect();
             let json = CqlValue::Text(serde_json::Value::Object(row).to_string());
             CqlText::new(format!("INSERT INTO {TABLE} JSON ")).value(json).cql(unset)
@@ -142,13 +144,13 @@ fn update(shape: &Shape, of_statics: bool, end: &'static str) -> BoxedStrategy<C
     if !of_statics {
         key.extend(shape.clustering.clone());
     }
-    let most = columns.len().min(3);
-    // A row of static columns alone is updated without its clustering columns.
+    let max = columns.len().min(3);
+    // An UPDATE of only static columns does not name clustering columns.
     let regular = shape.regular.clone();
     if !of_statics && regular.is_empty() {
         return insert(shape, "");
     }
-    let others = prop::sample::subsequence(columns.clone(), 1..=most).prop_map(move |mut chosen| {
+    let others = prop::sample::subsequence(columns.clone(), 1..=max).prop_map(move |mut chosen| {
         if !of_statics && !chosen.iter().any(|column| regular.iter().any(|of| of.name == column.name)) {
             chosen.push(regular[0].clone());
         }
@@ -209,7 +211,7 @@ fn delete(shape: &Shape) -> BoxedStrategy<CqlText> {
         .prop_map(move |(values, width, targets, kind)| {
             let mut relations = equal(&key[..width], &values);
             let names = targets.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-            // Columns are deleted of whole rows, ranges of whole rows too.
+            // Single columns can be deleted only from single rows.
             let names = if width == columns && kind < 2 { names } else { String::new() };
             if width > partition && kind == 3 {
                 let last = &key[width - 1];

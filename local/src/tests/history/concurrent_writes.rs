@@ -4,7 +4,7 @@ use super::super::client::{Client, With, opcode, query_body};
 use super::RecoverableTable;
 
 #[tokio::test]
-async fn of_many_who_write_the_same_rows_at_once_the_last_word_is_kept() {
+async fn the_last_of_many_concurrent_writes_to_the_same_rows_is_kept() {
     let mut table = RecoverableTable::new("p int, c int, r text, s text STATIC, PRIMARY KEY (p, c)", "").await;
     let mut writers = Vec::new();
     for writer in 0..4 {
@@ -32,12 +32,12 @@ async fn of_many_who_write_the_same_rows_at_once_the_last_word_is_kept() {
     for writer in writers {
         writer.await.unwrap();
     }
-    let (moment, rows) = table.noted().await;
-    assert_eq!(table.brought_back(moment).await, rows);
+    let (moment, rows) = table.snapshot().await;
+    assert_eq!(table.restored_rows(moment).await, rows);
 }
 
 #[tokio::test]
-async fn a_write_whose_client_goes_away_is_kept() {
+async fn a_write_whose_client_disconnects_is_in_the_history() {
     let mut table = RecoverableTable::new("p int PRIMARY KEY, r text", "").await;
     for p in 0..50 {
         let mut client = Client::connect(&table.local).await;
@@ -48,8 +48,8 @@ async fn a_write_whose_client_goes_away_is_kept() {
         }
         drop(client);
     }
-    // Some may not have come to the gateway at all; what is there is in the history when nothing is under way.
-    table.history().landed().await;
-    let (moment, rows) = table.noted().await;
-    assert_eq!(table.brought_back(moment).await, rows);
+    // Some writes may not have reached the gateway. The others are in the history when no write is in progress.
+    table.history().wait_until_idle().await;
+    let (moment, rows) = table.snapshot().await;
+    assert_eq!(table.restored_rows(moment).await, rows);
 }

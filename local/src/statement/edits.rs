@@ -8,8 +8,8 @@ use crate::names::quoted;
 /// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), are gone in Cassandra 5.0 (CASSANDRA-18328).
 const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof", "tounixtimestamp")];
 
-/// The edits that a statement needs for Cassandra 5.0. Result columns keep their names for the client. `keyspace` is the
-/// keyspace of tables without one.
+/// The edits that a statement needs for Cassandra 5.0. Result columns keep their names for the client. `keyspace` is
+/// the keyspace of tables without one.
 pub(crate) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let calls = statement.functions().into_iter().filter(|function| function.keyspace.is_none());
     let renamed = calls.filter_map(|function| {
@@ -27,13 +27,15 @@ pub(crate) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span,
     edits
 }
 
-/// Removes the keyspace from types in the keyspace of the statement's tables. Cassandra looks for them there, and takes no
-/// type of another keyspace.
+/// Removes the keyspace from types in the keyspace of the statement's tables. Cassandra looks for them there, and takes
+/// no type of another keyspace.
 fn types(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let keyspace_of = |name: &QualifiedName| name.keyspace.as_ref().map(|of| of.text.clone());
     let tables = statement.tables();
-    let own = |of: &String| tables.iter().all(|table| keyspace_of(table).as_deref().or(keyspace) == Some(of));
-    let types = statement.user_types().into_iter().filter(|name| keyspace_of(name).as_ref().is_some_and(own));
+    let is_keyspace_of_tables =
+        |name: &String| tables.iter().all(|table| keyspace_of(table).as_deref().or(keyspace) == Some(name));
+    let types =
+        statement.user_types().into_iter().filter(|name| keyspace_of(name).as_ref().is_some_and(is_keyspace_of_tables));
     types.map(|name| (name.span(), quoted(&name.name.text))).collect()
 }
 

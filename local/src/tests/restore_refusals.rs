@@ -1,4 +1,4 @@
-//! What RESTORE TABLE refuses.
+//! Refusals of RESTORE TABLE.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use super::{INVALID, RECOVERY, Time, another};
 
 const EARLIEST: &str = "earliest_restorable_timestamp";
 
-fn cannot(table: &str, why: &str) -> (i32, String) {
-    let source = "DG:PointInTimeRecovery_HowItWorks; what the service says here is not known";
-    (INVALID, format!("keyspaces-local: table ks.{table} cannot be restored: {why} ({source})"))
+fn not_restorable(table: &str, reason: &str) -> (i32, String) {
+    let source = "DG:PointInTimeRecovery_HowItWorks; the service's message is not known";
+    (INVALID, format!("keyspaces-local: table ks.{table} cannot be restored: {reason} ({source})"))
 }
 
 #[tokio::test]
-async fn a_moment_at_which_nothing_was_kept_is_refused() {
+async fn a_moment_before_the_history_is_refused() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::ZERO).await;
     let before = now(&time);
@@ -24,7 +24,7 @@ async fn a_moment_at_which_nothing_was_kept_is_refused() {
     time.pass(100);
     let disabled = now(&time);
     let text = "keyspaces-local: table ks.t cannot be restored: its point-in-time recovery is not enabled (DG:cql.ddl.table; \
-                what the service says here is not known)";
+                the service's message is not known)";
     assert_eq!(client.query("RESTORE TABLE ks.r FROM TABLE ks.t").await.refused(), (INVALID, text.to_owned()));
     time.pass(100);
     client.query(&format!("ALTER TABLE ks.t WITH {RECOVERY}")).await;
@@ -33,37 +33,37 @@ async fn a_moment_at_which_nothing_was_kept_is_refused() {
     assert_eq!(shown(&mut client, "custom_properties", "t").await["point_in_time_recovery"][EARLIEST], enabled);
     time.pass(100);
     let today = now(&time);
-    let at = |moment: &str| format!("RESTORE TABLE ks.r FROM TABLE ks.t WITH restore_timestamp = '{moment}'");
-    for (moment, why) in [
+    let restore_at = |moment: &str| format!("RESTORE TABLE ks.r FROM TABLE ks.t WITH restore_timestamp = '{moment}'");
+    for (moment, reason) in [
         (before.as_str(), format!("{before} is before it was created, at {created}")),
         (&disabled, format!("{disabled} is before its earliest restorable timestamp, {enabled}")),
         ("2222-02-22T22:22:22+0000", format!("2222-02-22T22:22:22.000Z is in the future: it is {today}")),
         ("1969-12-31T23:59:59Z", format!("1969-12-31T23:59:59.000Z is before it was created, at {created}")),
     ] {
-        assert_eq!(client.query(&at(moment)).await.refused(), cannot("t", &why));
+        assert_eq!(client.query(&restore_at(moment)).await.refused(), not_restorable("t", &reason));
     }
-    // 35 days later that much is forgotten.
+    // 35 days later, the earliest restorable moment has moved by as much.
     time.pass(35 * 24 * 3600);
     let earliest = &today;
     assert_eq!(shown(&mut client, "custom_properties", "t").await["point_in_time_recovery"][EARLIEST], *earliest);
-    let why = format!("{enabled} is before its earliest restorable timestamp, {earliest}");
-    assert_eq!(client.query(&at(&enabled)).await.refused(), cannot("t", &why));
-    assert_eq!(client.query(&at(earliest)).await, changed("CREATED", "r"));
+    let reason = format!("{enabled} is before its earliest restorable timestamp, {earliest}");
+    assert_eq!(client.query(&restore_at(&enabled)).await.refused(), not_restorable("t", &reason));
+    assert_eq!(client.query(&restore_at(earliest)).await, changed("CREATED", "r"));
     client.active("ks", "r").await;
-    // Disabling forgets, and enabling begins anew.
+    // Disabling recovery removes the history, and enabling it starts a new one.
     for status in ["disabled", "enabled"] {
         let set = format!("CUSTOM_PROPERTIES = {{'point_in_time_recovery': {{'status': '{status}'}}}}");
         client.query(&format!("ALTER TABLE ks.t WITH {set}")).await;
         client.active("ks", "t").await;
         time.pass(1);
     }
-    let refused = client.query(&at(earliest).replace("ks.r ", "ks.r2 ")).await.refused();
+    let refused = client.query(&restore_at(earliest).replace("ks.r ", "ks.r2 ")).await.refused();
     assert!(refused.1.contains("is before its earliest restorable timestamp"), "{}", refused.1);
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_time_that_is_none_or_has_no_zone_is_refused() {
+async fn an_invalid_time_or_one_without_a_time_zone_is_refused() {
     let (local, mut client) = gateway(&Time::new(), Duration::ZERO).await;
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
     for (timestamp, text) in [
@@ -92,11 +92,11 @@ async fn a_time_that_is_none_or_has_no_zone_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_is_there_already_is_refused() {
+async fn missing_and_existing_objects_are_refused() {
     let (local, mut client) = gateway(&Time::new(), Duration::ZERO).await;
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
-    let there = "keyspaces-local: table ks.t is there: what is restored is a new table (DG:PointInTimeRecovery_HowItWorks; what \
-                 the service says here is not known)";
+    let exists = "keyspaces-local: table ks.t exists: a restore creates a new table (DG:PointInTimeRecovery_HowItWorks; the service's \
+                 message is not known)";
     client.query("CREATE KEYSPACE other WITH replication = {'class': 'SingleRegionStrategy'}").await;
     client.query("CREATE TYPE ks.place (city text)").await;
     client.table("ks", "at", &format!("(id int PRIMARY KEY, place frozen<place>) WITH {RECOVERY}")).await;
@@ -105,8 +105,8 @@ async fn what_is_not_there_or_is_there_already_is_refused() {
         ("ks.r FROM TABLE nosuch.t", "unconfigured table nosuch.t"),
         ("ks.r FROM TABLE system.local", "unconfigured table system.local"),
         ("nosuch.r FROM TABLE ks.t", "unconfigured keyspace nosuch"),
-        ("ks.t FROM TABLE ks.t", there),
-        // In Cassandra's words.
+        ("ks.t FROM TABLE ks.t", exists),
+        // With Cassandra's text.
         ("other.at FROM TABLE ks.at", "Unknown type other.place"),
     ] {
         assert_eq!(client.query(&format!("RESTORE TABLE {restore}")).await.refused(), (INVALID, text.to_owned()));
@@ -116,7 +116,7 @@ async fn what_is_not_there_or_is_there_already_is_refused() {
 
 /// DG:quotas.
 #[tokio::test]
-async fn four_are_restored_at_once_and_no_fifth() {
+async fn four_tables_can_be_restored_at_once_and_no_fifth() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::from_secs(60)).await;
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
@@ -135,7 +135,7 @@ async fn four_are_restored_at_once_and_no_fifth() {
 }
 
 #[tokio::test]
-async fn what_the_service_cannot_decrypt_or_has_to_copy_elsewhere_is_refused() {
+async fn restores_without_access_to_the_key_or_into_other_regions_are_refused() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/lost";
     let local = another().await.ddl_delay(Duration::ZERO).inaccessible_key(key).start().await.unwrap();
     let mut client = Client::connect(&local).await;
@@ -147,11 +147,14 @@ async fn what_the_service_cannot_decrypt_or_has_to_copy_elsewhere_is_refused() {
     let with_key = format!(
         "RESTORE TABLE ks.r FROM TABLE ks.t WITH custom_properties = {{'encryption_specification': {{{encryption}}}}}"
     );
-    for (restore, why) in [
+    for (restore, reason) in [
         (with_key.as_str(), format!("the service has no access to the key {key}")),
-        ("RESTORE TABLE wide.r FROM TABLE ks.t", "the keyspace wide is not in the Regions of its own".to_owned()),
+        (
+            "RESTORE TABLE wide.r FROM TABLE ks.t",
+            "the keyspace wide is not in the same Regions as its own keyspace".to_owned(),
+        ),
     ] {
-        assert_eq!(client.query(restore).await.refused(), cannot("t", &why));
+        assert_eq!(client.query(restore).await.refused(), not_restorable("t", &reason));
     }
     local.close().await.unwrap();
 }

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     /// `KEYSPACES_LOCAL_CASSANDRA`: the address of a running Cassandra.
-    pub(crate) given: Option<String>,
+    pub(crate) cassandra: Option<String>,
     /// `PATH`: the directories of programs.
     pub(crate) path: OsString,
     /// `JAVA_HOME`, whose Java takes precedence over the one on the `PATH`.
     pub(crate) java_home: Option<PathBuf>,
-    /// The directory that keeps downloads between runs: `KEYSPACES_LOCAL_CACHE`, or `keyspaces-local` in `XDG_CACHE_HOME`
-    /// or in `~/.cache`.
+    /// The directory that keeps downloads between runs: `KEYSPACES_LOCAL_CACHE`, or `keyspaces-local` in
+    /// `XDG_CACHE_HOME` or in `~/.cache`.
     pub(crate) cache: Option<PathBuf>,
 }
 
@@ -27,7 +27,7 @@ impl Environment {
             Some(cache.or_else(|| Some(env::home_dir()?.join(".cache")))?.join("keyspaces-local"))
         };
         Self {
-            given: set("KEYSPACES_LOCAL_CASSANDRA").map(|value| value.to_string_lossy().into_owned()),
+            cassandra: set("KEYSPACES_LOCAL_CASSANDRA").map(|value| value.to_string_lossy().into_owned()),
             path: set("PATH").unwrap_or_default(),
             java_home: set("JAVA_HOME").map(PathBuf::from),
             cache: set("KEYSPACES_LOCAL_CACHE").map(PathBuf::from).or_else(user_cache),

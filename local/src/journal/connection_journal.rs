@@ -11,7 +11,7 @@ use crate::protocol::request::{Parameters, Request, TextOrId};
 
 /// Enters the requests of one connection in the journal.
 #[derive(Clone)]
-pub(crate) struct Record {
+pub(crate) struct ConnectionJournal {
     journal: Journal,
     connection: u64,
     peer: SocketAddr,
@@ -20,7 +20,7 @@ pub(crate) struct Record {
     faults: Faults,
 }
 
-/// A request that was entered.
+/// A request that was added to the journal.
 #[derive(Debug)]
 pub(crate) struct JournalEntry {
     number: u64,
@@ -30,7 +30,7 @@ pub(crate) struct JournalEntry {
     pub(crate) fault: Option<Injected>,
 }
 
-impl Record {
+impl ConnectionJournal {
     pub(crate) fn new(
         journal: Journal,
         connection: u64,
@@ -43,24 +43,24 @@ impl Record {
     }
 
     pub(crate) fn options(&self, frame: &Frame) -> JournalEntry {
-        self.enter(self.entry(frame.stream, Kind::Options))
+        self.receive(self.entry(frame.stream, Kind::Options))
     }
 
     pub(crate) fn startup(&self, frame: &Frame, options: &[(&str, &str)]) -> JournalEntry {
         let options: Vec<String> = options.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let statement = Some(options.join(", ").into());
-        self.enter(Received { statement, ..self.entry(frame.stream, Kind::Startup) })
+        self.receive(Received { statement, ..self.entry(frame.stream, Kind::Startup) })
     }
 
-    /// Enters `what` alone: the response itself is a secret.
-    pub(crate) fn auth_response(&self, frame: &Frame, what: &str) -> JournalEntry {
-        let statement = Some(what.into());
-        self.enter(Received { statement, ..self.entry(frame.stream, Kind::AuthResponse) })
+    /// Records only the login method: the response itself is a secret.
+    pub(crate) fn auth_response(&self, frame: &Frame, method: &str) -> JournalEntry {
+        let statement = Some(method.into());
+        self.receive(Received { statement, ..self.entry(frame.stream, Kind::AuthResponse) })
     }
 
     pub(crate) fn register(&self, frame: &Frame, events: &[&str]) -> JournalEntry {
         let statement = Some(events.join(", ").into());
-        self.enter(Received { statement, ..self.entry(frame.stream, Kind::Register) })
+        self.receive(Received { statement, ..self.entry(frame.stream, Kind::Register) })
     }
 
     /// `prepared` gives the text of a prepared statement.
@@ -78,7 +78,7 @@ impl Record {
             timestamp: parameters.timestamp,
             ..self.entry(stream, kind)
         };
-        self.enter(match request {
+        self.receive(match request {
             Request::Query(query) => with(Kind::Query, Some(query.text.as_str().into()), &query.parameters),
             Request::Execute(execute) => with(Kind::Execute, prepared(&execute.id), &execute.parameters),
             Request::Prepare(text) => {
@@ -101,13 +101,13 @@ impl Record {
         })
     }
 
-    pub(crate) fn settle(&self, request: &JournalEntry, outcome: Outcome) {
+    pub(crate) fn record_outcome(&self, request: &JournalEntry, outcome: Outcome) {
         self.log(request, &outcome);
-        self.journal.settle(request.number, outcome);
+        self.journal.set_outcome(request.number, outcome);
     }
 
-    /// Says why this connection ends, in one line of the log.
-    pub(crate) fn log_end(&self, reason: &str) {
+    /// Logs why this connection is closed.
+    pub(crate) fn log_close(&self, reason: &str) {
         tracing::info!(target: LOG, client = %self.client, reason, "connection closed");
     }
 
@@ -131,7 +131,7 @@ impl Record {
         }
     }
 
-    fn enter(&self, received: Received) -> JournalEntry {
+    fn receive(&self, received: Received) -> JournalEntry {
         let fault = self.faults.strike(&received.candidate());
         let (kind, statement) =
             (received.kind, received.statement.clone().or_else(|| received.batched.first().cloned()));
@@ -165,10 +165,10 @@ pub(crate) const LOG: &str = "keyspaces_local::client";
 
 /// The beginning of a statement, without its line breaks.
 fn in_one_line(statement: &str) -> String {
-    const MOST: usize = 200;
+    const MAX_BYTES: usize = 200;
     let mut line = String::new();
     for word in statement.split_whitespace() {
-        if line.len() + word.len() > MOST {
+        if line.len() + word.len() > MAX_BYTES {
             line.push('…');
             break;
         }
@@ -200,24 +200,24 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_a_failed_login_and_an_end_each_have_a_line_and_what_is_done_has_none() {
+    fn refusals_failed_logins_and_closed_connections_are_logged_and_successes_are_not() {
         let lines = LogLines::default();
         let writer = lines.clone();
         let log =
             tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
         let client = ([127, 0, 0, 1], 5000).into();
         let clock: Clock = Arc::new(SystemTime::now);
-        let record = Record::new(Journal::new(), 1, client, client, clock, Faults::default());
+        let record = ConnectionJournal::new(Journal::new(), 1, client, client, clock, Faults::default());
         let login = Frame::new(0, crate::protocol::Opcode::AuthResponse, bytes::Bytes::new());
         tracing::subscriber::with_default(log, || {
             let refused = |text: &str| Outcome::Refused { code: 0x2200, text: text.into() };
             let text = "TRUNCATE\n  ks.t".to_owned();
             let request = Request::Prepare(text);
             let statement = record.statement(1, &request, |_| None);
-            record.settle(&statement, refused("no TRUNCATE"));
-            record.settle(&record.auth_response(&login, "password"), refused("wrong password"));
-            record.settle(&statement, Outcome::Forwarded);
-            record.log_end("no login within 30 s");
+            record.record_outcome(&statement, refused("no TRUNCATE"));
+            record.record_outcome(&record.auth_response(&login, "password"), refused("wrong password"));
+            record.record_outcome(&statement, Outcome::Forwarded);
+            record.log_close("no login within 30 s");
         });
         let written = lines.0.lock().unwrap().clone();
         let head = " INFO keyspaces_local::client:";
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_is_logged_in_one_line_and_not_without_end() {
+    fn a_statement_is_logged_in_one_line_of_limited_length() {
         assert_eq!(in_one_line("SELECT *\n  FROM t\n"), "SELECT * FROM t");
         assert_eq!(in_one_line(&"x".repeat(300)), "…");
         assert!(in_one_line(&"INSERT ".repeat(100)).len() <= 210);

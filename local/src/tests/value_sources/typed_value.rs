@@ -1,10 +1,10 @@
-//! Values in all forms that a client can give them in.
+//! Values in all forms that a client can send.
 
 use bytes::{BufMut, BytesMut};
 
 use crate::protocol::Writer;
 
-/// A value as a client may give it.
+/// A value in the forms that a client can send.
 #[derive(Clone)]
 pub(super) struct GivenValue {
     pub(super) literal: String,
@@ -30,13 +30,13 @@ pub(super) fn blob(length: usize) -> GivenValue {
     GivenValue { json: format!("\"{literal}\""), literal, bytes: vec![0xab; length] }
 }
 
-/// As many ones.
+/// A number with this many digits, all 1.
 pub(super) fn number(digits: u32) -> GivenValue {
     let value: i128 = "1".repeat(digits as usize).parse().unwrap();
     GivenValue { literal: value.to_string(), bytes: value.to_be_bytes().to_vec(), json: value.to_string() }
 }
 
-/// As many ones, two of them after the point where there are more than two.
+/// The same, with the last two digits after the decimal point if there are more than two.
 pub(super) fn decimal(digits: u32) -> GivenValue {
     let GivenValue { mut literal, bytes, .. } = number(digits);
     let scale = if digits > 2 { 2 } else { 0 };

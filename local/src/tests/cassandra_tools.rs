@@ -1,10 +1,10 @@
-//! What tools send that were made for Cassandra, and what people need who start the service for them.
+//! The statements of tools that were made for Cassandra, and the settings that they need.
 
 use super::client::{Client, ClientAnswer};
 use super::{INVALID, another, local};
 
 #[tokio::test]
-async fn if_not_exists_of_what_is_there_does_nothing_whatever_else_it_says() {
+async fn if_not_exists_for_an_existing_object_does_nothing() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("tools_there").await;
     client.table("tools_there", "t", "(a int PRIMARY KEY)").await;
@@ -20,14 +20,15 @@ async fn if_not_exists_of_what_is_there_does_nothing_whatever_else_it_says() {
     }
     assert_eq!(client.query("USE tools_there").await.refused_or_none(), None);
     assert_eq!(client.query("CREATE TABLE IF NOT EXISTS t (a duration PRIMARY KEY)").await, ClientAnswer::Void);
-    // What is not there is judged.
+    // A table that does not exist is checked.
     let missing = client.query("CREATE TABLE IF NOT EXISTS tools_there.other (a duration PRIMARY KEY)").await;
     assert!(missing.refused().1.contains("duration"));
 }
 
-/// With the statements of JanusGraph 1.0 for its own settings for Keyspaces: the keyspace was made before it starts.
+/// The statements of JanusGraph 1.0 with its settings for Keyspaces, where the keyspace exists before JanusGraph
+/// starts.
 #[tokio::test]
-async fn janusgraph_makes_its_tables_in_a_keyspace_that_is_there() {
+async fn janusgraph_creates_its_tables_in_an_existing_keyspace() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("janusgraph").await;
     let keyspace = "CREATE KEYSPACE IF NOT EXISTS janusgraph WITH replication={'class':'SimpleStrategy',\
@@ -44,7 +45,7 @@ async fn janusgraph_makes_its_tables_in_a_keyspace_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_strategy_of_cassandra_is_taken_with_three_copies_and_gets_one_refusal_otherwise() {
+async fn cassandras_strategies_are_accepted_only_with_three_copies() {
     let mut client = Client::connect(local().await).await;
     let create = |name: &str, replication: &str| format!("CREATE KEYSPACE {name} WITH replication = {{{replication}}}");
     let taken = create("tools_simple", "'class': 'SimpleStrategy', 'replication_factor': 3");
@@ -66,7 +67,7 @@ async fn a_strategy_of_cassandra_is_taken_with_three_copies_and_gets_one_refusal
 }
 
 #[tokio::test]
-async fn one_connection_more_than_the_limit_is_closed_and_there_is_room_again_when_one_ends() {
+async fn a_connection_beyond_the_limit_is_closed_until_another_one_closes() {
     let local = another().await.max_connections(1).start().await.unwrap();
     let first = Client::connect(&local).await;
     let address = ([127, 0, 0, 1], local.port()).into();
@@ -81,7 +82,7 @@ async fn one_connection_more_than_the_limit_is_closed_and_there_is_room_again_wh
 }
 
 #[tokio::test]
-async fn a_schema_file_is_active_before_the_first_client_comes() {
+async fn a_schema_file_is_active_before_the_first_client_connects() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("schema.cql");
     let start = async |text: &str| {

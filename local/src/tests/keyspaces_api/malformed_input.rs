@@ -1,4 +1,4 @@
-//! Inputs that are broken in any one place.
+//! Inputs with one invalid value, at any position.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::refused::everything;
+use super::refusals::everything;
 use super::{Api, create_table, table, with};
 use crate::control_plane::keyspaces::OPERATIONS;
 use crate::control_plane::protocol::Protocol;
 use crate::tests::another;
 
-/// An input of an operation with all its members. None of them could change anything: what they name is there already, or
-/// is not.
-fn whole(operation: &str) -> Value {
+/// An input of an operation with all its members. None of them can change anything: the objects that they name exist
+/// already, or do not exist.
+fn complete_input(operation: &str) -> Value {
     let arn = json!({"resourceArn": "arn:aws:cassandra:us-east-1:111122223333:/keyspace/nosuch/"});
     let tags = json!([{"key": "a", "value": "b"}]);
     let enabled = json!({"status": "ENABLED"});
@@ -79,11 +79,11 @@ fn whole(operation: &str) -> Value {
     }
 }
 
-/// What is done to one place of an input.
+/// A change to one value of an input.
 #[derive(Clone, Debug)]
 enum Break {
     Replace(Value),
-    /// So many times in a list.
+    /// The value is repeated this many times in a list.
     Repeat(usize),
     Remove,
     AddMember,
@@ -116,7 +116,7 @@ fn breaks() -> impl Strategy<Value = Break> {
     ]
 }
 
-/// The number of places in an input: its members, the elements of its lists, and all that is in these.
+/// The number of values in an input: its members, the elements of its lists, and the values nested in these.
 fn places(input: &Value) -> usize {
     match input {
         Value::Object(members) => members.values().map(|value| 1 + places(value)).sum(),
@@ -125,7 +125,7 @@ fn places(input: &Value) -> usize {
     }
 }
 
-/// Breaks the place of this number, counted as `places` does.
+/// Replaces the value with this number, counted as in `places`.
 fn broken(input: Value, number: &mut usize, how: &Break) -> Value {
     match input {
         Value::Object(members) => {
@@ -163,25 +163,25 @@ fn place(value: Value, number: &mut usize, how: &Break) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn an_input_that_is_broken_anywhere_gets_the_same_error_in_both_protocols_and_does_nothing() {
+async fn invalid_input_gets_the_same_error_in_both_protocols_and_changes_nothing() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let api = Api::of(&local);
-    let in_cbor = Api::speaking(Protocol::Cbor, &local);
+    let in_cbor = Api::with_protocol(Protocol::Cbor, &local);
     api.keyspace("ks").await;
     api.call("CreateTable", create_table("ks", "t")).await;
     let before = everything(&api).await;
     let mut runner = TestRunner::deterministic();
     let strategy = (any::<Index>(), breaks());
     for (operation, _) in OPERATIONS {
-        let input = whole(operation);
+        let input = complete_input(operation);
         for _ in 0..40 {
             let (at, how) = strategy.new_tree(&mut runner).unwrap().current();
             let input = broken(input.clone(), &mut at.index(places(&input)), &how);
             let answered = api.try_call(operation, input.clone()).await;
-            let shown = || format!("{operation} {}", input.to_string().chars().take(2000).collect::<String>());
-            assert_eq!(in_cbor.try_call(operation, input.clone()).await, answered, "{}", shown());
+            let excerpt = || format!("{operation} {}", input.to_string().chars().take(2000).collect::<String>());
+            assert_eq!(in_cbor.try_call(operation, input.clone()).await, answered, "{}", excerpt());
             match answered {
-                Ok(_) => assert!(operation.starts_with("List") || operation.starts_with("Get"), "{}", shown()),
+                Ok(_) => assert!(operation.starts_with("List") || operation.starts_with("Get"), "{}", excerpt()),
                 Err(error) => {
                     let names = [
                         "ConflictException",
@@ -190,8 +190,8 @@ async fn an_input_that_is_broken_anywhere_gets_the_same_error_in_both_protocols_
                         "ServiceQuotaExceededException",
                         "ValidationException",
                     ];
-                    assert!(names.contains(&error.name), "{}: {error}", shown());
-                    assert!(!error.message.is_empty() && error.message.len() < 20_000, "{}: {error}", shown());
+                    assert!(names.contains(&error.name), "{}: {error}", excerpt());
+                    assert!(!error.message.is_empty() && error.message.len() < 20_000, "{}: {error}", excerpt());
                 }
             }
         }

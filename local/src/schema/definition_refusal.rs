@@ -8,14 +8,14 @@ use crate::protocol::{Refusal, error_code, not_emulated, refused_by};
 
 /// A definition that is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Refused {
-    pub(crate) cause: Cause,
+pub(crate) struct DefinitionRefusal {
+    pub(crate) cause: RefusalCause,
     pub(crate) refusal: Refusal,
 }
 
 /// The cause of a refusal. CQL has one code for most of them, the API an exception for each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Cause {
+pub(crate) enum RefusalCause {
     /// The object does not exist.
     NotFound,
     /// The object is being created; CQL says that it does not exist.
@@ -30,65 +30,65 @@ pub(crate) enum Cause {
     NotAllowed,
     /// The definition is wrong in itself, or not possible in the current schema.
     Invalid,
-    /// The Cassandra behind failed.
+    /// The backing Cassandra failed.
     Broken,
 }
 
-impl Refused {
+impl DefinitionRefusal {
     pub(super) fn not_found(object: &SchemaObject) -> Self {
-        Self { cause: Cause::NotFound, refusal: unconfigured(object) }
+        Self { cause: RefusalCause::NotFound, refusal: unconfigured(object) }
     }
 
     pub(super) fn creating(object: &SchemaObject) -> Self {
-        Self { cause: Cause::Creating, refusal: unconfigured(object) }
+        Self { cause: RefusalCause::Creating, refusal: unconfigured(object) }
     }
 
     /// The service's answer is not known.
     pub(super) fn busy(object: &SchemaObject, done: &str) -> Self {
-        Self { cause: Cause::Busy, ..Self::impossible(being(object, done)) }
+        Self { cause: RefusalCause::Busy, ..Self::impossible(in_progress_text(object, done)) }
     }
 
     /// The text of the service is not known.
     pub(super) fn quota(quota: impl std::fmt::Display) -> Self {
-        Self { cause: Cause::Quota, ..Self::impossible(quota) }
+        Self { cause: RefusalCause::Quota, ..Self::impossible(quota) }
     }
 
     /// A refusal whose text in the service is not known.
-    pub(super) fn impossible(why: impl std::fmt::Display) -> Self {
-        Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {why}") }.into()
+    pub(super) fn impossible(problem: impl std::fmt::Display) -> Self {
+        Refusal { code: error_code::INVALID, text: format!("keyspaces-local: {problem}") }.into()
     }
 }
 
 /// The text for an object that is being changed.
-pub(crate) fn being(object: &SchemaObject, done: &str) -> String {
+pub(crate) fn in_progress_text(object: &SchemaObject, done: &str) -> String {
     format!("{object} is being {done}: wait until system_schema_mcs says that this is over")
 }
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for DefinitionRefusal {
     fn from(refusal: Refusal) -> Self {
         let cause = match refusal.code {
-            error_code::SERVER_ERROR => Cause::Broken,
-            error_code::UNAUTHORIZED => Cause::NotAllowed,
-            error_code::ALREADY_EXISTS => Cause::Exists,
-            _ => Cause::Invalid,
+            error_code::SERVER_ERROR => RefusalCause::Broken,
+            error_code::UNAUTHORIZED => RefusalCause::NotAllowed,
+            error_code::ALREADY_EXISTS => RefusalCause::Exists,
+            _ => RefusalCause::Invalid,
         };
         Self { cause, refusal }
     }
 }
 
-impl From<InternalRequestError> for Refused {
+impl From<InternalRequestError> for DefinitionRefusal {
     fn from(failed: InternalRequestError) -> Self {
         Refusal { code: error_code::SERVER_ERROR, text: format!("keyspaces-local: {failed}") }.into()
     }
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
+impl From<DefinitionRefusal> for Refusal {
+    fn from(refused: DefinitionRefusal) -> Self {
         refused.refusal
     }
 }
 
-impl From<PropertyError> for Refused {
+impl From<PropertyError> for DefinitionRefusal {
     fn from(error: PropertyError) -> Self {
         match error.problem {
             PropertyProblem::Refused(rule) => refused_by(rule).into(),
@@ -98,7 +98,7 @@ impl From<PropertyError> for Refused {
     }
 }
 
-impl From<TableError> for Refused {
+impl From<TableError> for DefinitionRefusal {
     fn from(error: TableError) -> Self {
         match error.problem {
             TableProblem::Refused(rule) => refused_by(rule).into(),

@@ -86,9 +86,9 @@ impl RowSelect<'_> {
         };
         let (statics, regular) = (cells(self.statics())?, cells(self.regular())?);
         let partition = key.iter().take(self.layout.partition_key.len());
-        let partition = partition.cloned().map(whole).collect::<Option<Vec<_>>>().ok_or(Malformed)?;
+        let partition = partition.cloned().map(non_null).collect::<Option<Vec<_>>>().ok_or(Malformed)?;
         let has_statics = !self.statics().is_empty();
-        let key = key.into_iter().map(whole).collect::<Option<Vec<_>>>();
+        let key = key.into_iter().map(non_null).collect::<Option<Vec<_>>>();
         Ok(ResultRow {
             row: key.filter(|_| self.part != TablePart::Statics).map(|key| (key, regular)),
             statics: has_statics.then_some((partition, statics)),
@@ -118,7 +118,7 @@ impl RowSelect<'_> {
     }
 }
 
-fn whole((name, value): (String, Option<Bytes>)) -> Option<(String, Bytes)> {
+fn non_null((name, value): (String, Option<Bytes>)) -> Option<(String, Bytes)> {
     Some((name, value?))
 }
 
@@ -142,9 +142,9 @@ fn is_in_elements(kind: &CqlTypeKind) -> bool {
     matches!(kind, CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_))
 }
 
-/// The entry of a row that was found and not written by a known write, so that it is not known whether it has a marker. It
-/// is taken to have been inserted, and to expire with its last value.
-pub(super) fn found(key: Key, cells: Vec<ColumnValue>) -> HistoryEntry {
+/// The entry of a row that was found and not written by a known write, so that it is not known whether it has a marker.
+/// It is taken to have been inserted, and to expire with its last value.
+pub(super) fn found_row(key: Key, cells: Vec<ColumnValue>) -> HistoryEntry {
     let mut expires = Some(0);
     for cell in cells.iter().filter(|cell| cell.value.is_some()) {
         let last = match &cell.expires {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_asked_for_and_when_it_expires() {
+    fn all_values_and_their_expiries_are_read() {
         let layout = layout();
         let selectors = |ttl, part| RowSelect { layout: &layout, ttl, part }.selectors();
         assert_eq!(selectors(false, TablePart::Rows), r#""p", "C", "r", "m", "n""#);
@@ -200,19 +200,19 @@ mod tests {
             row.bytes(value);
         }
         let row = row.freeze();
-        let image = RowSelect { layout: &layout, ttl: true, part: TablePart::Rows };
-        let shown = image.read(&row, &row, ReadTimes { second: 100, ahead: -7 }).unwrap();
-        let (key, cells) = shown.row.unwrap();
+        let select = RowSelect { layout: &layout, ttl: true, part: TablePart::Rows };
+        let row_read = select.read(&row, &row, ReadTimes { second: 100, ahead: -7 }).unwrap();
+        let (key, cells) = row_read.row.unwrap();
         assert_eq!(key, [("p".into(), Bytes::from_static(b"1")), ("C".into(), Bytes::from_static(b"2"))]);
         let expiries: Vec<_> = cells.iter().map(|cell| cell.expires.clone()).collect();
         assert_eq!(expiries, [Expiry::At(104_993), Expiry::Each(vec![Some(104_993), None]), Expiry::Never]);
-        assert!(shown.statics.is_none());
+        assert!(row_read.statics.is_none());
     }
 
     #[test]
     fn a_row_that_is_found_expires_with_its_last_value() {
         let cell = |expires| ColumnValue { column: "a".into(), value: Some(Bytes::new()), expires };
-        let marker = |cells: Vec<ColumnValue>| match found(Vec::new(), cells) {
+        let marker = |cells: Vec<ColumnValue>| match found_row(Vec::new(), cells) {
             HistoryEntry::Row { marker, .. } => marker,
             other => panic!("{other:?}"),
         };

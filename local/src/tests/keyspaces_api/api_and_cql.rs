@@ -1,4 +1,4 @@
-//! What is made by one way is there by the other, and takes as long.
+//! Objects created with the API exist in CQL and the other way round, after the same delay.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::tests::client::{Client, ClientAnswer};
 use crate::tests::{Time, another};
 
 #[tokio::test]
-async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
+async fn another_change_during_a_change_is_a_conflict() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::from_secs(60)).clock(time.clock()).start().await.unwrap();
     let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
     let status = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 't'";
     let keyspace = json!({"keyspaceName": "ks"});
-    let busy = |thing: &str, done: &str| {
+    let in_progress = |thing: &str, done: &str| {
         format!(
             "ConflictException: keyspaces-local: {thing} is being {done}: wait until system_schema_mcs says that this is \
              over"
@@ -27,8 +27,8 @@ async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
     assert_eq!(api.refused("GetKeyspace", keyspace.clone()).await, missing);
     assert_eq!(api.refused("CreateTable", create_table("ks", "t")).await, missing);
     assert_eq!(api.call("ListKeyspaces", json!({})).await, json!({"keyspaces": []}));
-    let there = "ConflictException: Cannot add existing keyspace \"ks\"";
-    assert_eq!(api.refused("CreateKeyspace", keyspace.clone()).await, there);
+    let exists = "ConflictException: Cannot add existing keyspace \"ks\"";
+    assert_eq!(api.refused("CreateKeyspace", keyspace.clone()).await, exists);
     time.pass(60);
     api.call("GetKeyspace", keyspace.clone()).await;
 
@@ -42,10 +42,10 @@ async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
     api.call("CreateTable", create.clone()).await;
     let twice = api.refused("CreateTable", create.clone()).await;
     assert_eq!(twice, "ConflictException: Cannot add already existing table \"t\" to keyspace \"ks\"");
-    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, busy("table ks.t", "created"));
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, in_progress("table ks.t", "created"));
     let recovery = with(table("ks", "t"), json!({"pointInTimeRecovery": {"status": "ENABLED"}}));
-    assert_eq!(api.refused("UpdateTable", recovery.clone()).await, busy("table ks.t", "created"));
-    assert_eq!(api.refused("DeleteKeyspace", keyspace.clone()).await, busy("table ks.t", "created"));
+    assert_eq!(api.refused("UpdateTable", recovery.clone()).await, in_progress("table ks.t", "created"));
+    assert_eq!(api.refused("DeleteKeyspace", keyspace.clone()).await, in_progress("table ks.t", "created"));
     assert_eq!(api.call("GetTable", table("ks", "t")).await["status"], "CREATING");
     assert_eq!(client.rows(status).await.texts("status"), ["CREATING"]);
     time.pass(60);
@@ -55,21 +55,21 @@ async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
     api.call("UpdateTable", recovery.clone()).await;
     assert_eq!(api.call("GetTable", table("ks", "t")).await["status"], "UPDATING");
     assert_eq!(client.rows(status).await.texts("status"), ["UPDATING"]);
-    assert_eq!(api.refused("UpdateTable", recovery).await, busy("table ks.t", "updated"));
-    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, busy("table ks.t", "updated"));
+    assert_eq!(api.refused("UpdateTable", recovery).await, in_progress("table ks.t", "updated"));
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, in_progress("table ks.t", "updated"));
     time.pass(60);
-    // The history of its rows has to have begun as well.
+    // The history of its rows has to exist as well.
     api.active("ks", "t").await;
 
-    // ACTIVE, and the column is not there yet.
+    // The table is ACTIVE, and does not show the column yet.
     let add = with(table("ks", "t"), json!({"addColumns": [{"name": "more", "type": "list<int>"}]}));
     api.call("UpdateTable", add.clone()).await;
-    let seen = |shown: serde_json::Value| {
-        let columns = shown["schemaDefinition"]["allColumns"].as_array().unwrap().len();
-        (shown["status"].as_str().unwrap().to_owned(), columns)
+    let seen = |description: serde_json::Value| {
+        let columns = description["schemaDefinition"]["allColumns"].as_array().unwrap().len();
+        (description["status"].as_str().unwrap().to_owned(), columns)
     };
     assert_eq!(seen(api.call("GetTable", table("ks", "t")).await), ("ACTIVE".into(), 3));
-    assert_eq!(api.refused("UpdateTable", add.clone()).await, busy("table ks.t", "updated"));
+    assert_eq!(api.refused("UpdateTable", add.clone()).await, in_progress("table ks.t", "updated"));
     time.pass(30);
     assert_eq!(seen(api.call("GetTable", table("ks", "t")).await), ("UPDATING".into(), 3));
     time.pass(30);
@@ -79,14 +79,14 @@ async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
     assert!(again.starts_with("ValidationException: "), "{again}");
 
     api.call("DeleteTable", table("ks", "t")).await;
-    let shown = api.call("GetTable", table("ks", "t")).await;
-    assert_eq!(seen(shown), ("DELETING".into(), 4));
-    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, busy("table ks.t", "deleted"));
-    assert_eq!(api.refused("DeleteKeyspace", keyspace.clone()).await, busy("table ks.t", "deleted"));
+    let description = api.call("GetTable", table("ks", "t")).await;
+    assert_eq!(seen(description), ("DELETING".into(), 4));
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, in_progress("table ks.t", "deleted"));
+    assert_eq!(api.refused("DeleteKeyspace", keyspace.clone()).await, in_progress("table ks.t", "deleted"));
     time.pass(60);
-    let gone = "ResourceNotFoundException: unconfigured table ks.t";
-    assert_eq!(api.refused("GetTable", table("ks", "t")).await, gone);
-    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, gone);
+    let missing_table = "ResourceNotFoundException: unconfigured table ks.t";
+    assert_eq!(api.refused("GetTable", table("ks", "t")).await, missing_table);
+    assert_eq!(api.refused("DeleteTable", table("ks", "t")).await, missing_table);
     api.call("DeleteKeyspace", keyspace.clone()).await;
     api.call("GetKeyspace", keyspace.clone()).await;
     time.pass(60);
@@ -95,7 +95,7 @@ async fn a_change_takes_its_time_and_is_a_conflict_until_then() {
 }
 
 #[tokio::test]
-async fn of_two_that_create_the_same_at_once_one_does() {
+async fn one_of_two_concurrent_creations_succeeds() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let api = Api::of(&local);
     api.keyspace("ks").await;
@@ -104,14 +104,14 @@ async fn of_two_that_create_the_same_at_once_one_does() {
     let results = [results.0, results.1, results.2];
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     for refused in results.into_iter().filter_map(Result::err) {
-        let there = "ConflictException: Cannot add already existing table \"t\" to keyspace \"ks\"";
-        assert_eq!(refused.to_string(), there);
+        let exists = "ConflictException: Cannot add already existing table \"t\" to keyspace \"ks\"";
+        assert_eq!(refused.to_string(), exists);
     }
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn what_cql_makes_the_api_shows_and_changes() {
+async fn the_api_shows_and_changes_objects_created_by_cql() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
     client.keyspace("ks").await;
@@ -120,9 +120,9 @@ async fn what_cql_makes_the_api_shows_and_changes() {
                   CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}, 'warm_throughput': \
                   {'read_units_per_second': 13000}}";
     client.query(create).await;
-    let shown = api.call("GetTable", table("ks", "t")).await;
+    let description = api.call("GetTable", table("ks", "t")).await;
     assert_eq!(
-        shown["schemaDefinition"],
+        description["schemaDefinition"],
         json!({
             "allColumns": [
                 {"name": "a", "type": "int"}, {"name": "B c", "type": "frozen<map<text, int>>"}, {"name": "d", "type": "int"},
@@ -131,14 +131,14 @@ async fn what_cql_makes_the_api_shows_and_changes() {
             "staticColumns": [{"name": "d"}],
         })
     );
-    assert_eq!(shown["comment"], json!({"message": "it's"}));
-    assert_eq!(shown["clientSideTimestamps"], json!({"status": "ENABLED"}));
-    assert_eq!(shown["cdcSpecification"], json!({"status": "ENABLED", "viewType": "NEW_AND_OLD_IMAGES"}));
+    assert_eq!(description["comment"], json!({"message": "it's"}));
+    assert_eq!(description["clientSideTimestamps"], json!({"status": "ENABLED"}));
+    assert_eq!(description["cdcSpecification"], json!({"status": "ENABLED", "viewType": "NEW_AND_OLD_IMAGES"}));
     assert_eq!(
-        shown["warmThroughputSpecification"],
+        description["warmThroughputSpecification"],
         json!({"readUnitsPerSecond": 13000, "writeUnitsPerSecond": 4000, "status": "AVAILABLE"})
     );
-    let arn = shown["latestStreamArn"].as_str().unwrap();
+    let arn = description["latestStreamArn"].as_str().unwrap();
     api.call("TagResource", json!({"resourceArn": arn, "tags": [{"key": "of", "value": "stream"}]})).await;
     let tags = client.rows(&format!("SELECT JSON tags FROM system_schema_mcs.tags WHERE resource_id = '{arn}'")).await;
     assert_eq!(tags.texts("[json]"), ["{\"tags\": {\"of\": \"stream\"}}"]);
@@ -146,7 +146,7 @@ async fn what_cql_makes_the_api_shows_and_changes() {
     assert_eq!(listed, json!({"tags": [{"key": "of", "value": "stream"}]}));
     assert_eq!(
         api.refused("ListTagsForResource", json!({"resourceArn": format!("{arn}0")})).await,
-        format!("ResourceNotFoundException: keyspaces-local: there is no resource {arn}0 here")
+        format!("ResourceNotFoundException: keyspaces-local: there is no resource {arn}0")
     );
     let provisioned = json!({"throughputMode": "PROVISIONED", "readCapacityUnits": 7, "writeCapacityUnits": 8});
     api.call("UpdateTable", with(table("ks", "t"), json!({"capacitySpecification": provisioned}))).await;
@@ -161,7 +161,7 @@ async fn what_cql_makes_the_api_shows_and_changes() {
 }
 
 #[tokio::test]
-async fn provisioned_capacity_without_units_has_the_services_sentence_both_ways() {
+async fn provisioned_capacity_without_units_is_refused_with_the_services_text_by_cql_and_the_api() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
     api.keyspace("ks").await;
@@ -188,7 +188,7 @@ async fn provisioned_capacity_without_units_has_the_services_sentence_both_ways(
 }
 
 #[tokio::test]
-async fn auto_scaling_of_one_side_leaves_the_other_as_it_was() {
+async fn auto_scaling_of_reads_or_writes_leaves_the_other_unchanged() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
     api.keyspace("ks").await;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::History;
 use super::entry::{ColumnValue, Expiry, HistoryEntry, Marker, Relation};
-use super::image::{ReadTimes, RowSelect, TablePart};
+use super::row_select::{ReadTimes, RowSelect, TablePart};
 use super::shared_connection::{InternalRequest, rows};
 use super::table_history::{ReservedPlaces, TableHistory};
 use crate::clock::millis;
@@ -25,7 +25,7 @@ pub(crate) struct WrittenRows {
     pub(crate) is_unknown: bool,
     /// The rows that it may have changed.
     pub(crate) rows: Option<Relation>,
-    /// Whether that is at most one row, because the whole primary key is given.
+    /// Whether this is at most one row, because the whole primary key is given.
     pub(crate) is_one: bool,
     /// The partition whose static columns it may have changed.
     pub(crate) statics: Option<Relation>,
@@ -43,7 +43,7 @@ pub(super) struct ReadBack<'a> {
     pub(super) channel: Channel<'a>,
 }
 
-/// How many rows of a range are read at once.
+/// The number of rows of a range that are read at once.
 pub(super) const PAGE: usize = 32;
 
 impl ReadBack<'_> {
@@ -64,10 +64,10 @@ impl ReadBack<'_> {
         range: &Relation,
         answered: SystemTime,
     ) -> Result<(), InternalRequestError> {
-        let image = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Rows };
+        let select = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Rows };
         let text = format!(
             "SELECT {} FROM {} WHERE {}",
-            image.selectors(),
+            select.selectors(),
             self.history.names.qualified(&written.table),
             range.text
         );
@@ -80,15 +80,15 @@ impl ReadBack<'_> {
             let (places, taken, page) = self.read(&request, written.ttl, most).await?;
             let mut entries = Vec::with_capacity(page.count + 1);
             if first && (!written.is_one || page.count == 0) {
-                entries.push(HistoryEntry::Gone { columns: Vec::new(), range: range.clone() });
+                entries.push(HistoryEntry::Deleted { columns: Vec::new(), range: range.clone() });
             }
-            for row in page.each() {
-                let shown = image
+            for row in page.iter() {
+                let found = select
                     .read(&page.content, row, taken)
                     .map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
-                let Some((key, cells)) = shown.row else { continue };
+                let Some((key, cells)) = found.row else { continue };
                 entries.push(match written.inserted {
-                    _ if !written.is_one => super::image::found(key, cells),
+                    _ if !written.is_one => super::row_select::found_row(key, cells),
                     None => HistoryEntry::Row { marker: Marker::Kept, key, cells },
                     Some(ttl) => {
                         let at =
@@ -99,7 +99,7 @@ impl ReadBack<'_> {
                     }
                 });
             }
-            self.keep(&places, &entries).await?;
+            self.append(&places, &entries).await?;
             state = page.state.clone();
             first = false;
             if written.is_one || state.is_none() {
@@ -109,36 +109,36 @@ impl ReadBack<'_> {
     }
 
     async fn record_statics(&self, written: &WrittenRows, partition: &Relation) -> Result<(), InternalRequestError> {
-        let image = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Statics };
+        let select = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Statics };
         let text = format!(
             "SELECT DISTINCT {} FROM {} WHERE {}",
-            image.selectors(),
+            select.selectors(),
             self.history.names.qualified(&written.table),
             partition.text
         );
         let request = InternalRequest { text: &text, values: partition.values.clone(), ..InternalRequest::default() };
         let (places, taken, page) = self.read(&request, written.ttl, 1).await?;
-        let shown = match page.each().next() {
+        let found = match page.iter().next() {
             Some(row) => {
-                image
+                select
                     .read(&page.content, row, taken)
                     .map_err(|_| InternalRequestError::Unreadable(text.clone()))?
                     .statics
             }
             None => None,
         };
-        let entry = match shown {
+        let entry = match found {
             Some((key, cells)) => HistoryEntry::Statics { key, cells },
-            None => HistoryEntry::Gone {
+            None => HistoryEntry::Deleted {
                 columns: written.layout.statics.iter().map(|column| column.name.clone()).collect(),
                 range: partition.clone(),
             },
         };
-        self.keep(&places, &[entry]).await
+        self.append(&places, &[entry]).await
     }
 
-    /// Reads rows, after `entries` places were reserved for what is found. Where values expire, the read begins and ends
-    /// within one second, because TTL counts from the second of the read.
+    /// Reads rows, after `entries` places were reserved for what is found. Where values expire, the read begins and
+    /// ends within one second, because TTL counts from the second of the read.
     pub(super) async fn read(
         &self,
         request: &InternalRequest<'_>,
@@ -150,7 +150,7 @@ impl ReadBack<'_> {
             let places = table_history.reserve(entries, history.now());
             let before = SystemTime::now();
             let ahead = millis_between(before, (history.clock)());
-            let answer = history.connection.texts.run(channel.upstream, channel.stream, request).await?;
+            let answer = history.connection.prepared.run(channel.upstream, channel.stream, request).await?;
             let second = millis(before) / 1000;
             if !ttl || millis(SystemTime::now()) / 1000 == second {
                 return Ok((places, ReadTimes { second, ahead }, rows(request.text, &answer)?));
@@ -159,18 +159,18 @@ impl ReadBack<'_> {
     }
 
     /// Writes entries at the places that were reserved for them.
-    pub(super) async fn keep(
+    pub(super) async fn append(
         &self,
         places: &ReservedPlaces,
         entries: &[HistoryEntry],
     ) -> Result<(), InternalRequestError> {
         let Channel { upstream, stream } = self.channel;
-        self.history.store().keep(upstream, stream, self.table_history, places, entries).await
+        self.history.store().append(upstream, stream, self.table_history, places, entries).await
     }
 }
 
-/// When the marker of an inserted row expires: with the values of the same INSERT, if it has any, because only Cassandra
-/// knows the second in which it wrote them.
+/// When the marker of an inserted row expires: with the values of the same INSERT, if it has any, because only
+/// Cassandra knows the second in which it wrote them.
 fn marker_expires(cells: &[ColumnValue], earliest: u64, latest: u64) -> u64 {
     let times = cells.iter().flat_map(|cell| match &cell.expires {
         Expiry::Never => Vec::new(),

@@ -31,13 +31,17 @@ pub(super) struct ReplayStatement {
 }
 
 /// The longest time to live that Cassandra takes, in seconds.
-const LONGEST: u64 = 630_720_000;
+const MAX_TTL_SECONDS: u64 = 630_720_000;
 
 /// The statements that write an entry as it was at a moment, in the order in which they are to be sent.
-pub(super) fn steps(table: &TargetTable, kept: &StoredEntry, moment: u64) -> Result<Vec<ReplayStatement>, Malformed> {
-    let timestamp = saturated::<i64>(kept.place);
-    match &kept.entry {
-        HistoryEntry::Gone { columns, range } => {
+pub(super) fn replay_statements(
+    table: &TargetTable,
+    stored: &StoredEntry,
+    moment: u64,
+) -> Result<Vec<ReplayStatement>, Malformed> {
+    let timestamp = saturated::<i64>(stored.place);
+    match &stored.entry {
+        HistoryEntry::Deleted { columns, range } => {
             let columns: Vec<_> = columns.iter().map(|column| quoted(column)).collect();
             let text = format!("DELETE {} FROM {} WHERE {}", columns.join(", "), table.name, range.text);
             Ok(vec![ReplayStatement { text, values: range.values.clone(), timestamp }])
@@ -46,18 +50,18 @@ pub(super) fn steps(table: &TargetTable, kept: &StoredEntry, moment: u64) -> Res
             writes(table, key, cells, None, timestamp, moment)
         }
         HistoryEntry::Row { marker: Marker::Written { expires }, key, cells } => {
-            let ttl = expires.map_or(Some(0), |at| left(at, moment));
-            let mut steps = Vec::new();
+            let ttl = expires.map_or(Some(0), |at| remaining_ttl(at, moment));
+            let mut statements = Vec::new();
             if ttl.is_none() {
                 // It replaced an older row, which must not come back.
-                steps.push(ReplayStatement {
-                    text: format!("DELETE FROM {} WHERE {}", table.name, names(key)),
-                    values: Binding::placed(key.iter().map(|(_, value)| Some(&**value))),
+                statements.push(ReplayStatement {
+                    text: format!("DELETE FROM {} WHERE {}", table.name, key_condition(key)),
+                    values: Binding::positional(key.iter().map(|(_, value)| Some(&**value))),
                     timestamp: timestamp - 1,
                 });
             }
-            steps.extend(writes(table, key, cells, ttl, timestamp, moment)?);
-            Ok(steps)
+            statements.extend(writes(table, key, cells, ttl, timestamp, moment)?);
+            Ok(statements)
         }
     }
 }
@@ -66,12 +70,12 @@ pub(super) fn steps(table: &TargetTable, kept: &StoredEntry, moment: u64) -> Res
 struct Assignment {
     text: String,
     /// Whether it can be written by an INSERT as well, because it sets the whole column.
-    whole: Option<String>,
+    column: Option<String>,
     value: Option<Bytes>,
 }
 
-/// Writes all cells, in one statement for each time to live. `inserted` is the time to live of the row itself, if it gets a
-/// marker.
+/// Writes all cells, in one statement for each time to live. `inserted` is the time to live of the row itself, if it
+/// gets a marker.
 fn writes(
     table: &TargetTable,
     key: &[(String, Bytes)],
@@ -81,45 +85,45 @@ fn writes(
     moment: u64,
 ) -> Result<Vec<ReplayStatement>, Malformed> {
     // By time to live; 0 is none.
-    let mut together: BTreeMap<i32, Vec<Assignment>> = BTreeMap::new();
+    let mut by_ttl: BTreeMap<i32, Vec<Assignment>> = BTreeMap::new();
     if let Some(ttl) = inserted {
-        together.insert(ttl, Vec::new());
+        by_ttl.insert(ttl, Vec::new());
     }
-    let mut after = Vec::new();
+    let mut later = Vec::new();
     for cell in cells {
         let Some(column) = table.layout.all().find(|column| column.name == cell.column) else { continue };
         let name = quoted(&column.name);
         let (ttl, value) = match (&cell.value, &cell.expires) {
             (Some(value), Expiry::Never) => (0, Some(value.clone())),
-            (Some(value), Expiry::At(at)) => match left(*at, moment) {
+            (Some(value), Expiry::At(at)) => match remaining_ttl(*at, moment) {
                 Some(ttl) => (ttl, Some(value.clone())),
                 None => (0, None),
             },
             (Some(value), Expiry::Each(times)) => {
-                let mut parts = parts(table, column, value, times, moment)?.into_iter();
+                let mut parts = element_groups(table, column, value, times, moment)?.into_iter();
                 let first = parts.next().map_or((0, None), |part| (part.ttl, Some(part.value)));
-                after.extend(
-                    parts.map(|part| (part.ttl, Assignment { text: part.text, whole: None, value: Some(part.value) })),
+                later.extend(
+                    parts.map(|part| (part.ttl, Assignment { text: part.text, column: None, value: Some(part.value) })),
                 );
                 first
             }
             (None, _) => (0, None),
         };
         let text = format!("{name} = ?");
-        together.entry(ttl).or_default().push(Assignment { text, whole: Some(name), value });
+        by_ttl.entry(ttl).or_default().push(Assignment { text, column: Some(name), value });
     }
-    let mut steps = Vec::new();
-    for (ttl, assignments) in together {
+    let mut statements = Vec::new();
+    for (ttl, assignments) in by_ttl {
         if inserted == Some(ttl) {
-            steps.push(insert(table, key, ttl, &assignments, timestamp));
+            statements.push(insert(table, key, ttl, &assignments, timestamp));
         } else if !assignments.is_empty() {
-            steps.push(update(table, key, ttl, &assignments, timestamp));
+            statements.push(update(table, key, ttl, &assignments, timestamp));
         }
     }
-    for (ttl, assignment) in after {
-        steps.push(update(table, key, ttl, &[assignment], timestamp));
+    for (ttl, assignment) in later {
+        statements.push(update(table, key, ttl, &[assignment], timestamp));
     }
-    Ok(steps)
+    Ok(statements)
 }
 
 fn insert(
@@ -130,13 +134,13 @@ fn insert(
     timestamp: i64,
 ) -> ReplayStatement {
     let keys = key.iter().map(|(name, _)| quoted(name));
-    let columns: Vec<_> = keys.chain(assignments.iter().filter_map(|of| of.whole.clone())).collect();
+    let columns: Vec<_> = keys.chain(assignments.iter().filter_map(|assignment| assignment.column.clone())).collect();
     let markers = vec!["?"; columns.len()].join(", ");
     let text = format!("INSERT INTO {} ({}) VALUES ({markers}) USING TTL ?", table.name, columns.join(", "));
     let ttl = ttl.to_be_bytes();
     let values = key.iter().map(|(_, value)| Some(&**value));
-    let values = values.chain(assignments.iter().map(|of| of.value.as_deref())).chain([Some(&ttl[..])]);
-    ReplayStatement { text, values: Binding::placed(values), timestamp }
+    let values = values.chain(assignments.iter().map(|assignment| assignment.value.as_deref())).chain([Some(&ttl[..])]);
+    ReplayStatement { text, values: Binding::positional(values), timestamp }
 }
 
 fn update(
@@ -146,54 +150,54 @@ fn update(
     assignments: &[Assignment],
     timestamp: i64,
 ) -> ReplayStatement {
-    let set: Vec<_> = assignments.iter().map(|of| of.text.as_str()).collect();
-    let text = format!("UPDATE {} USING TTL ? SET {} WHERE {}", table.name, set.join(", "), names(key));
+    let set: Vec<_> = assignments.iter().map(|assignment| assignment.text.as_str()).collect();
+    let text = format!("UPDATE {} USING TTL ? SET {} WHERE {}", table.name, set.join(", "), key_condition(key));
     let ttl = ttl.to_be_bytes();
-    let values = [Some(&ttl[..])].into_iter().chain(assignments.iter().map(|of| of.value.as_deref()));
+    let values = [Some(&ttl[..])].into_iter().chain(assignments.iter().map(|assignment| assignment.value.as_deref()));
     let values = values.chain(key.iter().map(|(_, value)| Some(&**value)));
-    ReplayStatement { text, values: Binding::placed(values), timestamp }
+    ReplayStatement { text, values: Binding::positional(values), timestamp }
 }
 
-fn names(key: &[(String, Bytes)]) -> String {
+fn key_condition(key: &[(String, Bytes)]) -> String {
     let each = key.iter().map(|(name, _)| format!("{} = ?", quoted(name)));
     each.collect::<Vec<_>>().join(" AND ")
 }
 
 /// The time to live that a value has left at a moment, in seconds.
-fn left(at: u64, moment: u64) -> Option<i32> {
+fn remaining_ttl(at: u64, moment: u64) -> Option<i32> {
     let left = at.checked_sub(moment).filter(|left| *left > 0)?;
-    i32::try_from(left.div_ceil(1000).min(LONGEST)).ok()
+    i32::try_from(left.div_ceil(1000).min(MAX_TTL_SECONDS)).ok()
 }
 
 /// Elements of a collection or fields that expire at the same time.
-struct ExpiringElements {
+struct ElementGroup {
     ttl: i32,
     text: String,
     value: Bytes,
 }
 
-/// The live elements of a collection or fields of a user-defined type, grouped by when they expire. The first part sets the
-/// whole column, the others are added to it.
-fn parts(
+/// The live elements of a collection or fields of a user-defined type, grouped by when they expire. The first part sets
+/// the whole column, the others are added to it.
+fn element_groups(
     table: &TargetTable,
     column: &Column,
     value: &Bytes,
     times: &[Option<u64>],
     moment: u64,
-) -> Result<Vec<ExpiringElements>, Malformed> {
+) -> Result<Vec<ElementGroup>, Malformed> {
     let name = quoted(&column.name);
-    let ttl = |time: &Option<u64>| time.map_or(Some(0), |at| left(at, moment));
+    let ttl = |time: &Option<u64>| time.map_or(Some(0), |at| remaining_ttl(at, moment));
     let mut reader = Reader::new(value);
     if let Some(user_type) = column.user_type() {
         let fields = table.fields.iter().find(|(known, _)| known == user_type).map(|(_, fields)| fields);
         let fields = fields.ok_or(Malformed)?;
-        let mut pieces: Vec<ExpiringElements> = Vec::new();
+        let mut groups: Vec<ElementGroup> = Vec::new();
         for (place, (field, time)) in fields.iter().zip(times).enumerate() {
             if reader.rest().is_empty() {
                 break;
             }
             let (Some(value), Some(ttl)) = (reader.bytes()?, ttl(time)) else { continue };
-            let value = if pieces.is_empty() {
+            let value = if groups.is_empty() {
                 let mut whole = BytesMut::new();
                 (0..place).for_each(|_| whole.bytes(None));
                 whole.bytes(Some(value));
@@ -201,9 +205,9 @@ fn parts(
             } else {
                 Bytes::copy_from_slice(value)
             };
-            pieces.push(ExpiringElements { ttl, text: format!("{name}.{} = ?", quoted(field)), value });
+            groups.push(ElementGroup { ttl, text: format!("{name}.{} = ?", quoted(field)), value });
         }
-        return Ok(pieces);
+        return Ok(groups);
     }
     let is_map = matches!(column.kind, CqlTypeKind::Map(..));
     let count = reader.count()?;
@@ -220,17 +224,17 @@ fn parts(
         let element = reader.since(start);
         let Some(ttl) = ttl(time) else { continue };
         match runs.last_mut() {
-            Some((of, elements)) if *of == ttl => elements.push(element),
+            Some((last, elements)) if *last == ttl => elements.push(element),
             _ => runs.push((ttl, vec![element])),
         }
     }
-    let pieces = runs.into_iter().map(|(ttl, elements)| {
+    let groups = runs.into_iter().map(|(ttl, elements)| {
         let mut value = BytesMut::new();
         value.put_i32(saturated::<i32>(elements.len()));
         elements.iter().for_each(|element| value.put_slice(element));
-        ExpiringElements { ttl, text: format!("{name} = {name} + ?"), value: value.freeze() }
+        ElementGroup { ttl, text: format!("{name} = {name} + ?"), value: value.freeze() }
     });
-    Ok(pieces.collect())
+    Ok(groups.collect())
 }
 
 #[cfg(test)]
@@ -256,47 +260,51 @@ mod tests {
         ColumnValue { column: column.into(), value: Some(Bytes::from_static(value)), expires }
     }
 
-    fn texts(kept: &StoredEntry, moment: u64) -> Vec<(String, i64)> {
-        steps(&table(), kept, moment).unwrap().into_iter().map(|step| (step.text, step.timestamp)).collect()
+    fn texts(stored: &StoredEntry, moment: u64) -> Vec<(String, i64)> {
+        replay_statements(&table(), stored, moment)
+            .unwrap()
+            .into_iter()
+            .map(|step| (step.text, step.timestamp))
+            .collect()
     }
 
     #[test]
-    fn a_value_is_there_until_its_time_has_come() {
+    fn a_value_exists_until_it_expires() {
         for (at, seconds) in [(999, None), (1000, None), (1001, Some(1)), (2000, Some(1)), (2001, Some(2))] {
-            assert_eq!(left(at, 1000), seconds, "{at}");
+            assert_eq!(remaining_ttl(at, 1000), seconds, "{at}");
         }
-        assert_eq!(left(u64::MAX, 0), Some(630_720_000));
+        assert_eq!(remaining_ttl(u64::MAX, 0), Some(630_720_000));
     }
 
     #[test]
-    fn values_are_written_with_those_that_expire_together_and_the_row_with_its_own() {
+    fn values_that_expire_together_are_written_in_one_statement() {
         let cells = vec![cell("a", b"x", Expiry::At(5000)), cell("added later and not there", b"x", Expiry::Never)];
-        let kept = row(Marker::Written { expires: None }, cells);
+        let stored = row(Marker::Written { expires: None }, cells);
         assert_eq!(
-            texts(&kept, 1000),
+            texts(&stored, 1000),
             [
                 (r#"INSERT INTO ks.t ("p") VALUES (?) USING TTL ?"#.into(), 500),
                 (r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500),
             ]
         );
         // An expired value is written as null together with the row.
-        assert_eq!(texts(&kept, 5000), [(r#"INSERT INTO ks.t ("p", "a") VALUES (?, ?) USING TTL ?"#.into(), 500)]);
+        assert_eq!(texts(&stored, 5000), [(r#"INSERT INTO ks.t ("p", "a") VALUES (?, ?) USING TTL ?"#.into(), 500)]);
         let updated = row(Marker::Kept, vec![cell("a", b"x", Expiry::Never)]);
         assert_eq!(texts(&updated, 0), [(r#"UPDATE ks.t USING TTL ? SET "a" = ? WHERE "p" = ?"#.into(), 500)]);
     }
 
     #[test]
-    fn a_row_that_has_expired_does_not_let_an_older_one_come_back() {
-        let kept = row(Marker::Written { expires: Some(1000) }, Vec::new());
-        assert_eq!(texts(&kept, 1000), [(r#"DELETE FROM ks.t WHERE "p" = ?"#.into(), 499)]);
+    fn an_expired_row_does_not_bring_an_older_one_back() {
+        let stored = row(Marker::Written { expires: Some(1000) }, Vec::new());
+        assert_eq!(texts(&stored, 1000), [(r#"DELETE FROM ks.t WHERE "p" = ?"#.into(), 499)]);
     }
 
     #[test]
-    fn elements_are_added_to_those_that_expire_otherwise() {
+    fn elements_with_different_expiries_are_added_separately() {
         let three = b"\0\0\0\x03\0\0\0\x01a\0\0\0\x01b\0\0\0\x01c";
-        let kept = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![Some(1500), None, Some(9000)]))]);
-        let steps = steps(&table(), &kept, 2000).unwrap();
-        let texts: Vec<_> = steps.iter().map(|step| step.text.as_str()).collect();
+        let stored = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![Some(1500), None, Some(9000)]))]);
+        let statements = replay_statements(&table(), &stored, 2000).unwrap();
+        let texts: Vec<_> = statements.iter().map(|step| step.text.as_str()).collect();
         assert_eq!(
             texts,
             [
@@ -304,11 +312,12 @@ mod tests {
                 r#"UPDATE ks.t USING TTL ? SET "L" = "L" + ? WHERE "p" = ?"#,
             ]
         );
-        let values =
-            |ttl: i32, list: &[u8]| Binding::placed([Some(&ttl.to_be_bytes()[..]), Some(list), Some(&[0, 0, 0, 1])]);
-        assert_eq!(steps[0].values, values(0, b"\0\0\0\x01\0\0\0\x01b"));
-        assert_eq!(steps[1].values, values(7, b"\0\0\0\x01\0\0\0\x01c"));
+        let values = |ttl: i32, list: &[u8]| {
+            Binding::positional([Some(&ttl.to_be_bytes()[..]), Some(list), Some(&[0, 0, 0, 1])])
+        };
+        assert_eq!(statements[0].values, values(0, b"\0\0\0\x01\0\0\0\x01b"));
+        assert_eq!(statements[1].values, values(7, b"\0\0\0\x01\0\0\0\x01c"));
         let odd = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![None]))]);
-        assert_eq!(super::steps(&table(), &odd, 0), Err(Malformed));
+        assert_eq!(replay_statements(&table(), &odd, 0), Err(Malformed));
     }
 }

@@ -8,34 +8,34 @@ use tokio::sync::MutexGuard;
 
 use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, Pending, PointInTimeRows};
 use super::definition::schema_change;
+use super::definition_refusal::DefinitionRefusal;
 use super::plan::{self, CurrentSchema};
-use super::refused::Refused;
 use super::restore::{RestoreContext, RestoredDefinition};
 use super::user_types::TypeUses;
-use super::{Change, Definition, Schema, possible};
+use super::{Change, Definition, Schema, preconditions};
 use crate::names::{ObjectKind, SchemaObject};
-use crate::protocol::metadata::{is_schema_change, restored};
-use crate::protocol::{Frame, leaves_open};
+use crate::protocol::metadata::{is_schema_change, with_client_names};
+use crate::protocol::{Frame, is_outcome_unknown};
 use crate::upstream::InternalRequestError;
 
 /// Exclusive access to a schema, which every change of it needs.
-pub(super) struct Exclusive<'a> {
+pub(super) struct SchemaWriter<'a> {
     pub(super) schema: &'a Schema,
-    pub(super) _turn: MutexGuard<'a, ()>,
+    pub(super) _guard: MutexGuard<'a, ()>,
 }
 
-impl Exclusive<'_> {
+impl SchemaWriter<'_> {
     /// Carries out a definition that takes effect after `delay_millis`.
     ///
-    /// The intended change is stored first, with the text for Cassandra, so that the next gateway finishes what a killed one
-    /// has begun. If Cassandra's answer is lost, the text is sent again.
-    pub(super) async fn define(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, Refused> {
-        self.settle().await?;
-        possible::check(&self.schema.catalogue(), definition)?;
+    /// The intended change is stored first, with the text for Cassandra, so that the next gateway finishes what a
+    /// killed one has begun. If Cassandra's answer is lost, the text is sent again.
+    pub(super) async fn define(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, DefinitionRefusal> {
+        self.apply_due_changes().await?;
+        preconditions::check(&self.schema.catalogue(), definition)?;
         let now = self.schema.clock.millis();
         let restored = self.restored(definition, now).await?;
         let definition = restored.as_ref().map_or(definition, |(definition, _)| definition);
-        possible::check_types(&self.schema.catalogue(), &definition.types)?;
+        preconditions::check_types(&self.schema.catalogue(), &definition.types)?;
         let Definition { change, object, conditional, text, .. } = definition;
         let before = self.schema.entry(object);
         let nothing_to_do = match change {
@@ -49,15 +49,14 @@ impl Exclusive<'_> {
         }
         let mut current = self.current(definition, before.as_ref()).await?;
         current.restored = restored.as_ref().map(|(_, restored)| restored.clone());
-        let mut after =
-            plan::planned(&self.schema.catalogue(), definition, current, now, &self.schema.settings.region)?;
+        let mut after = plan::plan(&self.schema.catalogue(), definition, current, now, &self.schema.settings.region)?;
         after.due = Some(now + delay_millis);
         after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
         let store = self.schema.store();
         store.save(object, &after).await?;
         let answer = self.execute(definition).await;
         let is_done = match &answer {
-            Ok(answer) if !leaves_open(answer) => is_schema_change(answer),
+            Ok(answer) if !is_outcome_unknown(answer) => is_schema_change(answer),
             _ => match store.is_done(object, &after).await {
                 Ok(is_done) => is_done,
                 // Sent again when it is due, or by the next gateway.
@@ -99,11 +98,11 @@ impl Exclusive<'_> {
     }
 
     /// Sends Cassandra its part of a definition. Without one, gives the answer to a definition that changed something.
-    async fn execute(&self, definition: &Definition) -> Result<Frame, Refused> {
+    async fn execute(&self, definition: &Definition) -> Result<Frame, DefinitionRefusal> {
         let Definition { change, object, text, .. } = definition;
         let Some(text) = text else { return Ok(schema_change(*change, object)) };
         let answer = self.schema.connection.call(text, &[]).await.map_err(InternalRequestError::from)?;
-        restored(answer, &*self.schema.names)
+        with_client_names(answer, &*self.schema.names)
             .map_err(|error| InternalRequestError::Unreadable(error.to_string()).into())
     }
 
@@ -138,7 +137,7 @@ impl Exclusive<'_> {
             }
             self.schema.set(&object, Some(entry));
         }
-        self.schema.rows_wanted.notify_one();
+        self.schema.restore_requested.notify_one();
         // A definition that names no type does not change which objects use a type.
         match change {
             Change::Create | Change::Alter
@@ -155,8 +154,8 @@ impl Exclusive<'_> {
         let types: Vec<String> = {
             let catalogue = self.schema.catalogue();
             let within = catalogue.within(keyspace);
-            let types =
-                within.filter(|(object, of)| object.kind == ObjectKind::Type && of.status != ObjectStatus::Deleting);
+            let types = within
+                .filter(|(object, entry)| object.kind == ObjectKind::Type && entry.status != ObjectStatus::Deleting);
             types.map(|(object, _)| object.name.clone()).collect()
         };
         if types.is_empty() {
@@ -166,8 +165,9 @@ impl Exclusive<'_> {
         self.schema.mirror().show_uses(keyspace, &types, &uses).await
     }
 
-    /// Applies the changes that are due. Gives whether a definition was finished that could not be sent to Cassandra before.
-    pub(super) async fn settle(&self) -> Result<bool, InternalRequestError> {
+    /// Applies the changes that are due. Gives whether a definition was finished that could not be sent to Cassandra
+    /// before.
+    pub(super) async fn apply_due_changes(&self) -> Result<bool, InternalRequestError> {
         let now = self.schema.clock.millis();
         let due = self.schema.catalogue().due(now);
         let (store, mirror) = (self.schema.store(), self.schema.mirror());
@@ -175,14 +175,14 @@ impl Exclusive<'_> {
         for (object, entry) in due {
             let pending = entry.pending.clone();
             finished.extend(pending.as_ref().map(|_| object.keyspace.clone()));
-            let Some(entry) = store.finished(&object, entry).await? else {
+            let Some(entry) = store.finish_pending(&object, entry).await? else {
                 self.schema.set(&object, None);
                 continue;
             };
-            if entry.rows_of.is_some() {
+            if entry.awaited_rows.is_some() {
                 mirror.show(&object, &entry).await?;
                 self.schema.set(&object, Some(entry));
-                self.schema.rows_wanted.notify_one();
+                self.schema.restore_requested.notify_one();
                 continue;
             }
             let is_late = pending.is_some_and(|pending| pending.before.as_ref() != Some(&entry));
@@ -200,9 +200,9 @@ impl Exclusive<'_> {
                 continue;
             }
             let gets_a_region = matches!(entry.changing, Some(ChangeInProgress::Region(_)));
-            let settled = self.with_its_key(entry.settled());
+            let completed = self.with_key_status(entry.completed());
             // Everything is shown again: a gateway may have ended after the definition and before it was shown.
-            mirror.show(&object, &settled).await?;
+            mirror.show(&object, &completed).await?;
             if gets_a_region {
                 let within: Vec<_> = {
                     let catalogue = self.schema.catalogue();
@@ -213,8 +213,8 @@ impl Exclusive<'_> {
                     mirror.show(&within, &entry).await?;
                 }
             }
-            store.save(&object, &settled).await?;
-            self.schema.set(&object, Some(settled));
+            store.save(&object, &completed).await?;
+            self.schema.set(&object, Some(completed));
         }
         for keyspace in &finished {
             self.show_uses(keyspace).await?;
@@ -223,7 +223,7 @@ impl Exclusive<'_> {
     }
 
     /// A table whose KMS key the service may not use is inaccessible.
-    fn with_its_key(&self, entry: CatalogueEntry) -> CatalogueEntry {
+    fn with_key_status(&self, entry: CatalogueEntry) -> CatalogueEntry {
         match &entry.options.encryption {
             Some(Encryption::CustomerManagedKey(key)) if self.schema.settings.inaccessible_keys.contains(key) => {
                 CatalogueEntry { status: ObjectStatus::Inaccessible, ..entry }
@@ -237,20 +237,20 @@ impl Exclusive<'_> {
         &self,
         table: &SchemaObject,
         entry: &CatalogueEntry,
-        rows_of: &PointInTimeRows,
+        awaited_rows: &PointInTimeRows,
         restored: Result<(), InternalRequestError>,
     ) -> Result<(), InternalRequestError> {
         let store = self.schema.store();
         match restored {
             Ok(()) => {
-                let restored = CatalogueEntry { rows_of: None, ..entry.clone() };
+                let restored = CatalogueEntry { awaited_rows: None, ..entry.clone() };
                 store.save(table, &restored).await?;
                 self.schema.set(table, Some(restored.clone()));
                 // If this fails, it is done when the table is due.
                 self.schema.recovery.record(&store, table, &restored, self.schema.clock.millis()).await
             }
             Err(failed) => {
-                let source = &rows_of.source.table;
+                let source = &awaited_rows.source.table;
                 tracing::error!(
                     error = &failed as &dyn std::error::Error,
                     "{table} is dropped: the rows of {source} could not be restored"
@@ -267,12 +267,13 @@ impl Exclusive<'_> {
         }
     }
 
-    /// What a RESTORE TABLE makes, with its CREATE TABLE in the place of the definition; nothing for any other definition.
+    /// What a RESTORE TABLE makes, with its CREATE TABLE in the place of the definition; nothing for any other
+    /// definition.
     async fn restored(
         &self,
         definition: &Definition,
         now: u64,
-    ) -> Result<Option<(Definition, RestoredDefinition)>, Refused> {
+    ) -> Result<Option<(Definition, RestoredDefinition)>, DefinitionRefusal> {
         let (Statement::RestoreTable(restore), Some(source)) = (&definition.statement, &definition.source) else {
             return Ok(None);
         };
@@ -280,7 +281,7 @@ impl Exclusive<'_> {
         let versions = schema.store().definitions().versions(source).await?;
         let regions = |table: &SchemaObject| {
             let keyspace = schema.entry(&SchemaObject::keyspace(&table.keyspace));
-            let mut regions = keyspace.map(|of| of.regions).unwrap_or_default();
+            let mut regions = keyspace.map(|keyspace| keyspace.regions).unwrap_or_default();
             regions.sort_unstable();
             regions
         };
@@ -296,7 +297,7 @@ impl Exclusive<'_> {
         };
         let (table, restored) = context.restore(restore, &definition.object)?;
         let create = Statement::CreateTable(table.create());
-        let create = Definition::of(&create, None, &schema.names, &schema.data_center)?;
+        let create = Definition::new(&create, None, &schema.names, &schema.data_center)?;
         let definition = Definition {
             change: definition.change,
             statement: definition.statement.clone(),

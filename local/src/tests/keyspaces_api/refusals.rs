@@ -1,4 +1,4 @@
-//! What is refused, by name and in which words; nothing of it is done.
+//! Refusals with their exceptions and texts; refused requests change nothing.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Api, create_table, table, with};
 use crate::tests::another;
 
-/// All that is there.
+/// Everything that the API shows.
 pub(super) async fn everything(api: &Api) -> Value {
     let arn = "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/";
     json!([
@@ -29,7 +29,7 @@ fn constraint(value: &str, path: &str, constraint: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_refused_has_its_name_and_leaves_everything_as_it_was() {
+async fn refusals_have_their_exception_and_change_nothing() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let api = Api::of(&local);
     api.keyspace("ks").await;
@@ -132,16 +132,14 @@ async fn what_is_refused_has_its_name_and_leaves_everything_as_it_was() {
         (
             "UpdateTable",
             update(json!({})),
-            invalid(
-                "keyspaces-local: UpdateTable names nothing that is to be changed (what the service says here is not known)",
-            ),
+            invalid("keyspaces-local: UpdateTable names no setting to change (the service's message is not known)"),
         ),
         (
             "UpdateTable",
             update(json!({"addColumns": [{"name": "a", "type": "int"}], "ttl": {"status": "ENABLED"}})),
             invalid(
-                "keyspaces-local: UpdateTable changes one thing per call: addColumns goes without others (API:UpdateTable; \
-                 what the service says here is not known)",
+                "keyspaces-local: UpdateTable changes one setting per call: addColumns goes without others (API:UpdateTable; \
+                 the service's message is not known)",
             ),
         ),
         (
@@ -193,7 +191,7 @@ async fn what_is_refused_has_its_name_and_leaves_everything_as_it_was() {
         (
             "UpdateKeyspace",
             json!({"keyspaceName": "ks", "replicationSpecification": {"replicationStrategy": "SINGLE_REGION"}}),
-            invalid("keyspaces-local: not emulated: going back to a single Region"),
+            invalid("keyspaces-local: not emulated: changing to a single Region"),
         ),
         (
             "CreateType",
@@ -202,11 +200,11 @@ async fn what_is_refused_has_its_name_and_leaves_everything_as_it_was() {
         ),
     ];
     for (operation, input, expected) in rows {
-        let told = api.refused(operation, input.clone()).await;
-        let whole = !(expected.ends_with(": ") || expected.is_empty());
+        let refusal = api.refused(operation, input.clone()).await;
+        let is_complete = !(expected.ends_with(": ") || expected.is_empty());
         assert!(
-            if whole { told == expected } else { told.starts_with(&expected) },
-            "{operation} {input}:\n{told}\n{expected}"
+            if is_complete { refusal == expected } else { refusal.starts_with(&expected) },
+            "{operation} {input}:\n{refusal}\n{expected}"
         );
         assert_eq!(everything(&api).await, before, "{operation} {input}");
     }

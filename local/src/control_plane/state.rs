@@ -8,14 +8,14 @@ use crate::gateway::{Listeners, Shared};
 
 /// The state behind the control plane: the gateway's, and alarms.
 #[derive(Clone)]
-pub(crate) struct Plane {
+pub(crate) struct ControlPlaneState {
     listeners: Arc<Listeners>,
     authority: Arc<Authority>,
     region: String,
     alarms: Arc<AlarmStore>,
 }
 
-impl Plane {
+impl ControlPlaneState {
     pub(crate) fn new(listeners: Arc<Listeners>, authority: Arc<Authority>, region: String) -> Self {
         Self { listeners, authority, region, alarms: Arc::default() }
     }
@@ -41,8 +41,8 @@ impl Plane {
     }
 }
 
-impl std::fmt::Debug for Plane {
+impl std::fmt::Debug for ControlPlaneState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plane").field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("ControlPlaneState").field("region", &self.region).finish_non_exhaustive()
     }
 }

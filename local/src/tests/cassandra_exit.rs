@@ -1,4 +1,4 @@
-//! The end of the Cassandra behind, as clients hear of it.
+//! What clients learn when the backing Cassandra ends by itself.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,11 +13,11 @@ use tokio::sync::watch;
 
 use super::client::{Client, ClientAnswer, opcode, query_body};
 use super::local;
-use crate::cassandra::surroundings::Environment;
+use crate::cassandra::environment::Environment;
 use crate::local::Local;
 use crate::upstream::InternalConnection;
 
-/// A Java whose Cassandra only tells its port, and ends as what follows says when it is told so.
+/// A script in place of `java`: it writes down its port, and ends with the commands that follow when the test says so.
 const JAVA: &str = r#"#!/bin/sh
 [ "$1" = -version ] && { echo 'openjdk version "17.0.1"' >&2; exit; }
 for one; do
@@ -27,29 +27,29 @@ while [ ! -e "$0.full" ]; do sleep 0.05; done
 echo 'INFO  all is well'
 "#;
 
-/// The shared Cassandra at another port, until it is held or ended.
+/// Forwards another port to the shared Cassandra, until it is paused or ended.
 #[derive(Clone)]
-struct Stand {
-    state: watch::Sender<StandState>,
-    /// The keyspace that the gateway over it has for itself.
+struct PausableProxy {
+    state: watch::Sender<ProxyState>,
+    /// The inner keyspace of the gateway over it.
     inner: Arc<Mutex<String>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum StandState {
+enum ProxyState {
     Serving,
-    /// Nothing is given to Cassandra any more.
-    Held,
-    /// There was something to give.
-    Holding,
+    /// Nothing more is forwarded to Cassandra.
+    Paused,
+    /// Paused, and a request has arrived since.
+    PausedWithRequest,
     Ended,
 }
 
-async fn reached(wanted: StandState, state: &mut watch::Receiver<StandState>) {
-    let _ = state.wait_for(|state| *state == wanted).await;
+async fn wait_for(expected: ProxyState, state: &mut watch::Receiver<ProxyState>) {
+    let _ = state.wait_for(|state| *state == expected).await;
 }
 
-impl Stand {
+impl PausableProxy {
     fn serve(&self, port: u16, to: SocketAddr) {
         let this = self.clone();
         tokio::spawn(async move {
@@ -58,7 +58,7 @@ impl Stand {
             loop {
                 tokio::select! {
                     accepted = listener.accept() => drop(tokio::spawn(this.clone().connection(accepted.unwrap().0, to))),
-                    () = reached(StandState::Ended, &mut state) => return,
+                    () = wait_for(ProxyState::Ended, &mut state) => return,
                 }
             }
         });
@@ -77,22 +77,22 @@ impl Stand {
                     if let Some((_, created)) = text.split_once("CREATE KEYSPACE IF NOT EXISTS ") {
                         *self.inner.lock().unwrap() = created.split(' ').next().unwrap_or_default().to_owned();
                     }
-                    let serving = *self.state.borrow() == StandState::Serving;
+                    let serving = *self.state.borrow() == ProxyState::Serving;
                     match serving {
                         true => to_cassandra.write_all(request).await.ok()?,
-                        false => drop(self.state.send_replace(StandState::Holding)),
+                        false => drop(self.state.send_replace(ProxyState::PausedWithRequest)),
                     }
                 }
                 read = from_cassandra.read(&mut answer) => {
                     to_client.write_all(&answer[..read.ok().filter(|read| *read > 0)?]).await.ok()?;
                 }
-                () = reached(StandState::Ended, &mut state) => return None,
+                () = wait_for(ProxyState::Ended, &mut state) => return None,
             }
         }
     }
 }
 
-/// A machine with this Java and nothing else, and Cassandra's jars.
+/// An environment with this script as the only program, and with Cassandra's jars.
 fn machine(root: &Path, end: &str) -> Environment {
     let java = root.join("java");
     fs::write(&java, format!("{JAVA}{end}\n")).unwrap();
@@ -100,7 +100,7 @@ fn machine(root: &Path, end: &str) -> Environment {
     let jars = root.join("cassandra-all-5.0.6");
     fs::create_dir(&jars).unwrap();
     fs::write(jars.join("jamm-0.4.0.jar"), "").unwrap();
-    Environment { given: None, path: root.into(), java_home: None, cache: Some(root.to_owned()) }
+    Environment { cassandra: None, path: root.into(), java_home: None, cache: Some(root.to_owned()) }
 }
 
 async fn port_of(yaml: &Path) -> u16 {
@@ -113,47 +113,47 @@ async fn port_of(yaml: &Path) -> u16 {
 }
 
 #[tokio::test]
-async fn a_cassandra_that_ran_out_of_memory_is_said_to_have_done_so_to_whoever_waits_and_whoever_comes() {
+async fn an_out_of_memory_exit_of_cassandra_is_named_in_pending_and_new_requests() {
     ends(
         "echo 'Terminating due to java.lang.OutOfMemoryError: Java heap space'; exit 3",
-        "the Cassandra behind ended by itself, with exit code 3: Terminating due to java.lang.OutOfMemoryError: Java heap \
-         space (KEYSPACES_LOCAL_CASSANDRA=host:port has the service run over one that has more memory)",
+        "the backing Cassandra ended by itself, with exit code 3: Terminating due to java.lang.OutOfMemoryError: Java heap \
+         space (KEYSPACES_LOCAL_CASSANDRA=host:port uses a Cassandra that has more memory)",
         "Terminating due to java.lang.OutOfMemoryError: Java heap space",
     )
     .await;
 }
 
-/// `/dev/full` stands for the disk where it is tried how much room there is.
+/// `/dev/full` takes the place of the file with which the free space is tested.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_full_disk_that_ended_cassandra_is_named_to_whoever_waits_and_whoever_comes() {
+async fn a_full_disk_that_ended_cassandra_is_named_in_pending_and_new_requests() {
     ends(
         "ln -s /dev/full room; kill -BUS $$",
-        "the Cassandra behind ended by itself, by signal 7: the disk of the temporary folder is full (free some of it, or \
+        "the backing Cassandra ended by itself, by signal 7: the disk of the temporary folder is full (free some of it, or \
          name another folder in TMPDIR)",
         "INFO  all is well",
     )
     .await;
 }
 
-/// Cassandra ends by these commands: clients are told how, and the service its last line as well.
+/// Cassandra ends with these commands: clients get the reason, and the service also gets the last line of the log.
 async fn ends(commands: &str, told: &str, last_line: &str) {
     let shared = local().await.cassandra_address();
     let root = tempfile::tempdir().unwrap();
     let mut builder = Local::builder().peers(1);
-    builder.surroundings = machine(root.path(), commands);
-    let stand = Stand { state: watch::Sender::new(StandState::Serving), inner: Arc::default() };
+    builder.environment = machine(root.path(), commands);
+    let stand = PausableProxy { state: watch::Sender::new(ProxyState::Serving), inner: Arc::default() };
     let (yaml, beside) = (root.path().join("java.yaml"), stand.clone());
     let (started, ()) = tokio::join!(builder.start(), async { beside.serve(port_of(&yaml).await, shared) });
     let gateway = started.unwrap();
 
-    let (mut waits, mut comes) = (Client::connect(&gateway).await, Client::stranger(&gateway).await);
+    let (mut waits, mut comes) = (Client::connect(&gateway).await, Client::unauthenticated(&gateway).await);
     assert!(matches!(waits.query("SELECT * FROM system.local").await, ClientAnswer::Rows(_)));
-    stand.state.send_replace(StandState::Held);
+    stand.state.send_replace(ProxyState::Paused);
     waits.send(7, opcode::QUERY, &query_body("SELECT * FROM system.peers", Default::default())).await;
-    reached(StandState::Holding, &mut stand.state.subscribe()).await;
+    wait_for(ProxyState::PausedWithRequest, &mut stand.state.subscribe()).await;
     fs::write(root.path().join("java.full"), "").unwrap();
-    stand.state.send_replace(StandState::Ended);
+    stand.state.send_replace(ProxyState::Ended);
 
     let answer = waits.receive().await.unwrap();
     assert_eq!((answer.stream, ClientAnswer::read(&answer).refused()), (7, (0, format!("keyspaces-local: {told}"))));

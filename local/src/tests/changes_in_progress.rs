@@ -1,4 +1,4 @@
-//! What the system tables show while something is being changed, and what can be done meanwhile.
+//! The system tables during a change, and which statements are accepted meanwhile.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ async fn slow(time: &Time) -> (Local, Client) {
     (local, client)
 }
 
-/// Begins a definition.
-async fn begun(client: &mut Client, statement: &str) {
+/// Starts a definition.
+async fn start_definition(client: &mut Client, statement: &str) {
     let answer = client.query(statement).await;
     assert!(matches!(answer, ClientAnswer::Changed(_)), "{statement}: {answer:?}");
 }
 
-/// Begins a definition, and lets the minute pass.
-async fn done(client: &mut Client, time: &Time, statement: &str) {
-    begun(client, statement).await;
+/// Starts a definition, and lets the minute pass.
+async fn define_and_wait(client: &mut Client, time: &Time, statement: &str) {
+    start_definition(client, statement).await;
     time.pass(60);
 }
 
-async fn rows(client: &mut Client, what: &str, of: &str) -> Vec<Value> {
-    let rows = client.rows(&format!("SELECT JSON {what} FROM {of}")).await;
+async fn rows(client: &mut Client, what: &str, replica: &str) -> Vec<Value> {
+    let rows = client.rows(&format!("SELECT JSON {what} FROM {replica}")).await;
     rows.texts("[json]").into_iter().map(|row| serde_json::from_str(row).unwrap()).collect()
 }
 
@@ -39,12 +39,12 @@ fn refused(text: &str) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn a_cdc_stream_is_being_turned_on_and_off_with_its_table() {
+async fn a_cdc_stream_is_enabled_and_disabled_with_its_table() {
     const TABLE: &str = "system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 't'";
     let time = Time::new();
     let (local, mut client) = slow(&time).await;
-    done(&mut client, &time, CREATE_KEYSPACE).await;
-    let shown = async |client: &mut Client| {
+    define_and_wait(&mut client, &time, CREATE_KEYSPACE).await;
+    let replication = async |client: &mut Client| {
         let row =
             rows(client, "status, cdc, cdc_specification, custom_properties, latest_stream_arn", TABLE).await.remove(0);
         assert_eq!(row["cdc_specification"], row["custom_properties"]["cdc_specification"]);
@@ -58,41 +58,41 @@ async fn a_cdc_stream_is_being_turned_on_and_off_with_its_table() {
     };
 
     let first = arn(&time);
-    begun(
+    start_definition(
         &mut client,
         "CREATE TABLE ks.t (a int PRIMARY KEY) WITH CDC = TRUE AND CUSTOM_PROPERTIES = {'cdc_specification': {'view_type': \
          'NEW_IMAGE'}}",
     )
     .await;
     let cdc = |status: &str| json!({"status": status, "view_type": "NEW_IMAGE", "latest_stream_arn": first});
-    assert_eq!(shown(&mut client).await, (("CREATING".into(), true), cdc("ENABLING"), json!(first)));
+    assert_eq!(replication(&mut client).await, (("CREATING".into(), true), cdc("ENABLING"), json!(first)));
     time.pass(60);
-    assert_eq!(shown(&mut client).await, (("ACTIVE".into(), true), cdc("ENABLED"), json!(first)));
-    begun(&mut client, "ALTER TABLE ks.t ADD b int").await;
-    assert_eq!(shown(&mut client).await, (("UPDATING".into(), true), cdc("ENABLED"), json!(first)));
+    assert_eq!(replication(&mut client).await, (("ACTIVE".into(), true), cdc("ENABLED"), json!(first)));
+    start_definition(&mut client, "ALTER TABLE ks.t ADD b int").await;
+    assert_eq!(replication(&mut client).await, (("UPDATING".into(), true), cdc("ENABLED"), json!(first)));
     time.pass(60);
 
-    begun(&mut client, "ALTER TABLE ks.t WITH CDC = FALSE").await;
+    start_definition(&mut client, "ALTER TABLE ks.t WITH CDC = FALSE").await;
     let disabling = json!({"status": "DISABLING", "latest_stream_arn": first});
-    assert_eq!(shown(&mut client).await, (("UPDATING".into(), false), disabling, json!(first)));
+    assert_eq!(replication(&mut client).await, (("UPDATING".into(), false), disabling, json!(first)));
     time.pass(60);
-    assert_eq!(shown(&mut client).await, (("ACTIVE".into(), false), Value::Null, json!(first)));
+    assert_eq!(replication(&mut client).await, (("ACTIVE".into(), false), Value::Null, json!(first)));
 
     let second = arn(&time);
-    done(&mut client, &time, "ALTER TABLE ks.t WITH CDC = TRUE").await;
+    define_and_wait(&mut client, &time, "ALTER TABLE ks.t WITH CDC = TRUE").await;
     let cdc = json!({"status": "ENABLED", "view_type": "NEW_AND_OLD_IMAGES", "latest_stream_arn": second});
-    assert_eq!(shown(&mut client).await, (("ACTIVE".into(), true), cdc, json!(second)));
+    assert_eq!(replication(&mut client).await, (("ACTIVE".into(), true), cdc, json!(second)));
     assert_ne!(first, second);
     local.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn scaling_is_shown_once_the_table_is_active() {
+async fn auto_scaling_is_shown_once_the_table_is_active() {
     const SCALING: &str = "system_schema_mcs.autoscaling WHERE keyspace_name = 'ks' AND table_name = 't'";
     let time = Time::new();
     let (local, mut client) = slow(&time).await;
-    done(&mut client, &time, CREATE_KEYSPACE).await;
-    begun(
+    define_and_wait(&mut client, &time, CREATE_KEYSPACE).await;
+    start_definition(
         &mut client,
         "CREATE TABLE ks.t (a int PRIMARY KEY) WITH AUTOSCALING_SETTINGS = \
          {'provisioned_read_capacity_autoscaling_update': {'minimum_units': 5, 'maximum_units': 40, 'scaling_policy': \
@@ -106,25 +106,26 @@ async fn scaling_is_shown_once_the_table_is_active() {
 }
 
 #[tokio::test]
-async fn what_uses_a_type_is_shown_with_it() {
+async fn the_users_of_a_type_are_shown_with_it() {
     const USES: &str =
         "type_name, max_nesting_depth AS depth, direct_referring_tables AS tables, direct_parent_types AS parents";
     const TYPES: &str = "system_schema_mcs.types WHERE keyspace_name = 'ks'";
     let time = Time::new();
     let (local, mut client) = slow(&time).await;
-    done(&mut client, &time, CREATE_KEYSPACE).await;
-    done(&mut client, &time, "CREATE TYPE ks.inner (a int)").await;
-    done(&mut client, &time, "CREATE TYPE ks.outer (a list<frozen<inner>>)").await;
-    done(&mut client, &time, "CREATE TABLE ks.t (a int PRIMARY KEY, b frozen<outer>)").await;
+    define_and_wait(&mut client, &time, CREATE_KEYSPACE).await;
+    define_and_wait(&mut client, &time, "CREATE TYPE ks.inner (a int)").await;
+    define_and_wait(&mut client, &time, "CREATE TYPE ks.outer (a list<frozen<inner>>)").await;
+    define_and_wait(&mut client, &time, "CREATE TABLE ks.t (a int PRIMARY KEY, b frozen<outer>)").await;
     let outer = |tables: &[&str]| json!({"type_name": "outer", "depth": 2, "tables": tables, "parents": []});
     let inner = |tables: &[&str]| json!({"type_name": "inner", "depth": 1, "tables": tables, "parents": ["outer"]});
     assert_eq!(rows(&mut client, USES, TYPES).await, [inner(&[]), outer(&["t"])]);
-    done(&mut client, &time, "ALTER TABLE ks.t ADD c frozen<inner>").await;
-    done(&mut client, &time, "CREATE TABLE ks.u (a int PRIMARY KEY, b frozen<map<int, frozen<outer>>>)").await;
+    define_and_wait(&mut client, &time, "ALTER TABLE ks.t ADD c frozen<inner>").await;
+    define_and_wait(&mut client, &time, "CREATE TABLE ks.u (a int PRIMARY KEY, b frozen<map<int, frozen<outer>>>)")
+        .await;
     assert_eq!(rows(&mut client, USES, TYPES).await, [inner(&["t"]), outer(&["t", "u"])]);
-    done(&mut client, &time, "DROP TABLE ks.t").await;
-    done(&mut client, &time, "DROP TABLE ks.u").await;
-    done(&mut client, &time, "DROP TYPE ks.outer").await;
+    define_and_wait(&mut client, &time, "DROP TABLE ks.t").await;
+    define_and_wait(&mut client, &time, "DROP TABLE ks.u").await;
+    define_and_wait(&mut client, &time, "DROP TYPE ks.outer").await;
     let alone = json!({"type_name": "inner", "depth": 1, "tables": [], "parents": []});
     assert_eq!(rows(&mut client, USES, TYPES).await, [alone]);
     local.close().await.unwrap();
@@ -137,32 +138,35 @@ async fn tables_and_types_are_shown_in_every_region() {
     const TABLE: &str = "system_multiregion_info.tables WHERE keyspace_name = 'ks' AND table_name = 't'";
     let time = Time::new();
     let (local, mut client) = slow(&time).await;
-    let of = |region: &str, status: &str| json!({"region": region, "status": status});
-    let all = |status: &str| ["eu-central-1", "eu-west-1", "us-east-1"].map(|region| of(region, status));
-    done(
+    let replica = |region: &str, status: &str| json!({"region": region, "status": status});
+    let all = |status: &str| ["eu-central-1", "eu-west-1", "us-east-1"].map(|region| replica(region, status));
+    define_and_wait(
         &mut client,
         &time,
         "CREATE KEYSPACE ks WITH replication = {'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}",
     )
     .await;
-    done(&mut client, &time, "CREATE TYPE ks.y (a int)").await;
-    begun(&mut client, "CREATE TABLE ks.t (a int PRIMARY KEY, b frozen<y>)").await;
+    define_and_wait(&mut client, &time, "CREATE TYPE ks.y (a int)").await;
+    start_definition(&mut client, "CREATE TABLE ks.t (a int PRIMARY KEY, b frozen<y>)").await;
     assert_eq!(
         rows(&mut client, "region, status", TABLE).await,
-        [of("eu-west-1", "CREATING"), of("us-east-1", "CREATING")]
+        [replica("eu-west-1", "CREATING"), replica("us-east-1", "CREATING")]
     );
     time.pass(60);
-    assert_eq!(rows(&mut client, "region, status", TYPE).await, [of("eu-west-1", "ACTIVE"), of("us-east-1", "ACTIVE")]);
+    assert_eq!(
+        rows(&mut client, "region, status", TYPE).await,
+        [replica("eu-west-1", "ACTIVE"), replica("us-east-1", "ACTIVE")]
+    );
 
-    // What changes tags only holds back nothing in the keyspace.
-    begun(&mut client, "ALTER KEYSPACE ks ADD TAGS {'a': 'b'}").await;
+    // A change of tags alone does not block other definitions in the keyspace.
+    start_definition(&mut client, "ALTER KEYSPACE ks ADD TAGS {'a': 'b'}").await;
     assert_eq!(
         rows(&mut client, "region, status", KEYSPACE).await,
-        [of("eu-west-1", "Updating"), of("us-east-1", "Updating")]
+        [replica("eu-west-1", "Updating"), replica("us-east-1", "Updating")]
     );
-    done(&mut client, &time, "ALTER TABLE ks.t ADD c int").await;
+    define_and_wait(&mut client, &time, "ALTER TABLE ks.t ADD c int").await;
 
-    begun(
+    start_definition(
         &mut client,
         "ALTER KEYSPACE ks WITH replication = {'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3', \
          'eu-central-1': '3'} AND client_side_timestamps = {'status': 'ENABLED'}",
@@ -176,18 +180,18 @@ async fn tables_and_types_are_shown_in_every_region() {
             json!({"region": "us-east-1", "status": "Updating", "done": null}),
         ]
     );
-    let busy = refused("keyspace ks is being updated: wait until system_schema_mcs says that this is over");
+    let refusal = refused("keyspace ks is being updated: wait until system_schema_mcs says that this is over");
     for early in ["ALTER TABLE ks.t ADD d int", "DROP TYPE ks.y", "ALTER KEYSPACE ks ADD TAGS {'c': 'd'}"] {
-        assert_eq!(client.query(early).await.refused(), busy, "{early}");
+        assert_eq!(client.query(early).await.refused(), refusal, "{early}");
     }
     time.pass(60);
     assert_eq!(rows(&mut client, "region, status", KEYSPACE).await, all("Active"));
     assert_eq!(rows(&mut client, "region, status", TABLE).await, all("ACTIVE"));
     assert_eq!(rows(&mut client, "region, status", TYPE).await, all("ACTIVE"));
-    begun(&mut client, "DROP TABLE ks.t").await;
+    start_definition(&mut client, "DROP TABLE ks.t").await;
     assert_eq!(rows(&mut client, "region, status", TABLE).await, all("DELETING"));
     time.pass(60);
-    done(&mut client, &time, "DROP TYPE ks.y").await;
+    define_and_wait(&mut client, &time, "DROP TYPE ks.y").await;
     for gone in [TABLE, TYPE] {
         assert_eq!(rows(&mut client, "region", gone).await, [] as [Value; 0]);
     }
@@ -195,19 +199,19 @@ async fn tables_and_types_are_shown_in_every_region() {
 }
 
 #[tokio::test]
-async fn an_inaccessible_table_is_used_again_when_it_has_another_key() {
+async fn an_inaccessible_table_can_be_used_again_with_another_key() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/1";
     let time = Time::new();
     let builder = another().await.ddl_delay(Duration::from_secs(60)).clock(time.clock());
     let local = builder.inaccessible_key(key).start().await.unwrap();
     let mut client = Client::connect(&local).await;
-    done(&mut client, &time, CREATE_KEYSPACE).await;
+    define_and_wait(&mut client, &time, CREATE_KEYSPACE).await;
     let create = format!(
         "CREATE TABLE ks.t (a int PRIMARY KEY) WITH CUSTOM_PROPERTIES = {{'encryption_specification': \
          {{'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY', 'kms_key_identifier': '{key}'}}}}"
     );
-    done(&mut client, &time, &create).await;
-    begun(
+    define_and_wait(&mut client, &time, &create).await;
+    start_definition(
         &mut client,
         "ALTER TABLE ks.t WITH CUSTOM_PROPERTIES = {'encryption_specification': {'encryption_type': 'AWS_OWNED_KMS_KEY'}}",
     )

@@ -1,4 +1,4 @@
-//! Lets a fault that strikes a request close or silence its connection, or all connections.
+//! A handle with which a fault closes or silences a connection, or all connections.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use tokio::sync::{mpsc, watch};
 
 /// A handle on one connection, for faults.
 #[derive(Clone, Debug)]
-pub(super) struct Link {
-    state: watch::Sender<LinkState>,
+pub(super) struct ConnectionHandle {
+    state: watch::Sender<ConnectionState>,
     commands: mpsc::UnboundedSender<GatewayCommand>,
 }
 
 /// Whether a connection is served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum LinkState {
+pub(super) enum ConnectionState {
     Open,
     /// A fault closes it at once.
     Closed,
-    /// It stays open; nothing is read from it or written to it.
+    /// It stays open, but nothing is read from it or written to it.
     Silent,
 }
 
@@ -28,17 +28,17 @@ pub(super) enum GatewayCommand {
     Restart(Duration),
 }
 
-impl Link {
+impl ConnectionHandle {
     pub(super) fn new(commands: mpsc::UnboundedSender<GatewayCommand>) -> Self {
-        Self { state: watch::Sender::new(LinkState::Open), commands }
+        Self { state: watch::Sender::new(ConnectionState::Open), commands }
     }
 
     pub(super) fn close(&self) {
-        self.state.send_replace(LinkState::Closed);
+        self.state.send_replace(ConnectionState::Closed);
     }
 
     pub(super) fn silence(&self) {
-        self.state.send_replace(LinkState::Silent);
+        self.state.send_replace(ConnectionState::Silent);
     }
 
     /// Closes all connections, this one among them: once it has ended, the others are ending too.
@@ -51,9 +51,9 @@ impl Link {
         let _ = self.commands.send(GatewayCommand::Restart(down));
     }
 
-    /// Waits until it is no longer open.
-    pub(super) async fn cut(&self) -> LinkState {
+    /// Waits until the connection is closed or silenced.
+    pub(super) async fn wait_until_cut(&self) -> ConnectionState {
         let mut state = self.state.subscribe();
-        state.wait_for(|state| *state != LinkState::Open).await.map_or(LinkState::Closed, |state| *state)
+        state.wait_for(|state| *state != ConnectionState::Open).await.map_or(ConnectionState::Closed, |state| *state)
     }
 }

@@ -1,17 +1,18 @@
-//! Each rule that a value can break gives the same answer whichever way the value is given: as a literal, to a marker by its
-//! place or by its name, prepared, in a batch, in JSON.
+//! A rule about values gives the same answer for every source of the value: a literal, a marker
+//! bound by position or by name, a prepared statement, a batch, JSON.
 
-mod given;
+mod typed_value;
 
 use keyspaces_cql::rules;
 
-use self::given::{GivenValue, blob, decimal, int, list, long, map, number, price, set, text, tuple};
+use self::typed_value::{GivenValue, blob, decimal, int, list, long, map, number, price, set, text, tuple};
 use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, batch_with};
 use super::local;
 use crate::metering::Operation;
 use crate::protocol::refused_by;
 
-/// A rule, a statement that breaks it or not by the value in the place of `{}`, and the same as the row of an INSERT JSON.
+/// A rule, a statement that breaks it or not depending on the value in place of `{}`, and the same as the row of an
+/// INSERT JSON.
 struct LimitCase {
     rule: &'static str,
     statement: String,
@@ -21,7 +22,7 @@ struct LimitCase {
 }
 
 #[tokio::test]
-async fn a_rule_that_a_value_can_break_gives_one_answer_for_all_ways_of_giving_it() {
+async fn a_rule_about_values_has_the_same_outcome_for_every_source_of_the_value() {
     let mut client = Client::connect(local().await).await;
     set_up(&mut client).await;
     let mut wrong = Vec::new();
@@ -44,7 +45,7 @@ async fn a_rule_that_a_value_can_break_gives_one_answer_for_all_ways_of_giving_i
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The answer to each way of giving a value.
+/// The answer for each source of a value.
 async fn answers(client: &mut Client, case: &LimitCase, given: &GivenValue) -> Vec<(&'static str, ClientAnswer)> {
     let with = |text: &str| case.statement.replace("{}", text);
     let (literal, placed, named) = (with(&given.literal), with("?"), with(":given"));
@@ -171,22 +172,22 @@ fn cases() -> Vec<LimitCase> {
     }
     for statement in ["SELECT * FROM ways.t WHERE k IN {}", "SELECT * FROM ways.keys WHERE p IN ('a', 'b') AND c IN {}"]
     {
-        let of = |count: i32| -> GivenValue {
-            let most = if statement.contains("keys") { count / 2 } else { count };
+        let list_of = |count: i32| -> GivenValue {
+            let length = if statement.contains("keys") { count / 2 } else { count };
             let values: Vec<_> =
-                (0..most).map(|value| if statement.contains("keys") { text(1) } else { int(value) }).collect();
+                (0..length).map(|value| if statement.contains("keys") { text(1) } else { int(value) }).collect();
             let GivenValue { literal, bytes, json } = list(&values);
             GivenValue { literal: format!("({})", literal.trim_matches(['[', ']'])), bytes, json }
         };
-        let (over, within) = (of(102), of(100));
+        let (over, within) = (list_of(102), list_of(100));
         cases.push(LimitCase { rule: "in-subqueries", statement: statement.into(), row: None, over, within });
     }
     cases
 }
 
-/// Inequalities are refused whatever the value is, so there is nothing within.
+/// Inequalities are refused whatever the value is, so no value is within the limit.
 #[tokio::test]
-async fn an_inequality_on_a_value_of_parts_is_refused_for_all_ways_of_giving_it() {
+async fn an_inequality_on_a_collection_type_or_tuple_is_refused_for_every_source_of_the_value() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("ways_unequal").await;
     client.query("CREATE TYPE ways_unequal.price (currency text, amount decimal)").await;
@@ -229,9 +230,9 @@ async fn an_inequality_on_a_value_of_parts_is_refused_for_all_ways_of_giving_it(
     }
 }
 
-/// 225 columns outside the key, or 166 where they expire, are within the limit, however they are given.
+/// 225 columns outside the key, or 166 if they expire, are within the limit for every source of their values.
 #[tokio::test]
-async fn the_columns_of_a_write_are_counted_the_same_for_all_ways_of_giving_them() {
+async fn the_columns_of_a_write_are_counted_for_every_source_of_their_values() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("ways_columns").await;
     let ints: Vec<_> = (0..230).map(|column| format!("c{column} int")).collect();
@@ -239,12 +240,12 @@ async fn the_columns_of_a_write_are_counted_the_same_for_all_ways_of_giving_them
     let ttl = "custom_properties = {'ttl': {'status': 'enabled'}}";
     client.table("ways_columns", "wide", &format!("{wide} WITH {ttl}")).await;
     client.table("ways_columns", "expiring", &format!("{wide} WITH default_time_to_live = 60")).await;
-    for (table, using, most, rule) in [
+    for (table, using, length, rule) in [
         ("wide", "", 225, &rules::TOO_MANY_COLUMNS),
         ("wide", " USING TTL 60", 166, &rules::TOO_MANY_COLUMNS_WITH_TTL),
         ("expiring", "", 166, &rules::TOO_MANY_COLUMNS_WITH_TTL),
     ] {
-        for columns in [most, most + 1] {
+        for columns in [length, length + 1] {
             let names: Vec<_> =
                 (0..3).map(|key| format!("k{key}")).chain((0..columns).map(|column| format!("c{column}"))).collect();
             let (bytes, count) = (1_i32.to_be_bytes(), names.len());
@@ -278,7 +279,7 @@ async fn the_columns_of_a_write_are_counted_the_same_for_all_ways_of_giving_them
                 client.batch_of(&batch_with(1, &[(Ok(&json_placed), &row)], LOCAL_QUORUM)).await,
             ];
             for (way, answer) in answers.into_iter().enumerate() {
-                match columns > most {
+                match columns > length {
                     true => assert_eq!(answer.refused().1, refused_by(rule).text, "{table} {columns} {way}"),
                     false => assert_eq!(answer, ClientAnswer::Void, "{table} {columns} {way}"),
                 }
@@ -288,7 +289,7 @@ async fn the_columns_of_a_write_are_counted_the_same_for_all_ways_of_giving_them
 }
 
 #[tokio::test]
-async fn units_are_the_same_for_all_ways_of_giving_a_value() {
+async fn units_are_the_same_for_every_source_of_a_value() {
     let local = local().await;
     let mut client = Client::connect(local).await;
     client.keyspace("ways_units").await;
@@ -310,15 +311,15 @@ async fn units_are_the_same_for_all_ways_of_giving_a_value() {
             within: given.clone(),
         };
         let consumed = || {
-            let of = |operation| local.metering().of("ways_units", "t", operation);
-            let all = [of(Operation::Insert), of(Operation::Batch)];
-            all.map(|metered| (metered.consumed_write_capacity_units, metered.successful_request_count))
+            let metrics = |operation| local.metering().get("ways_units", "t", operation);
+            let all = [metrics(Operation::Insert), metrics(Operation::Batch)];
+            all.map(|metrics| (metrics.consumed_write_capacity_units, metrics.successful_request_count))
         };
         let before = consumed();
         let answers = answers(&mut client, &case, &given).await;
         assert!(answers.iter().all(|(_, answer)| *answer == ClientAnswer::Void), "{answers:?}");
-        let [single, batch] = [0, 1].map(|of| {
-            let ((units, count), (units_before, count_before)) = (consumed()[of], before[of]);
+        let [single, batch] = [0, 1].map(|operation| {
+            let ((units, count), (units_before, count_before)) = (consumed()[operation], before[operation]);
             ((units - units_before) / (count - count_before) as f64, count - count_before)
         });
         assert_eq!((single.1, batch.1), (9, 7), "{column}");
@@ -327,7 +328,7 @@ async fn units_are_the_same_for_all_ways_of_giving_a_value() {
 }
 
 #[tokio::test]
-async fn two_statements_on_one_row_of_a_logged_batch_are_refused_for_all_ways_of_naming_it() {
+async fn two_statements_of_a_logged_batch_on_the_same_row_are_refused_for_every_form_of_its_key() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("ways_row").await;
     client.table("ways_row", "t", "(k int, c text, v int, PRIMARY KEY (k, c))").await;

@@ -11,7 +11,7 @@ use keyspaces_cql::{Span, Statement as Tree};
 use serde_json::value::RawValue;
 
 use super::entry::Relation;
-use super::record::WrittenRows;
+use super::read_back::WrittenRows;
 use crate::names::{SchemaObject, quoted};
 use crate::statement::{BoundMarkers, ModificationRef, StatementText, json_row, modifications};
 use crate::upstream::{Column, Layout, is_among};
@@ -26,18 +26,18 @@ pub(crate) struct RecordedTable {
     pub(crate) default_ttl: Option<u32>,
 }
 
-/// The rows that a statement may change. `places` has the table of each modification, in the same order; `None` for a table
-/// that is not recorded.
-pub(crate) fn written(
+/// The rows that a statement may change. `tables` has the table of each modification, in the same order; `None` for a
+/// table that is not recorded.
+pub(crate) fn written_rows(
     tree: &Tree,
     text: &StatementText,
     bound: &BoundMarkers<'_>,
-    places: &[Option<RecordedTable>],
+    tables: &[Option<RecordedTable>],
 ) -> Vec<WrittenRows> {
-    let each = modifications(tree).into_iter().zip(places);
-    each.filter_map(|(what, place)| {
-        let rows = WriteAnalysis { text, bound, place: place.as_ref()? };
-        Some(rows.written(what))
+    let each = modifications(tree).into_iter().zip(tables);
+    each.filter_map(|(modification, table)| {
+        let analysis = WriteAnalysis { text, bound, table: table.as_ref()? };
+        Some(analysis.written_rows(modification))
     })
     .collect()
 }
@@ -49,37 +49,38 @@ type ChangedRows = (Option<Relation>, bool, Option<Relation>);
 struct WriteAnalysis<'a> {
     text: &'a StatementText,
     bound: &'a BoundMarkers<'a>,
-    place: &'a RecordedTable,
+    table: &'a RecordedTable,
 }
 
 impl WriteAnalysis<'_> {
-    fn written(self, what: ModificationRef<'_>) -> WrittenRows {
-        let places = self.places(what);
-        let is_unknown = places.is_none();
-        let (rows, is_one, statics) = places.unwrap_or_default();
-        let inserted = matches!(what, ModificationRef::Insert(_)).then(|| self.ttl(what.using()));
-        let RecordedTable { table, layout, has_ttl, .. } = self.place.clone();
+    fn written_rows(self, modification: ModificationRef<'_>) -> WrittenRows {
+        let changed = self.changed_rows(modification);
+        let is_unknown = changed.is_none();
+        let (rows, is_one, statics) = changed.unwrap_or_default();
+        let inserted = matches!(modification, ModificationRef::Insert(_)).then(|| self.ttl(modification.using()));
+        let RecordedTable { table, layout, has_ttl, .. } = self.table.clone();
         let sent = SystemTime::now();
         WrittenRows { table, layout, ttl: has_ttl, is_unknown, rows, is_one, statics, inserted, sent }
     }
 
     /// The rows that a modification may change; `None` if they are not known.
-    fn places(self, what: ModificationRef<'_>) -> Option<ChangedRows> {
-        let layout = &self.place.layout;
-        match what {
+    fn changed_rows(self, modification: ModificationRef<'_>) -> Option<ChangedRows> {
+        let layout = &self.table.layout;
+        match modification {
             ModificationRef::Insert(insert) => match &insert.content {
                 InsertContent::Values { columns, values } => {
-                    let given: Vec<_> = columns.iter().map(|column| column.text.as_str()).zip(values).collect();
-                    let named = |name: &str| given.iter().any(|(column, _)| *column == name);
+                    let named_values: Vec<_> = columns.iter().map(|column| column.text.as_str()).zip(values).collect();
+                    let named = |name: &str| named_values.iter().any(|(column, _)| *column == name);
                     let equal = |name: &str| {
-                        let (_, term) = given.iter().find(|(column, _)| *column == name)?;
+                        let (_, term) = named_values.iter().find(|(column, _)| *column == name)?;
                         let value = self.text.part(term.span);
                         Some((format!("{} = {}", quoted(name), self.constant(name, &value)?), Some(term.span)))
                     };
                     // Without clustering columns it writes static columns alone.
-                    let is_row = layout.clustering.is_empty() || layout.clustering.iter().any(|of| named(&of.name));
+                    let is_row =
+                        layout.clustering.is_empty() || layout.clustering.iter().any(|column| named(&column.name));
                     let statics = layout.statics.iter().any(|column| named(&column.name));
-                    self.inserted(is_row, statics, equal)
+                    self.insert(is_row, statics, equal)
                 }
                 InsertContent::Json { json, .. } => {
                     let values = self.json(json)?;
@@ -88,27 +89,32 @@ impl WriteAnalysis<'_> {
                         Some((format!("{} = fromjson('{value}')", quoted(name)), None))
                     };
                     let is_row = layout.clustering.is_empty()
-                        || layout.clustering.iter().any(|of| values.contains_key(&of.name));
-                    self.inserted(is_row, !layout.statics.is_empty(), equal)
+                        || layout.clustering.iter().any(|column| values.contains_key(&column.name));
+                    self.insert(is_row, !layout.statics.is_empty(), equal)
                 }
             },
             ModificationRef::Update(update) => {
-                let columns = update.assignments.iter().map(|of| of.target.column().text.as_str()).collect::<Vec<_>>();
-                self.changed(&update.relations, &columns)
+                let columns = update
+                    .assignments
+                    .iter()
+                    .map(|assignment| assignment.target.column().text.as_str())
+                    .collect::<Vec<_>>();
+                self.matched(&update.relations, &columns)
             }
             ModificationRef::Delete(delete) => {
-                let columns = delete.targets.iter().map(Target::column).map(|of| of.text.as_str()).collect::<Vec<_>>();
-                self.changed(&delete.relations, &columns)
+                let columns =
+                    delete.targets.iter().map(Target::column).map(|column| column.text.as_str()).collect::<Vec<_>>();
+                self.matched(&delete.relations, &columns)
             }
         }
     }
 
-    /// Whether a text has the same meaning when it is read again. Cassandra takes `'now'` as the current time, in JSON as
-    /// well, where any character may be escaped.
+    /// Whether a text has the same meaning when it is read again. Cassandra takes `'now'` as the current time, in JSON
+    /// as well, where any character may be escaped.
     fn constant<'t>(self, column: &str, text: &'t str) -> Option<&'t str> {
         use NativeType::{Ascii, Text, Varchar};
-        let is_text = |of: &Column| matches!(of.kind, CqlTypeKind::Native(Ascii | Text | Varchar));
-        let is_text = self.place.layout.key().any(|of| of.name == column && is_text(of));
+        let has_text = |column: &Column| matches!(column.kind, CqlTypeKind::Native(Ascii | Text | Varchar));
+        let is_text = self.table.layout.key().any(|key| key.name == column && has_text(key));
         let may_be_now = || {
             let text = text.to_ascii_lowercase();
             ["'now'", "\"now\"", "$$now$$", "\\"].iter().any(|now| text.contains(now))
@@ -117,13 +123,13 @@ impl WriteAnalysis<'_> {
     }
 
     /// The rows of an INSERT. `equal` has a relation for each column, and where its value is in the text.
-    fn inserted(
+    fn insert(
         self,
         is_row: bool,
         statics: bool,
         equal: impl Fn(&str) -> Option<(String, Option<Span>)>,
     ) -> Option<ChangedRows> {
-        let layout = &self.place.layout;
+        let layout = &self.table.layout;
         let all = |columns: Vec<&str>| {
             let parts = columns.into_iter().map(&equal).collect::<Option<Vec<_>>>()?;
             Some(self.relation(parts))
@@ -135,8 +141,8 @@ impl WriteAnalysis<'_> {
     }
 
     /// The rows of an UPDATE or a DELETE of these columns, or of whole rows without columns.
-    fn changed(self, relations: &[Holds], columns: &[&str]) -> Option<ChangedRows> {
-        let layout = &self.place.layout;
+    fn matched(self, relations: &[Holds], columns: &[&str]) -> Option<ChangedRows> {
+        let layout = &self.table.layout;
         for relation in relations {
             for column in relation.columns() {
                 self.constant(&column.text, &self.text.part(relation.span))?;
@@ -148,8 +154,8 @@ impl WriteAnalysis<'_> {
         let whole_partition = columns.is_empty() && relations.iter().all(names);
         let statics = (columns.iter().any(is_static) || whole_partition) && !layout.statics.is_empty();
         let rows = columns.is_empty() || !columns.iter().all(is_static);
-        // A deleted row is treated as a range: a row that is found in it was written by another client, and has no older
-        // marker.
+        // A deleted row is treated as a range: a row that is found in it was written by another client, and has no
+        // older marker.
         let is_one = !columns.is_empty()
             && layout
                 .key()
@@ -171,13 +177,13 @@ impl WriteAnalysis<'_> {
 
     /// The time to live of the written values, in seconds.
     fn ttl(self, using: Option<&Using>) -> Option<u32> {
-        let said = using.and_then(Using::ttl);
+        let ttl = using.and_then(Using::ttl);
         // In Cassandra null is 0, and a value that is not set is the table's default.
-        if said.is_some_and(|ttl| self.bound.is_null(ttl, "[ttl]")) {
+        if ttl.is_some_and(|ttl| self.bound.is_null(ttl, "[ttl]")) {
             return None;
         }
-        let said = said.and_then(|ttl| self.bound.int(ttl, "[ttl]"));
-        let seconds = said.map_or(self.place.default_ttl, |said| u32::try_from(said).ok());
+        let seconds = ttl.and_then(|ttl| self.bound.int(ttl, "[ttl]"));
+        let seconds = seconds.map_or(self.table.default_ttl, |seconds| u32::try_from(seconds).ok());
         seconds.filter(|seconds| *seconds > 0)
     }
 
