@@ -77,8 +77,7 @@ impl Expression {
     ///
     /// A function or an operator has an argument that it does not accept.
     pub(super) fn evaluate(&self, scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
-        let value = self.compute(scope)?;
-        Ok(if matches!(self, Self::Infix(..)) { value.without_infinite_points() } else { value })
+        self.compute(scope).map(ExpressionValue::without_infinite_points)
     }
 
     fn compute(&self, scope: &SeriesScope<'_>) -> Result<ExpressionValue, String> {
@@ -287,6 +286,10 @@ mod tests {
             ("SUM(m1)", Ok(ExpressionValue::Scalar(180.0))),
             ("10 - 4 - 3", Ok(ExpressionValue::Scalar(3.0))),
             ("m1 * SUM(m3)", series(&[])),
+            ("FILL(m2, 1/0)", series(&[(60, 4.0), (120, 0.0)])),
+            ("FILL(m2, 0/0)", series(&[(60, 4.0), (120, 0.0)])),
+            ("FILL(m1/m2, 1/0) + 1", series(&[(60, 16.0)])),
+            ("SUM([FILL(m1, 9^999), m2])", series(&[(0, 120.0), (60, 64.0), (120, 0.0)])),
         ] {
             assert_eq!(evaluated(text), value, "{text}");
         }
@@ -299,7 +302,32 @@ mod tests {
         assert_eq!(evaluated(&text), Ok(ExpressionValue::Series([(0, 1143.0), (60, 1083.0)].into())));
     }
 
+    /// Expressions whose values overflow or are divided by zero now and then.
+    fn expressions() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec!["m1", "m2", "m3", "0", "2", "9^999", "METRICS()"]).prop_map(str::to_owned);
+        leaf.prop_recursive(4, 24, 2, |inner| {
+            prop_oneof![
+                (inner.clone(), prop::sample::select(vec!["+", "-", "*", "/", "^"]), inner.clone())
+                    .prop_map(|(left, sign, right)| format!("({left} {sign} {right})")),
+                (inner.clone(), inner.clone()).prop_map(|(series, value)| format!("FILL({series}, {value})")),
+                (prop::sample::select(vec!["SUM", "AVG", "MIN", "MAX"]), inner.clone())
+                    .prop_map(|(function, series)| format!("{function}({series})")),
+                (inner.clone(), inner).prop_map(|(one, other)| format!("[{one}, {other}]")),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn every_point_of_a_series_is_finite(text in expressions()) {
+            let series = match evaluated(&text) {
+                Ok(ExpressionValue::Series(points)) => vec![points],
+                Ok(ExpressionValue::List(list)) => list,
+                Ok(ExpressionValue::Scalar(_)) | Err(_) => Vec::new(),
+            };
+            prop_assert!(series.iter().flat_map(SeriesPoints::values).all(|value| value.is_finite()), "{series:?}");
+        }
+
         #[test]
         fn no_text_makes_the_parser_panic(text in "[mSUFILPERIODAVG0-9.,()\\[\\]+*/^ -]{0,200}|.{0,60}") {
             let _ = evaluated(&text);
