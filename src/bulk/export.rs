@@ -49,7 +49,7 @@ const PAGES_AHEAD: usize = 4;
 /// [`File`](ErrorKind::File) if a file cannot be written: the disk is full, or the file exists already;
 /// [`Value`](ErrorKind::Value) if there is no such column; [`Cursor`](ErrorKind::Cursor) if the checkpoint belongs to
 /// another operation; [`NotReady`](ErrorKind::NotReady) if the table does not exist, or not any more; the error of the last
-/// page if the service returned no page for as long as the [`patience`](Self::patience).
+/// page if the service returned no page for as long as the [`stall_timeout`](Self::stall_timeout).
 #[must_use]
 pub struct Export {
     session: Session,

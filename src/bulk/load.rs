@@ -60,7 +60,7 @@ const MAX_IN_FLIGHT: usize = 1_024;
 /// the table's, or too many rows are rejected; [`Cursor`](ErrorKind::Cursor) if the checkpoint belongs to another
 /// operation; [`Refused`](ErrorKind::Refused) for a table of counters; [`NotReady`](ErrorKind::NotReady) if the table does
 /// not exist, or not any more; the error of the last row if the service accepted no row for as long as the
-/// [`patience`](Self::patience).
+/// [`stall_timeout`](Self::stall_timeout).
 #[must_use]
 pub struct Load {
     verb: Verb,
