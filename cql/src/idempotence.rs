@@ -53,15 +53,15 @@ impl fmt::Display for NotIdempotent {
         f.write_str(match self {
             Self::Condition => "it has a condition",
             Self::Counter => "it adds to a counter",
-            Self::CounterOrList => "it adds a bind marker, to a counter or a list perhaps",
+            Self::CounterOrList => "it adds a bind marker, perhaps to a counter or a list",
             Self::ListAppend => "it appends to a list or prepends to it",
-            Self::ListIndex => "it names an element by what may be its index in a list",
-            Self::NonDeterministicFunction => "it calls a function whose value is another each time",
-            Self::UnknownFunction => "it calls a function that is not known to give the same value each time",
+            Self::ListIndex => "it names an element by a possible list index",
+            Self::NonDeterministicFunction => "it calls a function that is not deterministic",
+            Self::UnknownFunction => "it calls a function that is not known to be deterministic",
             Self::Now => "it has the string 'now', which may mean the current time",
             Self::BoundJson => "it binds JSON, in which \"now\" may mean the current time",
             Self::Definition => "it defines something",
-            Self::UnknownStatement => "only its first words are known",
+            Self::UnknownStatement => "only its first words are recognised",
         })
     }
 }

@@ -132,14 +132,14 @@ impl Replication {
     pub(crate) fn examine(value: &Term, report: &mut dyn FnMut(PropertyError)) -> Self {
         let unknown = |what: &str| PropertyError::unknown(value.span, what.to_owned());
         let TermKind::Map(entries) = &value.kind else {
-            report(unknown("a replication that is no map"));
+            report(unknown("a replication that is not a map"));
             return Self::default();
         };
         let (mut class, mut regions) = (None, BTreeSet::new());
         let mut other_factor = None;
         for (key, entry) in entries {
             let (Some(name), Some(word)) = (text(key), text(entry)) else {
-                report(unknown("a replication that is no map of text"));
+                report(unknown("a replication that is not a map of text"));
                 continue;
             };
             if name == "class" {
@@ -204,8 +204,8 @@ impl fmt::Display for KeyspaceDefinition {
     }
 }
 
-const OTHER_REPLICATION: &str = "this replication (its guide names {'class': 'SingleRegionStrategy'}, with nothing beside \
-                                 it, and NetworkTopologyStrategy with two Regions or more)";
+const OTHER_REPLICATION: &str = "this replication (the guide names {'class': 'SingleRegionStrategy'} without other \
+                                 entries, and NetworkTopologyStrategy with two Regions or more)";
 
 fn with(name: &str, value: Term) -> WithOption {
     WithOption { name: Name::new(name), value, span: Span::default() }

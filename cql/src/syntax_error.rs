@@ -81,17 +81,14 @@ impl fmt::Display for SyntaxProblem {
             Self::Reserved { expected, word } => {
                 write!(f, "expected {expected}, found '{word}', which is reserved: write it in double quotes")
             }
-            Self::Unterminated(what) => write!(f, "{what} that begins here does not end"),
-            Self::TooDeep => write!(f, "more than {MAX_DEPTH} levels inside each other"),
+            Self::Unterminated(what) => write!(f, "{what} that begins here is not terminated"),
+            Self::TooDeep => write!(f, "nested more than {MAX_DEPTH} levels deep"),
             Self::TooLong => {
-                write!(
-                    f,
-                    "the text is longer than {MAX_TEXT_BYTES} bytes, or has more than {MAX_TOKENS} words and signs"
-                )
+                write!(f, "the text is longer than {MAX_TEXT_BYTES} bytes, or has more than {MAX_TOKENS} tokens")
             }
-            Self::ByteOrderMark => f.write_str("a byte order mark stands here: save the text as UTF-8 without one"),
+            Self::ByteOrderMark => f.write_str("byte order mark: save the file as UTF-8 without it"),
             Self::CqlshCommand { command, instead } => {
-                write!(f, "{command} is a command of cqlsh, not a statement of CQL: {instead}")
+                write!(f, "{command} is a cqlsh command, not a CQL statement: {instead}")
             }
         }
     }

@@ -55,17 +55,17 @@ fn a_text_that_is_no_definitions_is_refused_with_its_place() {
         ),
         (
             "drop  table a.b",
-            "line 1, column 1: definitions are CREATE KEYSPACE, CREATE TYPE and CREATE TABLE, and this is DROP TABLE",
+            "line 1, column 1: expected CREATE KEYSPACE, CREATE TYPE or CREATE TABLE, found DROP TABLE",
         ),
         (
             "INSERT INTO a.b (id) VALUES (1)",
-            "line 1, column 1: definitions are CREATE KEYSPACE, CREATE TYPE and CREATE TABLE, and this is INSERT",
+            "line 1, column 1: expected CREATE KEYSPACE, CREATE TYPE or CREATE TABLE, found INSERT",
         ),
-        ("CREATE TABLE b (id int PRIMARY KEY)", "line 1, column 14: b is named without its keyspace: write keyspace.b"),
-        ("CREATE TYPE b (id int)", "line 1, column 13: b is named without its keyspace: write keyspace.b"),
+        ("CREATE TABLE b (id int PRIMARY KEY)", "line 1, column 14: b has no keyspace: write keyspace.b"),
+        ("CREATE TYPE b (id int)", "line 1, column 13: b has no keyspace: write keyspace.b"),
         (
             "CREATE TABLE a.b (id int PRIMARY KEY); CREATE TABLE a.\"b\" (id int PRIMARY KEY)",
-            "line 1, column 53: the table a.b is defined a second time",
+            "line 1, column 53: the table a.b is defined twice",
         ),
         ("CREATE TABLE a.b (id int)", "line 1, column 14: the table has no PRIMARY KEY"),
         (

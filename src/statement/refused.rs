@@ -139,12 +139,12 @@ mod tests {
             ),
             (
                 "\u{feff}SELECT * FROM shop.names",
-                "SELECT * FROM shop.names failed: syntax error at line 1, column 1: a byte order mark stands here: save the \
-                 text as UTF-8 without one",
+                "SELECT * FROM shop.names failed: syntax error at line 1, column 1: byte order mark: save the file \
+                 as UTF-8 without it",
             ),
             (
                 "source 'tables.cql'",
-                "source failed: syntax error at line 1, column 1: SOURCE is a command of cqlsh, not a statement of CQL: put the \
+                "source failed: syntax error at line 1, column 1: SOURCE is a cqlsh command, not a CQL statement: put the \
                  statements of that file in its place",
             ),
             (

@@ -19,7 +19,7 @@ pub(super) fn create_keyspace(converter: &mut Converter, mut create: CreateKeysp
         }
         None => {
             let summary = format!("the replication of the keyspace {}: SingleRegionStrategy", create.keyspace);
-            let reason = "Keyspaces wants it to be said.";
+            let reason = "Keyspaces requires it.";
             converter.report(Action::Added, create.keyspace.span, summary, reason, Some("DG:cql.ddl.keyspace"));
             create.options.splice(0..0, single);
         }

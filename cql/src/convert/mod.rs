@@ -163,7 +163,7 @@ impl Converter {
 
     fn reading(&mut self, reading: ScriptStatement) {
         for error in reading.recovered.iter().chain(reading.statement.as_ref().err()) {
-            let summary = format!("this cannot be read: {}", error.problem);
+            let summary = format!("syntax error: {}", error.problem);
             self.report(Action::Decide, error.span, summary, "Correct it, and convert the schema again.", None);
         }
         // A definition with an unreadable part would be another definition.
@@ -182,12 +182,12 @@ impl Converter {
                 Action::LeftOut,
                 alter.span,
                 format!("the change of the keyspace {}", alter.keyspace),
-                "Where its copies are is the service's business; a Region more is added by an ALTER KEYSPACE of its own.",
+                "The service manages the copies. Add a Region with a separate ALTER KEYSPACE.",
                 Some("DG:cql.ddl.keyspace"),
             ),
             Statement::DropKeyspace(_) | Statement::DropTable(_) | Statement::DropType(_) => {
                 let words = statement.to_string();
-                let reason = "What is dropped is gone only after a while, and cannot be created again before.";
+                let reason = "A drop takes effect only after a while, and the name cannot be used again before.";
                 self.report(Action::LeftOut, statement.span(), words, reason, Some("DG:functional-differences"));
             }
             Statement::Unsupported(statement) => unsupported::convert_unsupported(self, &statement),
@@ -237,7 +237,7 @@ impl Converter {
             problems.push((
                 at(unknown.span),
                 unknown.to_string(),
-                "Leave it out, or try it on a keyspace of your own.",
+                "Remove it, or try it in a test keyspace first.",
                 None,
             ));
         }

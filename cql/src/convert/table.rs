@@ -19,8 +19,7 @@ pub(super) fn create_table(converter: &mut Converter, mut create: CreateTable) {
     let key = converter.key(&create.table);
     create.table = converter.qualified(&create.table);
     if let Some(span) = create.compact_storage.take() {
-        let reason =
-            "Keyspaces stores rows in its own way. A table of Thrift's dynamic columns has to be modelled anew.";
+        let reason = "Keyspaces has its own storage format. A table with Thrift's dynamic columns needs a new model.";
         converter.report(Action::LeftOut, span, "COMPACT STORAGE", reason, Some("DG:cql.ddl.table"));
     }
     for column in &mut create.columns {
@@ -41,7 +40,7 @@ fn convert_options(converter: &mut Converter, options: &mut Vec<WithOption>) {
     let ignored: Vec<_> = options.iter().filter(|option| is_left_out(option)).collect();
     if let (Some(first), Some(last)) = (ignored.first(), ignored.last()) {
         let names: Vec<_> = ignored.iter().map(|option| option.name.to_string()).collect();
-        let reason = "How rows are stored, cached and repaired is the service's business.";
+        let reason = "The service manages how rows are stored, cached and repaired.";
         let span = first.span.to(last.span);
         converter.report(Action::LeftOut, span, names.join(", "), reason, Some("DG:functional-differences"));
     }
@@ -50,8 +49,8 @@ fn convert_options(converter: &mut Converter, options: &mut Vec<WithOption>) {
         let is_unknown = !CREATE_TABLE_OPTIONS.contains(&option.name.text.as_str());
         let summary = option.name.to_string();
         if is_enabled_stream && !has_custom_properties(options) {
-            let reason = "Keyspaces has CDC streams of its own, read by another API: turn one on with cdc = true and \
-                          cdc_specification in custom_properties where it is wanted.";
+            let reason = "Keyspaces has its own CDC streams, with another API: turn one on with cdc = true and \
+                          cdc_specification in custom_properties if you need it.";
             converter.report(Action::Decide, option.span, summary, reason, Some("DG:cdc_how-it-works"));
         } else if is_unknown {
             let reason = "Keyspaces has no such option of a table.";
@@ -162,13 +161,13 @@ pub(super) fn enable_used_features(converter: &mut Converter) {
         if let (None, Some(span)) = (options.ttl, default_ttl.or(used.ttl)) {
             after = after.and(Ttl::Enabled);
             let summary = format!("ttl = enabled for the table {table}");
-            let reason = "Rows expire only in a table that has Time to Live on; it stays on.";
+            let reason = "Rows expire only if Time to Live is on for the table. It cannot be turned off again.";
             converter.report(Action::Added, span, summary, reason, Some("DG:TTL-how-to-create-table"));
         }
         if let (None, Some(span)) = (options.client_side_timestamps, used.timestamps) {
             after = after.and(TableProperty::from(ClientSideTimestamps::Enabled));
             let summary = format!("client_side_timestamps = enabled for the table {table}");
-            let reason = "USING TIMESTAMP is taken only by a table that has them on; they stay on.";
+            let reason = "USING TIMESTAMP needs client-side timestamps on the table. They cannot be turned off again.";
             converter.report(Action::Added, span, summary, reason, Some("DG:client-side-timestamps"));
         }
         if let Some(Statement::CreateTable(create)) = converter.statements.get_mut(at)

@@ -19,7 +19,7 @@ fn convert_field(converter: &mut Converter, field_type: &mut CqlType, type_name:
     convert_type(converter, field_type, &format!("the field {field} of the type {type_name}"));
     if let CqlTypeKind::UserDefined(inner) = &field_type.kind {
         let summary = format!("the field {field} of the type {type_name} becomes frozen<{inner}>");
-        let reason = "A type inside another one is frozen.";
+        let reason = "A user-defined type inside another one must be frozen.";
         converter.report(Action::Replaced, field_type.span, summary, reason, Some("DG:cql.ddl.type"));
         *field_type = CqlType { kind: CqlTypeKind::Frozen(Box::new(field_type.clone())), span: field_type.span };
     }
@@ -61,11 +61,11 @@ pub(super) fn convert_type(converter: &mut Converter, cql_type: &mut CqlType, ow
         }
         CqlTypeKind::Vector(element, _) => (
             CqlType::frozen(CqlType::list((**element).clone())),
-            "Keyspaces has no vectors: the list keeps the numbers, and nothing searches them by distance.",
+            "Keyspaces has no vectors: the list keeps the numbers, but cannot be searched by distance.",
         ),
         CqlTypeKind::Custom(class) => (
             native_type_of_class(class),
-            "Keyspaces has no types named by a Java class; what the bytes mean is the application's business.",
+            "Keyspaces has no types named by a Java class. The application has to interpret the bytes.",
         ),
         CqlTypeKind::List(part) | CqlTypeKind::Set(part) | CqlTypeKind::Frozen(part) => {
             return convert_type(converter, part, owner);

@@ -211,10 +211,10 @@ impl fmt::Display for DefinitionsProblem {
         match self {
             Self::Syntax(problem) => problem.fmt(f),
             Self::NotADefinition(words) => {
-                write!(f, "definitions are CREATE KEYSPACE, CREATE TYPE and CREATE TABLE, and this is {words}")
+                write!(f, "expected CREATE KEYSPACE, CREATE TYPE or CREATE TABLE, found {words}")
             }
-            Self::MissingKeyspace(name) => write!(f, "{name} is named without its keyspace: write keyspace.{name}"),
-            Self::Duplicate(what) => write!(f, "{what} is defined a second time"),
+            Self::MissingKeyspace(name) => write!(f, "{name} has no keyspace: write keyspace.{name}"),
+            Self::Duplicate(what) => write!(f, "{what} is defined twice"),
             Self::Refused(rule) => rule.fmt(f),
             Self::Table(problem) => problem.fmt(f),
         }

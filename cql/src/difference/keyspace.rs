@@ -54,7 +54,7 @@ pub(super) fn add_regions(from: &Definitions, to: &Definitions, home_region: &st
         let mut obstacles = Vec::new();
         if !removed.is_empty() {
             obstacles.push((
-                format!("taking the Region {} away", removed.join(" and ")),
+                format!("removing the Region {}", removed.join(" and ")),
                 "Create another keyspace, and copy the rows to it.",
             ));
         }
@@ -94,14 +94,14 @@ fn region_obstacles(from: &Definitions, to: &Definitions, keyspace: &str) -> Vec
         if timestamps.or(desired_timestamps) != Some(ClientSideTimestamps::Enabled) {
             obstacles.push((
                 format!("adding a Region while its table {} has no client-side timestamps", table.table.name),
-                "Say 'client_side_timestamps': {'status': 'enabled'} for the table.",
+                "Set 'client_side_timestamps': {'status': 'enabled'} for the table.",
             ));
         }
         let encryption = desired.and_then(|desired| desired.options.encryption.as_ref());
         if let Some(Encryption::CustomerManagedKey(_)) = encryption.or(table.options.encryption.as_ref()) {
             obstacles.push((
                 format!("adding a Region while its table {} has a customer managed key", table.table.name),
-                "Say 'encryption_specification': {'encryption_type': 'AWS_OWNED_KMS_KEY'} for the table.",
+                "Set 'encryption_specification': {'encryption_type': 'AWS_OWNED_KMS_KEY'} for the table.",
             ));
         }
     }

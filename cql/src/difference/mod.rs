@@ -129,7 +129,7 @@ fn check_keyspace(from: &Definitions, to: &Definitions, name: &QualifiedName, ki
     if find_keyspace(from, keyspace).is_none() && find_keyspace(to, keyspace).is_none() {
         found.impossible.push(ImpossibleChange {
             subject: format!("the {kind} {name}"),
-            change: format!("creating it in the keyspace {keyspace}, which is not there and not among the definitions"),
+            change: format!("creating it in the keyspace {keyspace}, which neither exists nor is defined"),
             advice: "Add the CREATE KEYSPACE.",
             source: "DG:cql.ddl.table",
         });
@@ -185,18 +185,14 @@ impl fmt::Display for Unchanged {
             Self::Type(name) => write!(f, "the type {name}, which is not among the definitions"),
             Self::Option { table, property } => {
                 let options: Vec<_> = property.with_options().iter().map(WithOption::to_string).collect();
-                write!(f, "the table {table} WITH {}, of which its definition says nothing", options.join(" AND "))
+                write!(f, "the table {table} WITH {}, which its definition does not set", options.join(" AND "))
             }
             Self::Key { table, key, alias } => {
-                write!(f, "the key {key} of the table {table}: that {alias} stands for it cannot be seen")
+                write!(f, "the key {key} of the table {table}: it is not known whether {alias} is its alias")
             }
             Self::Tags { keyspace, tags } => {
                 let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                write!(
-                    f,
-                    "the tags {} of the keyspace {keyspace}, of which its definition says nothing",
-                    tags.join(", ")
-                )
+                write!(f, "the tags {} of the keyspace {keyspace}, which its definition does not set", tags.join(", "))
             }
         }
     }

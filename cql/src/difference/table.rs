@@ -50,7 +50,7 @@ impl Comparison<'_> {
 
     fn columns(&mut self, current: &TableDefinition, to: &TableDefinition) {
         if key(current) != key(to) {
-            let change = format!("making its key {} of {}", key(to), key(current));
+            let change = format!("changing its key from {} to {}", key(current), key(to));
             self.impossible(change, "Create another table, and copy the rows to it.", "DG:cql.ddl.table");
         }
         let mut added = Vec::new();
@@ -58,12 +58,12 @@ impl Comparison<'_> {
             match find(current, column) {
                 Some(is) if !is_same_type(&is.column_type, &column.column_type) => {
                     let (name, from, to) = (&column.name, &is.column_type, &column.column_type);
-                    let change = format!("making {to} of the type {from} of its column {name}");
+                    let change = format!("changing the type of its column {name} from {from} to {to}");
                     self.impossible(change, rules::ALTER_COLUMN_TYPE.advice, rules::ALTER_COLUMN_TYPE.source);
                 }
                 Some(is) if is.kind != column.kind && !is.kind.is_key() && !column.kind.is_key() => {
                     let word = if is.kind == crate::ColumnKind::Static { "regular" } else { "static" };
-                    let change = format!("making its column {} {word}", column.name);
+                    let change = format!("changing its column {} to {word}", column.name);
                     self.impossible(change, rules::ALTER_COLUMN_TYPE.advice, rules::ALTER_COLUMN_TYPE.source);
                 }
                 // Told with the key.
@@ -115,7 +115,7 @@ impl TableDifference {
             subject: format!("the table {table}"),
             change: match change {
                 TableChange::Set(TableProperty::DefaultTimeToLive(seconds)) => {
-                    format!("making its default_time_to_live {seconds} in a keyspace of several Regions")
+                    format!("setting its default_time_to_live to {seconds} in a keyspace of several Regions")
                 }
                 _ => "turning TTL on in a keyspace of several Regions".to_owned(),
             },

@@ -29,8 +29,8 @@ pub(super) fn add_types(from: &Definitions, to: &Definitions, found: &mut Differ
         if now.is_empty() {
             found.impossible.extend(later.iter().map(|it| ImpossibleChange {
                 subject: format!("the type {}", it.name),
-                change: "creating it, because its fields use types that in the end use it".to_owned(),
-                advice: "Take one of them out of the circle.",
+                change: "creating it, because its fields use it in a cycle".to_owned(),
+                advice: "Break the cycle.",
                 source: "DG:cql.ddl.type",
             }));
             break;
@@ -64,7 +64,7 @@ fn check_used_types(
     let missing = used.into_iter().filter(is_missing);
     found.impossible.extend(missing.map(|name| ImpossibleChange {
         subject: subject.to_owned(),
-        change: format!("using the type {name}, which is not there and not among the definitions"),
+        change: format!("using the type {name}, which neither exists nor is defined"),
         advice: "Add the CREATE TYPE.",
         source: "DG:cql.ddl.type",
     }));

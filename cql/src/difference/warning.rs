@@ -40,7 +40,7 @@ impl fmt::Display for WarningKind {
 }
 
 impl fmt::Display for Warning {
-    /// `costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)`
+    /// `costs money: the data for restores is stored in addition to the table (DG:PointInTimeRecovery)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} ({})", self.kind, self.why, self.source)
     }
@@ -90,27 +90,27 @@ macro_rules! warnings {
 }
 
 warnings! {
-    COLUMN_STAYS CannotBeUndone "nothing takes a column away again", "DG:cql.ddl.table";
-    TTL_STAYS CannotBeUndone "TTL stays on once it is", "DG:TTL-how-to-create-table";
-    TIMESTAMPS_STAY CannotBeUndone "client-side timestamps stay on once they are", "DG:client-side-timestamps";
-    WARM_STAYS CannotBeUndone "warm throughput can be raised only", "DG:warm-throughput";
-    RECOVERY_LOST CannotBeUndone "the table can no longer be restored to any moment until now", "DG:PointInTimeRecovery";
+    COLUMN_STAYS CannotBeUndone "a column cannot be dropped", "DG:cql.ddl.table";
+    TTL_STAYS CannotBeUndone "TTL cannot be turned off again", "DG:TTL-how-to-create-table";
+    TIMESTAMPS_STAY CannotBeUndone "client-side timestamps cannot be turned off again", "DG:client-side-timestamps";
+    WARM_STAYS CannotBeUndone "warm throughput can only be raised", "DG:warm-throughput";
+    RECOVERY_LOST CannotBeUndone "the table can no longer be restored to earlier points in time", "DG:PointInTimeRecovery";
     STREAM_LOST CannotBeUndone
-        "the stream ends; one that is turned on later is another, with another ARN", "DG:cdc_how-it-works";
+        "the stream ends; a later stream is a new one with a new ARN", "DG:cdc_how-it-works";
     REGION_STAYS CannotBeUndone
-        "no statement takes a Region away, and client-side timestamps stay on in all tables",
+        "a Region cannot be removed, and client-side timestamps stay on in all tables",
         "DG:keyspaces-multi-region-add-replica";
-    PROVISIONED CostsMoney "provisioned units are paid for, used or not", "DG:ReadWriteCapacityMode";
+    PROVISIONED CostsMoney "provisioned units are billed, used or not", "DG:ReadWriteCapacityMode";
     SCALING_COSTS CostsMoney
         "units are provisioned up to the maximum, and CloudWatch alarms are created", "DG:autoscaling";
-    WARM_COSTS CostsMoney "it is charged once", "DG:warm-throughput";
-    RECOVERY_COSTS CostsMoney "what can be restored is stored beside the table", "DG:PointInTimeRecovery";
+    WARM_COSTS CostsMoney "raising it is billed once", "DG:warm-throughput";
+    RECOVERY_COSTS CostsMoney "the data for restores is stored in addition to the table", "DG:PointInTimeRecovery";
     KEY_COSTS CostsMoney "AWS KMS charges for its keys and their use", "DG:EncryptionAtRest";
-    EXPIRY_COSTS CostsMoney "a row that expires takes a unit for each KB", "DG:TTL";
-    CDC_COSTS CostsMoney "a stream is charged for beside the table", "the service's price list";
+    EXPIRY_COSTS CostsMoney "each KB of an expiring row takes a unit", "DG:TTL";
+    CDC_COSTS CostsMoney "a stream is billed in addition to the table", "the service's price list";
     EVERY_REGION CostsMoney
-        "what is stored and written is paid for in each Region", "DG:multiRegion-replication_how-it-works";
+        "storage and writes are billed in each Region", "DG:multiRegion-replication_how-it-works";
     REGION_IS_COPIED TakesLong
-        "all rows are copied, and meanwhile the keyspace and its tables take no other definition",
+        "all rows are copied, and meanwhile the keyspace and its tables accept no other change",
         "DG:keyspaces-multi-region-add-replica";
 }

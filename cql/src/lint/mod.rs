@@ -145,7 +145,7 @@ impl Linter {
     }
 
     fn unknown(&mut self, unknown: Unknown) {
-        let alternative = "Leave it out, or try it on a keyspace of your own first.";
+        let alternative = "Remove it, or try it in a test keyspace first.";
         self.report("unknown", Severity::Warning, unknown.span, unknown.to_string(), Some(alternative), None);
     }
 

@@ -14,9 +14,10 @@ use crate::{ColumnKind, Span};
 /// reports.
 pub(crate) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'static str>)> {
     Some(match problem {
-        TableProblem::NoPrimaryKey => {
-            ("no-primary-key", Some("Add PRIMARY KEY ((…), …): what is looked up together, then what orders it."))
-        }
+        TableProblem::NoPrimaryKey => (
+            "no-primary-key",
+            Some("Add PRIMARY KEY ((…), …): the columns to look up by, then the columns to sort by."),
+        ),
         TableProblem::SeveralPrimaryKeys => ("several-primary-keys", Some("Keep one.")),
         TableProblem::DuplicateColumn(_) => ("column-twice", Some("Give one of them another name.")),
         TableProblem::MissingKeyColumn(_) => ("key-column-missing", Some("Add the column, or correct its name.")),

@@ -27,13 +27,10 @@ fn an_error_says_where_what_was_expected_and_what_was_found() {
             "BEGIN BATCH SELECT * FROM t; APPLY BATCH",
             "line 1, column 13: expected INSERT, UPDATE, DELETE or APPLY BATCH, found 'SELECT'",
         ),
-        (
-            "\u{feff}SELECT * FROM t",
-            "line 1, column 1: a byte order mark stands here: save the text as UTF-8 without one",
-        ),
+        ("\u{feff}SELECT * FROM t", "line 1, column 1: byte order mark: save the file as UTF-8 without it"),
         (
             "copy t TO 'file.csv'",
-            "line 1, column 1: COPY is a command of cqlsh, not a statement of CQL: write the rows with INSERT statements",
+            "line 1, column 1: COPY is a cqlsh command, not a CQL statement: write the rows with INSERT statements",
         ),
         ("CREATE TABLE t (a int b int)", "line 1, column 23: expected ',' or ')', found 'b'"),
         ("CREATE TABLE t (a frozn<int>)", "line 1, column 19: expected list, set, map, tuple or frozen, found 'frozn'"),
@@ -75,13 +72,13 @@ fn an_error_says_where_what_was_expected_and_what_was_found() {
             "CREATE TABLE t (a frozen<ks.int> PRIMARY KEY)",
             "line 1, column 29: expected a user-defined type, found 'int', which is reserved: write it in double quotes",
         ),
-        ("SELECT 'abc", "line 1, column 8: the string that begins here does not end"),
-        ("SELECT $$abc", "line 1, column 8: the string that begins here does not end"),
-        ("SELECT \"abc", "line 1, column 8: the quoted name that begins here does not end"),
-        ("SELECT /* abc", "line 1, column 8: the comment that begins here does not end"),
+        ("SELECT 'abc", "line 1, column 8: the string that begins here is not terminated"),
+        ("SELECT $$abc", "line 1, column 8: the string that begins here is not terminated"),
+        ("SELECT \"abc", "line 1, column 8: the quoted name that begins here is not terminated"),
+        ("SELECT /* abc", "line 1, column 8: the comment that begins here is not terminated"),
         ("SELECT \"\" FROM t", "line 1, column 8: expected a column or a value, found an empty name"),
         ("SELECT ä FROM t", "line 1, column 8: expected a column or a value, found 'ä'"),
-        ("TRUNCATE t '", "line 1, column 12: the string that begins here does not end"),
+        ("TRUNCATE t '", "line 1, column 12: the string that begins here is not terminated"),
     ] {
         assert_eq!(failure(text), expected, "{text}");
     }
@@ -103,7 +100,7 @@ fn more_than_64_levels_are_refused_and_64_are_not() {
         assert!(parse(&text(62)).is_ok(), "{open}");
         let failure = parse(&text(65)).unwrap_err();
         assert_eq!(failure.problem, SyntaxProblem::TooDeep, "{open}");
-        assert!(failure.to_string().ends_with("more than 64 levels inside each other"));
+        assert!(failure.to_string().ends_with("nested more than 64 levels deep"));
     }
     let table = |levels| format!("CREATE TABLE t (a {}int{})", "list<".repeat(levels), ">".repeat(levels));
     assert!(parse(&table(63)).is_ok());
@@ -131,7 +128,7 @@ fn the_deepest_tree_fits_into_half_of_a_threads_usual_stack() {
 
 #[test]
 fn a_text_that_is_too_long_is_refused() {
-    let said = "the text is longer than 4194304 bytes, or has more than 1000000 words and signs";
+    let said = "the text is longer than 4194304 bytes, or has more than 1000000 tokens";
     let long = " ".repeat(MAX_TEXT_BYTES + 1);
     assert_eq!(failure(&long), format!("line 1, column 1: {said}"));
     assert_eq!(parse_script(&long).len(), 1);

@@ -207,7 +207,7 @@ mod tests {
         for (text, expected) in [
             (
                 "CREATE TABLE ks.t (a itn PRIMARY KEY)",
-                "a is in the PRIMARY KEY, and CQL has no type itn, but int; a user-defined type in a key is written frozen<itn> \
+                "a is in the PRIMARY KEY, and CQL has no type itn (did you mean int?); a user-defined type in a key is written frozen<itn> \
                  (itn)",
             ),
             (
@@ -221,7 +221,10 @@ mod tests {
                 "the table has more than one PRIMARY KEY (PRIMARY KEY (a))",
             ),
             ("CREATE TABLE t (a int PRIMARY KEY, A text)", "two columns have the name a (A)"),
-            ("CREATE TABLE t (a int, PRIMARY KEY (a, b))", "PRIMARY KEY names b, which is no column of the table (b)"),
+            (
+                "CREATE TABLE t (a int, PRIMARY KEY (a, b))",
+                "PRIMARY KEY names b, which is not a column of the table (b)",
+            ),
             ("CREATE TABLE t (a int, PRIMARY KEY (a, a))", "PRIMARY KEY names a twice (a)"),
             ("CREATE TABLE t (a int STATIC PRIMARY KEY)", "a is in the PRIMARY KEY and cannot be STATIC (STATIC)"),
             (

@@ -70,7 +70,7 @@ impl fmt::Display for TableProblem {
             Self::SeveralPrimaryKeys => f.write_str("the table has more than one PRIMARY KEY"),
             Self::DuplicateColumn(name) => write!(f, "two columns have the name {name}"),
             Self::MissingKeyColumn(name) => {
-                write!(f, "PRIMARY KEY names {name}, which is no column of the table")
+                write!(f, "PRIMARY KEY names {name}, which is not a column of the table")
             }
             Self::DuplicateKeyColumn(name) => write!(f, "PRIMARY KEY names {name} twice"),
             Self::StaticKeyColumn(name) => write!(f, "{name} is in the PRIMARY KEY and cannot be STATIC"),
@@ -86,7 +86,7 @@ impl fmt::Display for TableProblem {
             Self::KeyTypeNotNative { column, named, similar } => {
                 write!(f, "{column} is in the PRIMARY KEY, and CQL has no type {named}")?;
                 if let Some(similar) = similar {
-                    write!(f, ", but {}", similar.name())?;
+                    write!(f, " (did you mean {}?)", similar.name())?;
                 }
                 write!(f, "; a user-defined type in a key is written frozen<{named}>")
             }

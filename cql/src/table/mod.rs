@@ -147,7 +147,7 @@ impl TableDefinition {
     /// );
     /// assert_eq!(
     ///     difference.changes[0].warnings(&there)[0].to_string(),
-    ///     "costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)"
+    ///     "costs money: the data for restores is stored in addition to the table (DG:PointInTimeRecovery)"
     /// );
     /// # Ok::<(), keyspaces_cql::TableError>(())
     /// ```

@@ -81,9 +81,9 @@ impl<'a> IntoFuture for Planning<'a> {
 /// ```text
 /// 2 statements:
 ///   1. ALTER TABLE shop.names WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}}
-///        costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)
+///        costs money: the data for restores is stored in addition to the table (DG:PointInTimeRecovery)
 ///   2. ALTER TABLE shop.names ADD (note text)
-///        cannot be undone: nothing takes a column away again (DG:cql.ddl.table)
+///        cannot be undone: a column cannot be dropped (DG:cql.ddl.table)
 /// left as it is:
 ///    - the table shop.prices, which is not among the definitions
 /// ```

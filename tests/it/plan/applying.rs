@@ -42,7 +42,7 @@ async fn a_file_is_planned_applied_with_progress_and_then_nothing_is_left() {
   4. CREATE TABLE shop.people (id int, home frozen<address>, PRIMARY KEY ((id)))
   5. CREATE TABLE shop.names (id int, name text, PRIMARY KEY ((id))) WITH custom_properties = {'point_in_time_recovery': \
          {'status': 'enabled'}}
-       costs money: what can be restored is stored beside the table (DG:PointInTimeRecovery)"
+       costs money: the data for restores is stored in addition to the table (DG:PointInTimeRecovery)"
     );
     assert_eq!(plan.steps()[4].warnings[0].kind, WarningKind::CostsMoney);
     assert_eq!(schema.describe_keyspace("shop").await.unwrap(), None, "a plan changes nothing");

@@ -308,7 +308,7 @@ fn compare_warm_throughput(comparison: &mut Comparison<'_>, from: Option<WarmThr
                 units(desired.read),
                 units(desired.write)
             );
-            comparison.impossible(what, "Ask for no less than there is.", "DG:warm-throughput");
+            comparison.impossible(what, "Keep the current units, or raise them.", "DG:warm-throughput");
         }
         _ => comparison.irreversible.push(set(desired)),
     }

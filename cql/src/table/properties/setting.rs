@@ -111,7 +111,7 @@ impl Setting {
     pub(super) fn entries(&self, what: &str) -> Result<&[(Self, Self)], PropertyError> {
         match &self.kind {
             SettingKind::Map(entries) => Ok(entries),
-            _ => Err(PropertyError::unknown(self.span, format!("{what} that is no map"))),
+            _ => Err(PropertyError::unknown(self.span, format!("{what} that is not a map"))),
         }
     }
 

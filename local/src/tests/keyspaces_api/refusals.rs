@@ -90,7 +90,7 @@ async fn refusals_have_their_exception_and_change_nothing() {
         (
             "CreateTable",
             schema(json!([{"name": "id", "type": "text"}]), json!([{"name": "other"}])),
-            invalid("keyspaces-local: PRIMARY KEY names other, which is no column of the table"),
+            invalid("keyspaces-local: PRIMARY KEY names other, which is not a column of the table"),
         ),
         (
             "CreateTable",
