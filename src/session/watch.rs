@@ -253,7 +253,7 @@ async fn read_topology(session: Weak<Inner>, first: Duration, every: Duration) {
 async fn check_tables(session: Weak<Inner>, every: Duration) {
     loop {
         sleep(every).await;
-        let Some(session) = session.upgrade().map(|session| Session::from_inner(session)) else { return };
+        let Some(session) = session.upgrade().map(Session::from_inner) else { return };
         let Some(connected) = session.connected() else { return };
         let statements = Arc::clone(&session.inner.statements);
         drop(session);
