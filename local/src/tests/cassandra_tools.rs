@@ -50,8 +50,8 @@ async fn cassandras_strategies_are_accepted_only_with_three_copies() {
     let create = |name: &str, replication: &str| format!("CREATE KEYSPACE {name} WITH replication = {{{replication}}}");
     let taken = create("tools_simple", "'class': 'SimpleStrategy', 'replication_factor': 3");
     assert_eq!(client.query(&taken).await.refused_or_none(), None);
-    let other = "keyspaces-local: not emulated: this replication (its guide names {'class': 'SingleRegionStrategy'}, with \
-                 nothing beside it, and NetworkTopologyStrategy with two Regions or more) (line 1, column 43)";
+    let other = "keyspaces-local: not emulated: this replication (the guide names {'class': 'SingleRegionStrategy'} without \
+                 other entries, and NetworkTopologyStrategy with two Regions or more) (line 1, column 43)";
     let few = "keyspaces-local: Amazon Keyspaces refuses NetworkTopologyStrategy with fewer than two Regions. Use \
                {'class': 'SingleRegionStrategy'} for one Region. (DG:cql.ddl.keyspace)";
     for (replication, text) in [
