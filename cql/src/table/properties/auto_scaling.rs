@@ -108,7 +108,7 @@ impl CapacityScaling {
     /// The settings as a row of `system_schema_mcs.autoscaling` shows them. How the service writes the policy there is not
     /// known.
     #[must_use]
-    pub fn to_system_table(&self) -> BTreeMap<String, String> {
+    pub fn to_system_table(self) -> BTreeMap<String, String> {
         self.setting().to_system_table()
     }
 
