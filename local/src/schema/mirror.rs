@@ -3,7 +3,7 @@
 use std::iter;
 
 use chrono::{DateTime, SecondsFormat};
-use keyspaces_cql::{CapacityMode, Cdc, Encryption, PointInTimeRecovery, StreamTags, TableOptions};
+use keyspaces_cql::{CapacityMode, CapacityScaling, Cdc, Encryption, PointInTimeRecovery, StreamTags, TableOptions};
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, restore_point};
@@ -178,8 +178,8 @@ impl Mirror<'_> {
             let row = json!({
                 "keyspace_name": table.keyspace,
                 "table_name": table.name,
-                "provisioned_read_capacity_autoscaling_update": scaling.read.map(|read| read.to_system_table()),
-                "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.to_system_table()),
+                "provisioned_read_capacity_autoscaling_update": scaling.read.map(CapacityScaling::to_system_table),
+                "provisioned_write_capacity_autoscaling_update": scaling.write.map(CapacityScaling::to_system_table),
             });
             self.connection.insert(&self.table("system_schema_mcs", "autoscaling"), &row).await?;
         }
@@ -214,8 +214,8 @@ impl Mirror<'_> {
                     "keyspace_name": table.keyspace,
                     "table_name": table.name,
                     "region": region,
-                    "provisioned_read_capacity_autoscaling_update": read.map(|read| read.to_system_table()),
-                    "provisioned_write_capacity_autoscaling_update": scaling.write.map(|write| write.to_system_table()),
+                    "provisioned_read_capacity_autoscaling_update": read.map(CapacityScaling::to_system_table),
+                    "provisioned_write_capacity_autoscaling_update": scaling.write.map(CapacityScaling::to_system_table),
                 });
                 self.connection.insert(&self.table("system_multiregion_info", "autoscaling"), &row).await?;
             }
