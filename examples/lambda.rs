@@ -9,7 +9,7 @@
 //! - One connection for each peer is enough, because an instance runs one invocation at a time.
 //! - An instance is frozen for minutes after its answer, and the load balancer or the service may close its connections
 //!   meanwhile. The first call afterwards reconnects: it takes longer, but does not fail. (The test
-//!   `frozen::a_frozen_program_goes_on_with_its_first_call` freezes a program for 20 s with SIGSTOP.)
+//!   `frozen::first_call_succeeds_after_the_process_was_suspended` freezes a program for 20 s with SIGSTOP.)
 //! - Nothing is closed, because an instance ends without notice.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]

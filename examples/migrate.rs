@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_is_not_applied_by_a_dry_run() {
+    fn yes_and_dry_run_arguments_are_mutually_exclusive() {
         let parsed =
             |arguments: &[&str]| Arguments::try_parse_from([&["migrate", "--plan", "schema.cql"], arguments].concat());
         assert!(parsed(&["--yes"]).is_ok());

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_has_three_consistencies_and_local_quorum_is_the_default() {
+    fn read_consistency_has_three_levels_and_defaults_to_local_quorum() {
         assert_eq!(ReadConsistency::default(), ReadConsistency::LocalQuorum);
         for (ours, drivers, name) in [
             (ReadConsistency::One, Consistency::One, "ONE"),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_waits_for_a_local_quorum() {
+    fn writes_use_local_quorum() {
         assert_eq!(WRITE_CONSISTENCY, Consistency::LocalQuorum);
     }
 }

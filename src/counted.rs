@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_printed_in_the_singular() {
+    fn count_of_one_is_printed_in_the_singular() {
         let printed = [0_u64, 1, 2].map(|count| Counted(count, "row").to_string());
         assert_eq!(printed, ["0 rows", "1 row", "2 rows"]);
         assert_eq!([1.0, 1.5].map(|count| Counted(count, "unit").to_string()), ["1 unit", "1.5 units"]);

@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_what_was_attempted_where_how_long_what_the_server_said_and_what_to_do() {
+    fn error_text_gives_operation_peer_duration_server_message_and_advice() {
         let error = Error::new(
             ErrorKind::Authentication,
             "connecting to cassandra.us-east-1.amazonaws.com:9142",

@@ -164,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_does_not_fill_the_error() {
+    fn long_region_text_is_truncated_in_the_error() {
         let text = Region::parse(&"é".repeat(1_000)).unwrap_err().to_string();
         assert!(text.starts_with(&format!("parsing \"{}\"… as a region failed", "é".repeat(100))), "{text}");
     }
 
     #[test]
-    fn each_partition_has_its_suffix() {
+    fn each_aws_partition_has_its_dns_suffix() {
         let suffix = |name| Region::parse(name).unwrap().partition().suffix;
         assert_eq!(suffix("eu-west-1"), "amazonaws.com");
         assert_eq!(suffix("us-gov-east-1"), "amazonaws.com");

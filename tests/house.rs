@@ -26,7 +26,7 @@ const SHARED_NAMES: [(&str, &str, &str); 3] = [
 ];
 
 #[test]
-fn a_type_has_its_methods_in_one_block_of_the_file_that_declares_it() {
+fn each_type_has_one_inherent_impl_in_its_own_file() {
     let (mut found, mut twice, mut blocks) = (BTreeSet::new(), Vec::new(), 0);
     for of in CRATES {
         let sources = sources(of);
@@ -55,7 +55,7 @@ fn a_type_has_its_methods_in_one_block_of_the_file_that_declares_it() {
 }
 
 #[test]
-fn a_type_name_means_one_thing_in_a_crate() {
+fn type_names_are_unique_within_a_crate() {
     let (mut found, mut names) = (BTreeSet::new(), 0);
     for of in CRATES {
         let mut count = BTreeMap::<String, usize>::new();
@@ -73,7 +73,7 @@ fn a_type_name_means_one_thing_in_a_crate() {
 }
 
 #[test]
-fn the_foreign_types_of_the_public_api_are_those_that_the_architecture_lists() {
+fn architecture_lists_all_foreign_types_of_the_public_api() {
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let section =
         architecture.split("## Foreign types in the public API").nth(1).unwrap().split("\n## ").next().unwrap();
@@ -89,7 +89,7 @@ fn the_foreign_types_of_the_public_api_are_those_that_the_architecture_lists() {
 }
 
 #[test]
-fn the_files_that_the_documents_name_exist() {
+fn files_named_in_the_documents_exist() {
     let files: Vec<_> = DOCUMENTED.iter().flat_map(|folder| sources(folder)).map(|(path, _)| path).collect();
     let (mut missing, mut named) = (BTreeSet::new(), 0);
     for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
@@ -107,7 +107,7 @@ fn the_files_that_the_documents_name_exist() {
 }
 
 #[test]
-fn what_is_against_the_rules_is_found() {
+fn house_rule_checks_find_violations() {
     let text = "use chrono::{DateTime, Utc as Zone};\nuse crate::Own;\npub fn at(of: DateTime<Zone>, own: Own) {\n    let naive: chrono::NaiveDate;\n}\n\
                 pub(crate) fn other(it: uuid::Uuid) {}\nimpl<T> Two<T> {\n}\nimpl fmt::Debug for Two<u8> {\n}\nenum Two<T> {\n}\n";
     assert_eq!(inherent_impls(text), [("Two", "impl<T> Two<T>")]);

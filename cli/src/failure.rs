@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_says_who_has_to_act() {
+    fn exit_status_says_who_has_to_act() {
         for (kind, status) in [
             (ErrorKind::Configuration, Status::Usage),
             (ErrorKind::File, Status::Usage),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_the_table_of_the_help() {
+    fn readme_repeats_the_exit_status_table_of_the_help() {
         let in_help = crate::AFTER_HELP.lines().skip(1).take_while(|line| !line.is_empty());
         let rows: Vec<String> = in_help
             .filter_map(|line| line.trim().split_once(' '))

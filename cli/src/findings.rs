@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_sees_the_line_with_a_caret() {
+    fn human_format_shows_the_source_line_with_carets() {
         let text = rendered(FindingsFormat::Human);
         let lines = [
             "error[index]: 100 % refused",
@@ -154,20 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn an_editor_gets_one_line() {
+    fn short_format_prints_one_line_per_finding() {
         let expected = "a,b.cql:2:1: error[index]: 100 % refused. Write a table. (DG:cassandra-apis)\n";
         assert_eq!(rendered(FindingsFormat::Short), expected);
     }
 
     #[test]
-    fn github_gets_a_command_with_what_would_end_it_escaped() {
+    fn github_format_escapes_workflow_command_delimiters() {
         let expected = "::error file=a%2Cb.cql,line=2,endLine=2,col=1,endColumn=35,title=index::100 %25 refused. \
                         Write a table. (DG:cassandra-apis)\n";
         assert_eq!(rendered(FindingsFormat::Github), expected);
     }
 
     #[test]
-    fn a_script_gets_json() {
+    fn json_format_prints_findings_as_json() {
         let all: serde_json::Value = serde_json::from_str(&rendered(FindingsFormat::Json)).unwrap();
         let expected = serde_json::json!([{
             "file": "a,b.cql", "level": "error", "id": "index", "text": "100 % refused", "help": "Write a table.",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn code_scanning_gets_sarif_with_the_rule_and_the_region() {
+    fn sarif_output_has_rule_and_region() {
         let log: serde_json::Value = serde_json::from_str(&rendered(FindingsFormat::Sarif)).unwrap();
         let run = &log["runs"][0];
         assert_eq!((&log["version"], &run["tool"]["driver"]["rules"][0]["id"]), (&"2.1.0".into(), &"index".into()));

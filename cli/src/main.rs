@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_fits_into_a_hundred_columns() {
+    fn help_text_fits_into_100_columns() {
         let command_line = command_line();
         for command in command_line.get_subcommands().chain([&command_line]) {
             let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_has_an_example_and_takes_no_secret() {
+    fn every_command_has_an_example_and_accepts_no_secret() {
         for command in command_line().get_subcommands() {
             let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(example.starts_with("Example"), "{} has no example", command.get_name());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_flags_stand_before_or_after_the_command() {
+    fn connection_flags_are_accepted_before_or_after_the_command() {
         let settings = Settings::augment_args(clap::Command::default());
         let flags: Vec<_> = settings.get_arguments().filter_map(clap::Arg::get_long).collect();
         assert!(flags.contains(&"local"), "{flags:?}");

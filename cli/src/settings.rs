@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_source_that_names_a_place_gives_all_of_it() {
+    fn connection_target_comes_entirely_from_the_first_source_naming_one() {
         let target = merged("", "endpoint = 'a'\nserver-name = 'b'", "local = 'ready.json'\nca = 'c'");
         assert_eq!(target, settings("endpoint = 'a'\nserver-name = 'b'"));
         let target = merged("region = 'eu-west-1'", "endpoint = 'a'", "ca = 'c'");
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn who_connects_and_the_region_of_an_endpoint_may_come_from_a_later_source() {
+    fn identity_and_region_may_come_from_later_settings_sources() {
         let target = merged("endpoint = 'a'", "user = 'u'", "region = 'eu-west-1'\nuser = 'v'\nprofile = 'p'");
         assert_eq!(target, settings("endpoint = 'a'\nregion = 'eu-west-1'\nuser = 'u'\nprofile = 'p'"));
         assert_eq!(merged("local = 'r'", "", "region = 'eu-west-1'"), settings("local = 'r'"));
     }
 
     #[test]
-    fn two_places_in_one_source_are_refused() {
+    fn settings_with_two_connection_targets_are_refused() {
         let error = |text| settings(text).validate("keyspaces.toml").unwrap_err().to_string();
         assert_eq!(
             error("endpoint = 'a'\nlocal = 'b'"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_the_nearest_folder_is_read_and_its_paths_are_relative_to_it() {
+    fn nearest_project_file_is_read_and_its_paths_are_relative_to_it() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("a/b");
         std::fs::create_dir_all(&inner).unwrap();

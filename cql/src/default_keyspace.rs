@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_without_a_keyspace_gets_one_and_nothing_else_changes() {
+    fn only_unqualified_names_are_given_the_default_keyspace() {
         for (text, expected) in [
             ("SELECT a FROM t /* t */ WHERE a = 't'", Some("SELECT a FROM s.t /* t */ WHERE a = 't'")),
             ("INSERT INTO \"T\" (t) VALUES (?)", Some("INSERT INTO s.\"T\" (t) VALUES (?)")),
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyspace_is_quoted_where_cql_needs_it() {
+    fn default_keyspace_is_quoted_when_cql_requires_it() {
         assert_eq!(complete("DROP TABLE t", "Shop").as_deref(), Some("DROP TABLE \"Shop\".t"));
         assert_eq!(complete("DROP TABLE t", "a\"b").as_deref(), Some("DROP TABLE \"a\"\"b\".t"));
     }

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_quoted_only_where_cql_needs_it() {
+    fn name_is_quoted_only_when_cql_requires_it() {
         for (text, printed) in [
             ("users", "users"),
             ("Users", "\"Users\""),

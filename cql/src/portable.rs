@@ -66,7 +66,7 @@ mod tests {
     use crate::parse;
 
     #[test]
-    fn what_keyspaces_ignores_is_left_out() {
+    fn options_ignored_by_keyspaces_are_left_out() {
         let create =
             "CREATE TABLE t (a int PRIMARY KEY) WITH caching = 'none' AND comment = 'c' AND cdc = {'enabled': true}";
         let left = parse(create).unwrap().without_ignored_options().unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_keyspaces_has_is_left_out() {
+    fn keyspaces_only_parts_are_left_out() {
         for (text, expected) in [
             ("CREATE TABLE t (a int PRIMARY KEY) WITH comment = 'c'", "all"),
             (

@@ -17,7 +17,7 @@ fn schemas() -> io::Result<Vec<PathBuf>> {
 }
 
 #[test]
-fn every_schema_gets_the_findings_that_are_right_for_it() {
+fn every_corpus_schema_gets_its_expected_findings() {
     let schemas = schemas().unwrap();
     assert!(schemas.len() >= 30, "only {} schemas", schemas.len());
     let mut wrong = String::new();
@@ -48,7 +48,7 @@ fn every_schema_gets_the_findings_that_are_right_for_it() {
 
 /// What is converted needs no conversion, is not refused, and makes the definitions that it says.
 #[test]
-fn a_converted_schema_is_one_of_keyspaces() {
+fn converted_schema_is_valid_for_keyspaces() {
     for path in schemas().unwrap() {
         let converted = convert(&fs::read_to_string(&path).unwrap());
         let text = converted.to_string();

@@ -14,7 +14,7 @@ fn definitions(text: &str) -> Definitions {
 
 /// Cases are divided by lines of `=`, and each has three parts divided by lines of `-`: there, wanted, told.
 #[test]
-fn a_difference_is_told_as_it_is_written_down() {
+fn schema_difference_prints_as_expected() {
     let cases = include_str!("difference.txt").split("\n====\n");
     for case in cases {
         let [there, to, told] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
@@ -29,7 +29,7 @@ fn a_difference_is_told_as_it_is_written_down() {
 }
 
 #[test]
-fn the_changes_of_a_table_make_the_other_of_it() {
+fn applying_a_table_difference_yields_the_wanted_table() {
     for case in include_str!("difference.txt").split("\n====\n") {
         let [there, to, _] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
         let (there, to) = (definitions(there), definitions(to));
@@ -47,7 +47,7 @@ fn the_changes_of_a_table_make_the_other_of_it() {
 }
 
 #[test]
-fn a_text_that_is_no_definitions_is_refused_with_its_place() {
+fn text_that_is_not_definitions_is_refused_with_its_position() {
     for (text, told) in [
         (
             "CREATE TABLE a.b (id int PRIMARY KEY);\nCREATE TABLE a.c (id int PRIMARY KEY);\nCREATE TABLE a.d (id);",
@@ -83,7 +83,7 @@ fn a_text_that_is_no_definitions_is_refused_with_its_place() {
 }
 
 #[test]
-fn what_is_defined_twice_by_values_is_told() {
+fn duplicate_definition_values_are_detected() {
     let Ok(table) =
         TableDefinition::builder("a", "b").partition_key("id", keyspaces_cql::statement::NativeType::Int).build()
     else {
@@ -95,7 +95,7 @@ fn what_is_defined_twice_by_values_is_told() {
 }
 
 #[test]
-fn a_tag_that_aws_assigns_stays_and_is_in_no_statement() {
+fn aws_assigned_tag_is_never_dropped_or_printed() {
     use keyspaces_cql::{TableProperty, Tags, statement::NativeType};
 
     let table = TableDefinition::builder("shop", "t").partition_key("a", NativeType::Int);
@@ -114,7 +114,7 @@ fn a_tag_that_aws_assigns_stays_and_is_in_no_statement() {
 }
 
 #[test]
-fn a_static_column_is_not_added_to_a_table() {
+fn difference_reports_that_a_static_column_cannot_be_added() {
     let there = definitions("CREATE TABLE shop.t (a int, b int, PRIMARY KEY (a, b));");
     let wanted = definitions("CREATE TABLE shop.t (a int, b int, s int STATIC, PRIMARY KEY (a, b));");
     assert_eq!(

@@ -26,7 +26,7 @@ const RULES: &str = "alterKeyspaceStatement alterMaterializedViewStatement alter
     userTypeName usertypeLiteral usingClause usingClauseDelete usingClauseObjective value whereClause";
 
 #[test]
-fn every_example_is_read_as_the_table_says() {
+fn every_grammar_example_parses_as_expected() {
     let mut wrong = String::new();
     let mut lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     while let Some(text) = lines.next() {

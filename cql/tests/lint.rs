@@ -9,7 +9,7 @@ fn tell(finding: &Finding) -> String {
 }
 
 #[test]
-fn a_file_of_mistakes_gets_all_of_them_told() {
+fn linter_reports_every_mistake_of_a_file() {
     let findings = lint(include_str!("lint.cql"));
     let told: String = findings.iter().map(tell).collect();
     assert_eq!(told, include_str!("lint.txt"), "\n{told}");
@@ -17,12 +17,12 @@ fn a_file_of_mistakes_gets_all_of_them_told() {
 }
 
 #[test]
-fn a_clean_schema_gets_nothing_told() {
+fn clean_schema_has_no_findings() {
     assert_eq!(lint(include_str!("clean.cql")), []);
 }
 
 #[test]
-fn a_table_is_told_what_its_statement_is_told() {
+fn table_definition_is_linted_like_its_statement() {
     let table = TableDefinition::builder("shop", "sales")
         .partition_key("day", NativeType::Date)
         .clustering_column("at", NativeType::Timestamp, SortOrder::Ascending)
@@ -35,7 +35,7 @@ fn a_table_is_told_what_its_statement_is_told() {
 }
 
 #[test]
-fn every_advice_is_given_by_the_file_of_mistakes() {
+fn every_lint_advice_occurs_in_the_expected_output() {
     let expected = include_str!("lint.txt");
     for advice in advice::all() {
         assert!(expected.contains(&format!("warning[{}]", advice.id)), "{}", advice.id);
@@ -49,7 +49,7 @@ fn told(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_an_error_of_syntax_hides_is_not_told_to_be_missing() {
+fn lint_does_not_report_parts_hidden_by_a_syntax_error_as_missing() {
     assert_eq!(told("CREATE TABLE t (a int, b 5, PRIMARY KEY (a, b))"), ["syntax `5`"]);
     assert_eq!(told("CREATE TABLE t (a int, PRIMARY KEY (a, 5))"), ["syntax `5`"]);
     assert_eq!(told("CREATE TABLE t (a int PRIMARY KEY"), ["syntax ``"]);
@@ -57,7 +57,7 @@ fn what_an_error_of_syntax_hides_is_not_told_to_be_missing() {
 }
 
 #[test]
-fn reading_goes_on_at_the_next_column_option_or_statement() {
+fn lint_recovers_at_the_next_column_option_or_statement() {
     assert_eq!(
         told("CREATE TABLE t (a int, b map<text, >, c list<int, d blob, e int f set<int>, PRIMARY KEY (a))"),
         ["syntax `>`", "syntax `,`", "blob-size `d blob`", "syntax `f`", "collection-size `f set<int>`"]
@@ -80,7 +80,7 @@ fn reading_goes_on_at_the_next_column_option_or_statement() {
 }
 
 #[test]
-fn a_partition_is_bounded_by_time_in_its_key_or_by_rows_that_expire() {
+fn time_in_the_key_or_a_ttl_bounds_a_partition() {
     let table = |key: &str, rest: &str| {
         told(&format!("CREATE TABLE t (a uuid, b text, month text, at timeuuid, PRIMARY KEY ({key}, at)){rest}"))
     };
@@ -91,7 +91,7 @@ fn a_partition_is_bounded_by_time_in_its_key_or_by_rows_that_expire() {
 }
 
 #[test]
-fn a_partition_key_is_hot_where_all_of_it_has_few_values() {
+fn partition_key_of_only_low_cardinality_columns_is_hot() {
     let hot = |columns: &str, key: &str| {
         let text = format!("CREATE TABLE t ({columns}, PRIMARY KEY ({key})) WITH default_time_to_live = 60");
         !lint(&text).is_empty()
@@ -106,7 +106,7 @@ fn a_partition_key_is_hot_where_all_of_it_has_few_values() {
 }
 
 #[test]
-fn ttl_and_timestamps_are_told_where_the_table_of_the_same_text_has_them_off() {
+fn lint_reports_ttl_and_timestamps_disabled_by_a_table_in_the_text() {
     const TABLE: &str = "CREATE TABLE k.t (a int PRIMARY KEY, b int)";
     const TTL: &str = " WITH custom_properties = {'ttl': {'status': 'enabled'}}";
     const TIMESTAMPS: &str = " WITH custom_properties = {'client_side_timestamps': {'status': 'enabled'}}";
@@ -141,14 +141,14 @@ fn ttl_and_timestamps_are_told_where_the_table_of_the_same_text_has_them_off() {
 }
 
 #[test]
-fn the_keyspace_of_use_counts_for_what_comes_after_it() {
+fn lint_applies_use_to_the_statements_after_it() {
     assert_eq!(told("USE system; DROP TABLE local; SELECT * FROM local"), ["system-keyspace `local`"]);
     assert_eq!(told("USE shop; DROP TABLE local"), [""; 0]);
 }
 
 /// Published schemas, what `DESCRIBE` prints, and samples of AWS are valid: nothing in them is refused or unknown.
 #[test]
-fn a_schema_that_is_valid_is_not_said_to_be_wrong() {
+fn linter_reports_no_errors_for_valid_schemas() {
     for (text, expected) in [
         (
             "CREATE TABLE ks.spans (service text, bucket int, took bigint, id blob, PRIMARY KEY ((service, bucket), took, id)) \
@@ -191,7 +191,7 @@ fn a_schema_that_is_valid_is_not_said_to_be_wrong() {
 }
 
 #[test]
-fn a_table_of_the_same_text_tells_what_markers_and_names_do_not() {
+fn lint_uses_column_types_of_tables_in_the_same_script() {
     let table = "CREATE TABLE ks.t (id int PRIMARY KEY, l list<int>, f frozen<list<int>>, v int) \
                  WITH custom_properties = {'client_side_timestamps': {'status': 'enabled'}};";
     let told = |statement: &str| {

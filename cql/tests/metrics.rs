@@ -5,7 +5,7 @@ use std::fmt::Write;
 use keyspaces_cql::metrics::{self, Operation, Statistic, StreamOperation};
 
 #[test]
-fn the_metrics_are_those_of_the_guide() {
+fn metrics_match_the_guide() {
     let mut actual = String::new();
     for metric in metrics::all() {
         let dimensions: Vec<_> = metric.dimensions.iter().map(ToString::to_string).collect();
@@ -17,7 +17,7 @@ fn the_metrics_are_those_of_the_guide() {
 }
 
 #[test]
-fn a_series_says_its_metric_its_statistic_and_its_dimensions() {
+fn metric_series_prints_its_statistic_name_and_dimensions() {
     let account = metrics::ACCOUNT_MAX_TABLE_LEVEL_READS.maximum().series();
     assert_eq!(account.to_string(), "Maximum of AccountMaxTableLevelReads");
     let stream = metrics::STREAM_SYSTEM_ERRORS.sum().series("shop", "t", "2026-01-01", StreamOperation::GetRecords);
@@ -33,7 +33,7 @@ fn a_series_says_its_metric_its_statistic_and_its_dimensions() {
 }
 
 #[test]
-fn names_that_others_use_and_the_service_does_not_have_are_not_here() {
+fn metrics_the_service_does_not_publish_are_not_listed() {
     // The article that this project began with; two pages of the Developer Guide; AWS's dashboard template.
     for name in ["ThrottledRequests", "ConditionalCheckFailed", "Latency", "ReadThottleException"] {
         assert_eq!(metrics::with_name(name).count(), 0, "{name}");

@@ -113,13 +113,13 @@ fn statements() -> Vec<(&'static str, Statement)> {
 }
 
 #[test]
-fn every_option_is_printed_as_the_guide_writes_it() {
+fn every_option_prints_in_the_developer_guides_form() {
     let told: String = statements().iter().map(|(source, statement)| format!("{source}\n  {statement}\n")).collect();
     assert_eq!(told, include_str!("options.txt"), "\n{told}");
 }
 
 #[test]
-fn every_option_is_read_back_and_is_allowed() {
+fn every_option_round_trips_and_is_allowed() {
     for (_, statement) in statements() {
         let text = statement.to_string();
         let again = parse(&text).unwrap();
@@ -133,7 +133,7 @@ fn every_option_is_read_back_and_is_allowed() {
 }
 
 #[test]
-fn a_restore_is_read_back_as_it_was_said() {
+fn restore_definition_round_trips_through_its_statement() {
     for (_, restore) in restores() {
         let Ok(Statement::RestoreTable(statement)) = parse(&restore.to_string()) else { panic!("{restore}") };
         assert_eq!(statement.definition(), Ok(restore));
@@ -158,7 +158,7 @@ fn a_restore_is_read_back_as_it_was_said() {
 
 /// DG:PointInTimeRecovery_HowItWorks, "PITR restore settings".
 #[test]
-fn a_restored_table_has_the_settings_of_its_source_but_for_tags_and_cdc() {
+fn restored_definition_keeps_source_settings_except_tags_and_cdc() {
     let scaling = AutoScaling { read: Some(CapacityScaling::Disabled), ..AutoScaling::default() };
     let source = TableDefinition::builder("ks", "t")
         .partition_key("id", NativeType::Uuid)
@@ -198,7 +198,7 @@ fn a_restored_table_has_the_settings_of_its_source_but_for_tags_and_cdc() {
 }
 
 #[test]
-fn a_restore_that_cannot_be_is_refused_with_the_reason() {
+fn invalid_restore_is_refused_with_the_reason() {
     let option = "Amazon Keyspaces refuses TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE. \
                   Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE \
                   once it is ACTIVE. (not in the grammar of DG:cql.ddl.table)";
@@ -243,7 +243,7 @@ fn a_restore_that_cannot_be_is_refused_with_the_reason() {
 }
 
 #[test]
-fn the_earliest_restorable_moment_is_read_as_it_is_shown() {
+fn earliest_restorable_time_round_trips() {
     let mut shown = TableOptions::default().and(PointInTimeRecovery::Enabled).custom_properties();
     assert_eq!(PointInTimeRecovery::earliest_restorable(&shown), None);
     let earliest = "2020-06-30T19:19:21.175Z".parse().unwrap();
@@ -258,7 +258,7 @@ fn the_earliest_restorable_moment_is_read_as_it_is_shown() {
 }
 
 #[test]
-fn a_change_adds_at_least_one_column() {
+fn adding_no_columns_is_refused() {
     assert_eq!(NewColumns::new([]), None);
     let Ok(Statement::AlterTable(mut alter)) = parse("ALTER TABLE t ADD (a int, b text)") else { panic!() };
     let changes = TableChange::read(&alter).unwrap();
@@ -270,7 +270,7 @@ fn a_change_adds_at_least_one_column() {
 }
 
 #[test]
-fn what_custom_properties_show_is_read_as_it_was_said() {
+fn table_options_round_trip_through_custom_properties() {
     for (_, property) in properties() {
         let custom = match property {
             TableProperty::Cdc(Cdc::Off)
@@ -286,7 +286,7 @@ fn what_custom_properties_show_is_read_as_it_was_said() {
 }
 
 #[test]
-fn what_the_service_shows_beyond_what_it_takes_is_passed_over() {
+fn shown_properties_that_cannot_be_set_are_skipped() {
     let map = |entries: &[(&str, &str)]| -> BTreeMap<String, String> {
         entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
@@ -327,7 +327,7 @@ fn what_the_service_shows_beyond_what_it_takes_is_passed_over() {
 }
 
 #[test]
-fn what_scaling_shows_is_read_as_it_was_said() {
+fn capacity_scaling_round_trips_through_the_system_table() {
     let tracking = TargetTracking { target: 62.5, disable_scale_in: true, ..TargetTracking::between(1, 40_000) };
     for scaling in [CapacityScaling::Disabled, CapacityScaling::Target(tracking)] {
         assert_eq!(CapacityScaling::from_system_table(&scaling.to_system_table()).unwrap(), scaling);
@@ -335,7 +335,7 @@ fn what_scaling_shows_is_read_as_it_was_said() {
 }
 
 #[test]
-fn a_change_that_cannot_be_is_refused_with_the_reason() {
+fn impossible_table_change_is_refused_with_the_reason() {
     let text = "CREATE TABLE ks.t (id uuid PRIMARY KEY, name text) WITH CDC = TRUE AND CUSTOM_PROPERTIES = \
                 {'cdc_specification': {'view_type': 'KEYS_ONLY'}}";
     let Ok(Statement::CreateTable(create)) = parse(text) else { panic!() };
@@ -373,7 +373,7 @@ fn a_change_that_cannot_be_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_table_that_is_put_together_is_held_to_the_rules_as_a_text_is() {
+fn table_builder_enforces_the_same_rules_as_cql_text() {
     let id = |name: &str| TableDefinition::builder("ks", name).partition_key("id", NativeType::Uuid);
     let deep = (0..9).fold(NativeType::Int.into(), |inner, _| CqlType::list(inner));
     for (table, rule) in [
@@ -396,7 +396,7 @@ fn a_table_that_is_put_together_is_held_to_the_rules_as_a_text_is() {
 }
 
 #[test]
-fn an_option_that_is_said_twice_is_not_known() {
+fn duplicate_option_is_judged_unknown() {
     for (options, expected) in [
         ("default_time_to_live = 1 AND default_time_to_live = 2", "the option default_time_to_live twice"),
         (
@@ -413,7 +413,7 @@ fn an_option_that_is_said_twice_is_not_known() {
 }
 
 #[test]
-fn an_option_that_names_a_part_leaves_the_other_parts() {
+fn partial_option_preserves_its_other_parts() {
     let tracking = |most| CapacityScaling::Target(TargetTracking::between(1, most));
     let replica = |region: &str, most| BTreeMap::from([(region.to_owned(), tracking(most))]);
     let options = TableOptions::default()

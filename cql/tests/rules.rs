@@ -9,7 +9,7 @@ use keyspaces_cql::{
 
 /// `rules.txt`: for each rule its id and the day since which it is so, what is said of it, and the service's words if known.
 #[test]
-fn every_rule_says_what_it_refuses_who_says_so_and_what_to_do() {
+fn every_rule_states_what_it_refuses_its_source_and_its_advice() {
     let told: String = rules::all().map(tell).collect();
     assert_eq!(told, include_str!("rules.txt"), "\n{told}");
 }
@@ -22,7 +22,7 @@ fn tell(rule: &Rule) -> String {
 }
 
 #[test]
-fn ids_are_unique_and_find_their_rule() {
+fn rule_ids_are_unique_and_look_up_their_rule() {
     for rule in rules::all() {
         assert!(std::ptr::eq(rules::with_id(rule.id).unwrap(), rule), "{}", rule.id);
     }
@@ -30,14 +30,14 @@ fn ids_are_unique_and_find_their_rule() {
 }
 
 #[test]
-fn a_source_is_a_page_a_model_or_a_thread() {
+fn every_rule_has_a_known_kind_of_source() {
     let known =
         |source: &str| ["DG:", "API:", "gh:", "not in the grammar of DG:"].iter().any(|tag| source.starts_with(tag));
     assert!(rules::all().all(|rule| known(rule.source)));
 }
 
 #[test]
-fn a_text_of_the_service_comes_with_the_code_that_was_seen() {
+fn rules_with_a_server_message_record_the_observed_error_code() {
     let shown = |rule: &&Rule| rule.server_message.is_some() && rule.code != Some(rules::INVALID);
     let without: Vec<_> = rules::all().filter(shown).map(|rule| rule.id).collect();
     assert_eq!(
@@ -58,7 +58,7 @@ fn a_text_of_the_service_comes_with_the_code_that_was_seen() {
 }
 
 #[test]
-fn a_refusal_and_an_unknown_say_so_in_words() {
+fn refused_and_unknown_judgements_have_readable_messages() {
     let Judgement::Refused(refusal) = judge(&parse("SELECT COUNT(*) FROM t").unwrap()) else { panic!() };
     assert_eq!(
         refusal.to_string(),
@@ -69,7 +69,7 @@ fn a_refusal_and_an_unknown_say_so_in_words() {
 }
 
 #[test]
-fn the_keyspace_of_use_is_that_of_names_without_one() {
+fn unqualified_names_belong_to_the_keyspace_in_use() {
     let statement = parse("INSERT INTO peers (peer) VALUES ('127.0.0.1')").unwrap();
     assert_eq!(judge(&statement), Judgement::Allowed);
     assert_eq!(judge_in(&statement, &Context::new().in_keyspace("ks")), Judgement::Allowed);
@@ -107,7 +107,7 @@ fn judged(text: &str, tables: &KnownTables) -> &'static str {
 }
 
 #[test]
-fn the_columns_of_a_write_are_those_that_are_not_in_the_key() {
+fn column_count_limit_of_a_write_excludes_key_columns() {
     let (plain, expiring) = (table(false), table(true));
     let insert = |columns: usize, using: &str| {
         let keys = (0..3).map(|column| format!("k{column}"));
@@ -129,7 +129,7 @@ fn the_columns_of_a_write_are_those_that_are_not_in_the_key() {
 }
 
 #[test]
-fn a_columns_type_tells_what_a_marker_does_not() {
+fn rules_judge_bind_markers_by_the_column_type() {
     let tables = table(false);
     for (column, has_parts, multi_cell) in [
         ("c0", false, false),
@@ -154,7 +154,7 @@ fn a_columns_type_tells_what_a_marker_does_not() {
 }
 
 #[test]
-fn only_what_reads_or_writes_can_be_prepared() {
+fn only_reads_and_writes_can_be_prepared() {
     for text in [
         "SELECT * FROM t WHERE a = ?",
         "DELETE FROM t WHERE a = ?",
@@ -169,7 +169,7 @@ fn only_what_reads_or_writes_can_be_prepared() {
 }
 
 #[test]
-fn rows_are_ordered_from_the_first_clustering_column_on() {
+fn order_by_must_start_at_the_first_clustering_column() {
     let tables = table(false);
     for (order, expected) in [
         ("k1", "allowed"),
@@ -183,7 +183,7 @@ fn rows_are_ordered_from_the_first_clustering_column_on() {
 }
 
 #[test]
-fn two_statements_of_a_logged_batch_are_on_one_row_if_their_keys_are_equal() {
+fn logged_batch_statements_with_equal_keys_are_on_one_row() {
     let tables = table(false);
     let insert = |k0: &str| format!("INSERT INTO t (k0, k1, k2, c0) VALUES ({k0}, 1, 1, 5)");
     let update = |k0: &str| format!("UPDATE t SET c0 = 1 WHERE k2 = 1 AND k1 = 01 AND k0 = {k0}");
@@ -200,7 +200,7 @@ fn two_statements_of_a_logged_batch_are_on_one_row_if_their_keys_are_equal() {
 }
 
 #[test]
-fn the_type_of_a_column_tells_whether_it_counts() {
+fn column_type_decides_whether_an_update_is_a_counter_update() {
     let counter = ("n".to_owned(), ColumnKind::Regular, NativeType::Counter.into());
     let key = ("k".to_owned(), ColumnKind::PartitionKey, NativeType::Int.into());
     let mut tables = KnownTables::default();

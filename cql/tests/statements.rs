@@ -9,7 +9,7 @@ use keyspaces_cql::{Effect, Idempotence, Judgement, Refusal, Span, Statement, ju
 const TABLE: &str = include_str!("statements.txt");
 
 #[test]
-fn every_statement_is_judged_as_the_table_says() {
+fn every_statement_is_judged_as_the_table_lists() {
     let mut wrong = String::new();
     let cases = cases();
     for (text, expected) in &cases {
@@ -23,7 +23,7 @@ fn every_statement_is_judged_as_the_table_says() {
 }
 
 #[test]
-fn every_statement_prints_to_one_of_the_same_meaning() {
+fn every_statement_prints_and_reparses_to_the_same_statement() {
     for (text, _) in cases() {
         let Ok(statement) = parse(&text) else { continue };
         let printed = statement.to_string();
@@ -34,7 +34,7 @@ fn every_statement_prints_to_one_of_the_same_meaning() {
 }
 
 #[test]
-fn every_rule_that_a_text_can_break_is_in_the_table() {
+fn every_rule_a_statement_can_break_has_a_test_case() {
     let mut broken = BTreeSet::new();
     for (text, _) in cases() {
         let Ok(statement) = parse(&text) else { continue };

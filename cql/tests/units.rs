@@ -27,7 +27,7 @@ fn five_digits() -> Row {
 }
 
 #[test]
-fn the_examples_of_reads_and_writes_of_single_rows() {
+fn guide_examples_of_single_row_reads_and_writes_hold() {
     for (source, figure, of_the_guide) in [
         ("DG:ReadWriteCapacityMode.Provisioned, a row of 8 KB at LOCAL_QUORUM", ReadCost::Quorum.units(8 * KB), 2.0),
         ("DG:ReadWriteCapacityMode.Provisioned, a row of 8 KB at LOCAL_ONE", ReadCost::One.units(8 * KB), 1.0),
@@ -65,13 +65,13 @@ fn the_examples_of_reads_and_writes_of_single_rows() {
 }
 
 #[test]
-fn the_example_of_a_row_has_31_bytes_and_131_in_storage() {
+fn guide_example_row_has_31_bytes_and_131_in_storage() {
     let row = five_digits();
     assert_eq!((row.bytes(), row.storage_bytes()), (31, 131), "DG:calculating-row-size");
 }
 
 #[test]
-fn the_example_of_static_columns_beside_others_takes_56_units() {
+fn guide_example_of_static_with_other_columns_takes_56_units() {
     let (table, mut row) = (Table::with_columns(1), Row::default());
     row.add_regular(&table, &BLOB, bytes(25 * KB + KB / 2));
     row.add_static(&table, &BLOB, bytes(KB + KB / 2 - 105));
@@ -81,7 +81,7 @@ fn the_example_of_static_columns_beside_others_takes_56_units() {
 
 /// What contradicts itself in the guide, with our figure and the reason.
 #[test]
-fn the_examples_that_contradict_the_guides_own_formula() {
+fn guide_examples_that_contradict_its_formula_follow_the_formula() {
     // DG:range_queries reads a row before the range that is "larger than 4 KB" and counts it as one unit. By the formula
     // of DG:consistency a byte over 4 KB is a second unit.
     assert!((ReadCost::Quorum.units(4 * KB + 1) - 2.0).abs() < f64::EPSILON);

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_has_a_unit() {
+    fn delay_argument_requires_a_unit() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("2").unwrap_err(), "use a number with its unit, as 500ms or 2s");
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_json_and_a_wrong_one_is_refused_with_the_reason() {
+    fn fault_argument_is_json_and_invalid_json_is_refused_with_the_reason() {
         let parsed = |json| Arguments::try_parse_from(["keyspaces-local", "--fault", json]);
         let arguments = parsed(r#"{"effect": {"close": "after"}, "nth": 3}"#).unwrap();
         let effect = keyspaces_local::fault::Effect::Close(keyspaces_local::fault::Moment::After);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_its_secret_is_refused() {
+    fn access_key_without_its_secret_key_is_refused() {
         let error = Arguments::try_parse_from(["keyspaces-local", "--access-key", "A"]).unwrap_err();
         assert!(error.to_string().contains("--secret-key <KEY>"), "{error}");
     }

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_name_an_address_and_another_authority_are_not_trusted() {
+    async fn other_host_names_addresses_and_cas_are_not_trusted() {
         let (ca, other) = (Ca::generate(&names()).unwrap(), Ca::generate(&names()).unwrap());
         for name in ["cassandra.eu-west-2.amazonaws.com", "127.0.0.1"] {
             let error = shake_hands(&ca, &ca, name, &TLS13).await.unwrap_err();

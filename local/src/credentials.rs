@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_resource_name_follows_user_and_region() {
+    fn user_arn_follows_user_and_region() {
         let alice = Credentials { user: "alice-at-123456789012".to_owned(), ..Credentials::random() };
         assert_eq!(alice.arn("eu-west-1"), "arn:aws:iam::123456789012:user/alice");
         assert_eq!(alice.arn("cn-north-1"), "arn:aws-cn:iam::123456789012:user/alice");

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_is_read_as_the_readme_writes_it() {
+    fn every_fault_command_of_the_readme_is_parsed() {
         for line in [
             r#"{"inject": {"effect": {"drop": "after"}, "containing": "INSERT", "nth": 3}}"#,
             r#"{"strike_count": 0}"#,

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_an_address_there_is_one_peer_that_clients_can_connect_to() {
+    async fn explicit_bind_address_gives_one_connectable_peer() {
         for (address, peer) in [("0.0.0.0", "127.0.0.1"), ("127.0.0.5", "127.0.0.5")] {
             let (address, peer): (Ipv4Addr, Ipv4Addr) = (address.parse().unwrap(), peer.parse().unwrap());
             let listeners = Sockets::bind(Some(address), 0, 9).await.unwrap();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_peers_there_is_still_a_contact_point() {
+    async fn contact_point_exists_even_without_peers() {
         let listeners = Sockets::bind(None, 0, 0).await.unwrap();
         assert_eq!((listeners.sockets.len(), listeners.peers.len()), (1, 0));
     }

@@ -201,13 +201,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_frame_that_is_too_long_is_refused_before_its_body() {
+    async fn oversized_frame_is_refused_before_its_body_is_read() {
         let refused = read_bytes(&[4, 0, 0, 3, 7, 0x7f, 0xff, 0xff, 0xff], MAX_REQUEST_BYTES).await;
         assert_eq!(text_of(refused), "A frame of 2147483647 bytes is longer than the maximum of 16777216");
     }
 
     #[tokio::test]
-    async fn a_response_that_is_too_long_becomes_an_error_and_the_next_is_read() {
+    async fn oversized_response_becomes_an_error_and_the_next_is_read() {
         let mut out = BytesMut::new();
         Frame::new(1, Opcode::Result, Bytes::from(vec![0; 100])).write(RESPONSE, &mut out);
         Frame::new(2, Opcode::Result, Bytes::from_static(b"x")).write(RESPONSE, &mut out);
@@ -249,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_frame_or_refused(bytes: Vec<u8>) {
+        fn arbitrary_bytes_are_a_frame_or_refused(bytes: Vec<u8>) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             if let Ok(frame) = runtime.block_on(read_bytes(&bytes, 64)) {
                 prop_assert!(frame.body.len() <= 64);

@@ -11,7 +11,7 @@ fn problem(input: proc_macro2::TokenStream) -> String {
 }
 
 #[test]
-fn a_mistake_in_a_value_names_the_variant_or_the_field() {
+fn value_derive_errors_name_the_variant_or_field() {
     for (input, words) in [
         (
             quote!(
@@ -163,7 +163,7 @@ fn a_mistake_in_a_value_names_the_variant_or_the_field() {
 }
 
 #[test]
-fn an_attribute_that_does_not_fit_says_what_does() {
+fn misapplied_attribute_names_the_correct_one() {
     let problem = |arguments, input| item::expand(item::Traits::Row, arguments, input).expect_err("wrong").to_string();
     assert_eq!(
         problem(
@@ -197,7 +197,7 @@ fn an_attribute_that_does_not_fit_says_what_does() {
 }
 
 #[test]
-fn only_raw_names_are_renamed_and_only_where_the_field_says_nothing() {
+fn only_raw_identifiers_without_a_rename_attribute_are_renamed() {
     let item = quote!(
         struct Event {
             r#type: String,
@@ -222,7 +222,7 @@ fn only_raw_names_are_renamed_and_only_where_the_field_says_nothing() {
 }
 
 #[test]
-fn the_names_of_variants_are_changed_as_serde_does() {
+fn variant_names_are_converted_as_by_serde() {
     for (case, name) in [
         (Case::Lower, "inreview"),
         (Case::Upper, "INREVIEW"),

@@ -64,7 +64,7 @@ async fn a_throttled_write_is_sent_to_other_peers_until_it_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_write_whose_connection_breaks_is_sent_again() {
+async fn write_on_a_broken_connection_is_retried() {
     let site = StubSite::new(1, |builder| builder).await;
     site.stub.next([Does::AnswersNobody]);
     site.write(WRITE).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_write_whose_connection_breaks_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unknown() {
+async fn non_idempotent_write_is_sent_once_and_its_outcome_is_unknown() {
     let site = StubSite::new(1, |builder| builder).await;
     site.stub.next([Does::Throttles]);
     let error = site.write(APPEND).await.unwrap_err();
@@ -95,7 +95,7 @@ async fn a_write_that_may_not_be_sent_twice_is_sent_once_and_its_outcome_is_unkn
 }
 
 #[tokio::test]
-async fn a_statement_that_opts_in_is_retried_when_throttled_and_not_when_the_answer_is_lost() {
+async fn retry_when_throttled_retries_throttling_but_not_lost_responses() {
     let site = StubSite::new(1, |builder| builder).await;
     let append: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
@@ -125,7 +125,7 @@ async fn a_throttled_write_is_retried_until_its_deadline_and_its_error_describes
 }
 
 #[tokio::test]
-async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadline() {
+async fn call_is_refused_unsent_if_its_permit_comes_after_the_deadline() {
     let site = StubSite::new(1, |builder| builder).await;
     site.stub.next(std::iter::repeat_n(Does::Throttles, 1));
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_table_that_is_throttled_for_others_is_not_waited_for_beyond_the_deadl
 }
 
 #[tokio::test]
-async fn other_failures_are_not_retried_beyond_the_budget() {
+async fn retry_budget_limits_retries_of_failures_other_than_throttling() {
     let site = StubSite::new(1, |builder| builder).await;
     site.stub.next(std::iter::repeat_n(Does::Says(0x1001, "too much"), 20));
     let error = site.write(WRITE).await.unwrap_err();
@@ -159,7 +159,7 @@ async fn other_failures_are_not_retried_beyond_the_budget() {
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_is_sent_once() {
+async fn statement_refused_by_the_server_is_sent_once() {
     let site = StubSite::new(1, |builder| builder).await;
     site.stub.next([Does::Says(0x2200, "unconfigured table shop.t")]);
     let error = site.write(WRITE).await.unwrap_err();
@@ -172,7 +172,7 @@ async fn what_the_server_refuses_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_avoids_the_only_peer_with_room_holds_up_no_other_call() {
+async fn retry_avoiding_the_only_free_peer_delays_no_other_call() {
     let change =
         |builder: SessionBuilder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_secs(5));
     let site = StubSite::new(2, change).await;
@@ -216,7 +216,7 @@ const FULL_ADVICE: &str =
     "Nothing was sent. Send fewer requests at once, or open more connections with SessionBuilder::connections_per_host";
 
 #[tokio::test]
-async fn with_when_full_fail_a_call_fails_as_overloaded_at_once_if_every_connection_is_full() {
+async fn when_full_fail_makes_a_call_fail_as_overloaded_at_once() {
     let change = |builder: SessionBuilder| builder.connections_per_host(NonZeroUsize::MIN).when_full(WhenFull::Fail);
     let site = StubSite::new(1, change).await;
     let held = take_all_permits(&site.session).await;
@@ -235,7 +235,7 @@ async fn with_when_full_fail_a_call_fails_as_overloaded_at_once_if_every_connect
 }
 
 #[tokio::test]
-async fn with_when_full_wait_a_call_waits_for_a_connection_until_its_deadline() {
+async fn when_full_wait_makes_a_call_wait_until_its_deadline() {
     let change = |builder: SessionBuilder| {
         builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_millis(300))
     };
@@ -255,7 +255,7 @@ async fn with_when_full_wait_a_call_waits_for_a_connection_until_its_deadline() 
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
+async fn call_dropped_during_backoff_releases_its_permit() {
     let site =
         StubSite::new(1, |builder| builder.backoff(Duration::from_secs(3_600), Duration::from_secs(3_600))).await;
     let call = tokio::spawn({
@@ -272,7 +272,7 @@ async fn a_call_that_is_dropped_while_it_waits_leaves_nothing_in_flight() {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_to_its_deadline_after_the_session_was_closed() {
+async fn close_lets_running_calls_continue_until_their_deadline() {
     let backoff = Duration::from_millis(500);
     let site = StubSite::new(2, |builder| builder.backoff(backoff, backoff)).await;
     site.stub.next([Does::Throttles, Does::Throttles]);
@@ -289,7 +289,7 @@ async fn a_call_goes_on_to_its_deadline_after_the_session_was_closed() {
 }
 
 #[tokio::test]
-async fn durations_of_any_length_are_taken() {
+async fn maximum_deadlines_and_attempt_timeouts_are_accepted() {
     let site = StubSite::new(1, |builder| builder).await;
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     write.with_deadline(Duration::MAX).with_attempt_timeout(Duration::MAX).execute(()).await.unwrap();
@@ -300,7 +300,7 @@ async fn durations_of_any_length_are_taken() {
 }
 
 #[tokio::test]
-async fn a_statement_that_takes_long_can_be_given_the_time_for_one_attempt() {
+async fn attempt_timeout_can_be_extended_per_statement() {
     let site = StubSite::new(1, |builder| builder.attempt_timeout(Duration::from_millis(100))).await;
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
@@ -313,7 +313,7 @@ async fn a_statement_that_takes_long_can_be_given_the_time_for_one_attempt() {
 }
 
 #[tokio::test]
-async fn a_batch_shows_neither_its_texts_nor_its_values() {
+async fn batch_debug_contains_neither_statements_nor_values() {
     let site = StubSite::new(1, |builder| builder).await;
     let write: crate::Write<()> = site.session.prepare("INSERT INTO shop.t (a) VALUES (4711)").await.unwrap();
     let mut batch = crate::UnloggedBatch::new(&site.session).with_tag("nightly");
@@ -324,7 +324,7 @@ async fn a_batch_shows_neither_its_texts_nor_its_values() {
 }
 
 #[tokio::test]
-async fn a_statement_is_prepared_again_if_no_peer_could() {
+async fn prepare_is_retried_after_every_peer_failed() {
     let site = StubSite::new(1, |builder| builder).await;
     site.stub.fails(IpAddr::from([127, 0, 0, 1]), testkit::stub::At::Prepare, Does::Says(0x1001, "too much"));
     let preparing = tokio::spawn({

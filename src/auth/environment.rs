@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_token_is_none() {
+    fn empty_session_token_counts_as_unset() {
         let credentials = with(&[(ACCESS_KEY, "AKID"), (SECRET, "secret"), ("AWS_SESSION_TOKEN", "")]).read().unwrap();
         assert_eq!(credentials.session_token(), None);
     }

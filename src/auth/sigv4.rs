@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_without_32_bytes_of_nonce_is_refused() {
+    fn challenge_without_a_32_byte_nonce_is_refused() {
         let key = credentials("UserID-1", None);
         let refused = |challenge: Option<&[u8]>| answer(challenge, &key, "us-west-2", then()).unwrap_err();
         assert_eq!(refused(None), SigningError::NoChallenge);
@@ -263,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_challenge_is_answered_or_refused(challenge in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn arbitrary_challenge_is_parsed_or_refused(challenge in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = nonce(&challenge);
         }
 
@@ -280,7 +280,7 @@ mod tests {
         }
 
         #[test]
-        fn any_time_since_1970_is_signed_with_its_own_day(seconds in 0_u64..253_402_300_800, nanos in 0_u32..1_000_000_000) {
+        fn sigv4_scope_date_matches_the_timestamp(seconds in 0_u64..253_402_300_800, nanos in 0_u32..1_000_000_000) {
             let now = UNIX_EPOCH + Duration::new(seconds, nanos);
             let request = SignedRequest::new(Some(NONCE), "UserID-1", "us-west-2", now).unwrap();
             prop_assert_eq!(request.timestamp.len(), 24);

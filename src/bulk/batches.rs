@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_a_partition_are_sent_together_up_to_what_a_batch_takes() {
+    fn rows_of_a_partition_are_grouped_up_to_the_batch_limits() {
         let mut batches = Batches::new([0].into());
         let rows = [(1, 10), (1, 10), (2, 10), (1, 20_000), (1, 20_000)];
         let few = rows.into_iter().enumerate().map(|(index, (partition, bytes))| row(index as u64, partition, bytes));

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_saved_is_read_again() {
+    fn saved_checkpoint_is_read_back() {
         let folder = folder();
         let path = folder.join("checkpoint");
         let mut checkpoint = Checkpoint::open(&path, operation()).unwrap();
@@ -369,7 +369,7 @@ mod tests {
 
     /// Every checkpoint that is written can be read; a larger one is refused when it is opened, and when it is saved.
     #[test]
-    fn a_checkpoint_that_could_not_be_read_again_is_not_written() {
+    fn checkpoint_too_large_to_read_back_is_not_written() {
         const MAX: u64 = 1_000;
         let folder = folder();
         let path = folder.join("checkpoint");

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_taken_when_their_rows_are_done_and_none_of_a_later_page_was_rejected() {
+    fn pages_are_taken_once_done_unless_a_later_page_has_rejected_rows() {
         let one = Counts { rows: 1, bytes: 10, ..Counts::default() };
         let rejected = Counts { rejected: 1, ..Counts::default() };
         let mut pages = UnfinishedPages::default();

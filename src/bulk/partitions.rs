@@ -81,7 +81,7 @@ mod tests {
     proptest! {
         /// Partitions that are cut into pages, which arrive in any order of the ranges, get their true counts.
         #[test]
-        fn each_partition_has_its_rows_wherever_pages_are_cut(
+        fn partition_row_counts_are_independent_of_page_boundaries(
             sizes in proptest::collection::vec(proptest::collection::vec(1..9_u64, 0..6), 1..5),
             page in 1..5_usize,
             picks in proptest::collection::vec(any::<proptest::sample::Index>(), 256),

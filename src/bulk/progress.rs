@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_says_what_was_done_and_how_to_resume() {
+    fn summary_reports_the_work_done_and_how_to_resume() {
         let summary = Summary {
             rows: 9,
             rejected: 1,
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_throughput_is_that_of_the_last_samples() {
+    fn throughput_covers_only_the_last_samples() {
         let mut throughput = Throughput::default();
         for tick in 0..100_u32 {
             let now = Duration::from_millis(250) * tick;

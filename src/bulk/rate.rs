@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_given_than_the_limit_but_for_the_first_second() {
+    fn pacer_stays_within_its_limit_after_the_first_second() {
         let mut pacer = Pacer::new(NonZeroU32::new(100));
         let (mut now, mut given) = (Duration::ZERO, 0.0);
         while now < Duration::from_secs(10) {

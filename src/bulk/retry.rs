@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest() {
+    fn bulk_retry_delays_double_up_to_the_maximum() {
         let mut delays = RetryDelays::default();
         let lengths: Vec<_> = (0..9).map(|_| delays.next().as_secs_f64()).collect();
         for (length, longest) in lengths.iter().zip([0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]) {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_that_any_call_may_retry_are_retried_unless_the_table_is_gone() {
+    fn retryable_errors_are_retried_unless_the_table_is_missing() {
         for kind in ErrorKind::ALL.into_iter().filter(|kind| kind.is_retryable()) {
             assert_eq!(is_retried(kind), kind != ErrorKind::NotReady, "{kind:?}");
         }

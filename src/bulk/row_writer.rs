@@ -308,7 +308,7 @@ mod tests {
 
     /// Output after the checkpoint is cut off, for every compression.
     #[test]
-    fn a_file_is_resumed_from_what_was_on_the_disk() {
+    fn resume_truncates_output_written_after_the_checkpoint() {
         for name in ["rows.csv", "rows.csv.gz", "rows.csv.zst"] {
             let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
             std::fs::create_dir(&folder).unwrap();
@@ -349,7 +349,7 @@ mod tests {
 
     /// Ends the run at every step of writing several files, and resumes from the last checkpoint.
     #[test]
-    fn files_that_are_finished_between_two_checkpoints_have_each_row_once() {
+    fn files_finished_between_checkpoints_contain_each_row_once() {
         let rows: Vec<RowValues> = ('a'..='h').map(|letter| row(&letter.to_string())).collect();
         for steps in 1..40 {
             let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_has_the_set_number_of_rows_and_a_full_disk_is_an_error() {
+    fn rows_per_file_is_respected_and_a_full_disk_is_an_error() {
         let folder = std::env::temp_dir().join(format!("keyspaces-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();
         let output = Output::file(folder.join("rows.csv")).rows_per_file(std::num::NonZeroU64::new(2).unwrap());

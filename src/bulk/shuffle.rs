@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_comes_out_once_in_another_order_than_it_went_in() {
+    fn shuffle_yields_each_item_once_in_another_order() {
         let mut shuffle = Shuffle::new(1_000);
         (0..1_000_u64).for_each(|item| shuffle.push(item, 1));
         assert!(shuffle.is_full());
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn large_items_fill_it_by_their_bytes() {
+    fn shuffle_is_full_by_bytes_with_large_items() {
         let mut shuffle = Shuffle::new(1_000);
         (0..32_u64).for_each(|item| shuffle.push(item, 1 << 20));
         assert!(shuffle.is_full());

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_a_run_that_was_killed_left_is_opened_again() {
+    async fn rejected_rows_file_of_a_killed_run_is_reused() {
         let columns: Arc<[Column]> = [column("id", ValueType::Native(NativeType::Text))].into();
         for format in [TextFormat::from(Csv::new()), JsonLines::new().into()] {
             let header = if format.has_header() { "id\n" } else { "" };

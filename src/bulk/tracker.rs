@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn going_on_begins_at_the_first_row_that_is_not_done() {
+    fn resume_starts_at_the_first_unfinished_row() {
         let mut tracker = Tracker::new(1);
         assert_eq!(tracker.resume(), None);
         (0..6).for_each(|ordinal| tracker.push(ordinal, at(ordinal)));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_row_reading_goes_on_at_it_and_does_not_send_it_again() {
+    fn resume_after_the_last_row_rereads_but_does_not_resend_it() {
         let mut tracker = Tracker::new(1);
         (7..9).for_each(|ordinal| tracker.push(ordinal, at(ordinal)));
         (7..9).for_each(|ordinal| {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_not_done_for_long_ends_reading_until_it_is() {
+    fn long_unfinished_row_pauses_reading() {
         let mut tracker = Tracker::new(100_000);
         let mut ordinals = 0..;
         while !tracker.is_full() {

@@ -9,7 +9,7 @@ use super::*;
 
 /// A table of what means what: each variant that can be made outside the driver.
 #[test]
-fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() {
+fn every_driver_error_is_classified_with_its_possible_effect() {
     use DbError as Db;
     use ErrorKind::*;
     use RequestAttemptError as Attempt;
@@ -81,7 +81,7 @@ fn every_error_is_sorted_and_says_whether_the_statement_may_have_been_applied() 
 }
 
 #[test]
-fn throttling_is_told_in_the_servers_words_with_where_to_look() {
+fn throttling_error_quotes_the_server_and_names_the_metric() {
     let message = "Operation timed out - received only 0 responses.";
     let code =
         DbError::ReadTimeout { consistency: Consistency::LocalQuorum, received: 0, required: 2, data_present: false };
@@ -92,7 +92,7 @@ fn throttling_is_told_in_the_servers_words_with_where_to_look() {
 }
 
 #[test]
-fn only_of_a_statement_that_may_not_be_repeated_is_the_outcome_unknown() {
+fn only_non_idempotent_statements_have_an_unknown_outcome() {
     let kind = |is_idempotent, may_have_been_applied| {
         let failure = execution_failure(ExecutionError::RequestTimeout(Duration::from_secs(2)));
         let history = AttemptHistory { may_have_been_applied, ..AttemptHistory::default() };

@@ -80,7 +80,7 @@ fn a_text_that_is_not_a_region_is_refused_for_every_kind() {
 }
 
 #[test]
-fn fips_in_govcloud_is_the_standard_endpoint() {
+fn govcloud_fips_endpoint_is_the_standard_endpoint() {
     assert_eq!(Endpoint::fips("us-gov-west-1").unwrap(), Endpoint::region("us-gov-west-1").unwrap());
 }
 
@@ -189,7 +189,7 @@ fn a_name_that_is_not_of_a_vpc_endpoint_is_refused() {
 }
 
 #[test]
-fn an_explicit_endpoint_signs_for_the_region_of_its_name() {
+fn explicit_endpoint_signs_for_the_region_in_its_host_name() {
     for (name, region) in [
         ("cassandra.us-east-1.amazonaws.com", Some("us-east-1")),
         ("Cassandra.US-East-1.amazonaws.com.", Some("us-east-1")),
@@ -207,7 +207,7 @@ fn an_explicit_endpoint_signs_for_the_region_of_its_name() {
 }
 
 #[test]
-fn an_explicit_host_may_be_a_name_or_an_address_of_either_kind() {
+fn explicit_host_may_be_a_name_or_an_ipv4_or_ipv6_address() {
     for (host, parsed, shown) in [
         ("LocalHost", "localhost", "localhost:9142"),
         ("my_tunnel.internal.", "my_tunnel.internal", "my_tunnel.internal:9142"),
@@ -271,7 +271,7 @@ fn the_signing_region_can_be_set_if_the_name_does_not_determine_it() {
 }
 
 #[test]
-fn a_plain_cassandra_is_host_and_port() {
+fn cassandra_endpoint_parses_host_and_port() {
     for (address, host, port) in [
         ("127.0.0.1:9042", "127.0.0.1", 9042),
         ("cassandra:19042", "cassandra", 19042),

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_says_what_the_code_does() {
+    fn documented_table_matches_the_code() {
         let rows: Vec<String> = ErrorKind::ALL
             .into_iter()
             .map(|kind| {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_a_name_of_its_own_and_its_place_in_the_list() {
+    fn every_error_kind_has_a_unique_name_and_its_index_in_the_list() {
         let names: HashSet<&str> = ErrorKind::ALL.into_iter().map(ErrorKind::as_str).collect();
         assert_eq!(names.len(), ErrorKind::ALL.len());
         for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {

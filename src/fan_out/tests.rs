@@ -10,7 +10,7 @@ const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
 
 #[tokio::test]
-async fn what_is_answered_and_not_yet_polled_for_keeps_no_permit() {
+async fn answered_write_releases_its_permit_before_it_is_polled() {
     const WRITES: usize = 10;
     let ca = Ca::new("Test CA");
     let stub = Stub::at(1).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;

@@ -96,7 +96,7 @@ async fn every_stage_passes_and_records_its_result() {
 }
 
 #[tokio::test]
-async fn a_second_connection_resumes_the_session_of_the_first() {
+async fn second_connection_resumes_the_tls_session() {
     let peer = StubPeer::new(|stub| stub).await;
     let handshake = peer.handshake(sigv4());
     for _ in 0..2 {

@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_in_another_version_is_still_read() {
+    async fn error_frame_of_another_protocol_version_is_read() {
         let mut frame = vec![0x85, 0, 0, 0, 0, 0, 0, 0, 9];
         frame.extend([0, 0, 0, 0x0A, 0, 3]);
         frame.extend(b"no!");
@@ -377,14 +377,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(
+        fn response_reader_never_panics_on_arbitrary_bodies(
             flags in 0u8..0x10, opcode in 0u8..0x12, body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let _ = Response::read(flags, opcode, &body);
         }
 
         #[test]
-        fn no_rows_make_it_panic(body in proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(0x22), any::<u8>()], 0..200)) {
+        fn response_reader_never_panics_on_arbitrary_rows(body in proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(0x22), any::<u8>()], 0..200)) {
             let _ = Response::read(0, opcode::RESULT, &[&[0, 0, 0, 2], &body[..]].concat());
         }
     }

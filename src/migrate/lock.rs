@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_until_its_lease_and_the_margin_for_clock_skew_have_passed() {
+    fn lock_is_held_until_its_lease_plus_clock_skew_margin_expires() {
         let expires_at = DateTime::from_timestamp_millis(1_000_000).expect("a time");
         let held = LockState { holder: Uuid::from_u128(7), expires_at, ..LockState::none() };
         let skew = Duration::from_secs(10);

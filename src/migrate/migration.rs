@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn files_are_in_the_order_of_their_numbers_and_not_of_their_names() {
+    fn migration_files_are_ordered_by_number_not_by_name() {
         let files = read(&[("10_c.cql", ""), ("9_b.cql", "-- nothing"), ("0001_a.cql", "")]).expect("they can be read");
         let names: Vec<_> = files.iter().map(Migration::file).collect();
         assert_eq!(names, ["0001_a.cql", "9_b.cql", "10_c.cql"]);
     }
 
     #[test]
-    fn the_checksum_is_that_of_the_text_whatever_ends_its_lines() {
+    fn migration_checksum_ignores_the_line_ending_style() {
         let checksum = |text| read(&[("1_a.cql", text)]).expect("it can be read").0[0].checksum.clone();
         let lines = checksum("DROP TABLE a.b;\nDROP TABLE a.c;\n");
         assert_eq!(lines, "95230bbe6f9a20060d43e22073972301a589fd88e5d023199767e8220b82410e");
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_keyspace_get_that_of_the_migration_and_checksums_do_not_change() {
+    fn migration_keyspace_qualifies_names_without_changing_checksums() {
         let text =
             "-- of the shop\nCREATE TABLE names (id int PRIMARY KEY);\nDROP TABLE other.names;\nDROP TYPE address;";
         let files = read(&[("1_a.cql", text)]).expect("it can be read");
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsuitable_file_is_refused_with_line_and_column() {
+    fn invalid_migration_file_is_refused_with_line_and_column() {
         let in_file = |text, problem: &str| (vec![("1_a.cql", text)], format!("1_a.cql, {problem}"));
         let no_name = |name: &str| {
             format!("the name {name} is not a number from 1, an underscore and words. Name it 0001_words.cql")

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cloudwatch_would_refuse_is_refused_before_it_is_sent() {
+    fn invalid_alarm_is_refused_before_it_is_sent() {
         let errors = || Expression::from(SYSTEM_ERRORS.sum().series("ks", "t", Operation::Select));
         let alarm = || Alarm::new("a", "why", errors(), Comparison::AtLeast(1.0)).unwrap();
         let topic = Topic::new("arn:aws:sns:us-east-1:111122223333:alerts").unwrap();

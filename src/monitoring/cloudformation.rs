@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_make_the_same_id_get_a_number() {
+    fn colliding_logical_ids_are_numbered() {
         let mut resources = Map::new();
         for name in ["ks.t hot partition", "ks_t hot-partition", "ÄÖ"] {
             insert(&mut resources, &logical_id(name), Value::Null);

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_of_a_graph_have_different_ids() {
+    fn metrics_of_a_widget_have_distinct_ids() {
         let table = Table::new("ks", "t").unwrap().provisioned();
         let dashboard = Dashboard::for_table(&table, "us-east-1").unwrap();
         let body: Value = serde_json::from_str(&dashboard.body()).unwrap();

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_that_occurs_twice_has_one_id() {
+    fn repeated_metric_shares_one_id() {
         let reads = || Expression::from(READ_THROTTLE_EVENTS.sum().series("ks", "t", Operation::Select));
         let inserts = Expression::from(WRITE_THROTTLE_EVENTS.sum().series("ks", "t", Operation::Insert));
         let both = Expression::sum([reads().fill_zero(), inserts.fill_zero(), reads()]) - reads().fill_repeat();

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_the_consumed_rate_divided_by_the_limit() {
+    fn alarm_percentage_is_the_consumed_rate_divided_by_the_limit() {
         let table = Table::new("ks", "t").unwrap().provisioned();
         let alarms = recommended(&table);
         let share = alarms.iter().find(|alarm| alarm.name() == "ks.t provisioned writes").unwrap();

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_taken_from_its_definition() {
+    fn monitored_table_is_built_from_its_definition() {
         let text = "CREATE TABLE shop.orders (id int PRIMARY KEY) WITH CUSTOM_PROPERTIES = {'capacity_mode': \
                     {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 5, 'write_capacity_units': 5}}";
         let keyspaces_cql::Statement::CreateTable(create) = keyspaces_cql::parse(text).unwrap() else {

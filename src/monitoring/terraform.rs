@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_not_read_as_a_template() {
+    fn terraform_literal_escapes_template_syntax() {
         assert_eq!(literal("${a} %{b} $5 50 %"), "$${a} %%{b} $5 50 %");
         assert_eq!(label("1.a b"), "_1_a_b");
     }

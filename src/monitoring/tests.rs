@@ -68,7 +68,7 @@ fn collect_references(document: &Value, into: &mut Vec<MetricReference>) {
 }
 
 #[test]
-fn every_alarm_and_dashboard_is_on_metrics_that_exist() {
+fn every_alarm_and_dashboard_refers_to_existing_metrics() {
     let table = Table::new("ks", "t").unwrap().provisioned().replicated_to("eu-west-1").with_stream("label");
     let (alarms, dashboard) = (recommended(&table), Dashboard::for_table(&table, "us-east-1").unwrap());
     let mut documents: Vec<String> = alarms.iter().map(put_metric_alarm_input).collect();
@@ -115,7 +115,7 @@ const ENDINGS: [&str; 12] = [
 ];
 
 #[test]
-fn every_text_names_metrics_that_exist() {
+fn documentation_names_only_existing_metrics() {
     let texts = [
         include_str!("monitoring.md"),
         include_str!("../../README.md"),

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_that_is_not_a_topics_is_refused_with_the_reason() {
+    fn arn_that_is_not_an_sns_topic_is_refused_with_the_reason() {
         for arn in ["arn:aws:sns:us-east-1:111122223333:alerts", "arn:aws-cn:sns:cn-north-1:111122223333:a_b.fifo"] {
             assert_eq!(Topic::new(arn).unwrap().arn(), arn);
         }

@@ -47,7 +47,7 @@ impl Subscriber for Spans {
 }
 
 #[tokio::test]
-async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
+async fn call_and_each_attempt_have_spans_without_values() {
     use crate::{Endpoint, Session};
     use testkit::stub::{Does, Stub};
 
@@ -89,7 +89,7 @@ async fn a_call_and_each_of_its_attempts_is_a_span_without_values() {
 }
 
 #[test]
-fn the_table_names_every_kind_of_error() {
+fn documented_table_lists_every_error_kind() {
     let table = include_str!("../observe.md");
     for kind in ErrorKind::ALL {
         assert!(table.contains(&format!("`{kind}`")), "{kind:?}");
@@ -187,7 +187,7 @@ mod metrics {
     }
 
     #[test]
-    fn calls_attempts_and_what_fails_are_counted_and_nothing_stays_in_flight() {
+    fn calls_attempts_and_failures_are_counted_and_in_flight_returns_to_zero() {
         let recorder = MetricsRecorder::default();
         metrics::with_local_recorder(&recorder, || {
             StatementMetrics::describe();
@@ -227,7 +227,7 @@ mod metrics {
     }
 
     #[test]
-    fn labels_are_of_bounded_number_whatever_the_size_of_a_batch() {
+    fn metric_label_cardinality_is_bounded() {
         let recorder = MetricsRecorder::default();
         let batch = |size: usize| StatementInfo::of_batch(format!("an unlogged batch of {size} statements"));
         metrics::with_local_recorder(&recorder, || {
@@ -258,7 +258,7 @@ mod metrics {
 
 #[cfg(feature = "metrics")]
 #[tokio::test]
-async fn a_call_with_a_tag_has_no_series_without_it() {
+async fn tagged_call_emits_no_untagged_metric_series() {
     use testkit::stub::Stub;
 
     use crate::{Endpoint, Session, UnloggedBatch, Write};
@@ -278,7 +278,7 @@ async fn a_call_with_a_tag_has_no_series_without_it() {
 }
 
 #[tokio::test]
-async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
+async fn span_has_the_query_text_when_enabled() {
     use crate::{Endpoint, Session};
     use testkit::stub::Stub;
 
@@ -294,7 +294,7 @@ async fn a_span_has_the_text_of_its_statement_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn an_observer_is_told_of_every_attempt() {
+async fn observer_is_called_for_every_attempt() {
     use super::{Attempt, Observer};
     use crate::{Endpoint, Session};
     use testkit::stub::{Does, Stub};

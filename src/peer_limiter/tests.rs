@@ -29,7 +29,7 @@ async fn limiter(peers: u8, limits: PeerLimits) -> PeerLimiter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_is_of_the_peer_with_the_least_in_flight() {
+async fn permit_is_for_the_peer_with_the_fewest_requests_in_flight() {
     let limiter = limiter(3, limits(512)).await;
     let mut permits: Vec<_> = (0..30).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let mut each = HashMap::new();
@@ -45,7 +45,7 @@ async fn a_permit_is_of_the_peer_with_the_least_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_goes_to_another_peer_where_there_is_one() {
+async fn retry_goes_to_another_peer_if_there_is_one() {
     let limiter = limiter(2, limits(512)).await;
     let first = limiter.try_acquire(None, limiter.began.elapsed()).unwrap();
     for _ in 0..10 {
@@ -59,7 +59,7 @@ async fn a_repeat_goes_to_another_peer_where_there_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_gets_no_more_in_a_second_than_its_connections_have_capacity_for() {
+async fn peer_request_rate_stays_within_its_connections_capacity() {
     let limiter = limiter(1, limits(512)).await;
     let began = Instant::now();
     let mut sent = 0;
@@ -72,7 +72,7 @@ async fn a_peer_gets_no_more_in_a_second_than_its_connections_have_capacity_for(
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
+async fn peer_counts_as_one_connection_while_its_pool_refills() {
     let limiter = PeerLimiter::new(limits(10), Instant::now());
     limiter.update([state(1, true)].into_iter(), limiter.began.elapsed());
     let take_all = || {
@@ -90,7 +90,7 @@ async fn while_its_pool_refills_a_peer_counts_as_one_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_served_in_turn_and_nobody_passes() {
+async fn waiters_get_permits_in_order_of_arrival() {
     let limiter = limiter(1, limits(1)).await;
     let mut held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let mut first = Box::pin(acquire(&limiter, None));
@@ -109,7 +109,7 @@ async fn who_waits_is_served_in_turn_and_nobody_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stops_waiting_holds_up_nobody() {
+async fn cancelled_waiter_does_not_block_the_others() {
     let limiter = limiter(1, limits(1)).await;
     let held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let mut first = Box::pin(acquire(&limiter, None));
@@ -122,14 +122,14 @@ async fn who_stops_waiting_holds_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_full_it_fails_if_that_is_set() {
+async fn full_limiter_refuses_at_once_with_when_full_fail() {
     let limiter = limiter(1, PeerLimits { when_full: WhenFull::Fail, ..limits(1) }).await;
     let _held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     assert_eq!(acquire(&limiter, None).await.unwrap_err(), NoPermit::Full);
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
+async fn limiter_tries_disconnected_peers_and_waits_if_there_are_none() {
     let limiter = PeerLimiter::new(limits(1), Instant::now());
     let mut waiting = Box::pin(acquire(&limiter, None));
     assert!(waiting.as_mut().now_or_never().is_none());
@@ -138,7 +138,7 @@ async fn with_no_peer_connected_each_is_tried_and_with_none_at_all_one_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_does_not_collect_its_permit_holds_up_nobody() {
+async fn uncollected_permit_does_not_block_other_callers() {
     let limiter = limiter(1, limits(1)).await;
     let held: Vec<_> = (0..3).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let mut paused: Vec<_> = (0..10).map(|_| Box::pin(acquire(&limiter, None))).collect();
@@ -155,7 +155,7 @@ async fn a_caller_that_does_not_collect_its_permit_holds_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it_in_the_end() {
+async fn retry_avoiding_the_only_free_peer_blocks_no_one_and_finally_uses_it() {
     let limiter = limiter(2, limits(1)).await;
     let held: Vec<_> = (0..6).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let (free, full): (Vec<_>, Vec<_>) =
@@ -173,7 +173,7 @@ async fn a_repeat_that_avoids_the_only_peer_with_room_blocks_nobody_and_takes_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_gets_another_address_keeps_what_is_in_flight() {
+async fn host_with_a_new_address_keeps_its_in_flight_count() {
     let limiter = limiter(1, limits(1)).await;
     let held: Vec<_> = (0..2).map(|_| limiter.try_acquire(None, limiter.began.elapsed()).unwrap()).collect();
     let moved = PeerState { address: state(2, true).address, ..state(1, true) };
@@ -209,7 +209,7 @@ fn step() -> impl Strategy<Value = CallerStep> {
 
 proptest! {
     #[test]
-    fn however_callers_are_polled_paused_and_dropped_another_gets_its_permit(
+    fn peer_limiter_loses_no_permit_however_callers_are_polled_or_dropped(
         peers in 1_u8..4,
         steps in proptest::collection::vec(step(), 1..200),
     ) {
@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_taken_and_given_back_nothing_stays_in_flight_and_no_limit_is_passed(
+    fn peer_limiter_leaks_no_permits_and_exceeds_no_limit(
         peers in 1_u8..5,
         steps in proptest::collection::vec(any::<(bool, u8)>(), 1..300),
     ) {

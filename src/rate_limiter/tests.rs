@@ -37,7 +37,7 @@ impl TestTable {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_table_gets_what_it_takes_and_hardly_more() {
+async fn throttled_table_receives_its_capacity_and_little_more() {
     let began = Instant::now();
     let limiter = Arc::new(RateLimiter::default());
     let table = Arc::new(Mutex::new(TestTable { units: 0.0, refilled_at: began }));
@@ -107,7 +107,7 @@ async fn shares(limiter: Arc<RateLimiter>) -> (f64, f64) {
 
 #[cfg(feature = "bulk")]
 #[tokio::test(start_paused = true)]
-async fn a_table_whose_capacity_is_known_is_hardly_throttled_to_find_it_out() {
+async fn known_capacity_avoids_throttled_probing() {
     let limiter = Arc::new(RateLimiter::default());
     limiter.set_known_rate(NonZeroU32::new(2_000).unwrap(), Duration::ZERO);
     let (share, attempts) = shares(limiter).await;
@@ -115,7 +115,7 @@ async fn a_table_whose_capacity_is_known_is_hardly_throttled_to_find_it_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_was_never_throttled_is_free_and_one_that_was_is_free_again_after_a_while() {
+async fn rate_limiter_is_unlimited_before_and_some_time_after_throttling() {
     let began = Instant::now();
     let limiter = Arc::new(RateLimiter::default());
     assert!(limiter.is_unlimited() && limiter.acquire(units(1.0), began).now_or_never().is_some());
@@ -141,7 +141,7 @@ fn throttled_at_once() -> Arc<RateLimiter> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_cancelled_while_it_waits_delays_nobody() {
+async fn cancelled_waiting_call_delays_no_other_call() {
     let (began, limiter) = (Instant::now(), throttled_at_once());
     let mut first = Box::pin(limiter.acquire(units(1.0), began));
     let mut second = Box::pin(limiter.acquire(units(1.0), began));
@@ -152,7 +152,7 @@ async fn a_call_that_is_cancelled_while_it_waits_delays_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_is_given_to_a_call_cancelled_at_that_moment_goes_to_the_next() {
+async fn permit_granted_to_a_cancelled_call_passes_to_the_next() {
     let (began, limiter) = (Instant::now(), throttled_at_once());
     let mut first = Box::pin(limiter.acquire(units(1.0), began));
     assert!(first.as_mut().now_or_never().is_none());
@@ -163,7 +163,7 @@ async fn a_turn_that_is_given_to_a_call_cancelled_at_that_moment_goes_to_the_nex
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_nobody_polls_stands_in_front_of_nobody() {
+async fn unpolled_call_does_not_block_later_calls() {
     let (began, limiter) = (Instant::now(), throttled_at_once());
     let mut held: Vec<_> = (0..5).map(|_| Box::pin(limiter.acquire(units(1.0), began))).collect();
     assert!(held.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
@@ -174,7 +174,7 @@ async fn a_call_that_nobody_polls_stands_in_front_of_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_whose_turn_comes_too_late_is_told_at_once_when_it_would_come() {
+async fn call_past_its_deadline_fails_at_once_with_the_expected_wait() {
     let (began, limiter) = (Instant::now(), throttled_at_once());
     let mut waiting: Vec<_> =
         (0..20).map(|_| Box::pin(limiter.acquire(within(1.0, Duration::from_secs(3)), began))).collect();
@@ -186,7 +186,7 @@ async fn a_call_whose_turn_comes_too_late_is_told_at_once_when_it_would_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_slow_answer_does_not_keep_out_those_who_have_less_time_for_ever() {
+async fn one_slow_answer_does_not_exclude_shorter_deadlines_forever() {
     let (began, limiter) = (Instant::now(), throttled_at_once());
     tokio::time::sleep(Duration::from_secs(3)).await;
     limiter.record_acknowledged(1.0, None, Duration::ZERO, || began.elapsed());
@@ -204,7 +204,7 @@ async fn one_slow_answer_does_not_keep_out_those_who_have_less_time_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_are_told_when_the_table_takes_nothing_any_more() {
+async fn waiting_callers_fail_once_the_table_accepts_nothing() {
     let (began, limiter) = (Instant::now(), throttled_at_once());
     let mut waiting: Vec<_> =
         (0..20).map(|_| Box::pin(limiter.acquire(within(1.0, Duration::from_secs(3)), began))).collect();
@@ -218,7 +218,7 @@ async fn those_who_wait_are_told_when_the_table_takes_nothing_any_more() {
 }
 
 #[test]
-fn a_turn_is_given_although_the_runtime_that_gave_turns_has_ended() {
+fn rate_limiter_grants_permits_after_another_runtime_has_ended() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (one, other) = (runtime(), runtime());
     let (began, limiter) = other.block_on(async { (Instant::now(), throttled_at_once()) });
@@ -231,7 +231,7 @@ fn a_turn_is_given_although_the_runtime_that_gave_turns_has_ended() {
 }
 
 #[test]
-fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
+fn each_table_has_separate_read_and_write_rate_limiters() {
     let rate_limiters = RateLimiters::default();
     let limiters_of = |text: &str| {
         let info = StatementInfo::of_text(text);
@@ -248,7 +248,7 @@ fn reading_and_writing_a_table_are_paced_apart_and_each_table_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limited_table_is_used_for_so_many_units_a_second_and_what_is_owed_is_made_up_for() {
+async fn table_limit_caps_units_per_second_and_repays_debt() {
     let began = Instant::now();
     let limit = TableLimit::none().write_units(NonZeroU32::new(100).unwrap());
     let rate_limiters = RateLimiters::new(HashMap::from([("ks.t".to_owned(), limit)]));

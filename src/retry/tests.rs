@@ -5,7 +5,7 @@ use super::*;
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), max: Duration::from_secs(1) };
 
 #[test]
-fn the_bound_of_the_wait_doubles_from_the_first_to_the_longest() {
+fn backoff_bound_doubles_up_to_the_maximum() {
     let bounds: Vec<u128> = (0..9).map(|retries| BACKOFF.wait(retries, 1.0).as_millis()).collect();
     assert_eq!(bounds, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
     let halves: Vec<u128> = (0..4).map(|retries| BACKOFF.wait(retries, 0.5).as_millis()).collect();
@@ -15,7 +15,7 @@ fn the_bound_of_the_wait_doubles_from_the_first_to_the_longest() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_waits() {
+fn same_seed_yields_the_same_backoff_waits() {
     let waits = |seed| {
         let retry = Retry::new(BACKOFF, RetryBudget::new(20, 10), Random::seeded(seed));
         (0..20).map(|retries| retry.wait(retries)).collect::<Vec<_>>()
@@ -25,7 +25,7 @@ fn the_same_seed_gives_the_same_waits() {
 }
 
 #[test]
-fn a_fifth_of_the_requests_of_the_last_ten_seconds_may_be_retried_and_ten_in_any_case() {
+fn retry_budget_is_ten_or_a_fifth_of_the_last_ten_seconds_requests() {
     let budget = RetryBudget::new(20, 10);
     let second = Duration::from_secs;
     let retries = |now| std::iter::repeat_with(|| budget.try_retry(now)).take_while(|granted| *granted).count();
@@ -42,7 +42,7 @@ fn a_fifth_of_the_requests_of_the_last_ten_seconds_may_be_retried_and_ten_in_any
 
 proptest! {
     #[test]
-    fn no_more_is_retried_than_the_budget_allows(
+    fn retries_stay_within_the_retry_budget(
         steps in proptest::collection::vec((0_u64..3_000, any::<bool>()), 1..600),
     ) {
         let budget = RetryBudget::new(20, 10);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_survives_as_bytes_and_as_text() {
+    fn scan_progress_round_trips_as_bytes_and_as_text() {
         let mut scan = begun(4);
         scan.set(1, RangeState::At(b"here".to_vec()));
         scan.set(2, RangeState::Done);

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_with_an_inaccessible_key_is_awaited_until_the_service_tries_the_new_key() {
+    fn key_change_of_inaccessible_table_is_awaited_to_its_outcome() {
         const INACCESSIBLE: TableStatus = TableStatus::InaccessibleEncryptionCredentials;
         let key = |name: &str| Encryption::CustomerManagedKey(format!("arn:aws:kms:us-east-1:1:{name}"));
         let updates = |requested: &str, seen: &[(TableStatus, &str)]| {
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyspace_that_gets_a_region_is_awaited_until_it_is_active_in_all() {
+    fn adding_a_region_waits_until_the_keyspace_is_active_in_every_region() {
         let updates = |statement: &str, seen: &[(TableStatus, &[&str])]| {
             let mut awaited = Awaited::by(&keyspaces_cql::parse(statement).unwrap()).unwrap();
             let updates = seen.iter().map(|(status, regions)| {
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_the_service_shows_differently_or_not_at_all_counts_as_shown() {
+    fn change_shown_differently_or_not_at_all_counts_as_complete() {
         let provisioned = |read| CapacityMode::Provisioned { read, write: 1 };
         let writes = |write| CapacityMode::Provisioned { read: 1, write };
         let key = |arn: &str| Encryption::CustomerManagedKey(arn.to_owned());

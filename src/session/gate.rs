@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn closing_waits_for_the_last_and_lets_nobody_in() {
+    async fn closing_gate_waits_for_calls_in_flight_and_refuses_new_ones() {
         let gate = Gate::default();
         assert!(gate.enter() && gate.enter());
         let mut closing = Box::pin(gate.close());

@@ -89,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_guides_examples_come_out() {
+    fn pool_advice_matches_the_guide_examples() {
         for (endpoints, connections) in [(9, 3), (5, 4), (2, 10), (1, 20)] {
             assert_eq!(PoolAdvice::new(20_000, 3, endpoints).connections_per_host(), connections);
         }
     }
 
     #[test]
-    fn the_number_is_rounded_up_and_at_least_three() {
+    fn advised_connections_are_rounded_up_and_at_least_three() {
         for (requests, instances, endpoints, connections) in [
             (0, 1, 9, 3),
             (13_500, 1, 9, 3),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn with_one_instance_the_divisor_is_one_and_none_counts_as_one() {
+    fn pool_advice_divides_by_at_least_one_instance_and_endpoint() {
         assert_eq!(PoolAdvice::new(20_000, 1, 9), PoolAdvice::new(20_000, 0, 9));
         assert_eq!(PoolAdvice::new(20_000, 1, 9).connections_per_host(), 5);
         assert_eq!(PoolAdvice::new(20_000, 2, 9).connections_per_host(), 5);
@@ -125,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn no_number_overflows() {
+    fn pool_advice_does_not_overflow() {
         assert_eq!(PoolAdvice::new(u64::MAX, u32::MAX, u32::MAX).connections_per_host(), 3);
         let most = usize::try_from(u64::MAX.div_ceil(500)).unwrap();
         assert_eq!(PoolAdvice::new(u64::MAX, 1, 1).connections_per_host(), most);
     }
 
     #[test]
-    fn the_advice_shows_how_it_comes_about() {
+    fn pool_advice_shows_its_calculation() {
         assert_eq!(
             PoolAdvice::new(20_000, 3, 9).to_string(),
             "3 connections per host for 20000 requests per second from 3 instances over 9 endpoints (20000 / 2 / 9 / \

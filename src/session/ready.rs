@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peer_that_is_a_contact_point_is_the_first() {
+    fn first_peer_is_the_one_that_is_a_contact_point() {
         let filter = FirstPeerFilter::new(&[row(3).1]);
         let rows = [row(1), row(2), row(3)];
         assert_eq!(accepted(&filter, &rows), [true; 3], "for the control connection");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn without_one_it_is_the_first_row_with_the_other_row_of_its_host() {
+    fn first_peer_without_a_contact_point_is_the_first_host_with_all_its_rows() {
         let filter = FirstPeerFilter::new(&[]);
         let local = (row(1).0, SocketAddr::from(([127, 0, 1, 1], 9142)));
         let rows = [row(1), row(2), local];

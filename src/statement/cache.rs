@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_ask_together_share_one_preparation() {
+    fn concurrent_callers_share_one_preparation() {
         let cache = Cache::default();
         let first = cache.get_or_begin("SELECT 1", never).expect("it begins");
         let second = cache.get_or_begin("SELECT 1", || panic!("it is being prepared")).expect("it joins");
@@ -257,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_not_kept() {
+    fn failed_preparation_is_not_cached() {
         let cache = Cache::default();
         let first = cache.get_or_begin("SELECT 1", failed).expect("it begins");
         assert!(!cache.get_or_begin("SELECT 1", never).expect("it begins anew").ptr_eq(&first));
     }
 
     #[test]
-    fn the_statement_asked_for_longest_ago_makes_room() {
+    fn statement_cache_evicts_the_least_recently_used() {
         let cache = Cache::default();
         for index in 0..MAX_CACHED_STATEMENTS {
             let _kept = cache.get_or_begin(&index.to_string(), never).expect("there is room");
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_makes_all_of_them_be_prepared_anew() {
+    fn cleared_cache_prepares_statements_again() {
         let cache = Cache::default();
         let first = cache.get_or_begin("SELECT 1", never).expect("it begins");
         cache.clear();

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_was_lost_is_an_outcome_and_any_other_error_is_an_error() {
+    fn only_a_lost_response_gives_an_unknown_outcome() {
         let failed = |kind| Outcome::<()>::from_answer(Err(Error::new(kind, "INSERT INTO ks.t", "it failed")));
         assert!(matches!(failed(ErrorKind::Unknown), Ok(Outcome::Unknown(why)) if why.kind() == ErrorKind::Unknown));
         for kind in [ErrorKind::Refused, ErrorKind::Type, ErrorKind::NoConnection, ErrorKind::Closed] {

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_does_something_else_than_the_type_says_is_refused_with_the_type_to_ask_for() {
+    fn statement_of_wrong_kind_is_refused_with_the_type_to_use() {
         for (text, expected, told) in [
             (
                 "INSERT INTO ks.t (k) VALUES (1)",
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_its_keyspace_is_refused_with_both_ways_to_give_it_one() {
+    fn unqualified_name_is_refused_with_both_ways_to_qualify_it() {
         assert_eq!(
             refusal("SELECT k FROM t", &[Effect::Read]),
             "SELECT FROM t failed: the table t is named without its keyspace. Write keyspace.t, or set the session's keyspace \
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keyspaces_refuses_is_refused_with_what_to_do_but_sent_to_a_plain_cassandra() {
+    fn refused_statement_has_advice_but_is_allowed_for_a_plain_cassandra() {
         let text = "SELECT count(*) FROM ks.t";
         let error = StatementInfo::parse(text, false, &[Effect::Read]).expect_err("an aggregate");
         assert_eq!(error.kind(), ErrorKind::Refused);
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_plus_adds_to_a_counter_is_settled_by_the_type_of_its_bind_marker() {
+    fn bind_marker_type_decides_whether_plus_increments_a_counter() {
         use scylla::frame::response::result::TableSpec;
         let text = "UPDATE ks.t SET n = n + ? WHERE k = ?";
         let bound = |native| [ColumnSpec::borrowed("n", ColumnType::Native(native), TableSpec::borrowed("ks", "t"))];
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_cannot_be_read_is_left_to_a_plain_cassandra_and_never_repeated() {
+    fn unparsable_statement_is_left_to_cassandra_and_not_idempotent() {
         let info = StatementInfo::parse("FROB the  knobs of ks", true, &[Effect::Write]).expect("the server decides");
         assert_eq!(info.attempted, "FROB the knobs of");
         assert!(!info.is_idempotent);
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_makes_pages_smaller_unless_rows_are_filtered_out() {
+    fn limit_caps_the_page_size_unless_rows_are_filtered() {
         let page_size = |text| StatementInfo::parse(text, true, &[Effect::Read]).expect("a read").page_size(1_000);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10"), 10);
         assert_eq!(page_size("SELECT k FROM ks.t LIMIT 10000"), 1_000);

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_are_found_by_where_they_stand_whatever_their_names_are() {
+    fn bind_markers_are_identified_by_position_not_by_name() {
         let found =
             markers("INSERT INTO ks.t (a, b) VALUES (:b, ?) USING TTL :a AND TIMESTAMP :c", &[INT, INT, INT, INT]);
         assert_eq!((found.ttl, found.timestamp), (vec![2], vec![3]));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn only_values_that_are_stored_are_held_to_the_number_of_digits() {
+    fn digit_limit_applies_only_to_stored_values() {
         let list =
             |column_type| ColumnType::Collection { frozen: false, typ: CollectionType::List(Box::new(column_type)) };
         let insert = "INSERT INTO ks.t (a, b, c, d) VALUES (?, ?, ?, ?)";
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_after_in_multiply_with_those_in_the_text() {
+    fn bound_and_literal_in_lists_multiply_to_the_subquery_count() {
         let found = markers("SELECT a FROM ks.t WHERE a IN ? AND b IN (1, 2)", &[list_of_ints()]);
         let value = [&[0, 0, 0, 8][..], &[0, 0, 0, 51], &[0; 4]].concat();
         assert_eq!(found.subqueries(SerializedView::new(&value, 1)), 102);

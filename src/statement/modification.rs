@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_modification_touches_is_read_from_its_text() {
+    fn modified_columns_are_read_from_the_statement_text() {
         let modified = |text: &str| {
             let statement = keyspaces_cql::parse(text).expect("it is CQL");
             let found = ModifiedColumns::find(&statement).expect("a modification");

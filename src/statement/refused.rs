@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keyspaces_lacks_is_refused_in_the_same_words_wherever_it_is_given() {
+    fn session_lint_migration_and_definitions_refuse_unsupported_cql_alike() {
         for (text, attempted, words) in [
             (
                 "TRUNCATE shop.names",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_cql_is_refused_with_the_place_and_what_is_expected_there() {
+    fn invalid_cql_is_refused_with_position_and_expected_token() {
         for (text, words) in [
             (
                 "INSERT INTO shop.names (id) VALUE (1)",

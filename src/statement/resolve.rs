@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_row_of_a_write_is_read_by_its_key_with_the_columns_that_it_sets_and_those_of_the_condition() {
+    fn resolving_query_reads_set_and_condition_columns_by_primary_key() {
         let is = |text: &str, key: &[usize], written: &[(&str, usize)], returned| {
             let written = written.iter().map(|(name, marker)| ((*name).to_owned(), *marker)).collect();
             Ok((text.to_owned(), key.to_vec(), written, returned))

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_bound_again_as_they_were_serialised() {
+    fn serialized_values_can_be_bound_again_unchanged() {
         let values = (7_i32, "Ada", None::<String>, Unset);
         let serialized = BoundValues::serialize_with(|buffer| append(&columns(), &values, buffer)).expect("they fit");
         let view = serialized.view();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn further_values_are_put_in_where_their_bind_markers_stand() {
+    fn using_values_are_inserted_at_their_bind_markers() {
         let with = |using_values: &[(usize, &[u8])]| {
             let using_values: Vec<_> = using_values.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
             let (mut given, mut all) = (Vec::new(), Vec::new());
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_large_for_cql_only_is_not_counted_as_large_for_the_service() {
+    fn protocol_overhead_does_not_count_towards_the_service_size() {
         let list = |element| ColumnType::Collection {
             frozen: false,
             typ: CollectionType::List(Box::new(ColumnType::Native(element))),

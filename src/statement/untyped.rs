@@ -345,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ttl_is_rounded_up_to_whole_seconds_so_that_none_becomes_for_ever() {
+    fn ttl_is_rounded_up_to_whole_seconds() {
         for (given, seconds) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
             assert_eq!(whole_seconds(Duration::from_millis(given)), seconds, "{given} ms");
         }

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_type_tells_what_binding_a_value_of_it_does() {
+    fn type_name_predicts_the_result_of_binding_a_value() {
         compare(true);
         compare(1_i8);
         compare(1_i16);
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_fits_is_told_as_it_would_be_when_it_is_bound() {
+    fn early_type_mismatch_has_the_text_of_the_binding_error() {
         let markers = [NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
         let problem = |never_fits: Option<NeverFits>| never_fits.map(|never_fits| never_fits.problem);
         assert_eq!(mismatch(type_name::<(i32, Option<&str>)>(), &markers, &[], None), None);
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_that_an_option_may_bind_can_be_left_out() {
+    fn values_for_option_bind_markers_may_be_omitted() {
         let markers =
             [NativeType::Int, NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
         assert_eq!(mismatch(type_name::<(i32, &str)>(), &markers, &[0], None), None);

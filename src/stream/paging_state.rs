@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paging_state_survives_as_bytes_and_as_text() {
+    fn paging_state_round_trips_through_bytes_and_text() {
         for again in [
             PagingState::from_bytes(&sealed().to_bytes()).expect("it is whole"),
             sealed().to_string().parse().expect("it is whole"),

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_cut_to_the_millisecond_downwards_on_both_sides_of_1970() {
+    fn event_times_are_floored_to_milliseconds_before_and_after_1970() {
         for (given, held) in [
             ("2026-11-22T10:00:00.123999999Z", "2026-11-22T10:00:00.123Z"),
             ("2026-11-22T10:00:00.123Z", "2026-11-22T10:00:00.123Z"),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_day_is_that_of_the_time_in_utc() {
+    fn event_date_is_the_utc_date_of_its_time() {
         for (given, day) in [
             ("2026-11-22T23:59:59.999999999Z", (2026, 11, 22)),
             ("2026-11-23T00:00:00Z", (2026, 11, 23)),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_second_belongs_to_the_day_of_its_stored_time() {
+    fn leap_second_event_belongs_to_the_day_of_its_stored_time() {
         let leap = time("2016-12-31T23:59:60.5Z");
         assert_eq!(leap.date_naive(), NaiveDate::from_ymd_opt(2016, 12, 31).unwrap());
         let event = Event { event_time: leap, ..Event::new("d", leap, "t", "p") };
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_and_the_last_possible_time_have_their_days() {
+    fn earliest_and_latest_time_have_valid_dates() {
         assert_eq!(date_of(DateTime::<Utc>::MIN_UTC), NaiveDate::MIN);
         assert_eq!(date_of(DateTime::<Utc>::MAX_UTC), NaiveDate::MAX);
         assert_eq!(truncate_to_millis(DateTime::<Utc>::MIN_UTC).time(), NaiveTime::MIN);

@@ -35,7 +35,7 @@ async fn refusal(server: Arc<rustls::ServerConfig>, ca: &Ca) -> Explanation {
 }
 
 #[test]
-fn the_five_roots_are_those_that_aws_names() {
+fn bundled_roots_have_the_five_fingerprints_published_by_aws() {
     let expected = [
         "8ECDE6884F3D87B1125BA31AC3FCB13D7016DE7F57CC904FE1CB97C6AE98196E",
         "1BA5B2AA8C65401A82960118F80BEC4F62304D83CEC4713A19C39C011EA46DB4",
@@ -51,7 +51,7 @@ fn the_five_roots_are_those_that_aws_names() {
 }
 
 #[tokio::test]
-async fn the_right_name_is_accepted_at_any_address() {
+async fn matching_certificate_name_is_accepted_at_any_address() {
     let ca = Ca::new("Test CA");
     let stub = Stub::at(2).tls(ca.server(&[NAME])).start().await;
     for address in stub.addresses() {
@@ -116,7 +116,7 @@ async fn long_lists_of_names_are_cut_and_control_characters_are_escaped() {
 }
 
 #[tokio::test]
-async fn an_unknown_issuer_is_refused_by_its_name() {
+async fn untrusted_issuer_is_refused_and_named() {
     let explanation = refusal(Ca::new("Somebody Else").server(&[NAME]), &Ca::new("Test CA")).await;
     assert_eq!(explanation.problem, "the issuer of the certificate is not trusted: CN=Somebody Else");
     assert_eq!(
@@ -141,7 +141,7 @@ async fn another_authority_with_the_name_of_a_trusted_one_is_refused() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_refused_with_its_date_and_the_clock() {
+async fn expired_certificate_is_refused_with_expiry_and_local_time() {
     let ca = Ca::new("Test CA");
     let server = ca.server_with(&[NAME], |params| {
         params.not_before = date_time_ymd(2024, 1, 1);
@@ -156,7 +156,7 @@ async fn an_expired_certificate_is_refused_with_its_date_and_the_clock() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_valid_yet_is_refused_with_its_date_and_the_clock() {
+async fn not_yet_valid_certificate_error_gives_its_start_date_and_the_clock() {
     let ca = Ca::new("Test CA");
     let server = ca.server_with(&[NAME], |params| params.not_before = date_time_ymd(2027, 1, 1));
     let explanation = refusal(server, &ca).await;
@@ -169,7 +169,7 @@ async fn a_certificate_that_is_not_valid_yet_is_refused_with_its_date_and_the_cl
 }
 
 #[tokio::test]
-async fn a_certificate_with_addresses_only_is_refused() {
+async fn certificate_with_only_ip_addresses_is_refused() {
     let ca = Ca::new("Test CA");
     let explanation = refusal(ca.server(&["127.0.0.1"]), &ca).await;
     assert_eq!(
@@ -179,7 +179,7 @@ async fn a_certificate_with_addresses_only_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_clients_only_is_refused() {
+async fn client_only_certificate_is_refused() {
     let ca = Ca::new("Test CA");
     let server =
         ca.server_with(&[NAME], |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
@@ -231,7 +231,7 @@ async fn a_server_that_does_not_speak_tls_is_reported_as_the_wrong_port() {
 }
 
 #[test]
-fn a_pem_without_a_certificate_and_a_damaged_one_are_refused() {
+fn pem_that_is_damaged_or_without_certificates_is_refused() {
     let refused = |pem: &str| Trust::new([pem.as_bytes()]).unwrap_err().to_string();
     let advice = "Expected PEM: -----BEGIN CERTIFICATE-----, base64, -----END CERTIFICATE-----";
     for nothing in ["", "just a note", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"] {
@@ -251,7 +251,7 @@ fn a_pem_without_a_certificate_and_a_damaged_one_are_refused() {
 }
 
 #[tokio::test]
-async fn the_root_of_a_chain_is_found_by_its_subject() {
+async fn root_of_a_certificate_chain_is_found_by_subject() {
     let ca = Ca::new("Test CA");
     let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();

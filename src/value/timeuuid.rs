@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_version_has_no_time() {
+    fn uuid_of_another_version_has_no_time() {
         assert_eq!(time_of(&Uuid::new_v4().into()), None);
         assert_eq!(time_of(&CqlTimeuuid::nil()), None);
     }
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_of_a_millisecond_lie_between_its_bounds_and_those_of_others_outside(
+        fn only_timeuuids_of_a_millisecond_lie_between_its_min_and_max(
             millis in -12_219_292_800_000_i64..103_072_857_660_000, later in 1_i64..1_000_000,
         ) {
             let (time, after) = (CqlTimestamp(millis), CqlTimestamp(millis + later));

@@ -4,7 +4,7 @@
 use keyspaces::{ErrorKind, Session};
 
 #[tokio::test]
-async fn each_session_has_a_keyspace_of_its_own_and_tables_that_can_be_emptied() {
+async fn each_session_has_its_own_keyspace_and_its_tables_can_be_truncated() {
     let session = keyspaces_testing::session().await.unwrap();
     let other = keyspaces_testing::new_keyspace(&session).await.unwrap();
     let tables = [
@@ -37,7 +37,7 @@ async fn rows(session: &Session, table: &str) -> usize {
 }
 
 #[tokio::test]
-async fn tables_are_not_emptied_where_no_keyspace_is_named() {
+async fn empty_tables_is_refused_without_a_keyspace() {
     let session = keyspaces_testing::builder().await.unwrap().connect().await.unwrap();
     let error = keyspaces_testing::empty_tables(&session).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);

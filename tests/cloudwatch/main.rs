@@ -85,7 +85,7 @@ async fn state(client: &Client, alarm: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_hot_table_sets_the_recommended_alarm_off() {
+async fn throttled_table_triggers_the_recommended_alarm() {
     let local = local().await;
     let (table, client) = (hot_table(&local).await, client(&local));
     monitoring::plan_alarms(&client, recommended(&table)).await.unwrap().apply(&client).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_hot_table_sets_the_recommended_alarm_off() {
 }
 
 #[tokio::test]
-async fn a_plan_says_what_changes_and_the_second_is_empty() {
+async fn alarm_plan_lists_changes_and_is_empty_once_applied() {
     let local = local().await;
     let client = client(&local);
     let table = Table::new("shop", "orders").unwrap().provisioned().replicated_to("eu-west-1").with_stream("label");
@@ -135,7 +135,7 @@ async fn a_plan_says_what_changes_and_the_second_is_empty() {
 }
 
 #[tokio::test]
-async fn who_may_not_is_told_so() {
+async fn monitoring_without_permissions_fails_as_unauthorized() {
     let local = local().await;
     let client = client_of(&local, local.credentials_without_permissions());
     let table = Table::new("shop", "orders").unwrap();
@@ -188,7 +188,7 @@ fn around_now() -> std::ops::Range<SystemTime> {
 }
 
 #[tokio::test]
-async fn what_is_read_is_what_was_done() {
+async fn metrics_read_match_the_workload() {
     let local = local().await;
     let table = counted_workload(&local).await;
     let read = monitoring::read_metrics(&client(&local), &table, around_now()).await.unwrap();

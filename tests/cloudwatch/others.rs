@@ -35,7 +35,7 @@ async fn run(local: &Local, program: &str, arguments: &[&str]) -> String {
 
 #[tokio::test]
 #[ignore = "tests/monitoring/run has the AWS CLI for it"]
-async fn the_written_alarm_sent_by_the_aws_cli_is_set_off_and_the_guides_own_is_not() {
+async fn exported_alarm_sent_by_the_aws_cli_fires_unlike_the_guides_alarm() {
     let local = local().await;
     let (table, client) = (hot_table(&local).await, client(&local));
     let alarm = throttled_requests(&table);
@@ -71,7 +71,7 @@ async fn the_written_alarm_sent_by_the_aws_cli_is_set_off_and_the_guides_own_is_
 
 #[tokio::test]
 #[ignore = "tests/monitoring/run has boto3 for it"]
-async fn boto3_reads_what_the_library_reads() {
+async fn boto3_and_the_library_read_the_same_metrics() {
     let local = local().await;
     let table = counted_workload(&local).await;
     let time = around_now();

@@ -28,7 +28,7 @@ const MARGIN: Duration = Duration::from_secs(4);
 const RECOVERY: Duration = Duration::from_secs(5 * 20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_nothing_is_lost_doubled_or_told_wrong() {
+async fn chaos_run_has_no_lost_doubled_or_misreported_results() {
     let local = Local::builder().peers(3).ddl_delay(Duration::from_millis(100)).start().await.expect("it starts");
     for seed in seeds() {
         let violations = run(&local, seed).await;

@@ -116,7 +116,7 @@ async fn expired_credentials_are_not_sent() {
 }
 
 #[tokio::test]
-async fn a_clock_an_hour_off_is_refused_and_the_advice_names_the_clock() {
+async fn clock_skew_of_an_hour_is_refused_with_advice_about_the_clock() {
     let behind = || SystemTime::now() - Duration::from_secs(3600);
     let local = Local::builder().peers(1).clock(behind).start().await.expect("a local Keyspaces");
     let error = refused(signed(&local)).await;
@@ -125,7 +125,7 @@ async fn a_clock_an_hour_off_is_refused_and_the_advice_names_the_clock() {
 }
 
 #[tokio::test]
-async fn an_authority_that_is_not_trusted_is_named() {
+async fn untrusted_issuer_is_reported_on_connect() {
     let local = shared().await;
     let own = local.credentials();
     let error = refused(Session::builder().endpoint(endpoint(local)).static_credentials(
@@ -139,7 +139,7 @@ async fn an_authority_that_is_not_trusted_is_named() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_other_names_is_refused_with_the_names_that_are_there() {
+async fn certificate_for_other_names_is_refused_listing_its_names() {
     let local = shared().await;
     let other =
         Endpoint::explicit(local.host(), local.port(), "cassandra.eu-west-1.amazonaws.com").expect("an endpoint");

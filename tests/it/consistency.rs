@@ -28,7 +28,7 @@ const FOR_READS: [Consistency; 3] = [Consistency::One, Consistency::LocalQuorum,
 const FOR_WRITES: [Consistency; 1] = [Consistency::LocalQuorum];
 
 #[tokio::test]
-async fn reads_have_three_levels_and_writes_one_from_every_kind_of_request() {
+async fn every_request_kind_allows_three_read_levels_and_one_write_level() {
     let session = local::session().await;
     let table = table(&session, "consistency_levels").await;
     let driver = &*session.dangerous_driver().expect("an open session");
@@ -60,7 +60,7 @@ async fn reads_have_three_levels_and_writes_one_from_every_kind_of_request() {
 }
 
 #[tokio::test]
-async fn the_serial_consistency_of_a_frame_may_be_either_of_the_two() {
+async fn any_request_accepts_either_serial_consistency() {
     let session = local::session().await;
     let table = table(&session, "consistency_serial").await;
     let driver = &*session.dangerous_driver().expect("an open session");
@@ -90,7 +90,7 @@ async fn the_serial_consistency_of_a_frame_may_be_either_of_the_two() {
 
 /// Unverified: no source says at which level the service takes definitions and `USE`; every client sends its default.
 #[tokio::test]
-async fn definitions_go_at_any_level() {
+async fn definitions_are_sent_at_any_consistency() {
     let session = local::session().await;
     table(&session, "consistency_definitions").await;
     let driver = &*session.dangerous_driver().expect("an open session");

@@ -21,7 +21,7 @@ fn documentation(lines: &[&str], index: usize) -> String {
 }
 
 #[test]
-fn every_public_future_says_whether_it_may_be_dropped() {
+fn every_public_future_documents_its_cancel_safety() {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     let (mut futures, mut undocumented) = (0, Vec::new());

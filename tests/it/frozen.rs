@@ -16,7 +16,7 @@ const CONNECTION: &str = "KEYSPACES_TEST_FROZEN";
 
 /// The name of the test below. The test starts its own executable for this test only, with the variable set; there it
 /// is the program.
-const TEST: &str = "frozen::a_frozen_program_goes_on_with_its_first_call";
+const TEST: &str = "frozen::first_call_succeeds_after_the_process_was_suspended";
 
 /// Makes a call for each line of standard input, and prints the result.
 #[expect(clippy::print_stdout, reason = "the test reads it")]
@@ -44,7 +44,7 @@ async fn next_result(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
 }
 
 #[tokio::test]
-async fn a_frozen_program_goes_on_with_its_first_call() {
+async fn first_call_succeeds_after_the_process_was_suspended() {
     if let Ok(known) = std::env::var(CONNECTION) {
         return program(&known).await;
     }

@@ -82,7 +82,7 @@ async fn while_a_peer_is_down_the_others_serve_and_it_is_used_again_afterwards()
 }
 
 #[tokio::test]
-async fn half_open_connections_are_found_by_keepalive_and_replaced() {
+async fn keepalive_detects_and_replaces_half_open_connections() {
     let (local, session, read) = three_peers().await;
     let peer: SocketAddr = local.peers()[1];
     let fault = Fault::new(Effect::Silence(Moment::Before)).kind(Kind::Execute).containing(TEXT).peer(peer).times(3);

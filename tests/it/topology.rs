@@ -11,7 +11,7 @@ use keyspaces_local::journal::{Consistency, Kind};
 use crate::local::{session, shared, signed};
 
 #[tokio::test]
-async fn in_each_of_a_dozen_sessions_every_peer_gets_its_share() {
+async fn requests_of_each_session_are_spread_over_all_peers() {
     const REQUESTS: usize = 360;
     let local = Local::builder().start().await.expect("a local Keyspaces");
     for _ in 0..12 {
@@ -38,7 +38,7 @@ async fn in_each_of_a_dozen_sessions_every_peer_gets_its_share() {
 }
 
 #[tokio::test]
-async fn without_any_peer_in_the_table_the_endpoint_alone_serves() {
+async fn endpoint_serves_alone_if_system_peers_is_empty() {
     let local = Local::builder().peers(0).start().await.expect("a local Keyspaces");
     let session = signed(&local).connect().await.expect("a session");
     assert_eq!(session.peers().len(), 1);
@@ -48,7 +48,7 @@ async fn without_any_peer_in_the_table_the_endpoint_alone_serves() {
 }
 
 #[tokio::test]
-async fn reads_are_sent_at_the_level_that_was_asked_for() {
+async fn select_is_sent_at_the_requested_consistency() {
     let local = shared().await;
     let session = session().await;
     let text = "SELECT cluster_name FROM system.local WHERE key = 'local'";

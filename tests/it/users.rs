@@ -50,7 +50,7 @@ async fn a_user_is_registered_once_and_read() {
 }
 
 #[tokio::test]
-async fn the_time_of_registration_is_cut_to_the_millisecond() {
+async fn registration_time_is_truncated_to_milliseconds() {
     let users = users(&session().await).await;
     let fine: DateTime<Utc> = "2026-11-22T10:00:00.123999Z".parse().unwrap();
     let ada = User { created_at: fine, ..ada() };
@@ -61,7 +61,7 @@ async fn the_time_of_registration_is_cut_to_the_millisecond() {
 }
 
 #[tokio::test]
-async fn what_is_given_is_changed_and_the_rest_stays() {
+async fn user_update_changes_only_the_given_fields() {
     let users = users(&session().await).await;
     let mut ada = ada();
     assert!(users.register(&ada).await.unwrap().is_applied());
@@ -78,7 +78,7 @@ async fn what_is_given_is_changed_and_the_rest_stays() {
 }
 
 #[tokio::test]
-async fn a_change_of_a_user_who_is_not_there_writes_nothing() {
+async fn update_of_missing_user_writes_nothing() {
     let users = users(&session().await).await;
     let nobody = Uuid::new_v4();
     for change in [
@@ -94,7 +94,7 @@ async fn a_change_of_a_user_who_is_not_there_writes_nothing() {
 }
 
 #[tokio::test]
-async fn the_status_is_set_only_from_the_one_expected() {
+async fn set_status_requires_the_expected_status() {
     let users = users(&session().await).await;
     let ada = ada();
     assert!(users.register(&ada).await.unwrap().is_applied());
@@ -105,7 +105,7 @@ async fn the_status_is_set_only_from_the_one_expected() {
 }
 
 #[tokio::test]
-async fn of_many_who_set_the_status_at_once_one_does() {
+async fn concurrent_set_status_applies_exactly_once() {
     let session = session().await;
     let users = users(&session).await;
     let ada = ada();
@@ -119,7 +119,7 @@ async fn of_many_who_set_the_status_at_once_one_does() {
 }
 
 #[tokio::test]
-async fn many_users_are_read_each_with_the_id_in_the_order_asked() {
+async fn get_many_returns_users_with_their_ids_in_request_order() {
     let users = users(&session().await).await;
     let now = DateTime::<Utc>::from(SystemTime::now());
     let mut asked = Vec::new();
@@ -145,7 +145,7 @@ async fn many_users_are_read_each_with_the_id_in_the_order_asked() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_deleted_is_gone_and_can_be_deleted_again() {
+async fn deleting_a_user_is_idempotent() {
     let users = users(&session().await).await;
     let ada = ada();
     assert!(users.register(&ada).await.unwrap().is_applied());
@@ -155,7 +155,7 @@ async fn a_user_who_is_deleted_is_gone_and_can_be_deleted_again() {
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_one_is_refused_and_not_shown() {
+async fn invalid_email_address_is_refused_and_not_shown() {
     let users = users(&session().await).await;
     fn refused<T>(result: Result<T, Error>, verb: &str, email: &str) {
         let error = result.err().unwrap_or_else(|| panic!("{email:?} is not refused"));
@@ -181,7 +181,7 @@ async fn an_address_that_cannot_be_one_is_refused_and_not_shown() {
 }
 
 #[tokio::test]
-async fn a_change_of_nothing_is_refused() {
+async fn empty_user_change_is_refused() {
     let users = users(&session().await).await;
     let error = users.update(Uuid::new_v4(), &UserChange::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Value);
@@ -193,7 +193,7 @@ async fn a_change_of_nothing_is_refused() {
 }
 
 #[tokio::test]
-async fn a_null_that_another_program_left_is_told_with_its_column() {
+async fn null_written_by_another_client_error_names_the_column() {
     let session = session().await;
     let users = users(&session).await;
     let id = Uuid::new_v4();
@@ -210,7 +210,7 @@ async fn a_null_that_another_program_left_is_told_with_its_column() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_named() {
+async fn missing_users_table_is_named_in_the_error() {
     let session = session().await;
     let error = Users::new(&session, "It_nowhere").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotReady);
@@ -218,7 +218,7 @@ async fn a_table_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn options_hold_for_every_statement_of_the_table() {
+async fn users_options_apply_to_every_statement() {
     // A plain Cassandra may answer within the millisecond that the shortest deadline lasts.
     if local().await.is_none() {
         return;

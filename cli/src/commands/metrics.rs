@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lookback_has_a_unit_and_is_what_cloudwatch_keeps() {
+    fn lookback_requires_a_unit_and_is_at_most_455_days() {
         for (text, minutes) in [("90m", 90), ("1h", 60), ("7d", 7 * 24 * 60), ("455d", 455 * 24 * 60)] {
             assert_eq!(text.parse(), Ok(Lookback(Duration::from_secs(minutes * 60))), "{text}");
         }

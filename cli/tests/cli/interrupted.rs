@@ -64,7 +64,7 @@ async fn a_killed_load_resumes() {
 }
 
 #[tokio::test]
-async fn ctrl_c_without_a_checkpoint_says_what_is_missing() {
+async fn ctrl_c_without_a_checkpoint_explains_that_resuming_needs_one() {
     let folder = rows_to_load();
     let mut command = folder.command(&["load", "program.unkept", "rows.csv", "--rate", "1"]).await;
     let running = command.spawn().unwrap();

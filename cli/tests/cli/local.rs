@@ -9,7 +9,7 @@ CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};
 CREATE TABLE shop.products (id int PRIMARY KEY, name text);";
 
 #[tokio::test]
-async fn local_starts_with_schema_and_rows_and_ends_with_ctrl_c() {
+async fn local_command_loads_schema_and_rows_and_ends_on_ctrl_c() {
     let folder = Folder::new();
     folder.write("shop.cql", SCHEMA);
     folder.write("products.jsonl", "{\"id\": 1, \"name\": \"Tea\"}\n{\"id\": 2, \"name\": \"Coffee\"}\n");
@@ -42,7 +42,7 @@ async fn local_starts_with_schema_and_rows_and_ends_with_ctrl_c() {
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_loaded_end_local() {
+async fn local_command_exits_if_its_rows_cannot_be_loaded() {
     let folder = Folder::new();
     folder.write("shop.cql", SCHEMA);
     folder.write("products.csv", "id,name\nthree,Milk\n");

@@ -41,7 +41,7 @@ async fn standard_output_has_only_the_result() {
 
 /// As with `| head`. The table has more pages than the pipe holds.
 #[tokio::test]
-async fn a_query_whose_reader_has_gone_ends() {
+async fn query_stops_when_its_output_pipe_is_closed() {
     let folder = Folder::new();
     let rows: String = (0..20_000).map(|n| format!("{n},{}\n", "x".repeat(50))).collect();
     folder.write("rows.csv", format!("id,v\n{rows}"));
@@ -58,7 +58,7 @@ async fn a_query_whose_reader_has_gone_ends() {
 }
 
 #[tokio::test]
-async fn files_are_read_and_written_as_the_options_say() {
+async fn file_format_options_apply_to_load_and_export() {
     let folder = Folder::new();
     folder.write("copied.csv", "7;1;NULL\n7;2;a b\n");
     let form = ["--data-format", "cqlsh", "--columns", "id,n,v", "--delimiter", ";", "--null", "NULL"];
@@ -74,7 +74,7 @@ async fn files_are_read_and_written_as_the_options_say() {
 
 /// Background tasks of the driver end silently with the program. The test repeats, because they are busy only by chance.
 #[tokio::test]
-async fn background_tasks_print_nothing_at_the_end() {
+async fn background_tasks_print_nothing_at_exit() {
     let folder = Folder::new();
     for _ in 0..10 {
         let ping = folder.run(&["ping"]).await;

@@ -24,7 +24,7 @@ async fn output(mut command: Command) -> Ended {
 }
 
 #[tokio::test]
-async fn the_project_file_is_used_where_flags_and_environment_set_nothing() {
+async fn project_file_applies_only_without_flags_and_environment() {
     let folder = Folder::new();
     folder.write("ready.json", service().await.ready().json());
     folder.write("keyspaces.toml", "local = \"ready.json\"\n");
@@ -51,7 +51,7 @@ async fn the_project_file_is_used_where_flags_and_environment_set_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_connects_with_the_password_of_the_environment() {
+async fn user_connects_with_password_from_the_environment() {
     let ready = service().await.ready();
     let folder = Folder::new();
     let (endpoint, ca) = (format!("{}:{}", ready.host, ready.port), ready.ca.display().to_string());

@@ -5,7 +5,7 @@ use keyspaces_local::fault::{Effect, Fault, Moment};
 use crate::service::{Folder, service};
 
 #[tokio::test]
-async fn each_status_of_the_table_has_a_command_that_ends_with_it() {
+async fn each_exit_status_is_produced_by_a_command() {
     let folder = Folder::new();
     folder.write("clean.cql", "CREATE TABLE shop.t (id int PRIMARY KEY);");
     folder.write("wrong.cql", "CREATE INDEX ON shop.t (v);");
@@ -55,7 +55,7 @@ async fn each_status_of_the_table_has_a_command_that_ends_with_it() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_an_increment_is_unknown() {
+async fn increment_with_lost_response_is_unknown() {
     let folder = Folder::new();
     let fault = Fault::new(Effect::Close(Moment::After)).containing("UPDATE program.lost").times(1);
     // PREPARE of the statement has its text too.

@@ -60,7 +60,7 @@ fn final_screen(seen: &str) -> String {
 }
 
 #[tokio::test]
-async fn progress_is_a_line_that_is_cleared_in_the_end() {
+async fn progress_line_is_cleared_at_the_end() {
     let folder = rows_to_load();
     let mut load = OnTerminal::start(&folder, "load program.watched rows.csv --rate 400").await;
     load.shows(" units/s of 400").await;

@@ -6,7 +6,7 @@ use std::{fs, io};
 use crate::service::{Folder, PROGRAM, ready};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_program_prints_what_the_documentation_shows() {
+async fn program_output_matches_the_documentation() {
     let ready = ready().await.to_str().unwrap();
     tokio::task::spawn_blocking(move || {
         let cases = trycmd::TestCases::new();

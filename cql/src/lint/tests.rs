@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn advice_has_ids_of_its_own_and_a_source() {
+fn lint_advice_has_unique_ids_and_cites_its_source() {
     let mut ids = HashSet::new();
     for advice in advice::all() {
         assert!(ids.insert(advice.id) && crate::rules::with_id(advice.id).is_none(), "{}", advice.id);

@@ -9,7 +9,7 @@ fn failure(text: &str) -> String {
 }
 
 #[test]
-fn an_error_says_where_what_was_expected_and_what_was_found() {
+fn syntax_error_gives_position_expected_and_found() {
     for (text, expected) in [
         ("", "line 1, column 1: expected a statement, found the end of the text"),
         ("SELEKT * FROM t", "line 1, column 1: expected a statement, found 'SELEKT'"),
@@ -85,7 +85,7 @@ fn an_error_says_where_what_was_expected_and_what_was_found() {
 }
 
 #[test]
-fn the_text_of_an_error_does_not_repeat_a_literal() {
+fn parse_error_does_not_repeat_literals() {
     for text in ["SELECT 'secret' 'secret'", "SELECT 0xdeadbeef 0xdeadbeef", "SELECT 5123 5123", "x $$secret$$"] {
         let failure = failure(text);
         assert!(!["secret", "dead", "5123"].iter().any(|literal| failure.contains(literal)), "{failure}");
@@ -93,7 +93,7 @@ fn the_text_of_an_error_does_not_repeat_a_literal() {
 }
 
 #[test]
-fn more_than_64_levels_are_refused_and_64_are_not() {
+fn nesting_beyond_64_levels_is_refused() {
     let nested = |open: &str, close: &str, levels: usize| open.repeat(levels) + "1" + &close.repeat(levels);
     for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")"), ("- ", ""), ("{1: ", "}"), ("(int) ", "")] {
         let text = |levels| format!("SELECT {} FROM t", nested(open, close, levels));
@@ -114,7 +114,7 @@ fn more_than_64_levels_are_refused_and_64_are_not() {
 }
 
 #[test]
-fn the_deepest_tree_fits_into_half_of_a_threads_usual_stack() {
+fn deepest_syntax_tree_fits_into_half_of_the_default_thread_stack() {
     let small = std::thread::Builder::new().stack_size(1024 * 1024);
     let thread = small.spawn(|| {
         let text = format!("SELECT {}1{} FROM t", "f([{".repeat(21), "}])".repeat(21));
@@ -127,7 +127,7 @@ fn the_deepest_tree_fits_into_half_of_a_threads_usual_stack() {
 }
 
 #[test]
-fn a_text_that_is_too_long_is_refused() {
+fn overlong_text_is_refused() {
     let said = "the text is longer than 4194304 bytes, or has more than 1000000 tokens";
     let long = " ".repeat(MAX_TEXT_BYTES + 1);
     assert_eq!(failure(&long), format!("line 1, column 1: {said}"));
@@ -139,7 +139,7 @@ fn a_text_that_is_too_long_is_refused() {
 }
 
 #[test]
-fn spans_are_bytes_also_after_other_alphabets() {
+fn spans_are_byte_offsets_after_non_ascii_text() {
     let text = "SELECT 'äöü€😀', \"名前\" AS x FROM \"κ\".t";
     let Statement::Select(select) = parse(text).unwrap() else { panic!() };
     let Selection::Selectors(selectors) = &select.selection else { panic!() };
@@ -150,7 +150,7 @@ fn spans_are_bytes_also_after_other_alphabets() {
 }
 
 #[test]
-fn the_value_of_an_option_has_its_place_at_every_depth() {
+fn option_values_have_spans_at_every_depth() {
     let text = "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'} AND tags = {'a': 'b'};";
     let Statement::CreateKeyspace(create) = parse(text).unwrap() else { panic!() };
     let replication = create.replication().unwrap();
@@ -165,7 +165,7 @@ fn the_value_of_an_option_has_its_place_at_every_depth() {
 }
 
 #[test]
-fn an_error_in_a_script_does_not_hide_the_next_statement() {
+fn parser_recovers_after_an_error_in_a_script() {
     let text = "USE a; SELECT FROM; -- a comment\n;; BEGIN BATCH INSERT INTO t (a) VALUES (1); oops; APPLY BATCH;
         CREATE FUNCTION f() AS $$ a; b $$; USE b extra; USE c";
     let statements: Vec<_> = parse_script(text)
@@ -187,7 +187,7 @@ fn an_error_in_a_script_does_not_hide_the_next_statement() {
 
 /// Twice the text takes at most about twice the token reads, whatever part is repeated.
 #[test]
-fn the_time_is_linear_in_the_length_of_the_text() {
+fn parsing_time_is_linear_in_the_text_length() {
     let reads = |text: &str| {
         let tokens = tokens(text);
         let mut parser = Parser::new(text, &tokens);
@@ -231,6 +231,6 @@ fn the_time_is_linear_in_the_length_of_the_text() {
 }
 
 #[test]
-fn a_value_takes_as_little_room_as_the_documentation_of_the_longest_text_says() {
+fn term_size_stays_within_the_documented_bound() {
     assert!(size_of::<Term>() <= 88, "{}", size_of::<Term>());
 }

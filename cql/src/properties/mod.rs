@@ -180,17 +180,17 @@ const PIECES: &[&str] = &[
 
 proptest! {
     #[test]
-    fn any_text_has_an_answer(text in any::<String>()) {
+    fn parser_survives_arbitrary_text(text in any::<String>()) {
         survives(&text)?;
     }
 
     #[test]
-    fn any_soup_of_pieces_has_an_answer(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40), glue in "[ \n]?") {
+    fn parser_survives_any_sequence_of_tokens(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40), glue in "[ \n]?") {
         survives(&pieces.join(&glue))?;
     }
 
     #[test]
-    fn a_statement_cut_off_or_broken_has_an_answer(
+    fn parser_survives_truncated_or_corrupted_statements(
         statement in statements::any_statement(),
         cut in any::<prop::sample::Index>(),
         piece in prop::sample::select(PIECES),
@@ -203,14 +203,14 @@ proptest! {
     }
 
     #[test]
-    fn a_statement_prints_to_one_of_the_same_meaning(statement in statements::any_statement()) {
+    fn printed_statement_parses_back_to_the_same_statement(statement in statements::any_statement()) {
         let printed = statement.to_string();
         prints_to_the_same(&statement)?;
         survives(&printed)?;
     }
 
     #[test]
-    fn blanks_and_comments_between_tokens_change_nothing(
+    fn whitespace_and_comments_between_tokens_do_not_affect_parsing(
         statement in statements::any_statement(),
         blanks in prop::collection::vec(
             prop::sample::select(&[" ", "\n", "\t\r\n", " -- ; 'x\n", "/* \" ; */", " // $$\r", "/***/ "][..]),
@@ -239,7 +239,7 @@ proptest! {
     }
 
     #[test]
-    fn the_case_of_keywords_changes_nothing(statement in statements::any_statement()) {
+    fn keywords_are_case_insensitive(statement in statements::any_statement()) {
         let printed = statement.to_string();
         let mut text = String::new();
         for token in tokens(&printed) {
@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn a_script_gives_what_its_statements_give(statements in prop::collection::vec(statements::any_statement(), 0..5)) {
+    fn script_parses_to_its_separate_statements(statements in prop::collection::vec(statements::any_statement(), 0..5)) {
         let text: String = statements.iter().map(|statement| format!("{statement};\n")).collect();
         let parsed = parse_script(&text);
         prop_assert_eq!(parsed.len(), statements.len());
@@ -281,7 +281,7 @@ const MISTAKEN: &[&str] = &[
 
 proptest! {
     #[test]
-    fn no_statement_hides_what_is_wrong_with_another(places in prop::collection::vec(0..MISTAKEN.len(), 0..12)) {
+    fn findings_of_a_script_are_those_of_its_statements(places in prop::collection::vec(0..MISTAKEN.len(), 0..12)) {
         let ids = |text: &str| lint(text).iter().map(|finding| finding.id).collect::<Vec<_>>();
         let statements: Vec<_> = places.iter().map(|place| format!("{};\n", MISTAKEN[*place])).collect();
         let alone: Vec<_> = statements.iter().flat_map(|statement| ids(statement)).collect();
@@ -290,7 +290,7 @@ proptest! {
     }
 
     #[test]
-    fn a_schema_with_a_hole_survives(start in any::<prop::sample::Index>(), length in 1_usize..40) {
+    fn parser_survives_a_schema_with_a_piece_removed(start in any::<prop::sample::Index>(), length in 1_usize..40) {
         let text = include_str!("../../tests/lint.cql");
         let mut holed: Vec<_> = text.chars().collect();
         let start = start.index(holed.len());

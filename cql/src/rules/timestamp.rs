@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_is_from_two_days_ago_to_five_minutes_ahead() {
+    fn timestamp_window_is_two_days_back_to_five_minutes_ahead() {
         let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let micros = 1_700_000_000_000_000_i64;
         let (day, minute) = (86_400_000_000, 60_000_000);

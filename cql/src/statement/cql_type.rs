@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_name_is_similar_to_one_type() {
+    fn mistyped_type_name_suggests_the_nearest_type() {
         for (written, meant) in [
             ("itn", Some(NativeType::Int)),
             ("inte", Some(NativeType::Inet)),

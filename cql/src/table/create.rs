@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_tells_the_key_and_its_order() {
+    fn table_definition_has_its_primary_key_and_clustering_order() {
         let table = definition(
             "CREATE TABLE ks.events (device_id text, event_date date, event_time timestamp, owner text STATIC, payload text, \
              PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)",
@@ -196,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_stand_beside_its_column() {
+    fn primary_key_may_be_declared_inline() {
         let table = definition("CREATE TABLE t (id uuid PRIMARY KEY, name text)").unwrap();
         assert_eq!(table.partition_key[0].text, "id");
         assert!(table.clustering_columns.is_empty());
     }
 
     #[test]
-    fn what_makes_no_table_is_refused_with_the_reason() {
+    fn invalid_create_table_is_refused_with_the_reason() {
         for (text, expected) in [
             (
                 "CREATE TABLE ks.t (a itn PRIMARY KEY)",

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_read_back_from_its_columns_in_any_order() {
+    fn table_definition_is_rebuilt_from_column_rows_in_any_order() {
         let rows = [
             column("payload", "text", "regular", -1, "none"),
             column("owner", "frozen<list<int>>", "static", -1, "none"),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_no_table_are_told() {
+    fn column_rows_that_form_no_table_are_refused_with_the_reason() {
         let read = |rows: [ColumnRow; 1]| TableDefinition::from_columns(QualifiedName::new("ks", "t"), rows);
         let no_key = read([column("a", "int", "regular", -1, "none")]).unwrap_err();
         assert_eq!(no_key.to_string(), "its columns have no partition key among them");

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_guide_writes_is_read_in_its_zone() {
+    fn restore_times_of_the_guide_are_parsed_in_their_zone() {
         for (text, expected) in [
             // DG:cql.ddl.table, DG:restoretabletopointintime, DG:restoredeleted
             ("2020-06-30T04:05:00+0000", "2020-06-30T04:05:00.000Z"),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_has_no_zone_or_is_too_fine_is_refused_with_the_reason() {
+    fn invalid_zoneless_or_too_fine_restore_time_is_refused_with_reason() {
         let no_time = "Amazon Keyspaces refuses a restore_timestamp that is no time in ISO 8601. Write it to the second or the \
                        millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'. \
                        (DG:cql.ddl.table; DG:restoretabletopointintime)";
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_four_digits_for_its_year_becomes_the_first_or_the_last_that_has() {
+    fn restore_point_beyond_four_digit_years_is_clamped() {
         assert_eq!(RestorePoint::from_unix_millis(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
         assert_eq!(RestorePoint::from_unix_millis(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
         let year_zero = "0000-01-01T00:00:00+0100".parse::<RestorePoint>().map(|point| point.to_string());
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_time_is_cut_to_the_millisecond_that_it_is_in() {
+    fn system_time_is_floored_to_the_millisecond() {
         let after = RestorePoint::from(UNIX_EPOCH + Duration::from_micros(1_999));
         let before = RestorePoint::from(UNIX_EPOCH - Duration::from_micros(1_001));
         assert_eq!((after.unix_millis(), before.unix_millis()), (1, -2));
@@ -251,14 +251,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_point_is_read_back_and_its_text_sorts_as_it_does(one in FIRST..=LAST, other in FIRST..=LAST) {
+        fn restore_point_text_round_trips_and_sorts_chronologically(one in FIRST..=LAST, other in FIRST..=LAST) {
             let (one, other) = (RestorePoint::from_unix_millis(one), RestorePoint::from_unix_millis(other));
             prop_assert_eq!(one.to_string().parse(), Ok(one));
             prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "[0-9TZ:+. é-]{0,32}") {
+        fn arbitrary_text_is_a_restore_point_or_refused(text in "[0-9TZ:+. é-]{0,32}") {
             let _ = text.parse::<RestorePoint>();
         }
     }

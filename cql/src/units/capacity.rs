@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_takes_a_unit_for_each_kilobyte_begun() {
+    fn write_consumes_one_unit_per_started_kilobyte() {
         for (bytes, units) in [(0, 1), (1, 1), (1_024, 1), (1_025, 2), (1 << 20, 1_024)] {
             assert_eq!(write_units(bytes), units, "{bytes}");
         }
@@ -59,7 +59,7 @@ mod tests {
 
     /// DG:consistency, DG:ReadWriteCapacityMode.
     #[test]
-    fn a_read_takes_a_unit_for_each_four_kilobytes_begun_and_half_of_it_at_one() {
+    fn read_costs_one_unit_per_started_4_kb_and_half_at_consistency_one() {
         for (bytes, quorum, one) in [(0, 1.0, 0.5), (4_096, 1.0, 0.5), (8_192, 2.0, 1.0), (8_193, 3.0, 1.5)] {
             assert_eq!((ReadCost::Quorum.units(bytes), ReadCost::One.units(bytes)), (quorum, one), "{bytes}");
         }

@@ -150,7 +150,7 @@ mod tests {
     /// The example of DG:calculating-row-size: two columns of partition key, two of clustering, one regular, all of them
     /// numbers of one digit.
     #[test]
-    fn the_guides_own_example_has_131_bytes() {
+    fn guide_example_row_has_131_storage_bytes() {
         let table = Table::with_columns(5);
         let one = value_size(&INT, Some(&1_i32.to_be_bytes()));
         let mut row = Row::default();
@@ -164,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_columns_name_has_a_byte_for_every_62_columns() {
+    fn column_identifier_takes_one_byte_per_62_columns() {
         let sizes = [1, 62, 63, 124, 125, 186, 187].map(column_id_bytes);
         assert_eq!(sizes, [1, 1, 2, 2, 3, 3, 4]);
     }
 
     #[test]
-    fn ttl_and_timestamps_add_what_the_guide_says() {
+    fn ttl_and_timestamps_add_the_bytes_stated_in_the_guide() {
         let list = CqlTypeKind::List(Box::new(crate::statement::CqlType { kind: INT, span: crate::Span::default() }));
         let counter = CqlTypeKind::Native(NativeType::Counter);
         for (cql_type, elements, [timestamps, ttl, both]) in
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn static_columns_beside_others_make_both_cost_twice() {
+    fn writing_static_with_other_columns_doubles_the_units_of_both() {
         let table = Table::with_columns(4);
         let [small, large] = [10, 2_000].map(|bytes| ValueSize { bytes, elements: 0 });
         let mut statics = Row::default();

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_has_a_byte_for_two_significant_digits_and_one_more() {
+    fn number_size_is_one_byte_per_two_significant_digits_plus_one() {
         for (number, bytes) in [(0, 2), (7, 2), (10, 2), (-99, 2), (100, 2), (101, 3), (-1_234, 3), (1_200_000, 2)] {
             assert_eq!(size("int", &i32::to_be_bytes(number)).0, bytes, "{number}");
             assert_eq!(size("bigint", &i64::to_be_bytes(number.into())).0, bytes, "{number}");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_and_blobs_have_their_bytes_and_null_and_booleans_one() {
+    fn texts_and_blobs_count_their_bytes_and_null_and_booleans_one() {
         assert_eq!(size("text", "ä".as_bytes()).0, 2);
         assert_eq!(size("blob", &[0; 300]).0, 300);
         assert_eq!(size("boolean", &[1]).0, 1);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collection_has_three_bytes_and_one_for_each_element_beside_their_own() {
+    fn collection_size_is_3_bytes_plus_1_per_element_plus_the_elements() {
         let list = [0, 0, 0, 2, 0, 0, 0, 2, b'a', b'b', 0, 0, 0, 1, b'c'];
         assert_eq!(size("list<text>", &list), (3 + 1 + 2 + 1 + 1, 2));
         assert_eq!(size("set<text>", &list), (8, 2));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_its_type_counts_as_it_came() {
+    fn malformed_collection_counts_its_raw_bytes() {
         for bytes in [&[][..], &[0x7f, 0xff, 0xff, 0xff], &[0, 0, 0, 1, 0, 0, 0, 9, 1], &[0xff; 7]] {
             assert_eq!(size("list<text>", bytes), (bytes.len(), 0));
         }

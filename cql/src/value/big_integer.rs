@@ -170,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_has_the_bytes_and_the_digits_that_it_has(number in of_any_length()) {
+        fn big_integer_has_minimal_bytes_and_the_right_digit_count(number in of_any_length()) {
             let mut expected = number.to_be_bytes().to_vec();
             while expected.len() > 1 && (expected[0] == 0 && expected[1] < 0x80 || expected[0] == 0xff && expected[1] >= 0x80) {
                 expected.remove(0);
@@ -191,7 +191,7 @@ mod tests {
         }
 
         #[test]
-        fn a_long_number_has_as_many_digits_as_its_text(number in "-?[1-9][0-9]{0,60}[1-9]") {
+        fn big_integer_digit_count_matches_its_text(number in "-?[1-9][0-9]{0,60}[1-9]") {
             let found = bytes(&number).unwrap();
             let written = number.trim_start_matches('-').len();
             prop_assert_eq!((digits(&found), significant_digits(&found)), (written, written));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_with_needless_bytes_has_the_same_digits() {
+    fn leading_sign_bytes_do_not_change_the_digit_count() {
         assert_eq!(digits(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]), 1);
         assert_eq!(digits(&[0xff; 30]), 1);
         assert_eq!(digits(&[]), 1);

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_number_inside_counts() {
+    fn digit_count_of_a_value_is_that_of_its_longest_number() {
         let (varint, decimal) = (scalar(NativeType::Varint, "-1234567890"), scalar(NativeType::Decimal, "1234.5000"));
         let text = scalar(NativeType::Text, "x");
         assert_eq!(digits("varint", &varint), 10);

@@ -205,7 +205,7 @@ mod tests {
 
     /// The expected bytes follow the protocol's description: a zigzag integer with its length in the first byte.
     #[test]
-    fn a_duration_is_three_variable_length_integers() {
+    fn duration_is_encoded_as_three_varints() {
         assert_eq!(bytes("0ns"), Some(vec![0, 0, 0]));
         assert_eq!(bytes("1mo2d3ns"), Some(vec![2, 4, 6]));
         assert_eq!(bytes("-1mo"), Some(vec![1, 0, 0]));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_duration_is_read() {
+    fn every_duration_syntax_is_parsed() {
         let whole = serialised(14, 3, 14_706_000_000_000);
         for text in ["1y2mo3d4h5m6s", "1Y2MO3D4H5M6S", "P1Y2M3DT4H5M6S", "P0001-02-03T04:05:06"] {
             assert_eq!(bytes(text), Some(whole.clone()), "{text}");
@@ -226,7 +226,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_duration_survives_its_text(months: i32, days: i32, nanos: i64, negative: bool) {
+        fn duration_round_trips_through_text(months: i32, days: i32, nanos: i64, negative: bool) {
             let sign = if negative { -1 } else { 1 };
             let (months, days) = (sign * (months.saturating_abs()), sign * days.saturating_abs());
             let nanos = i64::from(sign) * nanos.saturating_abs();

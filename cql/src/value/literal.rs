@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn collections_tuples_and_user_types_are_as_the_protocol_has_them() {
+    fn collection_tuple_and_user_type_literals_encode_as_in_the_protocol() {
         let int = |n: u8| [0, 0, 0, 4, 0, 0, 0, n];
         for (text, of, bytes) in [
             ("[1, 2]", "list<int>", [&[0, 0, 0, 2][..], &int(1), &int(2)].concat()),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_functions_result_has_the_size_of_its_type() {
+    fn function_result_size_comes_from_its_type() {
         assert_eq!(literal("now()", "timeuuid"), Value { bytes: Some(vec![0; 16]), is_exact: false });
         assert_eq!(literal("[toDate(now())]", "list<date>").bytes.unwrap().len(), 4 + 4 + 4);
         assert_eq!(literal("textAsBlob('x')", "blob"), Value { bytes: Some(Vec::new()), is_exact: false });

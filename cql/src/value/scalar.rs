@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_literal_is_what_would_be_bound() {
+    fn literal_serializes_like_a_bound_value() {
         use NativeType::*;
         for (of, text, bytes) in [
             (Text, "ä'", "ä'".as_bytes().to_vec()),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_server_can_read_has_the_size_of_its_type() {
+    fn literals_only_the_server_can_evaluate_have_their_types_width() {
         for (of, text, width) in [
             (NativeType::Timestamp, "now", 8),
             (NativeType::Timestamp, "2026-01-01", 8),

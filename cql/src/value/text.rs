@@ -186,7 +186,7 @@ mod tests {
 
     /// The expected texts are Java's own: `new BigDecimal(new BigInteger("150"), scale).toString()`.
     #[test]
-    fn a_decimal_is_written_as_java_writes_it() {
+    fn decimal_text_matches_javas_big_decimal() {
         for (scale, expected) in [
             (0, "150"),
             (1, "15.0"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_of_its_type_has_no_text() {
+    fn bytes_invalid_for_their_type_have_no_text() {
         for (native, bytes) in [
             (NativeType::Int, &[0, 1][..]),
             (NativeType::Text, &[0xff]),
@@ -222,7 +222,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_reads_back_as_the_same_bytes(eight: [u8; 8], sixteen: [u8; 16], scale in -2_147_483_000_i32..2_147_483_000, large: i128) {
+        fn scalar_text_parses_back_to_the_same_bytes(eight: [u8; 8], sixteen: [u8; 16], scale in -2_147_483_000_i32..2_147_483_000, large: i128) {
             use NativeType::*;
             for (native, width) in [(Tinyint, 1), (Smallint, 2), (Int, 4), (Date, 4), (Bigint, 8), (Timestamp, 8)] {
                 prop_assert_eq!(&again(native, &eight[..width]), &eight[..width], "{:?}", native);

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_and_times_are_numbers() {
+    fn dates_and_times_parse_to_protocol_integers() {
         assert_eq!(date("1970-01-01"), Some(1 << 31));
         assert_eq!(date("2000-03-01"), Some((1 << 31) + 11_017));
         assert_eq!(date("1969-12-31"), Some((1 << 31) - 1));

@@ -91,7 +91,7 @@ struct Response {
 }
 
 #[tokio::test]
-async fn a_link_is_created_once_followed_and_counted() {
+async fn link_is_created_once_redirects_and_counts_hits() {
     for service in services().await {
         let owner = Uuid::new_v4();
         let created = service.create("tea", owner).await;
@@ -118,7 +118,7 @@ async fn a_link_is_created_once_followed_and_counted() {
 }
 
 #[tokio::test]
-async fn an_owners_links_come_in_pages_the_latest_first() {
+async fn links_of_an_owner_are_paged_and_foreign_cursors_refused() {
     for service in services().await {
         let owner = Uuid::new_v4();
         for number in 0..5 {
@@ -148,7 +148,7 @@ async fn an_owners_links_come_in_pages_the_latest_first() {
 }
 
 #[tokio::test]
-async fn a_share_leads_to_its_link_until_it_expires() {
+async fn share_redirects_to_its_link_until_it_expires() {
     for service in services().await {
         service.create("tea", Uuid::new_v4()).await;
         let share = service.send(Method::POST, "/links/tea/shares", json!({"seconds": 4})).await;
@@ -164,7 +164,7 @@ async fn a_share_leads_to_its_link_until_it_expires() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_callers_data_is_told_to_the_caller() {
+async fn invalid_request_data_is_answered_with_bad_request() {
     let [service, _] = services().await;
     service.create("tea", Uuid::new_v4()).await;
     let too_long = service.send(Method::POST, "/links/tea/shares", json!({"seconds": 700_000_000})).await;
@@ -173,7 +173,7 @@ async fn what_is_wrong_with_a_callers_data_is_told_to_the_caller() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_resolved_and_a_throttled_table_is_answered_with_when_to_come_again() {
+async fn lost_response_is_resolved_and_throttling_returns_retry_after() {
     let [service, _] = services().await;
     let faults = local().await.faults();
     let links = format!("{}.links ", service.session.keyspace().unwrap());

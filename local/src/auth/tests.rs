@@ -106,7 +106,7 @@ fn the_official_plugins_and_this_code_compute_the_same_signature() {
 }
 
 #[test]
-fn a_challenge_is_a_new_nonce_of_32_lower_case_hexadecimal_digits() {
+fn challenge_has_a_fresh_nonce_of_32_lowercase_hex_digits() {
     let authority = authority(credentials());
     let (first, second) = (challenge(&authority), challenge(&authority));
     for bytes in [&first.bytes, &second.bytes] {
@@ -125,12 +125,12 @@ fn a_challenge_is_a_new_nonce_of_32_lower_case_hexadecimal_digits() {
 }
 
 #[test]
-fn the_name_of_the_authenticator_is_the_services() {
+fn authenticator_has_the_name_used_by_the_service() {
     assert_eq!(authority(credentials()).authenticator_name(), "com.amazon.helenus.auth.HelenusAuthenticator");
 }
 
 #[test]
-fn a_wrong_secret_or_region_is_an_invalid_signature() {
+fn wrong_secret_region_or_nonce_is_an_invalid_signature() {
     let changes: [fn(&mut Signing<'_>); 4] = [
         |signing| signing.secret_key = "Secret",
         |signing| signing.region = "eu-west-2",
@@ -199,7 +199,7 @@ fn a_malformed_timestamp_is_an_unknown_sigv4_error() {
 }
 
 #[test]
-fn the_session_token_must_be_the_access_keys_own() {
+fn session_token_must_belong_to_the_access_key() {
     let cases = [
         (with_token(), with_token(), None),
         (with_token(), credentials(), Some("this access key needs its session token, which is missing")),
@@ -312,7 +312,7 @@ fn a_principal_without_permissions_is_refused_after_its_signature_verified() {
 }
 
 #[test]
-fn debug_shows_no_secret_and_no_nonce() {
+fn debug_output_contains_no_secret_and_no_nonce() {
     let authority = authority(with_token());
     let challenge = challenge(&authority);
     let debug = format!("{authority:?} {challenge:?}");
@@ -321,7 +321,7 @@ fn debug_shows_no_secret_and_no_nonce() {
 
 proptest! {
     #[test]
-    fn an_answer_with_any_byte_changed_is_refused(
+    fn sigv4_response_with_any_byte_changed_is_refused(
         position in any::<prop::sample::Index>(), flip in 1_u8..=255, token in any::<bool>()
     ) {
         let credentials = if token { with_token() } else { credentials() };
@@ -333,7 +333,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_cut_or_lengthened_is_refused(cut in any::<prop::sample::Index>(), more in "[ -~]{1,20}") {
+    fn truncated_or_extended_sigv4_response_is_refused(cut in any::<prop::sample::Index>(), more in "[ -~]{1,20}") {
         let nonce = challenge(&authority(with_token())).bytes;
         let again = || Challenge { bytes: nonce.clone(), authority: authority(with_token()) };
         let answer = answer(&again(), &with_token(), |_| {});

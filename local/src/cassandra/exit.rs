@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_named_unless_memory_was_the_cause() {
+    fn full_disk_is_reported_unless_cassandra_ran_out_of_memory() {
         let full = "the backing Cassandra ended by itself, by signal 6: the disk of the temporary folder is full (free some \
                     of it, or name another folder in TMPDIR)";
         assert_eq!(describe_exit(134, &["INFO".to_owned()], true), full);
@@ -103,7 +103,7 @@ mod tests {
 
     /// `/dev/full` behaves like a full disk.
     #[tokio::test]
-    async fn a_disk_is_full_if_nothing_can_be_written_to_it() {
+    async fn unwritable_disk_counts_as_full() {
         let start = || {
             let directory = tempfile::tempdir().unwrap().keep();
             let command = ["sleep", "600"].map(Into::into).to_vec();

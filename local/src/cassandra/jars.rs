@@ -178,7 +178,7 @@ mod tests {
     const GOOD: &str = "grep -q 'cassandra-all' pom.xml && mkdir jars && touch jars/jamm-0.4.0.jar";
 
     #[tokio::test]
-    async fn a_download_is_made_once_and_leaves_only_itself() {
+    async fn download_runs_once_and_leaves_no_temporary_files() {
         let (root, environment) = machine(&format!("echo run >> \"$0.runs\"; {GOOD}"));
         let (progress, lines) = progress();
         let first = jars(&environment, &progress).await.unwrap();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_starts_at_once_download_once() {
+    async fn concurrent_starts_download_cassandra_once() {
         let (root, environment) = machine(&format!("echo run >> \"$0.runs\"; sleep 0.3; {GOOD}"));
         let (progress, lines) = progress();
         let (one, two) = tokio::join!(jars(&environment, &progress), jars(&environment, &progress));

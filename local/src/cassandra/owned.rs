@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut() {
+    fn endless_log_line_is_split() {
         let log = Mutex::new(VecDeque::new());
         let endless = io::repeat(b'x').take(3 * MAX_LINE_BYTES);
         assert_eq!(follow(endless, &log, |_| {}), NO_STATUS);

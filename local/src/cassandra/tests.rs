@@ -124,7 +124,7 @@ async fn an_error_of_a_dying_cassandra_has_the_end_of_its_log() {
 /// `/dev/full` stands for the disk on which the free room is tested.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_disk_that_is_full_before_cassandra_answers_is_named() {
+async fn full_disk_during_cassandra_start_is_reported() {
     let full = format!("case $1 in -version) {JAVA_17};; *) ln -s /dev/full room; echo INFO fine; kill -BUS $$;; esac");
     let (_root, settings) = machine(&[("java", &full)]);
     let jars = settings.environment.cache.as_ref().unwrap().join("cassandra-all-5.0.6");
@@ -154,7 +154,7 @@ async fn if_a_port_was_taken_meanwhile_another_one_is_tried() {
 }
 
 #[tokio::test]
-async fn a_container_gets_the_configuration_and_its_port_and_is_removed_again() {
+async fn container_receives_its_configuration_and_port_and_is_removed() {
     let docker = "echo \"$@\" >> $0.asked\ncase $1 in run) \
                   for one; do case $one in --volume=*) one=${one#--volume=}; cat ${one%%:*}/cassandra.yaml > $0.yaml;; \
                   esac; done; echo 'no such image'; exit 125;; esac";

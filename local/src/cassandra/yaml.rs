@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_quoted_and_the_partitioner_is_cassandras() {
+    fn cassandra_yaml_quotes_paths_and_names_the_partitioner_class() {
         let text = Yaml {
             partitioner: Partitioner::Default,
             directory: Path::new("/tmp/a: \"b\""),

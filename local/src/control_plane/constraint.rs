@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_not_repeated_whole() {
+    fn long_value_is_truncated_in_the_validation_error() {
         let long = "x".repeat(100_000);
         let mut constraints = Constraints::default();
         constraints.member("keyspaceName", Some(long.as_str())).length(1..=48);

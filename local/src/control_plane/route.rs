@@ -313,7 +313,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_head_makes_the_router_panic(
+        fn router_never_panics_on_arbitrary_requests(
             method in "POST|GET|[A-Z]{0,9}",
             path in "/|(/(service|operation|KeyspacesService|GetTable|.{0,9})){0,6}",
             target in proptest::option::of("(KeyspacesService|AnyScaleFrontendService|.{0,9})[.]?(GetTable|.{0,80})"),

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nth_every_nth_or_the_first_few_matches_are_struck() {
+    fn fault_strikes_the_nth_every_nth_or_first_few_matches() {
         assert_eq!(struck(fault()).len(), 100);
         assert_eq!(struck(fault().nth(3)), [3]);
         assert_eq!(struck(fault().every(30)), [30, 60, 90]);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_always_gives_the_same() {
+    fn same_seed_strikes_the_same_requests() {
         let struck_with = |seed| struck(fault().probability(0.3).seed(seed));
         assert_eq!(struck_with(1), struck_with(1));
         assert_ne!(struck_with(1), struck_with(2));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_strikes_and_every_one_counts() {
+    fn oldest_due_fault_strikes_and_every_fault_counts_the_match() {
         let faults = Faults::default();
         let [first, second] = [faults.inject(fault().every(2)), faults.inject(fault().every(3))];
         let all: Vec<_> = (0..6).map(|_| faults.strike(&received("x")).map(|injected| injected.fault)).collect();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_written_as_json_and_read_back() {
+    fn fault_round_trips_through_json() {
         let all = [
             fault().kind(Kind::AuthResponse).containing("é").connection(1).nth(2).every(3).times(4).seed(5),
             Fault::new(Effect::Delay(Moment::After, std::time::Duration::from_millis(7))).probability(0.5),

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_that_expire_together_expire_as_one() {
+    fn equal_element_expiries_collapse_to_one() {
         assert_eq!(Expiry::each(vec![Some(5), Some(5)]), Expiry::At(5));
         assert_eq!(Expiry::each(vec![None, None]), Expiry::Never);
         assert_eq!(Expiry::each(Vec::new()), Expiry::Never);
@@ -252,7 +252,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_an_entry_or_refused(bytes: Vec<u8>) {
+        fn arbitrary_bytes_are_a_history_entry_or_refused(bytes: Vec<u8>) {
             let _ = HistoryEntry::read(&Bytes::from(bytes));
         }
     }

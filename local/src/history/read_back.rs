@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_marker_expires_with_the_values_of_its_insert() {
+    fn row_marker_expires_with_the_values_of_its_insert() {
         let cell = |expires| ColumnValue { column: "a".into(), value: None, expires };
         let each = |times: &[u64]| cell(Expiry::Each(times.iter().copied().map(Some).collect()));
         for (cells, expires) in [

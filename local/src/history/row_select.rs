@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_read_with_the_times_at_which_its_values_expire() {
+    fn row_image_includes_the_expiry_of_its_values() {
         let layout = layout();
         let mut row = BytesMut::new();
         let mut ttls = BytesMut::new();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_found_expires_with_its_last_value() {
+    fn row_found_by_a_baseline_expires_with_its_last_value() {
         let cell = |expires| ColumnValue { column: "a".into(), value: Some(Bytes::new()), expires };
         let marker = |cells: Vec<ColumnValue>| match found_row(Vec::new(), cells) {
             HistoryEntry::Row { marker, .. } => marker,

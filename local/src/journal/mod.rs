@@ -301,7 +301,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn connections_are_counted_by_peer_while_they_are_open() {
+    fn open_connections_are_counted_by_peer() {
         let journal = Journal::new();
         let [one, two] = [1, 2].map(|last| SocketAddr::from(([127, 0, 0, last], 9142)));
         let (first, _second, _third) = (journal.connected(one), journal.connected(one), journal.connected(two));

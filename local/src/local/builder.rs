@@ -393,14 +393,14 @@ mod tests {
     }
 
     #[test]
-    fn the_certificates_names_follow_the_region() {
+    fn certificate_names_follow_the_region() {
         let names = Local::builder().region("eu-west-1").certificate_name("db.test").names();
         assert_eq!(names, ["localhost", "cassandra.eu-west-1.amazonaws.com", "db.test"]);
         assert_eq!(Local::builder().region("cn-north-1").names()[1], "cassandra.cn-north-1.amazonaws.com.cn");
     }
 
     #[test]
-    fn clients_connect_to_where_it_listens() {
+    fn host_is_derived_from_bind_address_or_certificate_name() {
         let at = |address: &str| Local::builder().bind(address.parse().unwrap());
         assert_eq!(Local::builder().host(), "localhost");
         assert_eq!(at("0.0.0.0").host(), "localhost");

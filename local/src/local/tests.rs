@@ -43,7 +43,7 @@ async fn command(port: u16, line: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn the_fault_port_does_what_the_library_does() {
+async fn fault_port_has_the_effects_of_the_library_api() {
     let cassandra = Local::shared().await.unwrap().cassandra.address().to_string();
     let local = Local::builder().cassandra(cassandra).fault_port(0).peers(1).start().await.unwrap();
     let port = local.ready().fault_port.unwrap();

@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_throttled_statement_counts_under_every_metric_that_it_concerns() {
+    fn throttled_statement_counts_in_every_metric_it_affects() {
         let (metering, table) = (Metering::default(), SchemaObject::table("ks", "t"));
         metering.throttled(&table, Operation::Insert, Direction::Write, Exceeded::Partition);
         metering.throttled(&table, Operation::Insert, Direction::Write, Exceeded::Table);

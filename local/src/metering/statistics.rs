@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_statistics_of_parts_are_those_of_the_whole() {
+    fn merged_statistics_equal_those_of_the_whole() {
         let values = [3.0, -1.0, 10.0, 0.5, 0.5];
         let all = |values: &[f64]| {
             values.iter().fold(StatisticSet::default(), |set, value| set.merge(StatisticSet::from_value(*value)))

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_have_different_names_and_always_the_same() {
+    fn instance_prefixes_are_distinct_and_stable() {
         assert_eq!(Names::new("one").inner(), Names::new("one").inner());
         assert_ne!(Names::new("one").inner(), Names::new("two").inner());
     }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_have_the_clients_names() {
+    fn cassandra_messages_are_rewritten_with_client_names() {
         for (cassandras, clients) in [
             (
                 "Undefined column name x in table kl0a1b2c3d.system__peers",

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_too_long_for_its_length_field_is_cut_at_a_character() {
+    fn overlong_string_is_truncated_at_a_character_boundary() {
         let mut out = BytesMut::new();
         out.string(&"ä".repeat(40_000));
         assert_eq!(Reader::new(&out).string().unwrap().len(), 65_534);

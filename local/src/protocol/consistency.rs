@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_the_protocols() {
+    fn consistency_codes_match_the_protocol() {
         for code in 0..=10 {
             assert_eq!(Consistency::from_code(code).unwrap().code(), code);
         }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_have_the_services_text() {
+    fn consistency_refusals_have_the_text_of_the_service() {
         assert_eq!(
             Consistency::Quorum.check(true).unwrap_err(),
             "Consistency level QUORUM is not supported for this operation. \
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn three_levels_read_and_one_writes() {
+    fn reads_accept_three_consistency_levels_and_writes_one() {
         let taken =
             |reads| (0..=10).filter_map(Consistency::from_code).filter(|l| l.check(reads).is_ok()).collect::<Vec<_>>();
         assert_eq!(taken(true), [Consistency::One, Consistency::LocalQuorum, Consistency::LocalOne]);

@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warnings_tracing_and_payload_are_taken_from_a_response() {
+    fn warnings_tracing_and_payload_are_stripped_from_a_response() {
         let mut body = BytesMut::new();
         body.put_slice(&[9; 16]);
         body.put_u16(1);
@@ -261,7 +261,7 @@ mod tests {
         }
 
         #[test]
-        fn any_extras_are_taken_or_refused(flags: u8, body: Vec<u8>) {
+        fn arbitrary_frame_extras_are_stripped_or_refused(flags: u8, body: Vec<u8>) {
             let mut frame = Frame::new(0, Opcode::Result, body.into());
             frame.flags = flags;
             let _ = frame.strip_extensions(true);

@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_have_the_clients_names_in_the_table_and_in_types() {
+    fn row_metadata_has_client_names_for_tables_and_types() {
         let body = |keyspace: &str| {
             let mut body = BytesMut::new();
             body.put_i32(kind::ROWS);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn each_column_of_a_prepared_batch_has_its_own_table() {
+    fn each_column_of_prepared_batch_metadata_has_its_own_table() {
         let body = |keyspace: &str, system: (&str, &str)| {
             let mut body = BytesMut::new();
             body.put_i32(kind::PREPARED);
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_and_errors_have_the_clients_names() {
+    fn schema_changes_and_errors_use_client_keyspace_names() {
         let change = |keyspace: &str| {
             let mut body = BytesMut::new();
             body.put_i32(kind::SCHEMA_CHANGE);
@@ -374,7 +374,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_body_is_restored_or_refused(start in 0..7i32, body: Vec<u8>) {
+        fn arbitrary_response_body_is_renamed_or_refused(start in 0..7i32, body: Vec<u8>) {
             let mut whole = start.to_be_bytes().to_vec();
             whole.extend(body);
             for opcode in [Opcode::Result, Opcode::Error] {

@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_keeps_everything_and_gets_a_timestamp_or_none() {
+    fn rewritten_query_keeps_its_parameters_and_sets_the_timestamp() {
         let mut body = BytesMut::new();
         body.long_string("SELECT * FROM t");
         body.put_slice(&all_parameters());
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_execute_without_anything_is_written_as_it_came() {
+    fn minimal_execute_body_round_trips() {
         let mut body = BytesMut::new();
         body.short_bytes(&[7; 16]);
         body.put_u16(1);
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_gets_new_texts_and_keeps_ids_and_values() {
+    fn rewritten_batch_replaces_statement_texts_and_keeps_ids_and_values() {
         let mut body = BytesMut::new();
         body.put_u8(1);
         body.put_u16(2);

@@ -2,7 +2,7 @@ use super::client::{Client, ClientAnswer, LOCAL_QUORUM, batch_body, opcode};
 use super::{INVALID, local};
 
 #[tokio::test]
-async fn texts_and_ids_are_mixed() {
+async fn batch_may_mix_texts_and_prepared_ids() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("batches").await;
     client.table("batches", "t", "(a int PRIMARY KEY)").await;

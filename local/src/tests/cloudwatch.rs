@@ -239,7 +239,7 @@ async fn the_metrics_of_a_minute_are_the_counts_of_that_minute() {
 }
 
 #[tokio::test]
-async fn capacity_is_reported_every_five_minutes_while_a_table_is_provisioned() {
+async fn provisioned_capacity_is_reported_every_five_minutes() {
     let mut service = MonitoredService::start("cw_levels").await;
     let provisioned = "WITH CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', \
                        'read_capacity_units': 7, 'write_capacity_units': 9}}";
@@ -274,7 +274,7 @@ async fn capacity_is_reported_every_five_minutes_while_a_table_is_provisioned() 
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_backwards_changes_no_state() {
+async fn backward_clock_step_changes_no_alarm_state() {
     let shift = Arc::new(AtomicI64::new(0));
     let (start, ours) = (SystemTime::now(), Arc::clone(&shift));
     let clock = move || {

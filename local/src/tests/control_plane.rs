@@ -180,7 +180,7 @@ fn element<'a>(xml: &'a str, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_service_specific_credential_logs_in_by_cql_while_it_is_active() {
+async fn active_service_specific_credential_logs_in_over_cql() {
     let local = Local::shared().await.unwrap();
     let create = "Action=CreateServiceSpecificCredential&UserName=alice&ServiceName=cassandra.amazonaws.com";
     let made = iam(local, create).await;
@@ -224,7 +224,7 @@ async fn a_service_specific_credential_logs_in_by_cql_while_it_is_active() {
 }
 
 #[tokio::test]
-async fn service_specific_credentials_outlive_the_program() {
+async fn service_specific_credentials_survive_a_restart() {
     let cassandra = Local::shared().await.unwrap().cassandra_address().to_string();
     let instance = crate::random::hex_32();
     let start =
@@ -330,7 +330,7 @@ async fn iam_refuses_in_xml() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_long_is_refused_without_being_read() {
+async fn oversized_http_body_is_refused_unread() {
     let local = Local::shared().await.unwrap();
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: KeyspacesService.ListKeyspaces\r\ncontent-length: 100000000\r\n\r\n";
     let answer = send_raw(local, head.as_bytes()).await;

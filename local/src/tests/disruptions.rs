@@ -84,7 +84,7 @@ async fn all_connections_are_closed_at_once() {
 }
 
 #[tokio::test]
-async fn credentials_expire_and_others_are_accepted() {
+async fn expired_credentials_are_refused_and_replacements_accepted() {
     let local = super::another().await.start().await.unwrap();
     let mut connected = Client::connect(&local).await;
     local.expire_credentials();
@@ -119,7 +119,7 @@ async fn the_certificate_can_be_renewed_by_the_same_or_a_new_authority() {
 }
 
 #[tokio::test]
-async fn other_peers_are_shown() {
+async fn show_peers_replaces_the_rows_of_system_peers() {
     let local = super::another().await.peers(3).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     let visible_peers = async |client: &mut Client| {

@@ -26,7 +26,7 @@ fn all(pages: &[ResultSet]) -> Vec<i32> {
 const EVERY_TENTH: [i32; 10] = [9, 19, 29, 39, 49, 59, 69, 79, 89, 99];
 
 #[tokio::test]
-async fn a_page_size_counts_the_rows_that_are_read() {
+async fn page_size_counts_rows_read_not_rows_matched() {
     let mut client = with_rows("filters").await;
     let page_size = Some(5);
     for select in [

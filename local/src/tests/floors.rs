@@ -88,7 +88,7 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn imports_go_down_only() {
+fn module_imports_only_go_downward() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
     files(&source, &mut all);
@@ -135,7 +135,7 @@ fn workspace() -> Vec<PathBuf> {
 }
 
 #[test]
-fn an_import_that_goes_up_or_sideways_is_found() {
+fn upward_or_sideways_import_is_detected() {
     for (file, text, names) in [
         ("protocol/frame.rs", "use crate::gateway::Gateway;", "gateway"),
         ("schema/mod.rs", "use crate::history::History;", "history"),

@@ -69,7 +69,7 @@ async fn an_invalid_frame_ends_only_its_own_connection() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_in_use_ends_the_connection() {
+async fn reuse_of_a_busy_stream_id_closes_the_connection() {
     let mut client = Client::connect(local().await).await;
     let slow = "CREATE KEYSPACE frames_stream WITH replication = {'class': 'SingleRegionStrategy'}";
     let both = [slow, SELECT].map(|text| frame(4, 0, 5, opcode::QUERY, &query_body(text, With::default())));
@@ -80,7 +80,7 @@ async fn a_stream_that_is_in_use_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn many_requests_are_in_flight_and_each_is_answered_on_its_stream() {
+async fn concurrent_requests_are_each_answered_on_their_own_stream() {
     const COUNT: i16 = 5000;
     let mut client = Client::connect(local().await).await;
     let all: Vec<u8> = (0..COUNT)
@@ -97,7 +97,7 @@ async fn many_requests_are_in_flight_and_each_is_answered_on_its_stream() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_for_a_while_loses_nothing() {
+async fn slow_reading_client_receives_every_response() {
     const COUNT: i16 = 150;
     let mut client = Client::connect(local().await).await;
     client.keyspace("frames_slow").await;

@@ -31,7 +31,7 @@ async fn every_version_except_4_is_refused_in_version_4_on_stream_0_with_the_sen
 }
 
 #[tokio::test]
-async fn a_startup_in_another_version_is_refused_in_the_same_way() {
+async fn startup_in_an_unsupported_protocol_version_is_refused() {
     let mut client = Client::unauthenticated(local().await).await;
     client.send_bytes(&frame(66, 0, 0, opcode::STARTUP, b"\0\x01\0\x0BCQL_VERSION\0\x053.0.0")).await;
     assert!(refused(client.receive().await).1.starts_with("Invalid or unsupported protocol version (66)"));
@@ -113,7 +113,7 @@ async fn before_login_requests_are_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_refused_and_the_connection_ends() {
+async fn wrong_password_is_refused_and_closes_the_connection() {
     let mut client = Client::unauthenticated(local().await).await;
     client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
     let answer = client.auth_response(b"\0somebody\0secret").await;
@@ -123,7 +123,7 @@ async fn a_wrong_password_is_refused_and_the_connection_ends() {
 }
 
 #[tokio::test]
-async fn sigv4_is_challenged_and_a_wrong_answer_ends_the_connection() {
+async fn sigv4_login_is_challenged_and_a_wrong_answer_disconnects() {
     let mut client = Client::unauthenticated(local().await).await;
     client.start_up(&[("CQL_VERSION", "3.0.0")]).await;
     let challenge = client.auth_response(b"SigV4\0\0").await;
@@ -168,7 +168,7 @@ async fn register_is_answered_and_no_event_is_sent() {
 }
 
 #[tokio::test]
-async fn every_peer_serves() {
+async fn every_peer_serves_requests() {
     let local = local().await;
     for last in 1..=9 {
         let mut client = Client::connect_at(local, ([127, 0, 0, last], local.port()).into()).await;

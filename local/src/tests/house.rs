@@ -87,7 +87,7 @@ fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_modules_of_a_folder_import_each_other_in_a_circle() {
+fn sibling_modules_have_no_import_cycles() {
     let files = files(&source());
     let folders: BTreeSet<_> = files.keys().filter_map(|file| Some(file.rsplit_once('/')?.0)).collect();
     let folders = folders.into_iter().filter(|folder| !folder.starts_with("tests"));
@@ -104,7 +104,7 @@ fn no_modules_of_a_folder_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn a_circle_is_found() {
+fn import_cycle_is_detected() {
     let files = |files: &[(&str, &str)]| -> BTreeMap<String, String> {
         files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect()
     };

@@ -97,7 +97,7 @@ async fn a_named_instance_resumes_where_it_ended() {
 }
 
 #[tokio::test]
-async fn a_cassandra_with_another_partitioner_is_refused() {
+async fn cassandra_with_wrong_partitioner_is_refused() {
     let refused = another().await.partitioner(crate::Partitioner::Default).start().await.unwrap_err();
     let text = refused.to_string();
     assert!(text.contains("Murmur3Partitioner") && text.contains("RandomPartitioner"), "{text}");

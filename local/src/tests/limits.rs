@@ -74,7 +74,7 @@ async fn static_columns_have_their_own_row_in_the_history() {
 }
 
 #[tokio::test]
-async fn keys_that_are_too_large_are_refused() {
+async fn oversized_keys_are_refused() {
     let mut client =
         with_table("limits_key", "(a text, b text, c text, d blob, v int, PRIMARY KEY ((a, b), c, d))").await;
     let partition = "keyspaces-local: Amazon Keyspaces refuses a partition key of more than 2048 bytes. Use a shorter \
@@ -104,7 +104,7 @@ async fn keys_that_are_too_large_are_refused() {
 }
 
 #[tokio::test]
-async fn bound_lists_of_more_than_100_are_refused() {
+async fn bound_in_lists_of_more_than_100_values_are_refused() {
     let mut client = with_table("limits_in", "(a int, b int, PRIMARY KEY (a, b))").await;
     let text = "keyspaces-local: Amazon Keyspaces refuses a SELECT whose INs multiply to more than 100 subqueries. Send \
                 one SELECT for each key, several at a time. (DG:quotas)";
@@ -132,7 +132,7 @@ async fn bound_lists_of_more_than_100_are_refused() {
 }
 
 #[tokio::test]
-async fn a_bound_time_to_live_of_more_than_20_years_is_refused() {
+async fn bound_ttl_over_20_years_is_refused() {
     let mut client = with_table("limits_ttl", "(a int PRIMARY KEY, b int) WITH default_time_to_live = 100").await;
     let text = "keyspaces-local: Amazon Keyspaces refuses a TTL of more than 630720000 seconds (20 years). Use a shorter \
                 TTL, or none. (DG:cql.dml.insert)";

@@ -17,7 +17,7 @@ const TIMESTAMPS: &str =
     "custom_properties = {'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}";
 
 #[tokio::test]
-async fn every_line_of_the_table_holds() {
+async fn every_newer_cassandra_statement_behaves_as_listed() {
     let mut client = Client::connect(local().await).await;
     set_up(&mut client).await;
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros().to_string();
@@ -37,7 +37,7 @@ async fn every_line_of_the_table_holds() {
 
 /// An entry names the rule that refuses its statements, says why they are equal, or quotes the listed difference.
 #[test]
-fn every_entry_is_refused_equal_or_listed() {
+fn every_newer_cassandra_entry_is_refused_equal_or_a_listed_difference() {
     let listed = DIFFERENCES.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut versions = BTreeSet::new();
     let entries: Vec<_> = TABLE.split("\n\n").filter(|entry| !entry.starts_with('#')).collect();

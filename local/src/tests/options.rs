@@ -224,7 +224,7 @@ async fn a_region_is_added_only_when_the_tables_are_ready() {
 }
 
 #[tokio::test]
-async fn ttl_of_a_table_in_several_regions_stays_as_it_was_created() {
+async fn ttl_of_a_multi_region_table_cannot_be_changed() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";
@@ -302,7 +302,7 @@ async fn a_type_that_is_in_use_cannot_be_dropped() {
 }
 
 #[tokio::test]
-async fn options_outlive_the_gateway() {
+async fn table_options_survive_a_gateway_restart() {
     let create = async |name: &str, statement: &str| {
         let local = another().await.instance(name).ddl_delay(Duration::ZERO).start().await.unwrap();
         let mut client = Client::connect(&local).await;
@@ -327,7 +327,7 @@ async fn options_outlive_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_resource_has_fifty_tags_and_a_table_forty_thousand_warm_units() {
+async fn limits_are_50_tags_per_resource_and_40000_warm_units_per_table() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     client.query(&format!("CREATE KEYSPACE ks {SINGLE_REGION}")).await;

@@ -63,7 +63,7 @@ async fn a_limit_counts_across_pages() {
 /// With LIMIT 10 and a page size of 5,000 Cassandra gets the first rows in two pages, and ignores the paging state of a
 /// SELECT whose LIMIT fits into one.
 #[tokio::test]
-async fn a_limit_gives_each_row_once_whatever_the_page_size() {
+async fn limit_returns_each_row_once_at_any_page_size() {
     let mut client = with_table("paging_limits").await;
     fill(&mut client, "paging_limits", 1, [10; 15]).await;
     fill(&mut client, "paging_limits", 2, [100_000; 15]).await;
@@ -124,7 +124,7 @@ async fn an_invalid_paging_state_is_refused_with_cassandras_text() {
 }
 
 #[tokio::test]
-async fn metadata_is_skipped_on_every_page_if_the_client_says_so() {
+async fn skip_metadata_applies_to_every_page() {
     let mut client = with_table("paging_metadata").await;
     fill(&mut client, "paging_metadata", 1, [10; 50]).await;
     let id = client.prepared("SELECT b FROM paging_metadata.t WHERE a = 1").await;
@@ -148,7 +148,7 @@ async fn values_may_be_given_by_name() {
 }
 
 #[tokio::test]
-async fn a_whole_table_is_read_across_partitions() {
+async fn full_table_scan_pages_across_partitions() {
     let mut client = with_table("paging_table").await;
     for partition in 0..20 {
         fill(&mut client, "paging_table", partition, [20_000; 8]).await;

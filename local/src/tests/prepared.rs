@@ -84,7 +84,7 @@ async fn each_peer_answers_unprepared_once_after_a_table_was_altered() {
 }
 
 #[tokio::test]
-async fn names_without_a_keyspace_are_in_the_one_that_was_used_when_they_were_prepared() {
+async fn unqualified_names_resolve_to_the_keyspace_in_use_at_prepare() {
     let mut client = Client::connect(local().await).await;
     for keyspace in ["prepared_here", "prepared_there"] {
         client.keyspace(keyspace).await;
@@ -102,7 +102,7 @@ async fn names_without_a_keyspace_are_in_the_one_that_was_used_when_they_were_pr
 }
 
 #[tokio::test]
-async fn definitions_and_use_are_not_prepared() {
+async fn definitions_and_use_cannot_be_prepared() {
     let mut client = Client::connect(local().await).await;
     // The text of a public report.
     let unconfigured = client.prepare("CREATE TABLE a.t (a int PRIMARY KEY)").await.refused();
@@ -121,7 +121,7 @@ async fn definitions_and_use_are_not_prepared() {
 }
 
 #[tokio::test]
-async fn a_type_hint_may_name_the_keyspace_of_its_type() {
+async fn type_hint_may_be_qualified_by_keyspace() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let mut client = Client::connect(&local).await;
     client.keyspace("hints").await;

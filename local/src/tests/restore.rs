@@ -296,7 +296,7 @@ async fn a_restore_interrupted_by_the_end_of_the_gateway_is_started_again() {
 }
 
 #[tokio::test]
-async fn a_restore_that_fails_leaves_no_table() {
+async fn failed_restore_leaves_no_table() {
     let (connection, name) = (InternalConnection::new(local().await.cassandra_address()), crate::random::hex_32());
     let (local, mut client) = killed(&name, &connection, "nosuch").await;
     let query = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 'restored'";
@@ -333,7 +333,7 @@ async fn the_history_of_a_dropped_table_is_removed_when_it_cannot_be_restored_an
 }
 
 #[tokio::test]
-async fn a_restore_outlives_a_restart_of_the_gateway() {
+async fn restore_continues_after_a_gateway_restart() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::from_secs(60)).await;
     client.table("ks", "t", &format!("(id int PRIMARY KEY) WITH {RECOVERY}")).await;
@@ -352,7 +352,7 @@ async fn a_restore_outlives_a_restart_of_the_gateway() {
 
 /// DG:PointInTimeRecovery_HowItWorks, "PITR restore of multi-Region tables".
 #[tokio::test]
-async fn a_table_in_several_regions_is_restored_in_each() {
+async fn multi_region_table_is_restored_in_every_region() {
     let time = Time::new();
     let (local, mut client) = gateway(&time, Duration::from_secs(60)).await;
     let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";

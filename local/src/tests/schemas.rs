@@ -26,7 +26,7 @@ async fn define(client: &mut Client, keyspace: &str, text: &str) {
 }
 
 #[tokio::test]
-async fn clustering_columns_that_the_order_does_not_name_are_ascending() {
+async fn clustering_columns_without_an_order_are_ascending() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("order_prefix").await;
     let create = "CREATE TABLE order_prefix.spans (service text, bucket int, took bigint, id blob, \
@@ -140,7 +140,7 @@ async fn definitions_of_other_databases_are_accepted_and_ignored_options_shown_a
 }
 
 #[tokio::test]
-async fn a_stream_has_tags_of_its_own() {
+async fn cdc_stream_has_its_own_tags() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("stream_tags").await;
     let create = "CREATE TABLE stream_tags.t (a int PRIMARY KEY) WITH TAGS = {'stage': 'test'} AND CDC = TRUE AND \
@@ -170,7 +170,7 @@ async fn a_stream_has_tags_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_reserved_word_is_a_name_only_in_quotes() {
+async fn reserved_word_requires_quotes_as_a_name() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("reserved").await;
     let refused = |what: &str| (0x2000, format!("keyspaces-local: line 1, column {what}: write it in double quotes"));

@@ -76,7 +76,7 @@ async fn text_that_is_not_cql_is_refused_with_cassandras_text() {
 }
 
 #[tokio::test]
-async fn the_keyspace_in_use_is_the_connections_own() {
+async fn use_affects_only_its_own_connection() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("used").await;
     let mut other = Client::connect(local().await).await;
@@ -91,7 +91,7 @@ async fn the_keyspace_in_use_is_the_connections_own() {
 }
 
 #[tokio::test]
-async fn names_in_quotes_and_long_names_are_kept() {
+async fn quoted_and_long_names_are_preserved() {
     let mut client = Client::connect(local().await).await;
     let long = "a".repeat(48);
     for keyspace in ["Quoted", &long] {
@@ -113,7 +113,7 @@ async fn names_in_quotes_and_long_names_are_kept() {
 }
 
 #[tokio::test]
-async fn the_timestamp_of_the_frame_is_ignored_without_client_side_timestamps() {
+async fn frame_timestamp_is_ignored_without_client_side_timestamps() {
     let mut client = Client::connect(local().await).await;
     client.keyspace("timestamps").await;
     client.table("timestamps", "t", "(a int PRIMARY KEY, b text)").await;

@@ -82,7 +82,7 @@ async fn every_system_table_can_be_read_under_its_own_name() {
 }
 
 #[tokio::test]
-async fn the_local_row_is_the_services() {
+async fn system_local_row_has_the_values_of_the_service() {
     let mut client = Client::connect(local().await).await;
     let rows = client.rows("SELECT JSON * FROM system.local").await;
     let row: serde_json::Value = serde_json::from_str(rows.text(0, "[json]")).unwrap();
@@ -103,7 +103,7 @@ async fn the_local_row_is_the_services() {
 }
 
 #[tokio::test]
-async fn there_are_nine_peers_and_the_first_has_the_local_rows_host_id() {
+async fn system_peers_has_nine_rows_the_first_with_the_local_host_id() {
     let mut client = Client::connect(local().await).await;
     let peers =
         client.rows("SELECT peer, rpc_address, host_id, schema_version, release_version FROM system.peers").await;
@@ -122,7 +122,7 @@ async fn there_are_nine_peers_and_the_first_has_the_local_rows_host_id() {
 }
 
 #[tokio::test]
-async fn without_peers_the_table_is_empty() {
+async fn system_peers_is_empty_without_peers() {
     let local = another().await.peers(0).region("eu-west-1").start().await.unwrap();
     let mut client = Client::connect(&local).await;
     assert_eq!(client.rows("SELECT * FROM system.peers").await.values.len(), 0);
@@ -131,7 +131,7 @@ async fn without_peers_the_table_is_empty() {
 }
 
 #[tokio::test]
-async fn any_select_is_possible_and_errors_have_the_clients_names() {
+async fn system_tables_support_any_select_and_errors_use_client_names() {
     let mut client = Client::connect(local().await).await;
     let id = client.prepared("SELECT keyspace_name AS k FROM system_schema.keyspaces WHERE keyspace_name = ?").await;
     let ClientAnswer::Rows(rows) =

@@ -132,7 +132,7 @@ async fn a_partition_takes_a_thousand_write_units_a_second_independently_of_othe
 }
 
 #[tokio::test]
-async fn a_connection_takes_three_thousand_requests_a_second() {
+async fn requests_over_3000_per_second_on_a_connection_are_throttled() {
     let (local, mut client, _time) = with_stopped_clock("throttle_connection").await;
     local.throttling().set_capacity("throttle_connection", "t", Some(CapacityMode::Provisioned { read: 1, write: 1 }));
     let select = "SELECT v FROM throttle_connection.t WHERE p = 'p'";

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_takes_a_thousand_write_units_a_second() {
+    fn partition_capacity_is_1000_write_units_per_second() {
         let fixture = Fixture::new();
         assert_eq!(fixture.writes(CapacityMode::OnDemand, Some(1)), (1_000, Some(Exceeded::Partition)));
         assert_eq!(fixture.writes(CapacityMode::OnDemand, Some(2)), (1_000, Some(Exceeded::Partition)));
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_takes_3000_requests_a_second() {
+    fn connection_capacity_is_3000_requests_per_second() {
         let fixture = Fixture::new();
         let read = || fixture.demand(CapacityMode::OnDemand, Direction::Read, 0.5, None);
         let done = (0..4_000).take_while(|_| fixture.throttling.admit(&fixture.connection, &[read()]).is_ok()).count();
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_can_start_full() {
+    fn token_buckets_can_start_full() {
         let fixture = Fixture { throttling: Throttling::new(Arc::new(SystemTime::now), false, true), ..Fixture::new() };
         assert!(fixture.writes(FIVE, None).0 >= 1_500);
     }

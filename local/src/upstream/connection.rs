@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn responses_find_their_requests_in_whatever_order() {
+    async fn out_of_order_responses_reach_their_requests() {
         let (address, serving) = cassandra(&READY).await;
         let upstream = Arc::new(Upstream::connect(address).await.unwrap());
         let mut socket = serving.await.unwrap();

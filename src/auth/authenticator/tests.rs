@@ -79,7 +79,7 @@ async fn a_challenge_without_a_nonce_is_refused() {
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_is_sent_and_the_error_says_what_to_set() {
+async fn missing_credentials_send_nothing_and_error_says_what_to_set() {
     let authenticator = signing_with(CredentialSource::environment_with(EnvironmentCredentials::new(|name| {
         (name == "AWS_ACCESS_KEY_ID").then(|| "AKID".to_owned())
     })));
@@ -108,7 +108,7 @@ async fn an_error_is_cleared_once_a_connection_is_authenticated() {
 }
 
 #[tokio::test]
-async fn credentials_that_would_break_the_answer_are_refused_before_anything_is_sent() {
+async fn credentials_with_line_breaks_or_nul_are_refused_before_sending() {
     for (source, problem) in [
         (CredentialSource::static_keys("AKID\n", "secret", None), "the access key contains a line break or a NUL"),
         (
@@ -143,7 +143,7 @@ async fn a_wrong_clock_is_named() {
 }
 
 #[tokio::test]
-async fn a_user_and_password_are_sent_at_once_and_never_to_a_challenge() {
+async fn password_is_sent_initially_and_never_in_reply_to_a_challenge() {
     let authenticator = Arc::new(Authenticator::password("alice-at-111122223333", "sesame").unwrap());
     let provider = authenticator.as_driver_provider();
     let (initial, mut session) = provider.start_authentication_session(HELENUS).await.unwrap();

@@ -295,7 +295,7 @@ async fn a_success_resets_the_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_provider_costs_five_seconds_at_most() {
+async fn silent_credentials_provider_times_out_after_five_seconds() {
     let (cache, provider) = scripted(|_| futures::future::pending().boxed());
     let start = Instant::now();
     let error = cache.get().await.unwrap_err();

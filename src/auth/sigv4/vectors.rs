@@ -172,7 +172,7 @@ fn escaped(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_file_of_vectors_without_cases_fails() {
+fn test_vector_file_without_cases_fails() {
     for text in ["{}", "[]", r#"{"cases": []}"#, r#"{"cases": {}}"#] {
         assert_eq!(check_file(text), Err(vec!["the file has no cases".to_owned()]));
     }
@@ -180,7 +180,7 @@ fn a_file_of_vectors_without_cases_fails() {
 }
 
 #[test]
-fn every_wrong_case_of_a_file_of_vectors_is_reported() {
+fn every_failing_signature_vector_is_reported() {
     let default = include_str!("../../../tests/vectors/sigv4.json");
     let mut file: Value = serde_json::from_str(default).unwrap();
     let cases = file["cases"].as_array_mut().unwrap();

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn each_field_says_whether_it_was_quoted() {
+    fn csv_fields_record_whether_they_were_quoted() {
         let plain = |text: &str| (text.to_owned(), false);
         let quoted = |text: &str| (text.to_owned(), true);
         let csv = Csv::new();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_not_csv_is_refused_with_the_reason() {
+    fn invalid_csv_record_is_refused_with_the_reason() {
         assert_eq!(fields("a,\"b", &Csv::new()), Err("ends inside of quotes; it may have been cut".to_owned()));
         assert_eq!(fields("a,\"b\"c,d", &Csv::new()), Err("has more text after the quotes of field 2".to_owned()));
     }
@@ -277,14 +277,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_and_fields_are_those_of_the_crate_csv(text in "[ab,\"\n ä]{0,40}", with_returns: bool) {
+        fn csv_parsing_agrees_with_the_csv_crate(text in "[ab,\"\n ä]{0,40}", with_returns: bool) {
             let text = if with_returns { text.replace('\n', "\r\n") } else { text };
             is_same_for_the_crate_csv(&text, &Csv::new())?;
         }
 
         /// The crate `csv` treats the escape as one inside quotes only.
         #[test]
-        fn what_is_escaped_in_quotes_is_the_same_for_the_crate_csv(
+        fn escapes_inside_quotes_agree_with_the_csv_crate(
             fields in proptest::collection::vec(
                 ("[ab ä]{0,3}|\"([ab,\n ä]|\"\"|\\\\[ab,\"\\\\\n]){0,6}\"", "[,\n]"),
                 1..12,
@@ -295,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn fields_survive_being_written(texts in proptest::collection::vec("[ab,;\"\\\\\n\r ä]{0,6}", 1..5)) {
+        fn csv_fields_round_trip(texts in proptest::collection::vec("[ab,;\"\\\\\n\r ä]{0,6}", 1..5)) {
             for csv in [Csv::new(), Csv::cqlsh(), Csv::new().delimiter(b';'), Csv::new().null("a")] {
                 let mut line = String::new();
                 for (index, text) in texts.iter().enumerate() {

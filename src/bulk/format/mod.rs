@@ -309,7 +309,7 @@ mod tests {
         /// Rows of any types, with nulls among their values, read back the same after being written. Null and empty text
         /// stay different.
         #[test]
-        fn a_row_survives_each_format(row in proptest::collection::vec(proptest::option::of(typed_value()), 1..6)) {
+        fn row_round_trips_through_each_format(row in proptest::collection::vec(proptest::option::of(typed_value()), 1..6)) {
             let columns: Vec<_> = row.iter().enumerate().map(|(index, value)| {
                 let text = crate::bulk::value::ValueType::Native(keyspaces_cql::statement::NativeType::Text);
                 column(&format!("Column {index}"), value.as_ref().map_or(text, |(of, _)| of.clone()))

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_ends_with_its_line_but_not_inside_of_quotes() {
+    fn csv_record_ends_at_a_newline_outside_quotes() {
         let read = |text: &str| all(text, CSV);
         let record = |text: &str, offset, line, is_last| (text.to_owned(), offset, line, is_last);
         assert_eq!(read("a,b\r\nc,d"), [record("a,b", 0, 1, false), record("c,d", 5, 2, true)]);
@@ -211,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_end_of_a_line_ends_nothing() {
+    fn escaped_newline_does_not_end_a_record() {
         let framing = Framing::Csv { delimiter: b',', quote: b'"', escape: Some(b'\\') };
         let texts: Vec<_> = all("a\\\nb\n\"c\\\"\n\"\nd\n", framing).into_iter().map(|(text, ..)| text).collect();
         assert_eq!(texts, ["a\\\nb", "\"c\\\"\n\"", "d"]);
     }
 
     #[test]
-    fn the_bytes_before_a_position_are_skipped_if_they_are_the_same() {
+    fn skip_to_requires_identical_bytes_before_the_position() {
         let text = "id\n1\n\"2\n\"\n3\n";
         let mut whole = records(text, CSV);
         while let Some(Record { position, bytes, .. }) = whole.next().unwrap() {
@@ -234,13 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn quotes_in_the_line_that_says_why_a_record_was_rejected_open_nothing() {
+    fn quotes_in_a_rejection_reason_line_open_no_quoted_field() {
         let texts: Vec<_> = all("#!keyspaces {,\"x}\na\n", CSV).into_iter().map(|(text, ..)| text).collect();
         assert_eq!(texts, ["#!keyspaces {,\"x}", "a"]);
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_is_an_error_with_its_line() {
+    fn unclosed_quote_error_gives_its_line() {
         let text = format!("a\n\"{}", "x\n".repeat(MAX_RECORD_BYTES));
         let mut records = Records::new(Box::new(io::Cursor::new(text.into_bytes())), CSV);
         records.next().unwrap();

@@ -96,7 +96,7 @@ proptest! {
     /// Rows of any types, with nulls among their values, read back the same after being written, in one row group or
     /// several.
     #[test]
-    fn rows_survive(
+    fn parquet_rows_round_trip(
         (types, rows) in proptest::collection::vec(typed_value(), 1..5).prop_flat_map(|values| {
             let types: Vec<_> = values.iter().map(|(of, _)| of.clone()).collect();
             let cells = types.iter().map(|of| proptest::option::of(crate::bulk::value::tests::value_of(of))).collect::<Vec<_>>();
@@ -154,7 +154,7 @@ const SALES_COLUMNS: [(&str, &str); 16] = [
 ];
 
 #[test]
-fn a_file_of_pyarrow_is_read() {
+fn parquet_file_written_by_pyarrow_is_read() {
     let columns = columns(&SALES_COLUMNS);
     let utc = Parquet::new().timestamps(TimestampForm::IsoOrUtc);
     let rows = read(&mut open(Path::new(SALES), &columns).unwrap(), &utc, &columns).unwrap();
@@ -177,7 +177,7 @@ fn a_file_of_pyarrow_is_read() {
 }
 
 #[test]
-fn a_column_that_does_not_fit_is_refused_and_so_is_a_value() {
+fn mismatched_parquet_columns_and_values_are_refused() {
     let outcome = |name, of| {
         let columns = columns(&[(name, of)]);
         open(Path::new(SALES), &columns).err().map(|error| error.to_string())
@@ -227,7 +227,7 @@ fn a_column_that_does_not_fit_is_refused_and_so_is_a_value() {
 /// A truncated file, or one with a changed byte, is an error or has the rows that it claims to have. It never causes a
 /// panic or an endless read.
 #[test]
-fn a_damaged_file_is_an_error() {
+fn damaged_parquet_file_is_an_error() {
     let folder = Folder::new();
     let path = folder.path("rows.parquet");
     let whole = fs::read(SALES).unwrap();
@@ -258,7 +258,7 @@ fn a_damaged_file_is_an_error() {
 }
 
 #[test]
-fn the_bytes_read_are_those_of_all_decoded_rows_at_every_row() {
+fn parquet_bytes_read_cover_all_decoded_rows_at_every_row() {
     let folder = Folder::new();
     let path = folder.path("rows.parquet");
     let columns = columns(&[("id", "int")]);
@@ -284,7 +284,7 @@ fn the_bytes_read_are_those_of_all_decoded_rows_at_every_row() {
 
 /// Resumes a file whose last row groups are newer than the checkpoint, for every compression of pages.
 #[test]
-fn a_file_is_resumed_from_a_checkpoint() {
+fn parquet_file_is_resumed_from_a_checkpoint() {
     for compression in [None, Some(Compression::None), Some(Compression::Gzip), Some(Compression::Zstd)] {
         let folder = Folder::new();
         let (path, groups) = (folder.path("rows.parquet"), folder.path("groups"));
@@ -322,7 +322,7 @@ fn a_file_is_resumed_from_a_checkpoint() {
 }
 
 #[test]
-fn a_value_of_no_bytes_cannot_be_written() {
+fn parquet_export_refuses_zero_length_value() {
     let folder = Folder::new();
     for of in ["int", "uuid", "decimal", "boolean"] {
         let columns = columns(&[("v", of)]);
@@ -335,7 +335,7 @@ fn a_value_of_no_bytes_cannot_be_written() {
 }
 
 #[test]
-fn what_is_read_from_its_end_has_to_be_a_file() {
+fn parquet_input_must_be_an_uncompressed_file() {
     let folder = Folder::new();
     let path = folder.path("rows.parquet.gz");
     write(&path, &columns(&[("id", "int")]), &[]);

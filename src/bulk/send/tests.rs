@@ -151,7 +151,7 @@ fn state_file() -> PathBuf {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_is_throttled_for_ten_minutes_loses_no_row_and_gets_none_twice() {
+async fn load_throttled_for_ten_minutes_writes_each_row_once() {
     let path = state_file();
     let service = Service::new(500, ErrorKind::Throttled);
     let summary = send(&service, 3_000, Some(&path), None, 15 * MINUTE, None).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_table_that_is_throttled_for_ten_minutes_loses_no_row_and_gets_none_tw
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_whose_stall_timeout_is_shorter_than_an_outage_is_resumed_after_it() {
+async fn load_stopped_by_its_stall_timeout_resumes_after_the_outage() {
     let path = state_file();
     let service = Service::new(500, ErrorKind::Throttled);
     let error = send(&service, 3_000, Some(&path), None, 5 * MINUTE, None).await.unwrap_err();
@@ -186,7 +186,7 @@ async fn a_load_whose_stall_timeout_is_shorter_than_an_outage_is_resumed_after_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_expire_in_hour_three_and_are_renewed_later_lose_no_row() {
+async fn load_loses_no_row_when_credentials_expire_and_are_renewed_later() {
     // The limit of one unit a second sends one row a second.
     let service = Service::new(3 * 3_600, ErrorKind::Credentials);
     let summary = send(&service, 11_000, None, NonZeroU32::new(1), 15 * MINUTE, None).await.unwrap();
@@ -196,7 +196,7 @@ async fn credentials_that_expire_in_hour_three_and_are_renewed_later_lose_no_row
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_of_a_batch_that_is_refused_are_sent_one_by_one() {
+async fn rows_of_a_refused_batch_are_sent_individually() {
     let path = state_file();
     // No outage: there are fewer rows than that.
     let service = Service::new(usize::MAX, ErrorKind::Throttled);

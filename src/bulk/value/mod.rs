@@ -318,7 +318,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn a_value_of_any_type_survives_each_way_to_write_it((value_type, bytes) in typed_value()) {
+        fn value_of_any_type_round_trips_through_every_text_form((value_type, bytes) in typed_value()) {
             for form in [ScalarForm::dsbulk(), ScalarForm::cqlsh(), ScalarForm::json()] {
                 for nested in [Nested::Json, Nested::Literal] {
                     let mut text = String::new();
@@ -333,7 +333,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_is_refused_with_the_reason() {
+    fn value_that_does_not_match_its_type_is_refused_with_the_reason() {
         let parsed = |value_type: &str| ValueType::resolve(&value_type.parse().unwrap(), &[]).unwrap();
         for (value_type, value, problem) in [
             ("int", "3000000000", "\"3000000000\" is not a valid int"),

@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_of_timestamps_is_read_and_written() {
+    fn each_timestamp_format_round_trips() {
         let at = 1_769_866_254_000_i64;
         for (form, text) in [
             (TimestampForm::Iso, "2026-01-31T13:30:54.000Z"),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_no_bytes_is_read_only_where_it_is_asked_for() {
+    fn zero_length_value_is_read_only_if_enabled() {
         let strict = ScalarForm::dsbulk();
         assert_eq!(
             strict.append(NativeType::Int, "", &mut Vec::new()),

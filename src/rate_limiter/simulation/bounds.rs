@@ -36,7 +36,7 @@ fn acknowledged(calls: &[SimulatedCall], between: Range<f64>) -> f64 {
 }
 
 #[test]
-fn a_table_that_is_asked_for_more_than_it_takes_is_used_to_its_capacity() {
+fn overloaded_table_reaches_its_capacity() {
     for (capacity, factors) in [(20.0, [1.1, 5.0]), (200.0, [1.1, 2.0]), (200.0, [1.5, 5.0]), (1_000.0, [1.1, 5.0])] {
         for (seed, factor) in factors.into_iter().enumerate() {
             let calls = run(&table(capacity), &load(factor * capacity), seed as u64);
@@ -52,13 +52,13 @@ fn a_table_that_is_asked_for_more_than_it_takes_is_used_to_its_capacity() {
 }
 
 #[test]
-fn a_table_that_has_room_makes_nobody_wait() {
+fn table_below_its_capacity_delays_no_call() {
     let figures = Figures::from_calls(run(&table(200.0), &load(100.0), 1).iter(), 60.0);
     assert!(figures.refused == 0 && figures.attempts == 1.0 && figures.p99 < Duration::from_millis(50), "{figures:?}");
 }
 
 #[test]
-fn a_table_that_takes_one_request_in_several_seconds_is_used() {
+fn table_of_less_than_one_unit_per_second_reaches_its_capacity() {
     // The lower the rate, the larger the share by which it exceeds what is acknowledged.
     for (capacity, arrivals, max_attempts) in
         [(0.2, 1.0, 1.8), (0.5, 1.0, 1.5), (1.0, 2.0, 2.0), (1.0, 5.0, 2.0), (2.0, 10.0, 1.4)]
@@ -76,7 +76,7 @@ fn a_table_that_takes_one_request_in_several_seconds_is_used() {
 }
 
 #[test]
-fn after_an_outage_nothing_fails_later_than_five_seconds() {
+fn no_call_fails_more_than_five_seconds_after_an_outage() {
     let light = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0];
     for (seed, arrivals) in (0..20).flat_map(|seed| light.map(|arrivals| (seed, arrivals))).chain([(0, 250.0)]) {
         let outage = SimulatedTable { outage: (20.0, 25.0), ..table(200.0) };
@@ -94,7 +94,7 @@ fn after_an_outage_nothing_fails_later_than_five_seconds() {
 }
 
 #[test]
-fn an_outage_of_any_length_is_over_for_callers_of_any_patience() {
+fn calls_of_any_deadline_recover_after_an_outage_of_any_length() {
     for (seconds, deadline, units) in
         [(1.0, 1, 1.0), (1.0, 4, 10.0), (3.0, 2, 1.0), (20.0, 4, 1.0), (60.0, 2, 1.0), (20.0, 30, 10.0)]
     {
@@ -114,7 +114,7 @@ fn last_failure(calls: &[SimulatedCall]) -> Duration {
 }
 
 #[test]
-fn a_capacity_that_rises_and_falls_tenfold_is_found_within_ten_seconds() {
+fn limiter_adapts_to_tenfold_capacity_changes_within_ten_seconds() {
     for (seed, low) in [20.0, 20.0, 200.0].into_iter().enumerate() {
         let changing = SimulatedTable { capacity: vec![(0.0, low), (20.0, 10.0 * low), (40.0, low)], ..table(low) };
         let arrivals = vec![(0.0, 1.5 * low), (20.0, 15.0 * low), (40.0, 1.5 * low)];
@@ -129,7 +129,7 @@ fn a_capacity_that_rises_and_falls_tenfold_is_found_within_ten_seconds() {
 }
 
 #[test]
-fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
+fn hot_partition_reaches_its_limit_without_slowing_others() {
     for seed in 0..3 {
         // 150 requests a second, of ten units each, to a partition with capacity for 100 of them.
         let calls = run(&table(4_000.0), &Arrivals { units: 10.0, hot: 75, ..load(200.0) }, seed);
@@ -144,7 +144,7 @@ fn a_hot_partition_is_used_to_its_limit_and_slows_no_other() {
 }
 
 #[test]
-fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
+fn rate_limiter_reaches_table_capacity_despite_a_hot_partition() {
     // 1,500 units a second go to the hot partition, which accepts 1,000, and 1,500 to the others, for which 1,000 are left.
     let calls = run(&table(2_000.0), &Arrivals { units: 10.0, hot: 50, ..load(300.0) }, 1);
     let figures = Figures::from_calls(calls.iter().filter(called_at(5.0..60.0)), 55.0);
@@ -155,7 +155,7 @@ fn the_capacity_of_a_table_is_found_beside_a_hot_partition() {
 
 /// Compares the policies under a lasting overload; `BENCHMARKS.md` has the figures.
 #[test]
-fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
+fn queue_policy_determines_waiting_time_and_time_to_refusal() {
     let figures = |policy| {
         let calls = run_by(policy, &table(200.0), &load(400.0), 1);
         Figures::from_calls(calls.iter().filter(called_at(5.0..56.0)), 51.0)
@@ -172,7 +172,7 @@ fn who_is_served_decides_how_long_the_served_wait_and_when_the_others_know() {
 
 /// Regression cases: each asserts the right figure where the pacing was once found wrong.
 #[test]
-fn more_than_twice_the_capacity_with_a_deadline_of_four_seconds() {
+fn overloaded_table_reaches_its_capacity_with_four_second_deadlines() {
     let calls = run(&table(100.0), &Arrivals { seconds: 40.0, ..load(250.0) }, 1);
     let figures = Figures::from_calls(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0, "{figures:?}");
@@ -180,7 +180,7 @@ fn more_than_twice_the_capacity_with_a_deadline_of_four_seconds() {
 }
 
 #[test]
-fn more_than_twice_the_limit_of_the_session_on_a_table_that_throttles_nothing() {
+fn overloaded_session_reaches_its_limit_on_an_unthrottled_table() {
     let calls = run(&table(1e6), &Arrivals { seconds: 40.0, limit: NonZeroU32::new(100), ..load(250.0) }, 1);
     let figures = Figures::from_calls(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0 && figures.attempts <= 1.0, "{figures:?}");
@@ -188,7 +188,7 @@ fn more_than_twice_the_limit_of_the_session_on_a_table_that_throttles_nothing() 
 }
 
 #[test]
-fn a_little_more_than_the_capacity_for_minutes() {
+fn sustained_load_slightly_over_capacity_keeps_throughput() {
     let calls = run(&table(500.0), &Arrivals { seconds: 120.0, deadline: Duration::from_secs(10), ..load(550.0) }, 1);
     for from in [10, 40, 80, 100] {
         let used = acknowledged(&calls, f64::from(from)..f64::from(from + 20));
@@ -199,7 +199,7 @@ fn a_little_more_than_the_capacity_for_minutes() {
 }
 
 #[test]
-fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
+fn light_load_fails_only_around_a_four_second_outage() {
     let calls = run(&SimulatedTable { outage: (20.0, 24.0), ..table(200.0) }, &load(5.0), 1);
     let failed = |between: Range<f64>| {
         let of_time = calls.iter().filter(called_at(between)).filter_map(|call| call.ended);
@@ -209,7 +209,7 @@ fn five_writes_a_second_before_during_and_after_an_outage_of_four_seconds() {
 }
 
 #[test]
-fn callers_with_short_deadlines_get_their_share_beside_callers_with_long_ones() {
+fn calls_with_short_deadlines_get_a_fair_share_beside_long_ones() {
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(30));
     let calls = run(&table(200.0), &Arrivals { deadline: short, other_deadline: Some(long), ..load(600.0) }, 1);
     let figures =

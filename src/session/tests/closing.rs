@@ -48,7 +48,7 @@ async fn calls_that_outlast_the_deadline_are_counted_and_continue() {
 }
 
 #[tokio::test]
-async fn the_last_clone_that_is_dropped_closes_the_connections() {
+async fn dropping_the_last_session_clone_closes_the_connections() {
     let site = Site::new(2, |stub| stub).await;
     let session = site.builder().connect().await.unwrap();
     let other = session.clone();

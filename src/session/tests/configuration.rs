@@ -92,7 +92,7 @@ fn a_pem_without_a_certificate_is_refused_when_it_is_set() {
 }
 
 #[test]
-fn advice_sets_the_connections_per_host() {
+fn pool_advice_sets_connections_per_host() {
     let builder = Session::builder().pool_advice(PoolAdvice::new(20_000, 3, 2));
     assert_eq!(builder.pool_advice, Some(PoolAdvice::new(20_000, 3, 2)));
     assert!(format!("{builder:?}").contains("connections_per_host: 10"), "{builder:?}");

@@ -92,7 +92,7 @@ async fn if_all_is_well_connecting_sends_exactly_what_the_bare_driver_sends() {
 }
 
 #[tokio::test]
-async fn the_local_row_costs_no_request() {
+async fn system_local_row_causes_no_extra_request() {
     for peers in [0, 3] {
         let peers: Vec<_> = (1..=peers).map(loopback).collect();
         let site = Site::new(3, |stub| stub.topology(move |_| Topology::like_keyspaces(&peers))).await;
@@ -108,7 +108,7 @@ async fn the_local_row_costs_no_request() {
 }
 
 #[tokio::test]
-async fn the_connections_to_a_peer_resume_the_tls_session_of_the_first() {
+async fn connections_to_a_peer_resume_its_first_tls_session() {
     let site = Site::new(3, |stub| stub).await;
     let _session = site.builder().connect().await.unwrap();
     site.stub.until(|seen| seen.resumed >= 6).await;
@@ -149,7 +149,7 @@ async fn if_the_one_peer_does_not_answer_connect_waits_for_all() {
 }
 
 #[tokio::test]
-async fn no_schema_is_read_and_no_serial_consistency_sent() {
+async fn session_reads_no_schema_and_sends_no_serial_consistency() {
     let site = Site::new(1, |stub| stub).await;
     let session = site.builder().connect().await.unwrap();
     run(&session, "SELECT a FROM shop.t").await;
@@ -171,7 +171,7 @@ async fn of_the_addresses_of_a_name_the_one_that_answers_is_used() {
 }
 
 #[tokio::test]
-async fn a_peer_with_another_name_is_left_out_although_the_contact_point_is_right() {
+async fn peer_with_wrong_certificate_name_is_not_used() {
     let ca = Ca::new("Test CA");
     let other = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
     let stub = Stub::at(3).tls(ca.server(&[NAME])).tls_at(loopback(2), other).authenticator(SIGV4).start().await;

@@ -59,7 +59,7 @@ async fn connecting_to_a_server_silent_at_tcp_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn one_of_nine_peers_silent_in_tls_or_at_options_costs_a_second() {
+async fn peer_silent_in_tls_or_at_options_delays_connect_by_one_second() {
     join_all([At::Accept, At::Options].map(async |at| {
         let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
         let started = Instant::now();
@@ -72,7 +72,7 @@ async fn one_of_nine_peers_silent_in_tls_or_at_options_costs_a_second() {
 
 /// The connections are the driver's, the check for a listener, and the probe's.
 #[tokio::test]
-async fn a_peer_that_a_probe_found_silent_is_not_probed_again() {
+async fn peer_found_silent_by_a_probe_is_not_probed_again() {
     let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!(connected(&session), 2);
@@ -102,7 +102,7 @@ async fn a_silent_contact_point_is_skipped_for_one_that_answers() {
 }
 
 #[tokio::test]
-async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
+async fn peer_silent_at_tcp_delays_connect_by_one_second() {
     let peers: Vec<_> = (1..=9).map(loopback).collect();
     let site = Site::new(8, |stub| stub.topology(move |_| testkit::stub::Topology::like_keyspaces(&peers))).await;
     let _held = silent_at_tcp(SocketAddr::new(loopback(9), site.stub.port())).await;
@@ -113,7 +113,7 @@ async fn one_of_nine_peers_silent_at_tcp_costs_a_second() {
 }
 
 #[tokio::test]
-async fn one_of_nine_peers_silent_later_costs_a_second_and_a_half() {
+async fn peer_silent_after_options_delays_connect_by_1500_ms() {
     join_all([At::Startup, At::AuthResponse, At::Answer].map(async |at| {
         let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
         let started = Instant::now();
@@ -164,7 +164,7 @@ async fn waiting_for_a_silent_credentials_provider_ends_at_the_deadline() {
 
 /// The first try ends long before the provider answers, and so does each further try.
 #[tokio::test]
-async fn a_provider_may_take_longer_than_a_try() {
+async fn slow_credentials_provider_may_outlast_a_connect_attempt() {
     #[derive(Debug)]
     struct Slow;
     impl aws_credential_types::provider::ProvideCredentials for Slow {
@@ -184,7 +184,7 @@ async fn a_provider_may_take_longer_than_a_try() {
 }
 
 #[tokio::test]
-async fn dropping_the_future_leaves_nothing_behind() {
+async fn dropping_the_connect_future_closes_all_connections() {
     join_all([At::Accept, At::Startup, At::Answer, At::Register, At::System].map(async |at| {
         let site = Site::new(3, |stub| stub.fault(at, Does::Nothing)).await;
         let connecting = site.builder().connect();
@@ -206,7 +206,7 @@ async fn dropping_the_future_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_connect_that_is_dropped_anywhere_leaves_neither_task_nor_connection() {
+async fn dropped_connect_leaves_no_tasks_or_connections() {
     let site = Site::new(3, |stub| stub.fault_of(loopback(3), At::Startup, Does::Nothing)).await;
     let tasks = tokio::runtime::Handle::current().metrics();
     let before = tasks.num_alive_tasks();

@@ -48,7 +48,7 @@ async fn without_peers_the_endpoint_serves_alone() {
 }
 
 #[tokio::test]
-async fn null_fields_cost_neither_peer_nor_session() {
+async fn session_and_peers_survive_null_topology_fields() {
     let bare = |address| Row { data_center: None, tokens: None, cluster_name: None, ..Row::of(address) };
     let site = Site::new(3, |stub| {
         stub.topology(move |_| Topology {
@@ -95,7 +95,7 @@ async fn a_topology_that_the_driver_cannot_use_is_an_error() {
 }
 
 #[tokio::test]
-async fn host_ids_that_change_on_reconnect_cost_neither_peer_nor_session() {
+async fn session_and_peers_survive_host_ids_that_change_on_reconnect() {
     let peers: Vec<IpAddr> = (1..=3).map(loopback).collect();
     let site = Site::new(3, |stub| {
         stub.topology(move |connection| {
@@ -131,7 +131,7 @@ async fn host_ids_that_change_on_reconnect_cost_neither_peer_nor_session() {
 }
 
 #[tokio::test]
-async fn peers_that_cannot_be_reached_are_replaced_by_the_endpoint() {
+async fn unreachable_peers_are_replaced_by_the_endpoint() {
     join_all([true, false].map(async |silent| {
         let site = Site::new(3, |stub| {
             let stub = stub.topology(move |_| {

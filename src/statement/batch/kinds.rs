@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn batches_of_one_kind_share_their_name_and_no_others() {
+    fn batches_of_the_same_shape_share_one_statement_info() {
         let kinds = Kinds::default();
         let kind = BatchLabel { is_logged: false, statements: 2, is_idempotent: true };
         let info = |kind| kinds.get(kind, None).0;

@@ -27,7 +27,7 @@ const INSERT: &str = "INSERT INTO ks.readings (value, sensor, day, at) VALUES (?
 const UPDATE: &str = "UPDATE ks.readings SET value = ? WHERE at = ? AND sensor = ? AND day = ?";
 
 #[test]
-fn statements_about_the_same_row_are_found_whatever_their_order_of_columns() {
+fn row_identity_does_not_depend_on_column_order() {
     let using_values = row(INSERT, &[b"1", b"s", b"d", b"t"]).identity().expect("the whole key");
     assert_eq!(Some(&using_values), row(UPDATE, &[b"2", b"t", b"s", b"d"]).identity().as_ref());
     assert_ne!(Some(&using_values), row(UPDATE, &[b"2", b"u", b"s", b"d"]).identity().as_ref());
@@ -38,7 +38,7 @@ fn statements_about_the_same_row_are_found_whatever_their_order_of_columns() {
 }
 
 #[test]
-fn a_key_that_the_text_and_the_values_do_not_tell_is_left_to_the_server() {
+fn batch_row_with_an_undeterminable_key_has_no_identity() {
     assert_eq!(
         row("INSERT INTO ks.readings (value, sensor, at) VALUES (?, ?, ?)", &[b"1", b"s", b"t"]).identity(),
         None
@@ -48,7 +48,7 @@ fn a_key_that_the_text_and_the_values_do_not_tell_is_left_to_the_server() {
 }
 
 #[test]
-fn the_static_row_of_a_partition_is_a_row_of_its_own() {
+fn static_row_of_a_partition_has_its_own_identity() {
     let text = "UPDATE ks.readings SET seq = ? WHERE sensor = ? AND day = ?";
     let set = row(text, &[b"1", b"s", b"d"]);
     assert!(set.sets_static_columns);
@@ -58,7 +58,7 @@ fn the_static_row_of_a_partition_is_a_row_of_its_own() {
 }
 
 #[test]
-fn a_delete_that_leaves_clustering_columns_out_is_of_a_range() {
+fn delete_without_all_clustering_columns_is_a_range_delete() {
     assert!(row("DELETE FROM ks.readings WHERE sensor = ? AND day = ?", &[b"s", b"d"]).is_range());
     assert!(!row("DELETE FROM ks.readings WHERE sensor = ? AND day = ? AND at = ?", &[b"s", b"d", b"t"]).is_range());
     assert!(!row("DELETE seq FROM ks.readings WHERE sensor = ? AND day = ?", &[b"s", b"d"]).is_range());

@@ -24,7 +24,7 @@ fn checked<R: for<'a, 'b> DeserializeRow<'a, 'b>>() -> String {
 }
 
 #[test]
-fn values_that_do_not_fit_are_told_by_column_cql_type_and_rust_type() {
+fn value_mismatch_error_names_column_cql_type_and_rust_type() {
     assert_eq!(bound(&(7,)), "(i32,) has 1 values, the statement has 2 bind markers");
     assert_eq!(bound(&("7", "Ada")), "the bind marker for id is int, &str cannot be bound to it");
     assert_eq!(bound(&(7, Some(2.5_f64))), "the bind marker for name is text, Option<f64> cannot be bound to it");
@@ -33,14 +33,14 @@ fn values_that_do_not_fit_are_told_by_column_cql_type_and_rust_type() {
 }
 
 #[test]
-fn a_row_type_that_does_not_fit_is_told_by_column_cql_type_and_rust_type() {
+fn row_type_mismatch_error_names_column_cql_type_and_rust_type() {
     assert_eq!(checked::<(i32,)>(), "(i32,) has 1 values, the rows have 2 columns");
     assert_eq!(checked::<(i64, String)>(), "the column id is int, it cannot be read as i64");
     assert_eq!(checked::<(i32, f64)>(), "the column name is text, it cannot be read as f64");
 }
 
 #[test]
-fn a_null_without_an_option_is_told_with_the_option_that_it_takes() {
+fn unexpected_null_error_suggests_the_option_type() {
     let columns = columns();
     let row = [0, 0, 0, 4, 0, 0, 0, 7, 0xff, 0xff, 0xff, 0xff];
     let cells = ColumnIterator::new(&columns, FrameSlice::new_borrowed(&row));
@@ -52,7 +52,7 @@ fn a_null_without_an_option_is_told_with_the_option_that_it_takes() {
 }
 
 #[test]
-fn a_rust_type_is_named_without_paths() {
+fn rust_type_name_is_shown_without_paths() {
     assert_eq!(rust_type("core::option::Option<alloc::string::String>"), "Option<String>");
     assert_eq!(rust_type("(i32, &[shop::orders::Order])"), "(i32, &[Order])");
     assert_eq!(

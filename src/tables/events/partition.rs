@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_cut_into_days_with_its_end_left_out() {
+    fn time_range_is_split_into_days_excluding_its_end() {
         assert_eq!(
             slices("2028-02-28T22:00:00Z", "2028-03-01T00:00:00Z", true),
             ["2028-02-29 00:00:00.000-23:59:59.999", "2028-02-28 22:00:00.000-23:59:59.999"]
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_within_a_millisecond_is_empty_and_one_that_ends_before_it_begins_is_refused() {
+    fn range_within_a_millisecond_is_empty_and_a_reversed_one_is_refused() {
         let (noon, later) = (time("2026-11-22T12:00:00.0001Z"), time("2026-11-22T12:00:00.0009Z"));
         assert_eq!(Days::in_range(&(noon..noon)), Some(Days::None));
         assert_eq!(Days::in_range(&(noon..later)), Some(Days::None));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_days_end_where_the_calendar_does() {
+    fn day_ranges_end_at_the_limits_of_the_calendar() {
         let all = Days::in_range(&(DateTime::<Utc>::MIN_UTC..DateTime::<Utc>::MAX_UTC)).expect("a range");
         assert_eq!(all.slices(true).next().map(|(date, _)| date), Some(NaiveDate::MAX));
         assert_eq!(all.slices(false).next().map(|(date, _)| date), Some(NaiveDate::MIN));

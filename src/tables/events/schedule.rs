@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_writes_of_a_partition_are_spread_in_time_and_those_of_several_take_turns() {
+    fn writes_to_a_partition_are_spaced_and_partitions_alternate() {
         let one: Vec<Event> = (0..901).map(|millis| event("a", millis, 10)).collect();
         let due = in_order(&one);
         assert_eq!(due[..3], [(0, 0), (1, 1), (2, 2)]);
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn a_large_event_makes_the_next_of_its_partition_wait_longer() {
+    fn large_event_delays_the_next_of_its_partition_longer() {
         let events = [event("a", 0, 9 * 1_024), event("a", 1, 10), event("b", 1, 10)];
         assert_eq!(units(&events[0]), 10);
         assert_eq!(in_order(&events), [(0, 0), (0, 2), (11, 1)]);
     }
 
     #[test]
-    fn no_events_have_an_empty_schedule() {
+    fn schedule_of_no_events_is_empty() {
         assert_eq!(in_order(&[]), []);
     }
 }

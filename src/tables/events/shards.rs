@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shard_of_a_time_is_the_same_for_ever() {
+    fn shard_of_a_time_never_changes() {
         let eight = Shards::new(NonZeroU8::new(8).expect("eight"));
         let shards: Vec<i16> = (0..10).map(|second| shard(eight, 1_763_800_000_000 + second * 1_000)).collect();
         assert_eq!(shards, [7, 1, 2, 5, 0, 1, 4, 1, 6, 5]);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn events_at_regular_intervals_spread_evenly() {
+    fn events_at_regular_intervals_spread_evenly_over_shards() {
         let eight = Shards::new(NonZeroU8::new(8).expect("eight"));
         for interval in [1, 8, 1_000, 60_000, 3_600_000] {
             let mut in_each = [0_u32; 8];

@@ -18,7 +18,7 @@ fn load(session: &Session, table: &str, text: &str) -> Load {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_an_input_is_told_before_anything_is_sent() {
+async fn input_errors_are_reported_before_anything_is_sent() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY, price decimal").await;
@@ -79,7 +79,7 @@ async fn what_is_wrong_with_an_input_is_told_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn rows_that_are_too_large_for_the_service_are_rejected_before_they_are_sent() {
+async fn oversized_rows_are_rejected_before_they_are_sent() {
     let session = server::session().await;
     let table = server::table(&session, "id text PRIMARY KEY, data text").await;
     let error = load(&session, &table, &format!("id,data\n1,{}\n", "x".repeat(1 << 20))).await.unwrap_err();
@@ -90,7 +90,7 @@ async fn rows_that_are_too_large_for_the_service_are_rejected_before_they_are_se
 }
 
 #[tokio::test]
-async fn counters_are_refused_unless_they_are_allowed() {
+async fn loading_counters_is_refused_unless_allowed() {
     let session = server::session().await;
     let table = server::table(&session, "page text PRIMARY KEY, hits counter").await;
     let error = load(&session, &table, "page,hits\n/,5\n").await.unwrap_err();
@@ -106,7 +106,7 @@ async fn counters_are_refused_unless_they_are_allowed() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_while_it_is_loaded_or_before_the_load_is_resumed_is_refused() {
+async fn resume_with_a_changed_input_file_or_format_is_refused() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
@@ -205,7 +205,7 @@ async fn expired_credentials_are_retried_until_the_stall_timeout() {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_exist_or_is_dropped_meanwhile_ends_the_load() {
+async fn missing_or_dropped_table_ends_the_load() {
     let session = server::session().await;
     let error = load(&session, "it.nothing", "id\n1\n").await.unwrap_err();
     assert_eq!(
@@ -243,7 +243,7 @@ fn throttled(table: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn rows_that_the_service_throttles_are_sent_again_until_it_accepts_them() {
+async fn throttled_rows_are_resent_until_accepted() {
     let Some(local) = server::local().await else { return };
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY").await;
@@ -260,7 +260,7 @@ async fn rows_that_the_service_throttles_are_sent_again_until_it_accepts_them() 
 
 #[cfg(feature = "parquet")]
 #[tokio::test]
-async fn an_unsuitable_parquet_file_is_refused_before_anything_is_sent() {
+async fn unsuitable_parquet_file_is_refused_before_sending() {
     use keyspaces::bulk::Parquet;
 
     let session = server::session().await;

@@ -28,7 +28,7 @@ const ROWS: [&str; 4] = [
 ];
 
 #[tokio::test]
-async fn a_table_of_all_types_is_the_same_after_it_was_exported_and_loaded() {
+async fn table_of_all_types_survives_export_and_load() {
     let session = server::session().await;
     let folder = Folder::new();
     let probe = server::table(&session, "id int PRIMARY KEY").await;
@@ -91,7 +91,7 @@ fn columns() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn columns_and_rows_are_chosen_and_files_have_so_many_rows() {
+async fn export_selects_columns_and_rows_and_limits_rows_per_file() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int, n int, note text, PRIMARY KEY (id, n)").await;
@@ -136,7 +136,7 @@ async fn columns_and_rows_are_chosen_and_files_have_so_many_rows() {
 }
 
 #[tokio::test]
-async fn an_export_that_was_stopped_goes_on_and_has_each_row_once() {
+async fn stopped_export_resumes_and_contains_each_row_once() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
@@ -168,7 +168,7 @@ async fn an_export_that_was_stopped_goes_on_and_has_each_row_once() {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_full_ends_an_export_which_goes_on_when_there_is_space() {
+async fn export_stopped_by_a_full_disk_resumes_when_space_is_free() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
@@ -195,7 +195,7 @@ async fn a_disk_that_is_full_ends_an_export_which_goes_on_when_there_is_space() 
 }
 
 #[tokio::test]
-async fn an_export_that_is_complete_reads_nothing_again() {
+async fn completed_export_reads_nothing_when_rerun() {
     let Some(local) = server::local().await else { return };
     let session = server::session().await;
     let folder = Folder::new();
@@ -215,7 +215,7 @@ async fn an_export_that_is_complete_reads_nothing_again() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_dropped_while_it_is_exported_ends_the_export() {
+async fn dropped_table_ends_the_export() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY").await;
     let (keyspace, name) = apart(&table);
@@ -232,7 +232,7 @@ async fn a_table_that_is_dropped_while_it_is_exported_ends_the_export() {
 }
 
 #[tokio::test]
-async fn tables_that_differ_are_not_copied() {
+async fn copy_between_different_tables_is_refused() {
     let session = server::session().await;
     let one = server::table(&session, "id int PRIMARY KEY, n int").await;
     let other = server::table(&session, "id int PRIMARY KEY, n bigint").await;
@@ -244,7 +244,7 @@ async fn tables_that_differ_are_not_copied() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_rates_of_a_copy_is_told_before_anything_is_opened() {
+async fn copy_rate_errors_are_reported_before_anything_is_opened() {
     let session = server::session().await;
     let folder = Folder::new();
     let one = server::table(&session, "id int PRIMARY KEY").await;
@@ -264,7 +264,7 @@ async fn what_is_wrong_with_the_rates_of_a_copy_is_told_before_anything_is_opene
 }
 
 #[tokio::test]
-async fn rows_are_counted_by_partition_and_the_largest_are_found() {
+async fn count_by_partition_finds_the_largest_partitions() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "shop int, day text, id int, PRIMARY KEY ((shop, day), id)").await;

@@ -41,7 +41,7 @@ async fn in_steps<T: IntoFuture<Output = Result<Summary, Error>>>(begin: impl Fn
 }
 
 #[tokio::test]
-async fn a_load_that_ends_at_any_step_goes_on() {
+async fn load_resumes_after_interruption_at_any_step() {
     let session = server::session().await;
     let folder = Folder::new();
     let csv: String = (0..ROWS).map(|id| if id % 50 == 7 { format!("no {id}\n") } else { format!("{id}\n") }).collect();
@@ -66,7 +66,7 @@ async fn a_load_that_ends_at_any_step_goes_on() {
 }
 
 #[tokio::test]
-async fn an_export_that_ends_at_any_step_goes_on() {
+async fn export_interrupted_at_any_step_resumes() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = filled(&session).await;
@@ -86,7 +86,7 @@ async fn an_export_that_ends_at_any_step_goes_on() {
 
 #[cfg(feature = "parquet")]
 #[tokio::test]
-async fn parquet_that_is_exported_and_loaded_ends_at_any_step_and_goes_on() {
+async fn parquet_export_and_load_resume_after_an_interrupt_at_any_step() {
     use keyspaces::bulk::Parquet;
 
     let session = server::session().await;
@@ -132,7 +132,7 @@ async fn filled(session: &Session) -> String {
 }
 
 #[tokio::test]
-async fn a_copy_from_cassandra_that_ends_at_any_step_goes_on() {
+async fn copy_from_cassandra_resumes_after_interruption_at_any_step() {
     let Some(local) = server::local().await else { return };
     let session = server::session().await;
     let folder = Folder::new();

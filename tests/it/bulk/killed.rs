@@ -16,7 +16,7 @@ const WHERE: &str = "KEYSPACES_TEST_BULK";
 
 /// The tests below, each of which is, in a program that it has started, that program.
 const LOAD: &str = "bulk::killed::a_load_that_is_killed_three_times_loads_every_row";
-const EXPORT: &str = "bulk::killed::an_export_that_is_killed_twice_has_each_row_once";
+const EXPORT: &str = "bulk::killed::export_killed_twice_contains_each_row_once";
 
 const ROWS: u64 = 3_000;
 
@@ -94,7 +94,7 @@ async fn a_load_that_is_killed_three_times_loads_every_row() {
 }
 
 #[tokio::test]
-async fn an_export_that_is_killed_twice_has_each_row_once() {
+async fn export_killed_twice_contains_each_row_once() {
     if let Ok(known) = std::env::var(WHERE) {
         let parts: Vec<_> = known.splitn(3, '\n').collect();
         let session = local::session_of(parts[2]).await;

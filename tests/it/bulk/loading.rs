@@ -8,7 +8,7 @@ use super::{Folder, apart, read, rows};
 use crate::server;
 
 #[tokio::test]
-async fn files_are_loaded_compressed_or_not_in_either_dialect_and_as_json() {
+async fn files_load_compressed_or_not_as_either_csv_dialect_or_json() {
     let session = server::session().await;
     let folder = Folder::new();
     let expected = [
@@ -40,7 +40,7 @@ async fn files_are_loaded_compressed_or_not_in_either_dialect_and_as_json() {
 }
 
 #[tokio::test]
-async fn null_leaves_a_column_as_it_is_unless_it_is_to_be_written() {
+async fn loaded_null_leaves_the_column_unset_unless_nulls_are_written() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY, a text, b text").await;
     let (keyspace, name) = apart(&table);
@@ -54,7 +54,7 @@ async fn null_leaves_a_column_as_it_is_unless_it_is_to_be_written() {
 }
 
 #[tokio::test]
-async fn time_to_live_and_write_time_come_from_columns() {
+async fn load_takes_ttl_and_timestamp_from_columns() {
     let session = server::session().await;
     let options =
         "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'client_side_timestamps': {'status': 'enabled'}}";
@@ -74,7 +74,7 @@ async fn time_to_live_and_write_time_come_from_columns() {
 }
 
 #[tokio::test]
-async fn rejected_rows_are_corrected_and_loaded() {
+async fn corrected_rejected_rows_can_be_loaded() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY, price decimal").await;
@@ -113,7 +113,7 @@ async fn rejected_rows_are_corrected_and_loaded() {
 }
 
 #[tokio::test]
-async fn a_dry_run_measures_everything_and_sends_nothing() {
+async fn dry_run_measures_the_load_and_sends_nothing() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY, data blob").await;
     let (keyspace, name) = apart(&table);
@@ -136,7 +136,7 @@ async fn a_dry_run_measures_everything_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn the_rows_of_a_stream_are_loaded() {
+async fn load_rows_loads_a_stream() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY, square bigint").await;
     let (keyspace, name) = apart(&table);
@@ -163,7 +163,7 @@ async fn rows_of(session: &keyspaces::Session, table: &str, filter: &str) -> Vec
 }
 
 #[tokio::test]
-async fn a_load_uses_no_more_units_than_it_may() {
+async fn load_stays_within_its_rate() {
     if server::local().await.is_none() {
         return;
     }
@@ -198,7 +198,7 @@ async fn a_load_uses_no_more_units_than_it_may() {
 
 /// A small file is read long before its rows are acknowledged.
 #[tokio::test]
-async fn the_part_that_is_done_is_what_was_acknowledged_of_what_was_read() {
+async fn load_progress_counts_acknowledged_rather_than_read_rows() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
@@ -216,7 +216,7 @@ async fn the_part_that_is_done_is_what_was_acknowledged_of_what_was_read() {
 }
 
 #[tokio::test]
-async fn rows_of_a_partition_are_loaded_in_batches_where_that_is_asked_for() {
+async fn load_batches_the_rows_of_a_partition_on_request() {
     let session = server::session().await;
     let table = server::table(&session, "sensor int, n int, v text, s text static, PRIMARY KEY (sensor, n)").await;
     let (keyspace, name) = apart(&table);

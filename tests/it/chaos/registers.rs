@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_have_happened_one_after_the_other_is_not_minded() {
+    fn serializable_operations_are_no_violation() {
         let operations = [
             operation(None, 1, (0, 1), Heard::Applied),
             operation(None, 2, (0, 3), Heard::NotApplied(Some(1))),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_is_told() {
+    fn non_serializable_operations_are_reported() {
         let first = operation(None, 1, (0, 1), Heard::Applied);
         for (operations, last, said) in [
             (vec![first], 2, "nobody wrote the value 2"),

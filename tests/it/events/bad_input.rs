@@ -17,7 +17,7 @@ fn refused<T>(result: Result<T, Error>, expected: &str) {
 }
 
 #[tokio::test]
-async fn an_empty_device_id_is_refused_everywhere() {
+async fn empty_device_id_is_refused_by_every_call() {
     let events = events(&session().await).await;
     let nobody = event("", "2026-11-22T10:00:00Z");
     let (at, day) = (nobody.event_time, nobody.date());
@@ -38,7 +38,7 @@ async fn an_empty_device_id_is_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn a_range_that_ends_before_it_begins_is_refused() {
+async fn reversed_time_range_is_refused() {
     let events = events(&session().await).await;
     let mut backwards = events.between("device", time("2026-11-22T10:00:00.5Z")..time("2026-11-21T00:00:00Z"));
     refused(
@@ -49,7 +49,7 @@ async fn a_range_that_ends_before_it_begins_is_refused() {
 }
 
 #[tokio::test]
-async fn a_partition_key_or_a_row_that_is_too_large_is_refused_before_it_is_sent() {
+async fn oversized_event_key_or_row_is_refused_before_sending() {
     let events = events(&session().await).await;
     let long = Event::new("x".repeat(2_050), time("2026-11-22T10:00:00Z"), "type", "x");
     let error = events.insert(&long).await.unwrap_err();
@@ -71,7 +71,7 @@ async fn a_partition_key_or_a_row_that_is_too_large_is_refused_before_it_is_sent
 }
 
 #[tokio::test]
-async fn a_keyspace_or_a_table_that_is_not_there_is_named() {
+async fn missing_keyspace_or_table_error_names_the_table() {
     let session = session().await;
     let error = Events::new(&session, "it_nowhere").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotReady);
@@ -83,7 +83,7 @@ async fn a_keyspace_or_a_table_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_keyspace_can_have_is_not_there() {
+async fn impossible_keyspace_name_is_reported_as_missing() {
     if local().await.is_none() {
         return;
     }
@@ -97,7 +97,7 @@ async fn a_name_that_no_keyspace_can_have_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_table_of_the_same_name_with_other_columns_is_refused() {
+async fn existing_table_with_different_columns_is_refused() {
     let session = session().await;
     let name = format!("it_{}", Uuid::new_v4().simple());
     keyspace(&session, &name).await;
@@ -119,7 +119,7 @@ async fn a_table_of_the_same_name_with_other_columns_is_refused() {
 }
 
 #[tokio::test]
-async fn a_time_that_cql_holds_and_the_calendar_does_not_is_passed_over() {
+async fn timestamp_outside_the_calendar_is_skipped() {
     let session = session().await;
     let events = events(&session).await;
     let device = device();

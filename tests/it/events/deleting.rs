@@ -8,7 +8,7 @@ use super::{all, date, device, event, events, insert_all, own, sharded, time};
 use crate::server::{local, session};
 
 #[tokio::test]
-async fn a_day_of_more_events_than_a_range_delete_takes_is_deleted_in_slices() {
+async fn day_over_the_range_delete_limit_is_deleted_in_slices() {
     let session = session().await;
     let (events, table) = own(&session).await;
     let device = device();
@@ -33,7 +33,7 @@ async fn a_day_of_more_events_than_a_range_delete_takes_is_deleted_in_slices() {
 }
 
 #[tokio::test]
-async fn a_sharded_day_is_deleted_from_all_its_shards() {
+async fn sharded_day_is_deleted_from_all_shards() {
     let events = sharded(&session().await, 4).await;
     let device = device();
     let start = time("2026-11-22T10:00:00Z");
@@ -48,7 +48,7 @@ async fn a_sharded_day_is_deleted_from_all_its_shards() {
 }
 
 #[tokio::test]
-async fn a_day_that_is_written_to_all_the_time_is_not_empty_at_the_deadline() {
+async fn delete_of_a_day_under_constant_writes_times_out() {
     let session = session().await;
     let events = events(&session).await;
     let device = device();
@@ -79,7 +79,7 @@ async fn a_day_that_is_written_to_all_the_time_is_not_empty_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn days_are_deleted_side_by_side() {
+async fn days_are_deleted_concurrently() {
     let events = events(&session().await).await;
     let device = device();
     let days = ["2026-11-20", "2026-11-21", "2026-11-22"];

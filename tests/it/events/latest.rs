@@ -12,7 +12,7 @@ async fn all(latest: LatestEvents) -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn the_latest_are_those_of_today_and_then_of_the_days_before() {
+async fn latest_events_start_today_and_continue_into_earlier_days() {
     let session = session().await;
     for events in [events(&session).await, sharded(&session, 3).await] {
         let device = device();
@@ -34,7 +34,7 @@ async fn the_latest_are_those_of_today_and_then_of_the_days_before() {
 }
 
 #[tokio::test]
-async fn the_latest_before_a_time_are_earlier_than_it() {
+async fn latest_before_a_time_excludes_that_time() {
     let events = events(&session().await).await;
     let device = device();
     let written = [
@@ -59,7 +59,7 @@ async fn the_latest_before_a_time_are_earlier_than_it() {
 }
 
 #[tokio::test]
-async fn a_day_that_has_enough_costs_one_read_and_a_silent_device_one_for_each_day() {
+async fn latest_reads_each_day_once_until_it_has_enough_events() {
     let session = session().await;
     let (events, table) = own(&session).await;
     let device = device();

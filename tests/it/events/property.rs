@@ -62,7 +62,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 #[test]
-fn any_set_of_events_is_read_back_by_between_for_any_range_in_order_exactly_once() {
+fn between_returns_each_event_in_range_once_in_order() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (plain, sharded) = runtime.block_on(async {
         let session = session().await;

@@ -9,7 +9,7 @@ use super::{all, date, device, event, events, insert_all, own, pages_asked, shar
 use crate::server::{local, session};
 
 #[tokio::test]
-async fn a_range_over_days_is_read_newest_first_and_oldest_first_with_its_end_left_out() {
+async fn range_over_days_reads_in_both_orders_excluding_its_end() {
     let session = session().await;
     for events in [events(&session).await, sharded(&session, 5).await] {
         let device = device();
@@ -35,7 +35,7 @@ async fn a_range_over_days_is_read_newest_first_and_oldest_first_with_its_end_le
 }
 
 #[tokio::test]
-async fn events_of_one_type_are_read_alone_over_pages_that_have_none() {
+async fn events_are_filtered_by_type_across_pages_without_matches() {
     let session = session().await;
     for events in [events(&session).await, sharded(&session, 2).await] {
         let device = device();
@@ -62,7 +62,7 @@ async fn events_of_one_type_are_read_alone_over_pages_that_have_none() {
 }
 
 #[tokio::test]
-async fn days_are_asked_for_ahead_but_no_more_than_32() {
+async fn days_are_prefetched_but_at_most_32_ahead() {
     let session = session().await;
     let (events, table) = own(&session).await;
     let device = device();
@@ -89,7 +89,7 @@ async fn days_are_asked_for_ahead_but_no_more_than_32() {
 }
 
 #[tokio::test]
-async fn a_day_of_many_events_is_read_in_a_small_page_and_then_large_ones() {
+async fn day_is_read_in_one_small_page_then_large_pages() {
     let session = session().await;
     let (events, table) = own(&session).await;
     let device = device();
@@ -109,7 +109,7 @@ async fn a_day_of_many_events_is_read_in_a_small_page_and_then_large_ones() {
 }
 
 #[tokio::test]
-async fn a_stream_can_be_dropped_at_any_time_and_the_table_read_on() {
+async fn event_stream_can_be_dropped_at_any_point() {
     let session = session().await;
     let events = events(&session).await;
     let device = device();
@@ -126,7 +126,7 @@ async fn a_stream_can_be_dropped_at_any_time_and_the_table_read_on() {
 }
 
 #[tokio::test]
-async fn reads_are_at_the_consistency_that_was_asked_for() {
+async fn event_reads_use_the_requested_consistency() {
     let session = session().await;
     let (events, table) = own(&session).await;
     let device = device();

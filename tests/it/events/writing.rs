@@ -22,7 +22,7 @@ async fn an_event_is_written_read_by_its_time_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_time_finer_than_the_column_is_cut_wherever_it_is_given() {
+async fn event_time_is_truncated_to_milliseconds_in_every_call() {
     let events = events(&session().await).await;
     let device = device();
     let fine = time("2026-11-22T23:59:59.999999999Z");
@@ -39,7 +39,7 @@ async fn a_time_finer_than_the_column_is_cut_wherever_it_is_given() {
 }
 
 #[tokio::test]
-async fn an_event_is_filed_under_its_day_in_utc_whatever_offset_its_time_was_written_with() {
+async fn event_is_stored_under_its_utc_day_regardless_of_offset() {
     let events = events(&session().await).await;
     let device = device();
     insert_all(
@@ -56,7 +56,7 @@ async fn an_event_is_filed_under_its_day_in_utc_whatever_offset_its_time_was_wri
 }
 
 #[tokio::test]
-async fn a_leap_second_is_read_back_where_it_was_filed() {
+async fn leap_second_event_is_read_from_the_day_it_was_stored_in() {
     let events = events(&session().await).await;
     let device = device();
     let leap = time("2016-12-31T23:59:60.5Z");
@@ -67,7 +67,7 @@ async fn a_leap_second_is_read_back_where_it_was_filed() {
 }
 
 #[tokio::test]
-async fn days_at_both_ends_of_the_calendar_are_written_and_read() {
+async fn first_and_last_calendar_days_are_written_and_read() {
     let events = events(&session().await).await;
     let device = device();
     for (date, time) in [(NaiveDate::MIN, DateTime::<Utc>::MIN_UTC), (NaiveDate::MAX, DateTime::<Utc>::MAX_UTC)] {
@@ -81,7 +81,7 @@ async fn days_at_both_ends_of_the_calendar_are_written_and_read() {
 }
 
 #[tokio::test]
-async fn a_second_event_in_a_millisecond_overwrites_or_is_told_of_the_first() {
+async fn second_event_in_a_millisecond_overwrites_or_gets_the_first_back() {
     let events = events(&session().await).await;
     let device = device();
     let first = event(&device, "2026-11-22T10:00:00Z");
@@ -96,7 +96,7 @@ async fn a_second_event_in_a_millisecond_overwrites_or_is_told_of_the_first() {
 }
 
 #[tokio::test]
-async fn many_events_are_written_each_with_its_result_in_their_order() {
+async fn insert_many_returns_one_result_per_event_in_order() {
     let events = events(&session().await).await;
     let (one, two) = (device(), device());
     let mut many: Vec<Event> = (0..200)
@@ -120,7 +120,7 @@ async fn many_events_are_written_each_with_its_result_in_their_order() {
 }
 
 #[tokio::test]
-async fn the_events_of_one_partition_are_written_no_faster_than_it_bears() {
+async fn event_writes_are_paced_to_the_partition_limit() {
     let events = events(&session().await).await;
     let (busy, quiet) = (device(), device());
     let start = time("2026-11-22T10:00:00Z");
@@ -135,7 +135,7 @@ async fn the_events_of_one_partition_are_written_no_faster_than_it_bears() {
 }
 
 #[tokio::test]
-async fn columns_that_another_program_left_null_are_read_as_empty_text() {
+async fn event_columns_left_null_are_read_as_empty_text() {
     let session = session().await;
     let events = events(&session).await;
     let (device, at) = (device(), time("2026-11-22T10:00:00Z"));
@@ -150,7 +150,7 @@ async fn columns_that_another_program_left_null_are_read_as_empty_text() {
 }
 
 #[tokio::test]
-async fn what_another_program_filed_under_another_day_is_on_that_day_and_between_no_times() {
+async fn event_stored_under_another_date_is_found_by_date_but_not_by_time() {
     let session = session().await;
     let events = events(&session).await;
     let (device, at) = (device(), time("2026-11-22T23:30:00Z"));
@@ -163,7 +163,7 @@ async fn what_another_program_filed_under_another_day_is_on_that_day_and_between
 }
 
 #[tokio::test]
-async fn a_keyspace_whose_name_needs_quotes_is_named_as_it_is() {
+async fn keyspace_that_requires_quoting_is_given_unquoted() {
     let session = session().await;
     for keyspace in ["MyEvents", "2026_events", "select"] {
         create(&session, keyspace).await;

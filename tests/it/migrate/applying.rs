@@ -17,7 +17,7 @@ INSERT INTO shop.prices (id, price) VALUES (1, 9.99);
 ALTER TABLE shop.names ADD note text;";
 
 #[tokio::test]
-async fn files_are_applied_once_each_in_their_order_and_a_dry_run_changes_nothing() {
+async fn migrations_are_applied_once_in_order_and_dry_run_changes_nothing() {
     let (local, session) = prompt().await;
     let files = migrations(&[("0010_prices.cql", PRICES), ("0002_names.cql", NAMES)]);
     let dry = session.migrate("shop", &files).dry_run().await.unwrap();
@@ -62,7 +62,7 @@ async fn files_are_applied_once_each_in_their_order_and_a_dry_run_changes_nothin
 }
 
 #[tokio::test]
-async fn a_file_may_have_all_kinds_of_statements_that_write() {
+async fn migration_file_may_contain_every_kind_of_write() {
     let (_local, session) = prompt().await;
     let text = "
         CREATE TYPE shop.address (street text);
@@ -88,7 +88,7 @@ async fn a_file_may_have_all_kinds_of_statements_that_write() {
 }
 
 #[tokio::test]
-async fn a_folder_is_read_and_what_is_not_cql_in_it_passed_over() {
+async fn migrations_from_folder_skip_files_that_are_not_cql() {
     let folder = std::env::temp_dir().join(format!("migrations-{}", uuid::Uuid::new_v4().simple()));
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("0002_prices.cql"), PRICES).unwrap();
@@ -109,7 +109,7 @@ async fn a_folder_is_read_and_what_is_not_cql_in_it_passed_over() {
 }
 
 #[tokio::test]
-async fn answers_to_its_conditional_writes_may_be_lost() {
+async fn migration_survives_lost_responses_to_its_conditional_writes() {
     let (local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES), ("2_prices.cql", PRICES)]);
     session.migrate("shop", &migrations(&[])).await.unwrap();
@@ -126,7 +126,7 @@ async fn answers_to_its_conditional_writes_may_be_lost() {
 }
 
 #[tokio::test]
-async fn a_plain_cassandra_is_migrated_as_well() {
+async fn plain_cassandra_can_be_migrated() {
     let endpoint = Endpoint::cassandra(shared().await.cassandra_address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let keyspace = format!("migrated_{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
@@ -145,7 +145,7 @@ async fn a_plain_cassandra_is_migrated_as_well() {
 }
 
 #[tokio::test]
-async fn two_at_once_apply_each_file_once() {
+async fn concurrent_migrations_apply_each_file_once() {
     let (local, one) = prompt().await;
     let other = crate::local::signed(&local).connect().await.unwrap();
     let files = migrations(&[("1_names.cql", NAMES), ("2_prices.cql", PRICES)]);

@@ -6,7 +6,7 @@ use crate::local::prompt;
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY);";
 
 #[tokio::test]
-async fn what_does_not_fit_what_was_applied_is_refused_before_anything_is_sent() {
+async fn migrations_that_contradict_applied_ones_are_refused_unsent() {
     let (local, session) = prompt().await;
     let files = migrations(&[("0001_names.cql", NAMES), ("0003_more.cql", "ALTER TABLE shop.names ADD note text;")]);
     quick(&session, &files).await.unwrap();
@@ -50,7 +50,7 @@ async fn what_does_not_fit_what_was_applied_is_refused_before_anything_is_sent()
 }
 
 #[tokio::test]
-async fn a_statement_that_is_refused_stops_it_and_its_file_may_be_corrected_from_there_on() {
+async fn migration_stops_at_a_refused_statement_that_may_then_be_corrected() {
     let (local, session) = prompt().await;
     let with = |rest: &str| format!("{NAMES} INSERT INTO shop.names (id) VALUES (1); {rest}");
     let wrong = with("INSERT INTO shop.names (id, nosuch) VALUES (2, 3); DROP TABLE shop.names;");
@@ -85,7 +85,7 @@ async fn a_statement_that_is_refused_stops_it_and_its_file_may_be_corrected_from
 }
 
 #[tokio::test]
-async fn a_file_of_which_nothing_was_carried_out_may_be_taken_back() {
+async fn unapplied_migration_file_may_be_withdrawn() {
     let (_local, session) = prompt().await;
     let names = ("1_names.cql", NAMES);
     let wrong = migrations(&[names, ("5_wrong.cql", "INSERT INTO shop.nowhere (id) VALUES (1);")]);
@@ -96,7 +96,7 @@ async fn a_file_of_which_nothing_was_carried_out_may_be_taken_back() {
 }
 
 #[tokio::test]
-async fn a_definition_that_was_taken_and_failed_is_not_taken_for_one_that_was_not() {
+async fn definition_that_failed_after_acceptance_is_not_treated_as_unsent() {
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/unusable";
     let local = keyspaces_local::Local::builder().ddl_delay(std::time::Duration::ZERO).inaccessible_key(KEY);
     let local = local.start().await.unwrap();

@@ -71,7 +71,7 @@ async fn ends_well(session: &Session, files: &Migrations) {
 }
 
 #[tokio::test]
-async fn one_that_ended_while_a_statement_was_on_its_way_goes_on_with_it() {
+async fn migration_interrupted_before_a_statement_arrives_resumes_with_it() {
     let (local, session) = prompt().await;
     let files = all();
     for (done, statement) in STATEMENTS.iter().enumerate() {
@@ -83,7 +83,7 @@ async fn one_that_ended_while_a_statement_was_on_its_way_goes_on_with_it() {
 }
 
 #[tokio::test]
-async fn one_that_ended_while_an_answer_was_on_its_way_does_not_do_it_twice() {
+async fn migration_interrupted_before_an_answer_does_not_repeat_the_statement() {
     let (local, session) = prompt().await;
     let files = all();
     for statement in STATEMENTS {
@@ -93,7 +93,7 @@ async fn one_that_ended_while_an_answer_was_on_its_way_does_not_do_it_twice() {
 }
 
 #[tokio::test]
-async fn a_table_of_that_name_that_is_another_is_not_taken_for_the_one_it_was_to_make() {
+async fn migration_does_not_accept_a_different_table_of_the_same_name() {
     let (local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", "CREATE TABLE shop.names (id int PRIMARY KEY);")]);
     ended_at(&local, &session, &files, "CREATE TABLE shop.names", Moment::Before).await;
@@ -109,7 +109,7 @@ async fn a_table_of_that_name_that_is_another_is_not_taken_for_the_one_it_was_to
 }
 
 #[tokio::test]
-async fn a_write_that_may_not_be_sent_twice_needs_a_decision() {
+async fn interrupted_non_idempotent_migration_statement_needs_a_decision() {
     let (local, session) = prompt().await;
     let hit = "UPDATE shop.hits SET n = n + 1 WHERE page = '/'";
     let text = format!("CREATE TABLE shop.hits (page text PRIMARY KEY, n counter); {hit};");

@@ -16,7 +16,7 @@ use crate::local::prompt;
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY); INSERT INTO shop.names (id) VALUES (1);";
 
 #[tokio::test]
-async fn who_waits_is_told_for_whom_and_gives_up_in_the_end() {
+async fn waiting_migration_names_the_lock_holder_and_gives_up() {
     let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let mut holder = session.migrate("shop", &files).program_name("the first").progress();
@@ -42,7 +42,7 @@ async fn who_waits_is_told_for_whom_and_gives_up_in_the_end() {
 }
 
 #[tokio::test]
-async fn the_lock_of_one_that_died_is_taken_over_when_its_lease_and_the_margin_have_passed() {
+async fn lock_of_a_dead_migration_is_taken_over_after_lease_and_margin() {
     let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let dead = || session.migrate("shop", &files).lease(Duration::from_secs(2)).program_name("the dead");
@@ -58,7 +58,7 @@ async fn the_lock_of_one_that_died_is_taken_over_when_its_lease_and_the_margin_h
 }
 
 #[tokio::test]
-async fn one_that_was_suspended_for_longer_than_its_lease_sends_no_more_statements() {
+async fn migration_suspended_past_its_lease_sends_no_more_statements() {
     let (local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES), ("2_last.cql", "INSERT INTO shop.names (id) VALUES (2);")]);
     let mut suspended = quick(&session, &files).progress();
@@ -81,7 +81,7 @@ async fn one_that_was_suspended_for_longer_than_its_lease_sends_no_more_statemen
 }
 
 #[tokio::test]
-async fn a_lease_is_renewed_for_as_long_as_a_definition_takes() {
+async fn migration_lease_is_renewed_during_a_long_definition() {
     let local = keyspaces_local::Local::builder().ddl_delay(Duration::from_millis(10));
     let local = local.ddl_delay_of(keyspaces_local::Ddl::AlterTable, Duration::from_secs(12)).start().await.unwrap();
     let session = crate::local::signed(&local).connect().await.unwrap();
@@ -94,7 +94,7 @@ async fn a_lease_is_renewed_for_as_long_as_a_definition_takes() {
 }
 
 #[tokio::test]
-async fn what_was_read_before_the_lock_was_taken_is_not_believed() {
+async fn migration_state_is_reread_once_the_lock_is_taken() {
     let (local, session) = prompt().await;
     let table = ("1_hits.cql", "CREATE TABLE shop.hits (page text PRIMARY KEY, n counter);");
     session.migrate("shop", &migrations(&[table])).await.unwrap();
@@ -122,7 +122,7 @@ async fn what_was_read_before_the_lock_was_taken_is_not_believed() {
 }
 
 #[tokio::test]
-async fn durations_without_measure_are_bounded() {
+async fn maximum_migration_durations_are_accepted() {
     let (_local, session) = prompt().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let most = Duration::MAX;

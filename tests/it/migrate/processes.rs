@@ -13,8 +13,7 @@ use crate::local;
 const WHERE: &str = "KEYSPACES_TEST_MIGRATE";
 
 /// The test below, which in a program that it has started is that program.
-const TEST: &str =
-    "migrate::processes::of_two_programs_at_once_of_which_one_is_killed_every_file_is_applied_exactly_once";
+const TEST: &str = "migrate::processes::concurrent_migrations_apply_each_file_once_although_one_is_killed";
 
 fn files() -> Migrations {
     let file = |number: usize| {
@@ -52,7 +51,7 @@ async fn definitions(local: &Local, at_least: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_programs_at_once_of_which_one_is_killed_every_file_is_applied_exactly_once() {
+async fn concurrent_migrations_apply_each_file_once_although_one_is_killed() {
     if let Ok(known) = std::env::var(WHERE) {
         return program(&known).await;
     }

@@ -28,7 +28,7 @@ const SCHEMA: &str = "
         WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}};";
 
 #[tokio::test]
-async fn a_file_is_planned_applied_with_progress_and_then_nothing_is_left() {
+async fn applied_plan_reports_progress_and_the_next_plan_is_empty() {
     let (_local, session) = prompt().await;
     let schema = session.schema();
     let wanted = Definitions::parse(SCHEMA).unwrap();
@@ -62,7 +62,7 @@ fn names_of(table: &str) -> TableDefinition {
 }
 
 #[tokio::test]
-async fn a_syntax_error_in_the_third_statement_is_found_before_anything_is_planned() {
+async fn syntax_error_is_found_before_anything_is_planned() {
     let text = "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};\n\
                 CREATE TABLE shop.names (id int PRIMARY KEY);\nCREATE TABLE shop.prices (id int PRIMARY KEY, price);";
     let error = Error::from(Definitions::parse(text).unwrap_err());
@@ -71,7 +71,7 @@ async fn a_syntax_error_in_the_third_statement_is_found_before_anything_is_plann
 }
 
 #[tokio::test]
-async fn what_keyspaces_cannot_do_is_named_and_nothing_of_the_plan_is_applied() {
+async fn plan_with_an_unsupported_change_names_it_and_applies_nothing() {
     let (local, session) = prompt().await;
     let schema = session.schema();
     let there = shop().table(names().column("name", NativeType::Text).build().unwrap());
@@ -95,7 +95,7 @@ async fn what_keyspaces_cannot_do_is_named_and_nothing_of_the_plan_is_applied() 
 }
 
 #[tokio::test]
-async fn a_plan_against_a_state_that_has_changed_since_is_refused() {
+async fn outdated_plan_is_refused() {
     let (_local, session) = prompt().await;
     let schema = session.schema();
     schema.plan(shop().table(names().build().unwrap())).await.unwrap().apply().await.unwrap();
@@ -124,7 +124,7 @@ async fn a_plan_against_a_state_that_has_changed_since_is_refused() {
 }
 
 #[tokio::test]
-async fn it_stops_at_the_first_failure_and_goes_on_when_it_is_planned_again() {
+async fn apply_stops_at_the_first_failure_and_a_new_plan_resumes() {
     let (_local, session) = prompt().await;
     let schema = session.schema();
     schema.plan(shop().table(names().build().unwrap())).await.unwrap().apply().await.unwrap();
@@ -146,7 +146,7 @@ async fn it_stops_at_the_first_failure_and_goes_on_when_it_is_planned_again() {
 }
 
 #[tokio::test]
-async fn a_program_that_was_interrupted_plans_again_and_waits_for_what_is_under_way() {
+async fn plan_after_an_interruption_waits_for_pending_definitions() {
     let local =
         Local::builder().ddl_delay(Duration::from_millis(50)).ddl_delay_of(Ddl::CreateTable, Duration::from_secs(1));
     let local = local.start().await.unwrap();
@@ -164,7 +164,7 @@ async fn a_program_that_was_interrupted_plans_again_and_waits_for_what_is_under_
 }
 
 #[tokio::test]
-async fn what_is_defined_twice_is_refused() {
+async fn plan_with_a_duplicate_definition_is_refused() {
     let (_local, session) = prompt().await;
     let twice = session.schema().plan(shop().keyspace(KeyspaceDefinition::new("shop"))).await.unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::Refused);
@@ -172,7 +172,7 @@ async fn what_is_defined_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn on_a_plain_cassandra_what_it_can_have_is_planned() {
+async fn plan_for_a_plain_cassandra_contains_only_what_it_supports() {
     let endpoint = Endpoint::cassandra(shared().await.cassandra_address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let schema = session.schema();

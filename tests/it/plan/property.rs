@@ -71,7 +71,7 @@ fn with_units_of(mut wanted: TableDefinition, before: &TableDefinition, now: &Ta
 }
 
 #[tokio::test]
-async fn what_keyspaces_can_make_of_another_is_planned_applied_described_back_equal_and_then_nothing_is_left() {
+async fn applied_plan_for_any_reachable_definition_leaves_no_difference() {
     const CASES: usize = 16;
     let (_local, session) = prompt().await;
     let schema = session.schema();

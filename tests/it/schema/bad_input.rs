@@ -12,7 +12,7 @@ use super::{keyspace, name};
 use crate::local::{session, signed};
 
 #[tokio::test]
-async fn what_the_library_can_know_is_refused_before_anything_is_sent() {
+async fn schema_errors_known_to_the_library_are_refused_unsent() {
     let session = session().await;
     let schema = session.schema();
     let units = TableDefinition::builder("ks", "t").partition_key("a", NativeType::Int);
@@ -55,7 +55,7 @@ async fn what_the_library_can_know_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_change_that_the_current_table_rules_out_is_refused_before_any_is_sent() {
+async fn change_invalid_for_the_current_table_is_refused_before_sending() {
     let local = Local::builder().ddl_delay(std::time::Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
@@ -114,7 +114,7 @@ async fn a_change_that_the_current_table_rules_out_is_refused_before_any_is_sent
 }
 
 #[tokio::test]
-async fn the_error_says_that_another_program_changed_the_table_in_between() {
+async fn error_reports_a_concurrent_change_of_the_table() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let schema = session.schema();
@@ -136,7 +136,7 @@ async fn the_error_says_that_another_program_changed_the_table_in_between() {
 }
 
 #[tokio::test]
-async fn of_two_alters_at_once_one_is_refused_and_nothing_is_half_done() {
+async fn one_of_two_concurrent_alters_is_refused_without_partial_effect() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let schema = session.schema();
@@ -166,7 +166,7 @@ async fn of_two_alters_at_once_one_is_refused_and_nothing_is_half_done() {
 }
 
 #[tokio::test]
-async fn a_table_whose_key_cannot_be_used_is_an_error_with_what_to_do() {
+async fn inaccessible_encryption_key_is_an_error_with_advice() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/1";
     let local = Local::builder().ddl_delay(std::time::Duration::ZERO).inaccessible_key(key).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();

@@ -17,7 +17,7 @@ fn table(keyspace: &str, table: &str) -> TableBuilder {
 }
 
 #[tokio::test]
-async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told() {
+async fn create_table_reports_progress_and_ends_when_the_table_is_usable() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let definition = table(keyspace, &name).column("v", NativeType::Text).build().unwrap();
@@ -33,13 +33,13 @@ async fn a_table_can_be_used_when_its_creation_is_done_and_its_progress_is_told(
 }
 
 #[tokio::test]
-async fn a_change_that_may_take_for_ever_is_made() {
+async fn schema_change_accepts_an_unlimited_deadline() {
     let session = session().await;
     session.schema().create_keyspace(&KeyspaceDefinition::new(name())).with_deadline(Duration::MAX).await.unwrap();
 }
 
 #[tokio::test]
-async fn several_changes_of_a_table_are_made_one_after_the_other() {
+async fn table_changes_are_applied_in_sequence() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let schema = session.schema();
@@ -65,7 +65,7 @@ async fn several_changes_of_a_table_are_made_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn where_a_sequence_stops_is_told_and_what_came_before_stays() {
+async fn failed_table_change_is_named_and_earlier_ones_remain() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let schema = session.schema();
@@ -89,7 +89,7 @@ async fn where_a_sequence_stops_is_told_and_what_came_before_stays() {
 }
 
 #[tokio::test]
-async fn what_is_being_made_is_waited_for_by_whoever_asks() {
+async fn any_session_can_wait_for_a_table_being_created() {
     let local =
         Local::builder().ddl_delay(Duration::from_millis(100)).ddl_delay_of(Ddl::CreateTable, Duration::from_secs(2));
     let local = local.start().await.unwrap();
@@ -120,7 +120,7 @@ async fn what_is_being_made_is_waited_for_by_whoever_asks() {
 }
 
 #[tokio::test]
-async fn many_tables_are_awaited_with_one_query_a_poll() {
+async fn one_query_per_poll_awaits_many_tables() {
     let local = Local::builder().ddl_delay(Duration::from_millis(500)).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     session.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
@@ -135,7 +135,7 @@ async fn many_tables_are_awaited_with_one_query_a_poll() {
 }
 
 #[tokio::test]
-async fn when_one_of_several_tables_is_refused_the_error_says_how_many_continue() {
+async fn error_of_a_refused_table_says_how_many_others_continue() {
     let local = Local::builder().ddl_delay(Duration::from_millis(500)).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     session.schema().create_keyspace(&KeyspaceDefinition::new("ks")).await.unwrap();
@@ -153,7 +153,7 @@ async fn when_one_of_several_tables_is_refused_the_error_says_how_many_continue(
 }
 
 #[tokio::test]
-async fn a_table_is_emptied_by_dropping_and_creating_it_as_it_was() {
+async fn drop_and_recreate_empties_a_table_and_keeps_its_definition() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     let schema = session.schema();
@@ -168,7 +168,7 @@ async fn a_table_is_emptied_by_dropping_and_creating_it_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_keyspace_gets_another_region_and_types_come_and_go() {
+async fn types_are_created_and_dropped_and_a_keyspace_gains_a_region() {
     let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();

@@ -22,7 +22,7 @@ fn whole(mut definitions: Definitions) -> Definitions {
 
 /// The schemas of `cql/tests/corpus`, converted: all at once, each in a keyspace of its own.
 #[tokio::test]
-async fn every_schema_of_the_corpus_is_defined_and_described_back_as_it_was_converted() {
+async fn every_converted_corpus_schema_is_created_and_described_back_unchanged() {
     let (_local, session) = prompt().await;
     let schema = session.schema();
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/cql/tests/corpus");

@@ -5,7 +5,7 @@ use super::{keyspace, name};
 use crate::local::{session, shared};
 
 #[tokio::test]
-async fn a_description_prints_the_statement_that_makes_the_table() {
+async fn described_table_prints_its_create_statement() {
     let session = session().await;
     let (keyspace, name) = (keyspace(&session).await, name());
     session
@@ -31,7 +31,7 @@ async fn a_description_prints_the_statement_that_makes_the_table() {
 
 /// The same program in a container: Keyspaces' own options are refused unless they are to be left out.
 #[tokio::test]
-async fn a_plain_cassandra_gets_what_it_can_have() {
+async fn plain_cassandra_table_is_created_without_keyspaces_options() {
     let endpoint = Endpoint::cassandra(shared().await.cassandra_address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let schema = session.schema();

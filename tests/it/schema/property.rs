@@ -30,7 +30,7 @@ pub(crate) fn as_described(mut table: TableDefinition) -> TableDefinition {
 }
 
 #[tokio::test]
-async fn any_definition_prints_parses_back_is_accepted_and_described_back_equal() {
+async fn table_definition_round_trips_through_cql_and_the_server() {
     const CASES: usize = 24;
     let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();

@@ -37,7 +37,7 @@ fn text(moment: DateTime<Utc>) -> String {
 }
 
 #[tokio::test]
-async fn rows_that_were_deleted_by_mistake_are_there_again_in_a_new_table() {
+async fn schema_restore_recovers_deleted_rows_in_a_new_table() {
     let local = Local::builder().ddl_delay(Duration::ZERO).ddl_delay_of(Ddl::RestoreTable, Duration::from_millis(500));
     let local = local.start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
@@ -73,7 +73,7 @@ async fn rows_that_were_deleted_by_mistake_are_there_again_in_a_new_table() {
 }
 
 #[tokio::test]
-async fn a_restored_table_has_the_settings_of_the_other_but_for_those_it_was_given() {
+async fn restored_table_keeps_source_settings_except_given_ones() {
     let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
@@ -112,7 +112,7 @@ async fn a_restored_table_has_the_settings_of_the_other_but_for_those_it_was_giv
 }
 
 #[tokio::test]
-async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
+async fn restore_errors_known_only_to_the_service_quote_it() {
     let local = Local::builder().ddl_delay(Duration::ZERO).ddl_delay_of(Ddl::RestoreTable, Duration::from_secs(3));
     let local = local.start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
@@ -146,7 +146,7 @@ async fn what_only_the_service_can_know_of_a_restore_is_told_in_its_words() {
 }
 
 #[tokio::test]
-async fn an_impossible_restore_is_refused_before_it_is_sent() {
+async fn impossible_restore_is_refused_before_sending() {
     let local = Local::builder().ddl_delay(Duration::ZERO).start().await.unwrap();
     let session = signed(&local).connect().await.unwrap();
     let schema = session.schema();
@@ -214,7 +214,7 @@ async fn an_impossible_restore_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_plain_cassandra_has_nothing_to_restore_from() {
+async fn restore_on_plain_cassandra_is_refused() {
     let endpoint = Endpoint::cassandra(shared().await.cassandra_address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let restore = session.schema().restore_table("ks", "t").into("ks", "u");

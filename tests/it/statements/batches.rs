@@ -10,7 +10,7 @@ async fn count(session: &Session, table: &str) -> usize {
 }
 
 #[tokio::test]
-async fn thirty_writes_fit_an_unlogged_batch_and_one_more_is_refused() {
+async fn unlogged_batch_accepts_30_writes_and_refuses_the_31st() {
     let session = session().await;
     let table = table(&session, "k int, c int, v text, PRIMARY KEY (k, c)").await;
     let store: Write<(i32, i32, &str)> =
@@ -32,7 +32,7 @@ async fn thirty_writes_fit_an_unlogged_batch_and_one_more_is_refused() {
 }
 
 #[tokio::test]
-async fn a_logged_batch_is_held_to_its_limits_before_it_is_sent() {
+async fn logged_batch_limits_are_checked_before_sending() {
     let session = session().await;
     let table = table(&session, "k int, c int, s int static, v text, PRIMARY KEY (k, c)").await;
     let store: Write<(i32, i32, String)> =
@@ -102,7 +102,7 @@ async fn a_logged_batch_is_held_to_its_limits_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_logged_batch_is_applied_over_tables() {
+async fn logged_batch_applies_across_tables() {
     let session = session().await;
     let one = table(&session, "k int PRIMARY KEY, v text").await;
     let other = table(&session, "v text, k int, PRIMARY KEY (v)").await;
@@ -116,7 +116,7 @@ async fn a_logged_batch_is_applied_over_tables() {
 }
 
 #[tokio::test]
-async fn a_conditional_batch_is_applied_as_one_or_gives_all_rows_that_stood_in_the_way() {
+async fn conditional_batch_applies_atomically_or_returns_the_conflicting_rows() {
     #[derive(Debug, DeserializeRow, PartialEq)]
     #[scylla(crate = keyspaces)]
     struct There {

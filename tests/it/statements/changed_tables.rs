@@ -34,7 +34,7 @@ async fn two_programs() -> (Session, Session) {
 }
 
 #[tokio::test]
-async fn a_column_that_another_program_adds_breaks_no_select_of_all_columns() {
+async fn select_star_survives_a_column_added_by_another_client() {
     let (session, other) = two_programs().await;
     let table = server::table(&session, "id int PRIMARY KEY, name text").await;
     session.execute(&format!("INSERT INTO {table} (id, name) VALUES (1, 'Ada')"), ()).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_column_that_another_program_adds_breaks_no_select_of_all_columns() {
 }
 
 #[tokio::test]
-async fn a_table_that_another_program_makes_anew_with_other_types_is_seen_by_what_is_prepared_afterwards() {
+async fn later_prepare_sees_types_of_a_table_recreated_by_another_program() {
     let (session, other) = two_programs().await;
     let table = server::table(&session, "id int PRIMARY KEY, code int").await;
     let put = format!("INSERT INTO {table} (id, code) VALUES (?, ?)");
@@ -107,7 +107,7 @@ async fn a_table_that_another_program_makes_anew_with_other_types_is_seen_by_wha
 }
 
 #[tokio::test]
-async fn a_statement_fails_once_the_session_has_read_the_ids_of_its_tables_again() {
+async fn statement_of_a_table_recreated_with_other_columns_fails_once_detected() {
     let (local, other) = prompt().await;
     let every = Duration::from_millis(200);
     let session = signed(&local).topology_interval(every).connect().await.unwrap();
@@ -149,7 +149,7 @@ async fn a_statement_fails_once_the_session_has_read_the_ids_of_its_tables_again
 }
 
 #[tokio::test]
-async fn a_statement_whose_values_are_of_any_type_takes_those_of_the_new_table_each_time() {
+async fn untyped_values_are_serialized_for_the_recreated_table() {
     let (session, other) = two_programs().await;
     let table = server::table(&session, "id int PRIMARY KEY, code int, n list<int>").await;
     let put: Write<NamedValues> =
@@ -201,7 +201,7 @@ async fn make_anew(session: &Session, table: &str, columns: &str) {
 }
 
 #[tokio::test]
-async fn a_statement_of_a_table_that_stays_is_prepared_once() {
+async fn unchanged_tables_statements_are_not_prepared_again() {
     let (local, other) = prompt().await;
     let every = Duration::from_millis(200);
     server::keyspace(&other, "shop").await;
@@ -227,7 +227,7 @@ async fn a_statement_of_a_table_that_stays_is_prepared_once() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_dropped_is_closed_though_the_ids_of_its_tables_are_being_read() {
+async fn dropped_session_closes_during_a_table_id_read() {
     let (local, other) = prompt().await;
     server::keyspace(&other, "shop").await;
     other.define("CREATE TABLE shop.codes (id int PRIMARY KEY, code int)").await.unwrap();
@@ -252,7 +252,7 @@ async fn a_session_that_is_dropped_is_closed_though_the_ids_of_its_tables_are_be
 }
 
 #[tokio::test]
-async fn the_columns_that_a_row_type_names_are_found_once_for_all_pages() {
+async fn row_type_is_checked_once_for_all_pages() {
     static CHECKS: AtomicUsize = AtomicUsize::new(0);
 
     struct Counted(Person);

@@ -9,7 +9,7 @@ struct Owner {
 }
 
 #[tokio::test]
-async fn an_insert_if_not_exists_gives_who_is_there_whatever_columns_the_table_has() {
+async fn insert_if_not_exists_returns_the_existing_row_after_columns_are_added() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?) IF NOT EXISTS");
@@ -25,7 +25,7 @@ async fn an_insert_if_not_exists_gives_who_is_there_whatever_columns_the_table_h
 }
 
 #[tokio::test]
-async fn an_update_if_gives_the_columns_of_its_condition_and_if_exists_none() {
+async fn failed_update_if_returns_condition_columns_and_if_exists_none() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text, size int").await;
     session.execute(&format!("INSERT INTO {table} (id, name, size) VALUES (1, 'Ada', 5)"), ()).await.unwrap();
@@ -45,7 +45,7 @@ async fn an_update_if_gives_the_columns_of_its_condition_and_if_exists_none() {
 }
 
 #[tokio::test]
-async fn without_a_row_type_all_columns_are_there_but_not_the_one_that_says_applied() {
+async fn untyped_conditional_row_has_all_columns_except_applied() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let claim: Conditional<(i32, &str)> =
@@ -57,7 +57,7 @@ async fn without_a_row_type_all_columns_are_there_but_not_the_one_that_says_appl
 }
 
 #[tokio::test]
-async fn a_row_in_the_way_that_does_not_fit_is_an_error_that_says_it_was_not_applied() {
+async fn unreadable_existing_row_error_says_the_write_was_not_applied() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?) IF NOT EXISTS");

@@ -14,7 +14,7 @@ async fn two_keyspaces(session: &Session) -> [String; 2] {
 }
 
 #[tokio::test]
-async fn names_without_a_keyspace_are_those_of_the_session_in_every_kind_of_call() {
+async fn unqualified_names_resolve_to_the_session_keyspace_in_every_call() {
     let session = server::session().await;
     for keyspace in two_keyspaces(&session).await {
         let session = session.in_keyspace(&keyspace);
@@ -42,7 +42,7 @@ async fn names_without_a_keyspace_are_those_of_the_session_in_every_kind_of_call
 }
 
 #[tokio::test]
-async fn the_same_migrations_serve_every_stage() {
+async fn same_migrations_apply_to_several_keyspaces() {
     let session = server::session().await;
     let files = Migrations::new([(
         "0001_people.cql",

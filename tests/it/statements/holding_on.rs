@@ -21,7 +21,7 @@ fn faults() -> [Effect; 6] {
 }
 
 #[tokio::test]
-async fn a_write_that_may_be_sent_twice_is_there_after_each_fault() {
+async fn idempotent_write_is_applied_despite_each_fault() {
     let Some(local) = local().await else { return };
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
@@ -38,7 +38,7 @@ async fn a_write_that_may_be_sent_twice_is_there_after_each_fault() {
 }
 
 #[tokio::test]
-async fn an_increment_is_counted_once_at_most_and_its_caller_knows_which_are_not_known() {
+async fn increment_is_applied_at_most_once_and_unknown_outcomes_are_reported() {
     let Some(local) = local().await else { return };
     let session = session().await;
     let hits = table(&session, "page text PRIMARY KEY, n counter").await;
@@ -73,7 +73,7 @@ async fn an_increment_is_counted_once_at_most_and_its_caller_knows_which_are_not
 }
 
 #[tokio::test]
-async fn a_conditional_write_whose_answer_is_lost_is_sent_once_and_unknown() {
+async fn conditional_write_with_lost_response_is_sent_once_and_unknown() {
     let Some(local) = local().await else { return };
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
@@ -89,7 +89,7 @@ async fn a_conditional_write_whose_answer_is_lost_is_sent_once_and_unknown() {
 }
 
 #[tokio::test]
-async fn after_all_connections_were_closed_calls_go_on_without_an_error() {
+async fn calls_succeed_after_all_connections_were_closed() {
     let local = keyspaces_local::Local::builder().start().await.expect("a local Keyspaces");
     let session = crate::local::signed(&local).call_timeout(Duration::from_secs(60)).connect().await.unwrap();
     let read: Select<(), (String,)> = session.prepare("SELECT cluster_name FROM system.local").await.unwrap();
@@ -104,7 +104,7 @@ async fn after_all_connections_were_closed_calls_go_on_without_an_error() {
 }
 
 #[tokio::test]
-async fn a_write_that_was_repeated_may_come_after_a_later_one_unless_its_timestamp_says_which_is_later() {
+async fn retried_write_may_overwrite_a_later_one_without_client_timestamps() {
     let Some(local) = local().await else { return };
     let session = crate::local::signed(local).attempt_timeout(Duration::from_millis(300)).connect().await.unwrap();
     let options = "WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}";

@@ -6,7 +6,7 @@ use crate::local::shared;
 use crate::server::{local, session, table};
 
 #[tokio::test]
-async fn what_keyspaces_lacks_is_refused_in_the_same_words_by_every_call() {
+async fn unsupported_statement_is_refused_alike_by_every_call() {
     if local().await.is_none() {
         return;
     }
@@ -32,7 +32,7 @@ async fn what_keyspaces_lacks_is_refused_in_the_same_words_by_every_call() {
 }
 
 #[tokio::test]
-async fn a_plain_cassandra_truncates_and_has_indexes() {
+async fn plain_cassandra_allows_truncate_and_indexes() {
     let address = match std::env::var("KEYSPACES_TEST_CASSANDRA") {
         Ok(address) => address,
         Err(_) => shared().await.cassandra_address().to_string(),
@@ -55,7 +55,7 @@ async fn a_plain_cassandra_truncates_and_has_indexes() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_service_that_a_rule_knows_comes_with_the_advice_of_the_rule() {
+async fn known_service_refusal_carries_the_advice_of_its_rule() {
     if local().await.is_none() {
         return;
     }

@@ -9,7 +9,7 @@ use keyspaces_local::journal::Kind;
 use crate::server::{local, session, table, table_with};
 
 #[tokio::test]
-async fn a_row_of_more_than_a_megabyte_is_refused_before_it_is_sent_with_its_size() {
+async fn row_over_1_mb_is_refused_with_its_size_before_sending() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let store: Write<(i32, String)> =
@@ -28,7 +28,7 @@ async fn a_row_of_more_than_a_megabyte_is_refused_before_it_is_sent_with_its_siz
 }
 
 #[tokio::test]
-async fn a_partition_key_of_more_than_2048_bytes_is_refused_before_it_is_sent() {
+async fn partition_key_over_2048_bytes_is_refused_before_sending() {
     let session = session().await;
     let table = table(&session, "a text, b text, PRIMARY KEY ((a, b))").await;
     let store: Write<(String, String)> =
@@ -46,7 +46,7 @@ async fn a_partition_key_of_more_than_2048_bytes_is_refused_before_it_is_sent() 
 }
 
 #[tokio::test]
-async fn a_ttl_without_a_bind_marker_for_it_is_refused_before_it_is_sent() {
+async fn ttl_without_a_bind_marker_is_refused_before_sending() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
     let store: Write<(i32,)> = session.prepare(&format!("INSERT INTO {table} (id) VALUES (?)")).await.unwrap();
@@ -109,7 +109,7 @@ where
 
 /// Whatever type it is in, and whatever the marker is called.
 #[tokio::test]
-async fn a_bound_number_ttl_or_timestamp_beyond_the_limit_is_refused_before_it_is_sent_in_the_words_of_its_rule() {
+async fn out_of_range_bound_number_ttl_and_timestamp_are_refused_before_sending() {
     #[derive(Clone, SerializeRow)]
     #[scylla(crate = keyspaces)]
     struct Named {
@@ -193,7 +193,7 @@ fn executed(local: &keyspaces_local::Local, table: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_list_after_in_that_is_too_long_is_refused_before_it_is_sent() {
+async fn oversized_in_list_is_refused_before_sending() {
     let Some(_) = local().await else { return };
     let session = session().await;
     let table = table(&session, "k int, c int, PRIMARY KEY (k, c)").await;

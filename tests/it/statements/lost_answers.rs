@@ -22,7 +22,7 @@ const UNKNOWN: &str = "no answer within 1ns; it is not known whether it was appl
                        could apply it twice";
 
 #[tokio::test]
-async fn of_a_conditional_write_the_outcome_is_unknown() {
+async fn conditional_write_past_its_deadline_has_unknown_outcome() {
     // A plain Cassandra may answer within the millisecond that the shortest deadline lasts.
     if local().await.is_none() {
         return;
@@ -38,7 +38,7 @@ async fn of_a_conditional_write_the_outcome_is_unknown() {
 }
 
 #[tokio::test]
-async fn of_an_increment_and_of_a_write_that_may_not_be_repeated_it_is_an_error_that_says_so() {
+async fn increment_or_non_idempotent_write_past_its_deadline_is_an_error() {
     // A plain Cassandra may answer within the millisecond that the shortest deadline lasts.
     if local().await.is_none() {
         return;
@@ -62,7 +62,7 @@ async fn of_an_increment_and_of_a_write_that_may_not_be_repeated_it_is_an_error_
 }
 
 #[tokio::test]
-async fn of_what_may_be_repeated_it_is_a_timeout() {
+async fn idempotent_statement_without_an_answer_fails_with_a_timeout() {
     // A plain Cassandra may answer within the millisecond that the shortest deadline lasts.
     if local().await.is_none() {
         return;
@@ -94,7 +94,7 @@ async fn goes_wrong(table: &str, effect: Effect) -> bool {
 }
 
 #[tokio::test]
-async fn an_insert_of_unknown_outcome_is_resolved_by_the_id_that_it_writes() {
+async fn insert_of_unknown_outcome_is_resolved_by_its_unique_id() {
     let session = session().await;
     let table = table(&session, "seat text, day int, tags set<text>, booking uuid, PRIMARY KEY (seat, day)").await;
     let text = format!("INSERT INTO {table} (seat, tags, day, booking) VALUES (?, ?, 7, ?) IF NOT EXISTS");
@@ -143,7 +143,7 @@ async fn an_insert_of_unknown_outcome_is_resolved_by_the_id_that_it_writes() {
 }
 
 #[tokio::test]
-async fn an_update_is_resolved_to_the_columns_of_its_condition() {
+async fn resolved_update_returns_the_columns_of_its_condition() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, version int, change uuid, name text").await;
     let put = format!("INSERT INTO {table} (id, version, name) VALUES (1, 1, 'Ada')");
@@ -167,7 +167,7 @@ async fn an_update_is_resolved_to_the_columns_of_its_condition() {
 }
 
 #[tokio::test]
-async fn a_write_that_nothing_tells_from_another_is_not_resolved() {
+async fn indistinguishable_conditional_write_cannot_be_resolved() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, tags set<text>, name text").await;
     let resolved = async |text: String| {

@@ -10,7 +10,7 @@ use keyspaces::{Conditional, ErrorKind, Increment, Outcome, ReadConsistency, Row
 use crate::server::{local, session, table, table_with};
 
 #[tokio::test]
-async fn options_are_set_on_a_statement_for_one_use_as_on_a_prepared_one() {
+async fn one_off_statement_takes_the_options_of_a_prepared_one() {
     let session = session().await;
     let options = "WITH default_time_to_live = 1000";
     let table = table_with(&session, "id int PRIMARY KEY, name text", options).await;
@@ -50,7 +50,7 @@ async fn options_are_set_on_a_statement_for_one_use_as_on_a_prepared_one() {
 }
 
 #[tokio::test]
-async fn values_are_bound_by_the_names_of_their_markers() {
+async fn named_values_are_bound_by_marker_name() {
     let session = session().await;
     let table = table(&session, "id int, at int, name text, PRIMARY KEY (id, at)").await;
     let insert = format!("INSERT INTO {table} (id, at, name) VALUES (:id, :at, ?)");
@@ -78,7 +78,7 @@ async fn values_are_bound_by_the_names_of_their_markers() {
 }
 
 #[tokio::test]
-async fn a_list_is_bound_to_in_without_parentheses_and_an_entry_is_added_to_a_map() {
+async fn in_takes_a_list_marker_without_parentheses_and_map_entries_can_be_set() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, m map<text, int>").await;
     // Cassandra takes no markers inside a literal: the map is one value, or an entry is set.
@@ -107,7 +107,7 @@ async fn a_list_is_bound_to_in_without_parentheses_and_an_entry_is_added_to_a_ma
 }
 
 #[tokio::test]
-async fn many_statements_are_prepared_at_once() {
+async fn prepare_all_prepares_several_statements() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let insert = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");
@@ -130,7 +130,7 @@ async fn many_statements_are_prepared_at_once() {
 }
 
 #[tokio::test]
-async fn a_type_of_values_that_never_fits_is_refused_when_the_statement_is_prepared() {
+async fn mismatched_value_types_are_refused_at_prepare() {
     let session = session().await;
     let table = table_with(&session, "id int PRIMARY KEY, name text", "WITH default_time_to_live = 1000").await;
     let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");

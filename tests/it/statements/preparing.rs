@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::server::{local, session, table};
 
 #[tokio::test]
-async fn a_row_type_that_does_not_fit_is_refused_when_the_statement_is_prepared() {
+async fn mismatched_row_type_is_refused_at_prepare() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let text = format!("SELECT id, name FROM {table}");
@@ -28,7 +28,7 @@ async fn a_row_type_that_does_not_fit_is_refused_when_the_statement_is_prepared(
 }
 
 #[tokio::test]
-async fn values_that_do_not_fit_are_refused_before_anything_is_sent() {
+async fn mismatched_values_are_refused_before_anything_is_sent() {
     #[derive(SerializeRow)]
     #[scylla(crate = keyspaces)]
     struct Misnamed {
@@ -62,7 +62,7 @@ async fn values_that_do_not_fit_are_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_null_that_the_row_type_has_no_room_for_is_told_by_its_column() {
+async fn unexpected_null_error_names_the_column() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     session.execute(&format!("INSERT INTO {table} (id) VALUES (1)"), ()).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_null_that_the_row_type_has_no_room_for_is_told_by_its_column() {
 }
 
 #[tokio::test]
-async fn a_date_that_cql_holds_and_the_row_type_does_not_is_told_by_its_column() {
+async fn unrepresentable_date_error_names_the_column() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, d date").await;
     let store = format!("INSERT INTO {table} (id, d) VALUES (?, ?)");
@@ -97,7 +97,7 @@ async fn a_date_that_cql_holds_and_the_row_type_does_not_is_told_by_its_column()
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_active_yet_is_told_in_the_servers_words_and_can_be_used_when_it_is() {
+async fn prepare_on_inactive_table_fails_until_the_table_is_active() {
     if local().await.is_none() {
         return;
     }
@@ -141,7 +141,7 @@ async fn a_table_that_is_not_active_yet_is_told_in_the_servers_words_and_can_be_
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_told_in_the_servers_words() {
+async fn preparing_on_missing_table_returns_the_server_message() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
     let text = format!("SELECT id FROM {table}x");
@@ -155,7 +155,7 @@ async fn a_table_that_is_not_there_is_told_in_the_servers_words() {
 }
 
 #[tokio::test]
-async fn a_statement_is_prepared_once_however_many_ask_and_one_who_gives_up_stops_nobody() {
+async fn concurrent_prepares_share_one_request_that_survives_cancellation() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
     let text = format!("SELECT id FROM {table} WHERE id = ?");
@@ -174,7 +174,7 @@ async fn a_statement_is_prepared_once_however_many_ask_and_one_who_gives_up_stop
 }
 
 #[tokio::test]
-async fn a_table_that_was_created_anew_with_other_types_is_prepared_anew() {
+async fn statement_on_table_recreated_with_other_types_is_prepared_again() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, v int").await;
     let text = format!("INSERT INTO {table} (id, v) VALUES (?, ?)");

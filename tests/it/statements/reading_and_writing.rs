@@ -17,7 +17,7 @@ struct Name {
 }
 
 #[tokio::test]
-async fn what_is_written_is_read_back_as_it_was() {
+async fn written_rows_are_read_back_unchanged() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let store: Write<Name> = session.prepare(&format!("INSERT INTO {table} (name, id) VALUES (?, ?)")).await.unwrap();
@@ -33,7 +33,7 @@ async fn what_is_written_is_read_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn asking_for_one_row_where_there_are_two_is_an_error() {
+async fn one_fails_if_there_are_several_rows() {
     let session = session().await;
     let table = table(&session, "k int, c int, PRIMARY KEY (k, c)").await;
     for c in 0..3 {
@@ -53,7 +53,7 @@ async fn asking_for_one_row_where_there_are_two_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_statement_for_one_use_needs_no_preparing_and_its_rows_no_type() {
+async fn unprepared_statement_returns_untyped_rows() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     session.execute(&format!("INSERT INTO {table} (id, name) VALUES (1, 'Ada')"), ()).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_statement_for_one_use_needs_no_preparing_and_its_rows_no_type() {
 }
 
 #[tokio::test]
-async fn a_conditional_write_is_refused_where_nobody_would_look_at_its_outcome() {
+async fn execute_refuses_conditional_writes() {
     let session = session().await;
     let error = session.execute("INSERT INTO ks.t (id) VALUES (1) IF NOT EXISTS", ()).await.unwrap_err();
     assert_eq!(
@@ -89,7 +89,7 @@ async fn a_conditional_write_is_refused_where_nobody_would_look_at_its_outcome()
 }
 
 #[tokio::test]
-async fn counters_are_incremented_and_a_list_append_is_a_write() {
+async fn counters_are_incremented_and_list_append_is_not_an_increment() {
     let session = session().await;
     let hits = table(&session, "page text PRIMARY KEY, n counter").await;
     let hit: Increment<(Counter, &str)> =
@@ -118,7 +118,7 @@ async fn counters_are_incremented_and_a_list_append_is_a_write() {
 }
 
 #[tokio::test]
-async fn a_read_has_the_consistency_of_its_session_its_statement_or_its_call_and_a_write_always_local_quorum() {
+async fn read_consistency_is_configurable_and_writes_use_local_quorum() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let read: Select<(i32,), (Option<String>,)> =
@@ -140,7 +140,7 @@ async fn a_read_has_the_consistency_of_its_session_its_statement_or_its_call_and
 }
 
 #[tokio::test]
-async fn what_is_written_with_a_ttl_expires_after_it() {
+async fn row_written_with_a_ttl_expires_after_it() {
     let session = session().await;
     let table = table_with(&session, "id int PRIMARY KEY, name text", "WITH default_time_to_live = 86400").await;
     let store: Write<(i32, &str)> =
@@ -165,7 +165,7 @@ async fn what_is_written_with_a_ttl_expires_after_it() {
 }
 
 #[tokio::test]
-async fn what_is_written_with_a_timestamp_has_it_where_the_table_takes_one() {
+async fn write_keeps_its_timestamp_if_the_table_accepts_timestamps() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?) USING TIMESTAMP ?");
@@ -186,7 +186,7 @@ async fn what_is_written_with_a_timestamp_has_it_where_the_table_takes_one() {
 }
 
 #[tokio::test]
-async fn a_row_is_as_the_docs_of_row_types_say() {
+async fn row_types_behave_as_documented() {
     let session = session().await;
     let table = table_with(
         &session,
@@ -226,7 +226,7 @@ async fn a_row_is_as_the_docs_of_row_types_say() {
 }
 
 #[tokio::test]
-async fn a_struct_with_fewer_fields_than_its_user_defined_type_writes_nulls_unless_it_forbids_that() {
+async fn struct_missing_udt_fields_writes_nulls_unless_forbidden() {
     #[derive(Debug, DeserializeValue, PartialEq, SerializeValue)]
     #[scylla(crate = keyspaces)]
     struct Street {
@@ -269,7 +269,7 @@ async fn a_struct_with_fewer_fields_than_its_user_defined_type_writes_nulls_unle
 }
 
 #[tokio::test]
-async fn a_bind_marker_within_a_collection_is_answered_with_the_way_to_bind_all_of_it() {
+async fn bind_marker_in_a_collection_literal_advises_binding_it_whole() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, m map<text, text>").await;
     for text in [

@@ -13,7 +13,7 @@ const UNITS: u32 = 50;
 const WRITES: u32 = 300;
 
 #[tokio::test]
-async fn a_throttled_table_is_written_at_its_capacity_with_few_attempts_and_no_error() {
+async fn throttled_table_reaches_its_capacity_with_few_attempts_and_no_error() {
     let local = Local::builder().start().await.expect("a local Keyspaces");
     let session = signed(&local).call_timeout(Duration::from_secs(60)).connect().await.unwrap();
     keyspace(&session, "throttled").await;
@@ -37,7 +37,7 @@ async fn a_throttled_table_is_written_at_its_capacity_with_few_attempts_and_no_e
 }
 
 #[tokio::test]
-async fn a_session_with_a_limit_is_not_throttled_at_all() {
+async fn session_with_a_table_limit_is_never_throttled() {
     let local = Local::builder().start().await.expect("a local Keyspaces");
     let limit = TableLimit::none().write_units(std::num::NonZeroU32::new(40).unwrap());
     let builder = signed(&local).call_timeout(Duration::from_secs(60)).table_limit("limited.t", limit).unwrap();
@@ -60,7 +60,7 @@ fn capacity(write: u32) -> String {
 }
 
 #[tokio::test]
-async fn a_table_is_given_more_capacity_while_four_hundred_writers_wait_for_it() {
+async fn capacity_increase_is_applied_and_used_while_writers_wait() {
     let local = Local::builder().ddl_delay(Duration::ZERO).start().await.expect("a local Keyspaces");
     let session = signed(&local).call_timeout(Duration::from_secs(600)).connect().await.unwrap();
     keyspace(&session, "altered").await;

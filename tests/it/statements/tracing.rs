@@ -46,7 +46,7 @@ impl Layer<Registry> for Requests {
 }
 
 #[tokio::test]
-async fn a_request_is_traced_with_the_tag_of_its_statement() {
+async fn request_trace_carries_the_statement_tag() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
     let store: Write<(i32,)> = session.prepare(&format!("INSERT INTO {table} (id) VALUES (?)")).await.unwrap();

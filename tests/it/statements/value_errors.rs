@@ -35,7 +35,7 @@ struct Home {
 }
 
 #[tokio::test]
-async fn a_field_of_a_user_defined_type_is_named_however_it_is_wrong() {
+async fn every_udt_mismatch_error_names_the_field() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY").await;
     let (keyspace, name) = table.split_once('.').unwrap();
@@ -93,7 +93,7 @@ async fn a_field_of_a_user_defined_type_is_named_however_it_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_uuid_in_the_place_of_a_timeuuid_is_answered_with_the_type_that_fits() {
+async fn uuid_bound_to_timeuuid_is_refused_with_the_matching_type() {
     let session = session().await;
     let table = table(&session, "id timeuuid PRIMARY KEY").await;
     let insert = format!("INSERT INTO {table} (id) VALUES (?)");

@@ -161,7 +161,7 @@ impl Readings {
 }
 
 #[test]
-fn however_streams_are_polled_paused_and_dropped_other_callers_are_served() {
+fn polled_paused_or_dropped_streams_do_not_starve_other_callers() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let readings = runtime.block_on(Readings::new());
     let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });

@@ -89,7 +89,7 @@ async fn a_slow_reader_of_a_throttled_table_reads_every_row() {
 }
 
 #[tokio::test]
-async fn writes_inside_the_loop_over_a_fan_out_of_writes_to_a_throttled_table_are_served() {
+async fn writes_inside_a_throttled_fan_out_loop_are_served() {
     let local = Local::builder().start().await.expect("a local Keyspaces");
     let session = signed(&local).call_timeout(Duration::from_secs(30)).connect().await.unwrap();
     keyspace(&session, "paused").await;

@@ -5,7 +5,7 @@ use keyspaces::{Row, Select, Write};
 use crate::server::{session, table};
 
 #[tokio::test]
-async fn rows_of_a_page_borrow_their_texts_and_blobs_from_it() {
+async fn raw_page_rows_borrow_texts_and_blobs_from_the_page() {
     let session = session().await;
     let table = table(&session, "id int, n int, name text, photo blob, PRIMARY KEY (id, n)").await;
     let store: Write<(i32, i32, String, Vec<u8>)> =

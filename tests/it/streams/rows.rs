@@ -45,7 +45,7 @@ async fn one_page_is_requested_ahead_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_first_row_and_the_only_row_cost_one_request_of_one_and_two_rows() {
+async fn first_and_one_send_one_request_for_one_and_two_rows() {
     let session = session().await;
     let table = filled(&session, 0..1, 10).await;
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();

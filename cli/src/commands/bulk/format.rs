@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delimiter_is_one_byte_and_a_form_of_timestamps_has_a_name_or_is_a_pattern() {
+    fn delimiter_and_timestamp_format_arguments_are_parsed() {
         assert_eq!((ascii_character(";"), ascii_character("\\t")), (Ok(b';'), Ok(b'\t')));
         assert_eq!(ascii_character("ä"), Err("expected one ASCII character, or \\t".to_owned()));
         assert_eq!("millis".parse(), Ok(Timestamps(TimestampForm::UnixMillis)));

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_units_or_a_share() {
+    fn rate_argument_is_units_or_a_percentage() {
         assert_eq!("500".parse(), Ok(RateArgument(Rate::Units(NonZeroU32::new(500).unwrap()))));
         assert_eq!("80%".parse(), Ok(RateArgument(Rate::PercentOfProvisioned(NonZeroU8::new(80).unwrap()))));
         assert_eq!(

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_by_their_width_on_a_terminal() {
+    fn columns_are_aligned_by_display_width() {
         let table = [["id", "name"], ["1", "日本"], ["22", ""]].map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(align(&table), "id | name\n---+-----\n1  | 日本\n22 |\n");
         assert_eq!(escape_controls("a\u{1b}[2Jb".to_owned()), "a\\u{1b}[2Jb");

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_takes_the_units_of_the_row_that_it_names() {
+    fn write_units_are_estimated_from_the_statements_row() {
         let table = "CREATE TABLE shop.t (id int PRIMARY KEY, v text, n int)";
         let long = "x".repeat(1_100);
         for (statement, expected) in [
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn user_defined_types_take_the_units_of_their_fields() {
+    fn user_defined_types_count_the_units_of_their_fields() {
         let table = "CREATE TABLE shop.t (id int PRIMARY KEY, a address, f frozen<address>, l list<frozen<address>>)";
         let street = "x".repeat(1_100);
         for (column, value) in [
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn values_have_the_bytes_of_the_protocol() {
+    fn value_sizes_match_the_protocol_encoding() {
         let text = || CqlValue::Text("abc".to_owned());
         for (value, expected) in [
             (text(), 3),

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_any_size_are_printed_in_digits() {
+    fn decimal_and_varint_are_printed_in_digits() {
         let decimal = CqlDecimal::from_signed_be_bytes_and_exponent(vec![0xff, 0x85], 2);
         assert_eq!(text(&CqlValue::Decimal(decimal)), "-1.23");
         let varint = CqlVarint::from_signed_bytes_be(vec![1, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_their_digits() {
+    fn json_numbers_keep_their_precision() {
         assert_eq!(json(&CqlValue::Float(0.1)).to_string(), "0.1");
         assert_eq!(json(&CqlValue::BigInt(i64::MAX)).to_string(), "9223372036854775807");
         assert_eq!(json(&CqlValue::Double(f64::NAN)), Value::from("NaN"));

@@ -123,7 +123,7 @@ fn signature(problem: &str) -> Unauthenticated {
 /// canonical request, the signature. Left out are requests to services that do not normalise paths, which S3 alone does
 /// not, and one whose session token is not signed.
 #[test]
-fn the_signatures_of_the_published_test_suite_are_right() {
+fn published_sigv4_test_suite_signatures_verify() {
     let vectors: Vec<Value> = serde_json::from_str(include_str!("vectors.json")).unwrap();
     let mut verified = 0;
     for vector in &vectors {
@@ -157,7 +157,7 @@ fn the_signatures_of_the_published_test_suite_are_right() {
 }
 
 #[test]
-fn a_signed_request_has_a_principal() {
+fn signed_request_identifies_its_principal() {
     let authority = authority(credentials(), time(NOW));
     let principal = RequestSigner::new(credentials()).list_keyspaces().verify(&authority).unwrap();
     let expected = Principal {
@@ -334,7 +334,7 @@ proptest! {
     }
 
     #[test]
-    fn no_request_makes_the_verifier_panic(
+    fn verifier_never_panics_on_arbitrary_requests(
         authorization in "(AWS4-HMAC-SHA256 )?((Credential|SignedHeaders|Signature)?=?[ -~]{0,20},? ?){0,5}",
         date in "([0-9]{8}T[0-9]{6}Z|[ -~]{0,20}|.{0,20})",
         path in ".{0,30}",

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_data_is_treated_as_in_the_user_guides_table() {
+    fn alarms_treat_missing_data_as_in_the_user_guide() {
         const OK: Option<AlarmState> = Some(AlarmState::Ok);
         const ALARM: Option<AlarmState> = Some(AlarmState::Alarm);
         const INSUFFICIENT: Option<AlarmState> = Some(AlarmState::InsufficientData);

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_expression_is_evaluated() {
+    fn metric_expression_of_maximum_length_is_evaluated() {
         let text = format!("m1{}", "+1".repeat(1023));
         assert_eq!(text.len(), 2048);
         assert_eq!(evaluated(&text), Ok(ExpressionValue::Series([(0, 1143.0), (60, 1083.0)].into())));
@@ -329,7 +329,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in "[mSUFILPERIODAVG0-9.,()\\[\\]+*/^ -]{0,200}|.{0,60}") {
+        fn expression_parser_never_panics_on_arbitrary_text(text in "[mSUFILPERIODAVG0-9.,()\\[\\]+*/^ -]{0,200}|.{0,60}") {
             let _ = evaluated(&text);
         }
     }

@@ -46,14 +46,14 @@ fn cbor(hexadecimal: &str) -> Result<SampleTable, ApiError> {
 }
 
 #[test]
-fn json_has_the_members_names_and_a_timestamp_as_seconds() {
+fn json_uses_member_names_and_timestamps_in_seconds() {
     let text = r#"{"tableName":"t","units":5,"target":70.5,"created":1770737400.123,"columns":[{"name":"id"}]}"#;
     assert_eq!(String::from_utf8(Output::new(table()).json().unwrap()).unwrap(), text);
     assert_eq!(json(text), Ok(table()));
 }
 
 #[test]
-fn cbor_has_the_same_and_a_timestamp_with_tag_1() {
+fn cbor_round_trips_and_encodes_timestamps_with_tag_1() {
     let bytes = Output::new(table()).cbor().unwrap();
     assert_eq!(decode(Protocol::Cbor, &bytes), Ok(table()));
     let created = SampleTable { created: Some(Timestamp::from_millis(1_770_737_400_000)), ..SampleTable::default() };
@@ -62,7 +62,7 @@ fn cbor_has_the_same_and_a_timestamp_with_tag_1() {
 }
 
 #[test]
-fn cbor_of_the_rust_sdk_is_read() {
+fn cbor_from_the_rust_sdk_is_decoded() {
     // An indefinite map; the timestamp as a double, the double as an integer.
     let seen = cbor("bf 66746172676574 1846 6763726561746564 c1fb41da62d3be000000 ff").unwrap();
     let expected = SampleTable {
@@ -137,7 +137,7 @@ fn input_that_is_nested_too_deeply_is_refused() {
 proptest::proptest! {
     /// What a decoder takes of memory is bounded by the length of the body, whatever lengths are announced in it.
     #[test]
-    fn no_body_makes_a_decoder_panic(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+    fn decoders_never_panic_on_arbitrary_bodies(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
         for protocol in [Protocol::Json(JsonVersion::V1_0), Protocol::Cbor, Protocol::Query] {
             let _ = decode(protocol, &body);
         }

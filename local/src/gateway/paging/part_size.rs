@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_small_at_first_and_grow_as_long_as_rows_are_small() {
+    fn part_size_starts_small_and_grows_while_rows_are_small() {
         let mut sizes = PartSize::new(0);
         let mut requested_rows = Vec::new();
         for _ in 0..4 {

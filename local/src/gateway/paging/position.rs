@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_has_no_paging_state() {
+    fn first_position_has_no_paging_state() {
         assert_eq!(Position::read(None), Some(Position::default()));
         assert_eq!(Position::default().write(), None);
     }

@@ -97,7 +97,7 @@ async fn a_client_that_starts_no_tls_handshake_is_disconnected() {
 }
 
 #[tokio::test]
-async fn a_connection_over_the_limit_is_closed_until_another_ends() {
+async fn connection_over_the_limit_is_closed_until_one_is_freed() {
     let local = with(Limits { connections: 2, ..Limits::default() }).await.start().await.unwrap();
     let get = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let send_request = async || {
@@ -123,7 +123,7 @@ async fn a_connection_over_the_limit_is_closed_until_another_ends() {
 }
 
 #[tokio::test]
-async fn a_body_of_100_megabytes_is_refused_while_it_is_sent() {
+async fn http_body_of_100_mb_is_refused_before_it_is_fully_sent() {
     let local = Local::shared().await.unwrap();
     let (mut reader, mut writer) = tokio::io::split(connect(local).await);
     let send = async {

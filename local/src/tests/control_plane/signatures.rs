@@ -115,7 +115,7 @@ fn text_not_known() -> String {
 }
 
 #[tokio::test]
-async fn a_body_of_the_other_protocol_is_refused_in_the_protocol_of_the_head() {
+async fn body_in_wrong_protocol_is_refused_in_the_protocol_of_the_headers() {
     let local = Local::shared().await.unwrap();
     let client = client(local.credentials(), "cassandra");
     let headers = [("x-amz-target", "KeyspacesService.ListKeyspaces"), ("content-type", JSON)];

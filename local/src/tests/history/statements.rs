@@ -178,7 +178,7 @@ async fn a_row_whose_key_is_the_current_time_makes_the_table_be_read_again() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_refused_is_not_in_the_history() {
+async fn refused_write_is_not_recorded_in_history() {
     let mut table = RecoverableTable::new("p int PRIMARY KEY, r text", "").await;
     table.run("INSERT INTO ks.t (p, r) VALUES (1, 'there')").await;
     let before = table.snapshot().await;
@@ -189,7 +189,7 @@ async fn a_write_that_is_refused_is_not_in_the_history() {
 }
 
 #[tokio::test]
-async fn a_table_without_recovery_has_no_history() {
+async fn table_without_point_in_time_recovery_has_no_history() {
     let mut table = RecoverableTable::new("p int PRIMARY KEY", "").await;
     table.client.table("ks", "other", "(p int PRIMARY KEY)").await;
     table.run("INSERT INTO ks.other (p) VALUES (1)").await;

@@ -13,12 +13,12 @@ use crate::tests::another;
 const ARN: &str = "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/";
 
 #[tokio::test]
-async fn every_operation_of_the_model_works_in_json() {
+async fn every_api_operation_works_in_json() {
     every_operation_works(JSON).await;
 }
 
 #[tokio::test]
-async fn every_operation_of_the_model_works_in_cbor() {
+async fn every_api_operation_works_in_cbor() {
     every_operation_works(Protocol::Cbor).await;
 }
 
@@ -151,7 +151,7 @@ async fn every_operation_works(protocol: Protocol) {
 }
 
 #[tokio::test]
-async fn a_plain_table_is_shown_as_the_guide_shows_one() {
+async fn get_table_shows_a_default_table_as_documented() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
     let api = Api::of(&local);
     api.keyspace("ks").await;
