@@ -44,7 +44,7 @@ pub use rate_limiter::TableLimit;
 pub use row::{OwnedRow, Row};
 pub use scan::{Scan, ScanProgress};
 pub use session::{
-    CredentialsHealth, Finding, Health, HealthProblem, Peer, PeerHealth, PoolAdvice, ReadyWhen, Report, Session,
+    Check, CredentialsHealth, Diagnosis, Health, HealthProblem, Peer, PeerHealth, PoolAdvice, ReadyWhen, Session,
     SessionBuilder, TopologyHealth,
 };
 pub use statement::{

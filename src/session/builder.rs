@@ -13,7 +13,7 @@ use super::defaults::{CONNECTIONS_PER_HOST, MAX_TIMEOUT};
 use super::diagnose::diagnose;
 use super::set_up::{configuration_error, set_up};
 use super::settings::Settings;
-use super::{PoolAdvice, ReadyWhen, Report, Session};
+use super::{Diagnosis, PoolAdvice, ReadyWhen, Session};
 use crate::auth::CredentialSource;
 use crate::rate_limiter::TableLimit;
 use crate::retry::Backoff;
@@ -384,13 +384,13 @@ impl SessionBuilder {
 
     /// Connects step by step and reports the result of each step, with a remedy for each problem.
     ///
-    /// Use it when connecting fails, or to check a working setup. The report covers addresses, TCP, TLS and its
+    /// Use it when connecting fails, or to check a working setup. The diagnosis covers addresses, TCP, TLS and its
     /// certificate, authentication, the server, its peers and which of them answer, when the credentials expire,
     /// whether the pool is large enough, and whether a session can be opened. It takes at most three times the
     /// [`connect_timeout`](Self::connect_timeout).
     ///
     /// The future may be dropped at any time.
-    pub async fn diagnose(self) -> Report {
+    pub async fn diagnose(self) -> Diagnosis {
         diagnose(&self).await
     }
 }

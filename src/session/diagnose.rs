@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::builder::SessionBuilder;
 use super::defaults::probe_timeout;
+use super::diagnosis::{Diagnosis, short_text};
 use super::pool_advice::REQUESTS_PER_CONNECTION;
-use super::report::{Report, short_text};
 use super::set_up::set_up;
 use super::settings::Settings;
 use super::{PoolAdvice, ReadyWhen, Session};
@@ -27,31 +27,31 @@ const MIN_CONNECTIONS_TO_ONE_PEER: usize = 9;
 /// The most peers probed. A public endpoint lists nine, but the server could list any number.
 const MAX_PROBED: usize = 50;
 
-pub(super) async fn diagnose(builder: &SessionBuilder) -> Report {
+pub(super) async fn diagnose(builder: &SessionBuilder) -> Diagnosis {
     let started = Instant::now();
     let (handshake, settings) = match set_up(builder).await {
         Ok(prepared) => prepared,
         Err(error) => {
-            let mut report = Report::new("No endpoint to connect to");
-            report.add_error("configuration", &error);
-            return report;
+            let mut diagnosis = Diagnosis::new("No endpoint to connect to");
+            diagnosis.add_error("configuration", &error);
+            return diagnosis;
         }
     };
     let endpoint = handshake.endpoint();
-    let mut report = Report::new(match endpoint.server_name() {
+    let mut diagnosis = Diagnosis::new(match endpoint.server_name() {
         Some(name) => format!("Amazon Keyspaces at {endpoint}, verified as {name}"),
         None => format!("A plain Cassandra at {endpoint}"),
     });
     if let Some((topology, probe)) =
-        report_connection(&handshake, started + settings.connect_timeout, &mut report).await
+        report_connection(&handshake, started + settings.connect_timeout, &mut diagnosis).await
     {
-        report_peers(&handshake, &topology, probe.min(settings.connect_timeout), &mut report).await;
-        report_pool(builder.pool_advice, &settings, &topology, endpoint.is_cassandra(), &mut report);
+        report_peers(&handshake, &topology, probe.min(settings.connect_timeout), &mut diagnosis).await;
+        report_pool(builder.pool_advice, &settings, &topology, endpoint.is_cassandra(), &mut diagnosis);
         if topology.problem().is_none() {
-            report_session(handshake, settings, &mut report).await;
+            report_session(handshake, settings, &mut diagnosis).await;
         }
     }
-    report
+    diagnosis
 }
 
 /// Opens one connection and reports its stages. If it reads the system tables, returns them with the time that a probe
@@ -59,57 +59,57 @@ pub(super) async fn diagnose(builder: &SessionBuilder) -> Report {
 async fn report_connection(
     handshake: &Handshake,
     deadline: Instant,
-    report: &mut Report,
+    diagnosis: &mut Diagnosis,
 ) -> Option<(Topology, Duration)> {
     let addresses = match resolve(handshake, deadline).await {
         Ok(addresses) => addresses,
         Err(failure) => {
-            report.add_error("addresses", &failure.error);
+            diagnosis.add_error("addresses", &failure.error);
             return None;
         }
     };
-    report.add_ok("addresses", joined(addresses.iter().map(SocketAddr::ip)));
+    diagnosis.add_ok("addresses", joined(addresses.iter().map(SocketAddr::ip)));
     let attempts =
         join_all(addresses.into_iter().map(|address| handshake.attempt(address, Depth::SystemTables, deadline))).await;
     let failed_stage = |attempt: &HandshakeAttempt| attempt.failure.as_ref().map(|failure| failure.stage);
     // The attempt that came farthest says most; `None` means that it passed every stage.
     let best = attempts.iter().max_by_key(|attempt| (failed_stage(attempt).is_none(), failed_stage(attempt)))?;
-    report_stages(handshake, best, report);
+    report_stages(handshake, best, diagnosis);
     for other in attempts.iter().filter(|other| other.address != best.address) {
         if let Some(failure) = &other.failure {
             // Not a problem, because another address answers: `localhost` has two addresses, and often only one is
             // served.
-            report.add_ok("other address", format!("{}: {}", other.address, short_text(&failure.error)));
+            diagnosis.add_ok("other address", format!("{}: {}", other.address, short_text(&failure.error)));
         }
     }
     Some((best.topology.clone()?, probe_timeout([best])))
 }
 
-fn report_stages(handshake: &Handshake, attempt: &HandshakeAttempt, report: &mut Report) {
+fn report_stages(handshake: &Handshake, attempt: &HandshakeAttempt, diagnosis: &mut Diagnosis) {
     let took = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).map(|(_, took)| *took);
     if let Some(took) = took(Stage::Tcp) {
-        report.add_ok("TCP", format!("connected with {} in {took:.1?}", attempt.address));
+        diagnosis.add_ok("TCP", format!("connected with {} in {took:.1?}", attempt.address));
     }
     if let (Some(tls), Some(took)) = (&attempt.tls, took(Stage::Tls)) {
-        report_certificate(tls, took, report);
+        report_certificate(tls, took, diagnosis);
     }
     if let Some(took) = took(Stage::Options) {
-        report.add_ok("CQL", format!("v4, answered in {took:.1?}"));
+        diagnosis.add_ok("CQL", format!("v4, answered in {took:.1?}"));
     }
     let authenticated = attempt.failure.as_ref().is_none_or(|failure| failure.stage > Stage::Authentication);
     if let (true, Some(took)) = (authenticated, took(Stage::Authentication)) {
         let name = attempt.authenticator.as_deref().unwrap_or("the server");
-        report.add_ok(
+        diagnosis.add_ok(
             "authentication",
             format!("{}; accepted by {name} in {took:.1?}", handshake.authenticator().identity()),
         );
     } else if attempt.failure.is_none() {
-        report.add_ok("authentication", "the server does not require authentication");
+        diagnosis.add_ok("authentication", "the server does not require authentication");
     }
-    report_expiry(handshake, report);
+    report_expiry(handshake, diagnosis);
     if let Some(topology) = &attempt.topology {
         let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "unknown".to_owned());
-        report.add_ok(
+        diagnosis.add_ok(
             "server",
             format!(
                 "{}, release {}, partitioner {}, data center {}",
@@ -121,14 +121,14 @@ fn report_stages(handshake: &Handshake, attempt: &HandshakeAttempt, report: &mut
         );
     }
     if let Some(failure) = &attempt.failure {
-        report.add_error(subject(failure), &failure.error);
+        diagnosis.add_error(subject(failure), &failure.error);
     }
 }
 
-fn report_certificate(tls: &TlsDetails, took: Duration, report: &mut Report) {
+fn report_certificate(tls: &TlsDetails, took: Duration, diagnosis: &mut Diagnosis) {
     let TlsDetails { version, leaf, root } = tls;
-    report.add_ok("TLS", format!("{version}, in {took:.1?}"));
-    report.add_ok(
+    diagnosis.add_ok("TLS", format!("{version}, in {took:.1?}"));
+    diagnosis.add_ok(
         "certificate",
         format!(
             "for {}; valid until {}; root {}",
@@ -151,16 +151,17 @@ fn subject(failure: &HandshakeFailure) -> &'static str {
     }
 }
 
-fn report_expiry(handshake: &Handshake, report: &mut Report) {
+fn report_expiry(handshake: &Handshake, diagnosis: &mut Diagnosis) {
     let Identity::SigV4 { source, expiry: Some(expiry), .. } = handshake.authenticator().identity() else { return };
     match expiry {
-        None => report.add_ok("credentials", format!("from {source}; they have no expiry")),
+        None => diagnosis.add_ok("credentials", format!("from {source}; they have no expiry")),
         Some(at) => match at.duration_since(SystemTime::now()) {
             Ok(left) => {
                 let minutes = left.as_secs() / 60;
-                report.add_ok("credentials", format!("from {source}; they expire on {}, in {minutes} min", date(at)));
+                diagnosis
+                    .add_ok("credentials", format!("from {source}; they expire on {}, in {minutes} min", date(at)));
             }
-            Err(_) => report.add_problem(
+            Err(_) => diagnosis.add_problem(
                 "credentials",
                 format!("from {source}; they expired on {}", date(at)),
                 "Renew them at their source, and check this machine's clock",
@@ -169,19 +170,19 @@ fn report_expiry(handshake: &Handshake, report: &mut Report) {
     }
 }
 
-async fn report_peers(handshake: &Handshake, topology: &Topology, probe: Duration, report: &mut Report) {
+async fn report_peers(handshake: &Handshake, topology: &Topology, probe: Duration, diagnosis: &mut Diagnosis) {
     let peers = topology.visible_peers();
     if let Some(fault) = topology.problem() {
-        report.add_problem("peers", fault, EC2_PERMISSIONS);
+        diagnosis.add_problem("peers", fault, EC2_PERMISSIONS);
         return;
     }
     if handshake.endpoint().is_cassandra() {
-        report.add_ok("peers", format!("{} besides this node", peers.len()));
+        diagnosis.add_ok("peers", format!("{} besides this node", peers.len()));
     } else if peers.len() < 2 {
         let text = if peers.is_empty() { "none is visible" } else { "only one is visible" };
-        report.add_problem("peers", text, EC2_PERMISSIONS);
+        diagnosis.add_problem("peers", text, EC2_PERMISSIONS);
     } else {
-        report.add_ok("peers", format!("{} are visible: {}", peers.len(), joined(&peers)));
+        diagnosis.add_ok("peers", format!("{} are visible: {}", peers.len(), joined(&peers)));
     }
     let limit = Instant::now() + probe;
     let port = handshake.endpoint().port();
@@ -189,7 +190,7 @@ async fn report_peers(handshake: &Handshake, topology: &Topology, probe: Duratio
     let probed = join_all(addresses.map(|peer| handshake.attempt(peer, Depth::Authentication, limit))).await;
     for attempt in probed {
         if let Some(failure) = &attempt.failure {
-            report.add_problem(
+            diagnosis.add_problem(
                 "peer",
                 format!("{}: {}", attempt.address, short_text(&failure.error)),
                 failure.error.advice().unwrap_or(super::PEERS_REACHABLE),
@@ -203,7 +204,7 @@ fn report_pool(
     settings: &Settings,
     topology: &Topology,
     is_cassandra: bool,
-    report: &mut Report,
+    diagnosis: &mut Diagnosis,
 ) {
     let connections = settings.connections_per_host.get();
     let peers = topology.visible_peers().len().max(1);
@@ -215,13 +216,13 @@ fn report_pool(
     let advice = advice.map(|advice| advice.with_endpoints(saturated::<u32>(peers)));
     match advice {
         Some(advice) if advice.connections_per_host() > connections => {
-            report.add_problem(
+            diagnosis.add_problem(
                 "pool",
                 text,
                 format!("AWS's formula gives {advice}: set SessionBuilder::connections_per_host"),
             );
         }
-        None if peers == 1 && !is_cassandra && connections < MIN_CONNECTIONS_TO_ONE_PEER => report.add_problem(
+        None if peers == 1 && !is_cassandra && connections < MIN_CONNECTIONS_TO_ONE_PEER => diagnosis.add_problem(
             "pool",
             text,
             format!(
@@ -229,11 +230,11 @@ fn report_pool(
                  SessionBuilder::connections_per_host"
             ),
         ),
-        _ => report.add_ok("pool", text),
+        _ => diagnosis.add_ok("pool", text),
     }
 }
 
-async fn report_session(handshake: Handshake, settings: Settings, report: &mut Report) {
+async fn report_session(handshake: Handshake, settings: Settings, diagnosis: &mut Diagnosis) {
     let started = Instant::now();
     let settings = Settings { ready_when: ReadyWhen::EveryPeer, ..settings };
     match Session::open(handshake, settings, started).await {
@@ -241,9 +242,9 @@ async fn report_session(handshake: Handshake, settings: Settings, report: &mut R
             let took = started.elapsed();
             let peers = session.peers();
             let connected = peers.iter().filter(|peer| peer.is_connected()).count();
-            report.add_ok("session", format!("connected with {connected} of {} peers in {took:.1?}", peers.len()));
+            diagnosis.add_ok("session", format!("connected with {connected} of {} peers in {took:.1?}", peers.len()));
         }
-        Err(error) => report.add_error("session", &error),
+        Err(error) => diagnosis.add_error("session", &error),
     }
 }
 

@@ -4,6 +4,7 @@ mod builder;
 mod connect;
 mod defaults;
 mod diagnose;
+mod diagnosis;
 pub(crate) mod driver;
 mod gate;
 mod health;
@@ -12,7 +13,6 @@ mod operations;
 mod peer;
 mod pool_advice;
 mod ready;
-mod report;
 mod rotation;
 mod set_up;
 mod settings;
@@ -51,12 +51,12 @@ use crate::{Endpoint, Error, ErrorKind, ReadConsistency};
 
 pub use self::builder::SessionBuilder;
 pub(crate) use self::defaults::MAX_TIMEOUT;
+pub use self::diagnosis::{Check, Diagnosis};
 pub use self::health::{CredentialsHealth, Health, HealthProblem, PeerHealth, TopologyHealth};
 pub(crate) use self::in_flight::InFlight;
 pub use self::peer::Peer;
 pub use self::pool_advice::PoolAdvice;
 pub use self::ready::ReadyWhen;
-pub use self::report::{Finding, Report};
 
 /// A session with Amazon Keyspaces: verified, authenticated connections, and every operation on them.
 ///

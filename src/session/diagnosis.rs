@@ -1,46 +1,46 @@
-//! The report of a diagnosis.
+//! What `diagnose` found out.
 
 use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// The report of [`diagnose`](super::SessionBuilder::diagnose). Its `Display` is meant to be read by people.
+/// The result of [`diagnose`](super::SessionBuilder::diagnose). Its `Display` is meant to be read by people.
 #[derive(Clone, Debug)]
-#[must_use = "a report does nothing unless it is read or printed"]
-pub struct Report {
+#[must_use = "a diagnosis does nothing unless it is read or printed"]
+pub struct Diagnosis {
     title: String,
-    findings: Vec<Finding>,
+    checks: Vec<Check>,
 }
 
 /// The result of one check.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Finding {
+pub struct Check {
     subject: &'static str,
     text: String,
     remedy: Option<String>,
 }
 
-impl Report {
+impl Diagnosis {
     /// Whether no check found a problem.
     pub fn is_healthy(&self) -> bool {
-        self.findings.iter().all(Finding::is_ok)
+        self.checks.iter().all(Check::is_ok)
     }
 
-    /// The findings, in the order of connecting. Steps after a failed step are missing.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
+    /// The checks, in the order of connecting. Steps after a failed step were not checked.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
     }
 
     pub(super) fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), findings: Vec::new() }
+        Self { title: title.into(), checks: Vec::new() }
     }
 
     pub(super) fn add_ok(&mut self, subject: &'static str, text: impl Into<String>) {
-        self.findings.push(Finding { subject, text: text.into(), remedy: None });
+        self.checks.push(Check { subject, text: text.into(), remedy: None });
     }
 
     pub(super) fn add_problem(&mut self, subject: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
-        self.findings.push(Finding { subject, text: text.into(), remedy: Some(remedy.into()) });
+        self.checks.push(Check { subject, text: text.into(), remedy: Some(remedy.into()) });
     }
 
     pub(super) fn add_error(&mut self, subject: &'static str, error: &Error) {
@@ -48,7 +48,7 @@ impl Report {
     }
 }
 
-/// Shortens an error to its problem and the server's message, because the report has the rest already. Errors of
+/// Shortens an error to its problem and the server's message, because the diagnosis has the rest already. Errors of
 /// settings and credentials keep what was attempted, because only that names the wrong setting or the missing
 /// credentials.
 pub(super) fn short_text(error: &Error) -> String {
@@ -64,7 +64,7 @@ pub(super) fn short_text(error: &Error) -> String {
     text
 }
 
-impl Finding {
+impl Check {
     /// The subject of the check, such as `TLS`.
     pub fn subject(&self) -> &str {
         self.subject
@@ -86,12 +86,12 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
         writeln!(f)?;
-        let width = self.findings.iter().map(|finding| finding.subject.len()).max().unwrap_or_default();
-        for Finding { subject, text, remedy } in &self.findings {
+        let width = self.checks.iter().map(|check| check.subject.len()).max().unwrap_or_default();
+        for Check { subject, text, remedy } in &self.checks {
             let mark = if remedy.is_none() { "ok  " } else { "FAIL" };
             writeln!(f, "  {mark}  {subject:width$}  {text}")?;
             if let Some(remedy) = remedy {
@@ -99,7 +99,7 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f)?;
-        match self.findings.iter().filter(|finding| !finding.is_ok()).count() {
+        match self.checks.iter().filter(|check| !check.is_ok()).count() {
             0 => write!(f, "No problems were found."),
             1 => write!(f, "1 problem was found."),
             problems => write!(f, "{problems} problems were found."),
@@ -113,13 +113,13 @@ mod tests {
 
     #[test]
     fn a_remedy_is_printed_below_its_problem() {
-        let mut report = Report::new("localhost:9142");
-        report.add_ok("addresses", "127.0.0.1");
-        assert!(report.is_healthy());
-        report.add_problem("TCP", "the connection was refused", "Check the port");
-        assert!(!report.is_healthy());
+        let mut diagnosis = Diagnosis::new("localhost:9142");
+        diagnosis.add_ok("addresses", "127.0.0.1");
+        assert!(diagnosis.is_healthy());
+        diagnosis.add_problem("TCP", "the connection was refused", "Check the port");
+        assert!(!diagnosis.is_healthy());
         assert_eq!(
-            report.to_string(),
+            diagnosis.to_string(),
             "localhost:9142\n\n  ok    addresses  127.0.0.1\n  FAIL  TCP        the connection was refused\n\
              \x20                  -> Check the port\n\n1 problem was found."
         );
