@@ -8,7 +8,7 @@ use super::{Finding, Level, Report};
 use crate::input::Source;
 use crate::output;
 
-/// Of a longer span only the first lines are printed.
+/// The maximum number of printed lines of a span; the others are left out.
 const MAX_LINES: usize = 6;
 
 pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> {

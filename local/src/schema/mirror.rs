@@ -159,10 +159,8 @@ impl Mirror<'_> {
             self.connection.insert(&self.table("system_schema", "tables"), &Value::Object(row.clone())).await?;
             row.insert("cdc".into(), matches!(entry.options.cdc, Some(Cdc::On(_))).into());
             row.insert("status".into(), entry.status.as_str().into());
-            row.insert(
-                "cdc_specification".into(),
-                custom_properties.get("cdc_specification").cloned().unwrap_or(Value::Null),
-            );
+            let cdc = custom_properties.get("cdc_specification").cloned();
+            row.insert("cdc_specification".into(), cdc.unwrap_or(Value::Null));
             row.insert("custom_properties".into(), Value::Object(custom_properties.clone()));
             row.insert("latest_stream_arn".into(), self.stream(table, entry).into());
             row.insert("creation_time".into(), timestamp(entry.created));
