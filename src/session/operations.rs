@@ -207,7 +207,7 @@ impl Session {
     /// [`Refused`](crate::ErrorKind::Refused) if an applied file is missing, has changed since, or has a higher number
     /// than a file not applied yet; nothing is sent then. Also if Keyspaces refuses a statement: the error names its
     /// file and number, and the statements before it stay applied. [`Timeout`](crate::ErrorKind::Timeout) if another
-    /// program holds the lock for longer than this program [waits](Migrate::wait), if the lease was lost, or if a
+    /// program holds the lock for longer than the [lock timeout](Migrate::lock_timeout), if the lease was lost, or if a
     /// definition takes longer than [`with_deadline`](Migrate::with_deadline). [`Unknown`](crate::ErrorKind::Unknown)
     /// if it is not known whether a write that may not be sent twice was applied.
     pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
