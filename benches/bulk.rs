@@ -92,7 +92,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match &arguments.part {
         Some(Part::Serve { delay_millis, always }) => {
-            server::serve(Delay { by: Duration::from_millis(*delay_millis), always: *always })
+            server::serve(Delay { duration: Duration::from_millis(*delay_millis), applies_to_all: *always })
         }
         Some(Part::Generate { rows }) => rows::write(*rows, &mut std::io::stdout().lock()),
         Some(Part::Parse { address, lines }) => client::parse(address, *lines),

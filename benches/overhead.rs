@@ -56,7 +56,7 @@ fn main() -> Result<()> {
     match arguments.part {
         None => table::print(&arguments.words, arguments.check),
         Some(Part::Serve { delay_millis, always }) => {
-            server::serve(Delay { by: Duration::from_millis(delay_millis), always })
+            server::serve(Delay { duration: Duration::from_millis(delay_millis), applies_to_all: always })
         }
         Some(Part::Client { whose, task, address, times, run }) => {
             let _holes = client::heap_of(run);

@@ -18,8 +18,8 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(delay: Delay) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["serve", &delay.by.as_millis().to_string()])
-            .args(delay.always.then_some("--always"))
+            .args(["serve", &delay.duration.as_millis().to_string()])
+            .args(delay.applies_to_all.then_some("--always"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

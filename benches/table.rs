@@ -246,7 +246,7 @@ const SLOWER: Duration = Duration::from_millis(70);
 
 impl Servers {
     fn start() -> Result<Self> {
-        let start = |by, always| Server::start(Delay { by, always });
+        let start = |duration, applies_to_all| Server::start(Delay { duration, applies_to_all });
         Ok(Self {
             at_once: start(Duration::ZERO, false)?,
             after_5_millis: start(Duration::from_millis(5), false)?,

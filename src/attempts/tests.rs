@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
 use crate::{Endpoint, Error, ErrorKind, Session, SessionBuilder, WhenFull};
-use testkit::stub::{Ca, Does, Stub};
+use testkit::stub::{Ca, Reaction, Stub};
 
 use super::*;
 
@@ -19,7 +19,7 @@ struct StubSite {
 impl StubSite {
     async fn new(peers: u8, change: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Self {
         let ca = Ca::new("Test CA");
-        let stub = Stub::at(peers).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
+        let stub = Stub::with_addresses(peers).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
         let builder = Session::builder()
             .endpoint(Endpoint::explicit("127.0.0.1", stub.port(), NAME).unwrap())
             .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", None)
@@ -39,7 +39,7 @@ impl StubSite {
     /// The addresses that statements were sent to, in order.
     fn sent(&self) -> Vec<IpAddr> {
         let is_ours = |text: &str| !text.contains("system.");
-        let seen = self.stub.seen();
+        let seen = self.stub.observed();
         let ours = seen.requests.iter().filter(|request| request.statement.as_deref().is_some_and(is_ours));
         ours.map(|request| request.address).collect()
     }
@@ -55,7 +55,7 @@ fn text_of(error: &Error) -> String {
 #[tokio::test]
 async fn a_throttled_write_is_sent_to_other_peers_until_it_is_acknowledged() {
     let site = StubSite::new(2, |builder| builder).await;
-    site.stub.next([Does::Throttles, Does::Throttles, Does::Throttles]);
+    site.stub.script([Reaction::Throttle, Reaction::Throttle, Reaction::Throttle]);
     site.write(WRITE).await.unwrap();
     let sent = site.sent();
     assert_eq!(sent.len(), 4);
@@ -66,7 +66,7 @@ async fn a_throttled_write_is_sent_to_other_peers_until_it_is_acknowledged() {
 #[tokio::test]
 async fn write_on_a_broken_connection_is_retried() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.next([Does::AnswersNobody]);
+    site.stub.script([Reaction::LoseAnswer]);
     site.write(WRITE).await.unwrap();
     assert_eq!(site.sent().len(), 2);
 }
@@ -74,7 +74,7 @@ async fn write_on_a_broken_connection_is_retried() {
 #[tokio::test]
 async fn non_idempotent_write_is_sent_once_and_its_outcome_is_unknown() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.next([Does::Throttles]);
+    site.stub.script([Reaction::Throttle]);
     let error = site.write(APPEND).await.unwrap_err();
     assert_eq!(
         text_of(&error),
@@ -87,7 +87,7 @@ async fn non_idempotent_write_is_sent_once_and_its_outcome_is_unknown() {
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 1));
     assert!(error.is_throttled() && error.may_have_been_applied());
 
-    site.stub.next([Does::AnswersNobody]);
+    site.stub.script([Reaction::LoseAnswer]);
     let error = site.write(APPEND).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert!(!error.is_throttled());
@@ -99,20 +99,20 @@ async fn retry_when_throttled_retries_throttling_but_not_lost_responses() {
     let site = StubSite::new(1, |builder| builder).await;
     let append: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
-    site.stub.next([Does::Throttles]);
+    site.stub.script([Reaction::Throttle]);
     append.retry_when_throttled().execute(()).await.unwrap();
     assert_eq!(site.sent().len() - before, 2);
-    site.stub.next([Does::Throttles, Does::AnswersNobody]);
+    site.stub.script([Reaction::Throttle, Reaction::LoseAnswer]);
     let error = append.retry_when_throttled().execute(()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 2));
-    site.stub.next([Does::AnswersNobody]);
+    site.stub.script([Reaction::LoseAnswer]);
     append.assume_idempotent().execute(()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_throttled_write_is_retried_until_its_deadline_and_its_error_describes_the_attempts() {
     let site = StubSite::new(2, |builder| builder.call_timeout(Duration::from_secs(2))).await;
-    site.stub.next(std::iter::repeat_n(Does::Throttles, 1_000));
+    site.stub.script(std::iter::repeat_n(Reaction::Throttle, 1_000));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert_eq!(error.peers().len(), 2);
@@ -127,7 +127,7 @@ async fn a_throttled_write_is_retried_until_its_deadline_and_its_error_describes
 #[tokio::test]
 async fn call_is_refused_unsent_if_its_permit_comes_after_the_deadline() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.next(std::iter::repeat_n(Does::Throttles, 1));
+    site.stub.script(std::iter::repeat_n(Reaction::Throttle, 1));
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     write.execute(()).await.unwrap_err();
     let error = write.with_deadline(Duration::from_millis(1)).execute(()).await.unwrap_err();
@@ -148,7 +148,7 @@ async fn call_is_refused_unsent_if_its_permit_comes_after_the_deadline() {
 #[tokio::test]
 async fn retry_budget_limits_retries_of_failures_other_than_throttling() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.next(std::iter::repeat_n(Does::Says(0x1001, "too much"), 20));
+    site.stub.script(std::iter::repeat_n(Reaction::Error(0x1001, "too much"), 20));
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
         text_of(&error),
@@ -161,7 +161,7 @@ async fn retry_budget_limits_retries_of_failures_other_than_throttling() {
 #[tokio::test]
 async fn statement_refused_by_the_server_is_sent_once() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.next([Does::Says(0x2200, "unconfigured table shop.t")]);
+    site.stub.script([Reaction::Error(0x2200, "unconfigured table shop.t")]);
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -177,7 +177,7 @@ async fn retry_avoiding_the_only_free_peer_delays_no_other_call() {
         |builder: SessionBuilder| builder.connections_per_host(NonZeroUsize::MIN).call_timeout(Duration::from_secs(5));
     let site = StubSite::new(2, change).await;
     let (session, peer_limiter) = (&site.session, site.session.peer_limiter());
-    site.stub.until(|seen| seen.open.values().all(|open| *open > 0)).await;
+    site.stub.wait_until(|seen| seen.open.values().all(|open| *open > 0)).await;
     session.refresh_peers(session.age(Instant::now()));
     // Takes all capacity of one peer's connections, and none of the other's.
     let mut held = Vec::new();
@@ -188,12 +188,12 @@ async fn retry_avoiding_the_only_free_peer_delays_no_other_call() {
     held.retain(|permit| Arc::ptr_eq(permit.peer(), &full));
     assert_eq!(held.len(), 512);
 
-    site.stub.next([Does::Says(0x1001, "too much")]);
+    site.stub.script([Reaction::Error(0x1001, "too much")]);
     let repeated = tokio::spawn({
         let session = session.clone();
         async move { session.execute(WRITE, ()).await }
     });
-    site.stub.until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
+    site.stub.wait_until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
     // This call waits a while for the full peer. The others are served at once by the peer that has capacity.
     for _ in 0..20 {
         session.execute("INSERT INTO shop.other (a) VALUES (1)", ()).await.unwrap();
@@ -263,7 +263,7 @@ async fn call_dropped_during_backoff_releases_its_permit() {
         async move { session.execute("INSERT INTO shop.held (a) VALUES (1)", ()).await }
     });
     let is_there = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains("held"));
-    site.stub.until(|seen| seen.requests.iter().any(|request| is_there(&request.statement))).await;
+    site.stub.wait_until(|seen| seen.requests.iter().any(|request| is_there(&request.statement))).await;
     assert_eq!(site.session.peer_limiter().in_flight(), 1);
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
@@ -275,17 +275,17 @@ async fn call_dropped_during_backoff_releases_its_permit() {
 async fn close_lets_running_calls_continue_until_their_deadline() {
     let backoff = Duration::from_millis(500);
     let site = StubSite::new(2, |builder| builder.backoff(backoff, backoff)).await;
-    site.stub.next([Does::Throttles, Does::Throttles]);
+    site.stub.script([Reaction::Throttle, Reaction::Throttle]);
     let call = tokio::spawn({
         let session = site.session.clone();
         async move { session.execute(WRITE, ()).await }
     });
-    site.stub.until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
+    site.stub.wait_until(|seen| seen.requests.iter().any(|request| request.statement.as_deref() == Some(WRITE))).await;
     let error = site.session.close(Duration::ZERO).await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
     call.await.unwrap().unwrap();
     assert_eq!(site.sent().len(), 3);
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
@@ -304,10 +304,10 @@ async fn attempt_timeout_can_be_extended_per_statement() {
     let site = StubSite::new(1, |builder| builder.attempt_timeout(Duration::from_millis(100))).await;
     let write: crate::Write<()> = site.session.prepare(APPEND).await.unwrap();
     let before = site.sent().len();
-    site.stub.next([Does::Late(Duration::from_millis(500))]);
+    site.stub.script([Reaction::Delay(Duration::from_millis(500))]);
     write.with_attempt_timeout(Duration::from_secs(30)).execute(()).await.unwrap();
     assert_eq!(site.sent().len() - before, 1);
-    site.stub.next([Does::Late(Duration::from_millis(500))]);
+    site.stub.script([Reaction::Delay(Duration::from_millis(500))]);
     let error = write.with_deadline(Duration::from_secs(30)).execute(()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unknown, 1));
 }
@@ -326,15 +326,20 @@ async fn batch_debug_contains_neither_statements_nor_values() {
 #[tokio::test]
 async fn prepare_is_retried_after_every_peer_failed() {
     let site = StubSite::new(1, |builder| builder).await;
-    site.stub.fails(IpAddr::from([127, 0, 0, 1]), testkit::stub::At::Prepare, Does::Says(0x1001, "too much"));
+    site.stub.inject_fault(
+        IpAddr::from([127, 0, 0, 1]),
+        testkit::stub::FaultPoint::Prepare,
+        Reaction::Error(0x1001, "too much"),
+    );
     let preparing = tokio::spawn({
         let session = site.session.clone();
         async move { session.prepare::<crate::Write<()>>(WRITE).await }
     });
     let is_prepare = |text: &Option<String>| text.as_deref() == Some(WRITE);
-    let twice =
-        |seen: &testkit::stub::Seen| seen.requests.iter().filter(|request| is_prepare(&request.statement)).count() >= 2;
-    site.stub.until(twice).await;
-    site.stub.heal();
+    let twice = |seen: &testkit::stub::Observed| {
+        seen.requests.iter().filter(|request| is_prepare(&request.statement)).count() >= 2
+    };
+    site.stub.wait_until(twice).await;
+    site.stub.clear_faults();
     preparing.await.unwrap().unwrap();
 }

@@ -13,7 +13,7 @@ const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
 async fn answered_write_releases_its_permit_before_it_is_polled() {
     const WRITES: usize = 10;
     let ca = Ca::new("Test CA");
-    let stub = Stub::at(1).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
+    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).authenticator(SIGV4).start().await;
     let session = Session::builder()
         .endpoint(Endpoint::explicit("127.0.0.1", stub.port(), NAME).unwrap())
         .static_credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", None)

@@ -5,7 +5,7 @@ use super::*;
 use crate::ErrorKind;
 use crate::auth::{Clock, CredentialSource, Timing};
 use crate::handshake::resolve;
-use testkit::stub::{At, Ca, Does, Row, Stub, Topology, loopback, silent_at_tcp};
+use testkit::stub::{Ca, FaultPoint, Reaction, Row, Stub, Topology, loopback, unresponsive_address};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
@@ -27,7 +27,7 @@ struct StubPeer {
 impl StubPeer {
     async fn new(change: impl FnOnce(testkit::stub::Builder) -> testkit::stub::Builder) -> Self {
         let ca = Ca::new("Test CA");
-        let stub = change(Stub::at(1).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
+        let stub = change(Stub::with_addresses(1).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
         Self { ca, stub }
     }
 
@@ -92,7 +92,7 @@ async fn every_stage_passes_and_records_its_result() {
     assert_eq!(topology.partitioner.as_deref(), Some("com.amazonaws.cassandra.DefaultPartitioner"));
     assert_eq!(topology.data_center.as_deref(), Some("us-east-1"));
     assert_eq!(topology.problem(), None);
-    peer.stub.until(|seen| seen.all_open() == 0).await;
+    peer.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn second_connection_resumes_the_tls_session() {
         let attempt = handshake.attempt(peer.stub.address(), Depth::Options, soon(30_000)).await;
         assert!(attempt.failure.is_none(), "{:?}", attempt.failure);
     }
-    peer.stub.until(|seen| seen.resumed == 1).await;
+    peer.stub.wait_until(|seen| seen.resumed == 1).await;
 }
 
 /// Each stage, with the kind and text of its error when the server is silent.
@@ -113,28 +113,33 @@ async fn silence_is_reported_with_the_stage_that_waits() {
     let port = "Check the port: Keyspaces listens on 9142, with TLS only. A proxy or firewall may let TCP through and \
                 block what follows";
     for (at, kind, problem, advice) in [
-        (At::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
-        (At::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
-        (At::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
-        (At::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
-        (At::Answer, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
-        (At::Register, ErrorKind::Topology, "REGISTER was not answered", close),
-        (At::System, ErrorKind::Topology, "the SELECT from system.local and system.peers was not answered", close),
+        (FaultPoint::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
+        (FaultPoint::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
+        (FaultPoint::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
+        (FaultPoint::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (FaultPoint::ChallengeResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (FaultPoint::Register, ErrorKind::Topology, "REGISTER was not answered", close),
+        (
+            FaultPoint::SystemTable,
+            ErrorKind::Topology,
+            "the SELECT from system.local and system.peers was not answered",
+            close,
+        ),
     ] {
-        let peer = StubPeer::new(|stub| stub.fault(at, Does::Nothing)).await;
+        let peer = StubPeer::new(|stub| stub.fault(at, Reaction::Hang)).await;
         let handshake = peer.handshake(sigv4());
         let attempt = handshake.attempt(peer.stub.address(), Depth::SystemTables, soon(400)).await;
         let failure = attempt.failure.unwrap();
         assert!(failure.silent && !failure.permanent, "{failure:?}");
         assert_eq!(normalized(&failure, peer.stub.port()), (kind, format!("{HEAD}{problem}. {advice}")));
-        peer.stub.until(|seen| seen.all_open() == 0).await;
+        peer.stub.wait_until(|seen| seen.open_connections() == 0).await;
     }
 }
 
 #[tokio::test]
 async fn silence_at_tcp_is_reported() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _held = silent_at_tcp(free).await;
+    let _held = unresponsive_address(free).await;
     let endpoint = Endpoint::cassandra(free.to_string()).unwrap();
     let handshake =
         Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
@@ -204,7 +209,7 @@ async fn an_ip_address_resolves_to_itself() {
 async fn a_certificate_for_another_name_is_reported_with_its_names() {
     let ca = Ca::new("Test CA");
     let server = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
-    let stub = Stub::at(1).tls(server).start().await;
+    let stub = Stub::with_addresses(1).tls(server).start().await;
     let peer = StubPeer { ca, stub };
     assert_eq!(
         peer.failure(sigv4()).await,
@@ -221,21 +226,28 @@ async fn a_certificate_for_another_name_is_reported_with_its_names() {
 
 #[tokio::test]
 async fn plain_text_instead_of_tls_is_reported_as_the_wrong_port() {
-    let peer = StubPeer { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, Does::Close).start().await };
+    let peer = StubPeer {
+        ca: Ca::new("Test CA"),
+        stub: Stub::with_addresses(1).fault(FaultPoint::Accept, Reaction::Close).start().await,
+    };
     let advice = "Check the port: Keyspaces listens on 9142, with TLS only; for a Cassandra without TLS use \
                   Endpoint::cassandra";
     assert_eq!(
         peer.failure(sigv4()).await,
         (ErrorKind::Tls, format!("{HEAD}the connection was closed during the TLS handshake. {advice}"))
     );
-    let plain = Does::Bytes(vec![0x84, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let peer = StubPeer { ca: Ca::new("Test CA"), stub: Stub::at(1).fault(At::Accept, plain).start().await };
+    let plain = Reaction::Bytes(vec![0x84, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let peer = StubPeer {
+        ca: Ca::new("Test CA"),
+        stub: Stub::with_addresses(1).fault(FaultPoint::Accept, plain).start().await,
+    };
     assert_eq!(peer.failure(sigv4()).await, (ErrorKind::Tls, format!("{HEAD}the server does not speak TLS. {advice}")));
 }
 
 #[tokio::test]
 async fn tls_instead_of_plain_text_is_reported() {
-    let peer = StubPeer::new(|stub| stub.fault(At::Accept, Does::Bytes(vec![0x15, 3, 3, 0, 2, 2, 70]))).await;
+    let peer =
+        StubPeer::new(|stub| stub.fault(FaultPoint::Accept, Reaction::Bytes(vec![0x15, 3, 3, 0, 2, 2, 70]))).await;
     let endpoint = Endpoint::cassandra(peer.stub.address().to_string()).unwrap();
     let handshake =
         Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
@@ -254,7 +266,8 @@ async fn tls_instead_of_plain_text_is_reported() {
 
 #[tokio::test]
 async fn a_server_that_speaks_tls_but_not_cql_is_reported_with_its_message() {
-    let peer = StubPeer::new(|stub| stub.fault(At::Options, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
+    let peer =
+        StubPeer::new(|stub| stub.fault(FaultPoint::Options, Reaction::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
     let (kind, text) = peer.failure(sigv4()).await;
     assert_eq!(kind, ErrorKind::Connect);
     assert!(
@@ -268,7 +281,7 @@ async fn a_server_that_speaks_tls_but_not_cql_is_reported_with_its_message() {
 async fn a_frame_that_is_too_long_malformed_or_unexpected_is_refused() {
     let advice = "A CQL server does not answer like this: check what listens on this port";
     let announced = vec![0x84, 0, 0, 0, 6, 0x7F, 0xFF, 0xFF, 0xFF];
-    let peer = StubPeer::new(|stub| stub.fault(At::Options, Does::Bytes(announced))).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::Options, Reaction::Bytes(announced))).await;
     assert_eq!(
         peer.failure(sigv4()).await.1,
         format!(
@@ -277,13 +290,13 @@ async fn a_frame_that_is_too_long_malformed_or_unexpected_is_refused() {
         )
     );
     let short = vec![0x84, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2];
-    let peer = StubPeer::new(|stub| stub.fault(At::Startup, Does::Bytes(short))).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::Startup, Reaction::Bytes(short))).await;
     assert_eq!(
         peer.failure(sigv4()).await.1,
         format!("{HEAD}the answer to STARTUP is not a valid frame of CQL v4. {advice}")
     );
     let ready = vec![0x84, 0, 0, 0, 2, 0, 0, 0, 0];
-    let peer = StubPeer::new(|stub| stub.fault(At::Options, Does::Bytes(ready))).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::Options, Reaction::Bytes(ready))).await;
     assert_eq!(
         peer.failure(sigv4()).await.1,
         format!("{HEAD}the answer to OPTIONS is of a kind that CQL v4 does not allow here. {advice}")
@@ -292,7 +305,7 @@ async fn a_frame_that_is_too_long_malformed_or_unexpected_is_refused() {
 
 #[tokio::test]
 async fn a_connection_closed_instead_of_an_answer_is_reported_with_its_stage() {
-    let peer = StubPeer::new(|stub| stub.fault(At::Startup, Does::Close)).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::Startup, Reaction::Close)).await;
     assert_eq!(
         peer.failure(sigv4()).await,
         (
@@ -309,7 +322,7 @@ async fn a_connection_closed_instead_of_an_answer_is_reported_with_its_stage() {
 async fn other_errors_are_reported_with_code_and_message() {
     for (at, code, said, permanent, problem, advice) in [
         (
-            At::Startup,
+            FaultPoint::Startup,
             0x000A,
             "Invalid or unsupported protocol version",
             true,
@@ -317,7 +330,7 @@ async fn other_errors_are_reported_with_code_and_message() {
             "The server must support CQL v4",
         ),
         (
-            At::Register,
+            FaultPoint::Register,
             0x2200,
             "unknown event",
             true,
@@ -325,7 +338,7 @@ async fn other_errors_are_reported_with_code_and_message() {
             "No session is possible while the server refuses this request; its message is all that is known",
         ),
         (
-            At::Answer,
+            FaultPoint::ChallengeResponse,
             0x1001,
             "overloaded",
             false,
@@ -333,7 +346,7 @@ async fn other_errors_are_reported_with_code_and_message() {
             "No session is possible while the server refuses this request; its message is all that is known",
         ),
     ] {
-        let peer = StubPeer::new(|stub| stub.fault(at, Does::Says(code, said))).await;
+        let peer = StubPeer::new(|stub| stub.fault(at, Reaction::Error(code, said))).await;
         let failure = peer.attempt(sigv4()).await.failure.unwrap();
         assert_eq!(failure.permanent, permanent);
         assert_eq!(
@@ -345,8 +358,9 @@ async fn other_errors_are_reported_with_code_and_message() {
 
 #[tokio::test]
 async fn neither_credentials_nor_tables_count_towards_the_time_of_a_probe() {
-    let late = Does::Late(Duration::from_millis(50));
-    let peer = StubPeer::new(|stub| stub.fault(At::Startup, late.clone()).fault(At::System, late)).await;
+    let late = Reaction::Delay(Duration::from_millis(50));
+    let peer =
+        StubPeer::new(|stub| stub.fault(FaultPoint::Startup, late.clone()).fault(FaultPoint::SystemTable, late)).await;
     let attempt = peer.attempt(sigv4()).await;
     let of = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).unwrap().1;
     let near = [Stage::Tcp, Stage::Tls, Stage::Options, Stage::Startup, Stage::Authentication].map(of);
@@ -360,9 +374,9 @@ async fn a_topology_that_cannot_be_used_says_why() {
         let peer = StubPeer::new(|stub| stub.topology(move |_| topology.clone())).await;
         peer.attempt(sigv4()).await.topology.unwrap().problem()
     };
-    let none = Row { host_id: None, rpc_address: None, tokens: None, ..Row::of(loopback(1)) };
+    let none = Row { host_id: None, rpc_address: None, tokens: None, ..Row::peer(loopback(1)) };
     let local_only = |local| Topology { local, peers: Vec::new() };
-    assert_eq!(fault(local_only(Row::of(loopback(1)))).await, None);
+    assert_eq!(fault(local_only(Row::peer(loopback(1)))).await, None);
     assert_eq!(
         fault(local_only(none.clone())).await,
         Some("no peers are visible: system.peers is empty, and system.local names no address")
@@ -372,24 +386,24 @@ async fn a_topology_that_cannot_be_used_says_why() {
         Some("no row of system.local and system.peers has both an address and a host id")
     );
     assert_eq!(
-        fault(local_only(Row { tokens: None, ..Row::of(loopback(1)) })).await,
+        fault(local_only(Row { tokens: None, ..Row::peer(loopback(1)) })).await,
         Some("no row of system.local and system.peers has tokens")
     );
-    assert_eq!(fault(Topology { local: none, peers: vec![Row::of(loopback(2))] }).await, None);
+    assert_eq!(fault(Topology { local: none, peers: vec![Row::peer(loopback(2))] }).await, None);
 }
 
 #[tokio::test]
 async fn dropping_the_handshake_closes_the_connection() {
-    let peer = StubPeer::new(|stub| stub.fault(At::Answer, Does::Nothing)).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Hang)).await;
     let handshake = peer.handshake(sigv4());
     let attempt = handshake.attempt(peer.stub.address(), Depth::SystemTables, soon(60_000));
     let answered =
-        |seen: &testkit::stub::Seen| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
+        |seen: &testkit::stub::Observed| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
     let mut attempt = Box::pin(attempt);
     tokio::select! {
         _ = &mut attempt => panic!("nobody answered"),
-        _ = peer.stub.until(answered) => {}
+        _ = peer.stub.wait_until(answered) => {}
     }
     drop(attempt);
-    peer.stub.until(|seen| seen.all_open() == 0).await;
+    peer.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }

@@ -49,16 +49,16 @@ impl Subscriber for Spans {
 #[tokio::test]
 async fn call_and_each_attempt_have_spans_without_values() {
     use crate::{Endpoint, Session};
-    use testkit::stub::{Does, Stub};
+    use testkit::stub::{Reaction, Stub};
 
-    let stub = Stub::at(1).start().await;
+    let stub = Stub::with_addresses(1).start().await;
     let session =
         Session::builder().endpoint(Endpoint::cassandra(stub.address().to_string()).unwrap()).connect().await.unwrap();
     let spans = Spans::default();
     let _here = tracing::subscriber::set_default(spans.clone());
-    stub.next([Does::Throttles]);
+    stub.script([Reaction::Throttle]);
     session.execute("INSERT INTO shop.t (a) VALUES ('a secret')", ()).await.unwrap();
-    stub.next([Does::Says(0x2200, "no")]);
+    stub.script([Reaction::Error(0x2200, "no")]);
     session.execute("DELETE FROM shop.t WHERE a = 'a secret'", ()).await.unwrap_err();
 
     let spans = spans.0.lock().unwrap();
@@ -263,7 +263,7 @@ async fn tagged_call_emits_no_untagged_metric_series() {
 
     use crate::{Endpoint, Session, UnloggedBatch, Write};
 
-    let stub = Stub::at(1).start().await;
+    let stub = Stub::with_addresses(1).start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).connect().await.unwrap();
     let write: Write<()> = session.prepare("INSERT INTO shop.t (a) VALUES ('a')").await.unwrap();
@@ -282,7 +282,7 @@ async fn span_has_the_query_text_when_enabled() {
     use crate::{Endpoint, Session};
     use testkit::stub::Stub;
 
-    let stub = Stub::at(1).start().await;
+    let stub = Stub::with_addresses(1).start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).trace_query_text(true).connect().await.unwrap();
     let spans = Spans::default();
@@ -297,7 +297,7 @@ async fn span_has_the_query_text_when_enabled() {
 async fn observer_is_called_for_every_attempt() {
     use super::{Attempt, Observer};
     use crate::{Endpoint, Session};
-    use testkit::stub::{Does, Stub};
+    use testkit::stub::{Reaction, Stub};
 
     #[derive(Clone, Default)]
     struct RecordedMetrics(Arc<Mutex<Vec<String>>>);
@@ -309,13 +309,13 @@ async fn observer_is_called_for_every_attempt() {
         }
     }
 
-    let stub = Stub::at(1).start().await;
+    let stub = Stub::with_addresses(1).start().await;
     let kept = RecordedMetrics::default();
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint).observer(kept.clone()).connect().await.unwrap();
-    stub.next([Does::Throttles]);
+    stub.script([Reaction::Throttle]);
     session.query("INSERT INTO shop.t (a) VALUES ('a')", ()).with_tag("sign up").execute().await.unwrap();
-    stub.next([Does::Says(0x2200, "no")]);
+    stub.script([Reaction::Error(0x2200, "no")]);
     session.execute("DELETE FROM shop.t WHERE a = 'a'", ()).await.unwrap_err();
     assert_eq!(
         *kept.0.lock().unwrap(),

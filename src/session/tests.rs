@@ -9,7 +9,7 @@ mod topology;
 use std::time::Duration;
 
 use super::*;
-use testkit::stub::{At, Ca, Does, Stub};
+use testkit::stub::{Ca, FaultPoint, Reaction, Stub};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 const SIGV4: &str = "com.amazon.helenus.auth.HelenusAuthenticator";
@@ -23,7 +23,7 @@ struct Site {
 impl Site {
     async fn new(addresses: u8, change: impl FnOnce(testkit::stub::Builder) -> testkit::stub::Builder) -> Self {
         let ca = Ca::new("Test CA");
-        let stub = change(Stub::at(addresses).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
+        let stub = change(Stub::with_addresses(addresses).tls(ca.server(&[NAME])).authenticator(SIGV4)).start().await;
         Self { ca, stub }
     }
 

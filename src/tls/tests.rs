@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::*;
-use testkit::stub::{At, Ca, Does, Stub};
+use testkit::stub::{Ca, FaultPoint, Reaction, Stub};
 
 const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 
@@ -30,7 +30,7 @@ async fn connect(to: SocketAddr, ca: &Ca) -> Result<(), io::Error> {
 }
 
 async fn refusal(server: Arc<rustls::ServerConfig>, ca: &Ca) -> Explanation {
-    let stub = Stub::at(1).tls(server).start().await;
+    let stub = Stub::with_addresses(1).tls(server).start().await;
     explain(&connect(stub.address(), ca).await.unwrap_err())
 }
 
@@ -53,11 +53,11 @@ fn bundled_roots_have_the_five_fingerprints_published_by_aws() {
 #[tokio::test]
 async fn matching_certificate_name_is_accepted_at_any_address() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::at(2).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(2).tls(ca.server(&[NAME])).start().await;
     for address in stub.addresses() {
         connect(SocketAddr::new(*address, stub.port()), &ca).await.unwrap();
     }
-    let stub = Stub::at_ipv6().tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::on_ipv6().tls(ca.server(&[NAME])).start().await;
     connect(stub.address(), &ca).await.unwrap();
 }
 
@@ -65,7 +65,7 @@ async fn matching_certificate_name_is_accepted_at_any_address() {
 async fn tls_1_2_and_1_3_are_supported_and_nothing_older() {
     let ca = Ca::new("Test CA");
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();
-    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let ours = trust.client_config(NAME).unwrap();
         let provider = Arc::clone(ours.crypto_provider());
@@ -210,8 +210,8 @@ async fn a_self_signed_certificate_is_named_as_such() {
 
 #[tokio::test]
 async fn a_server_that_does_not_speak_tls_is_reported_as_the_wrong_port() {
-    for does in [Does::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Does::Bytes(vec![0x84; 16])] {
-        let stub = Stub::at(1).fault(At::Accept, does).start().await;
+    for does in [Reaction::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Reaction::Bytes(vec![0x84; 16])] {
+        let stub = Stub::with_addresses(1).fault(FaultPoint::Accept, does).start().await;
         let explanation = explain(&connect(stub.address(), &Ca::new("Test CA")).await.unwrap_err());
         assert_eq!(
             explanation,
@@ -224,7 +224,7 @@ async fn a_server_that_does_not_speak_tls_is_reported_as_the_wrong_port() {
             }
         );
     }
-    let stub = Stub::at(1).fault(At::Accept, Does::Close).start().await;
+    let stub = Stub::with_addresses(1).fault(FaultPoint::Accept, Reaction::Close).start().await;
     let explanation = explain(&connect(stub.address(), &Ca::new("Test CA")).await.unwrap_err());
     assert_eq!(explanation.problem, "the connection was closed during the TLS handshake");
     assert_eq!(explanation.advice, WRONG_PORT);
@@ -253,7 +253,7 @@ fn pem_that_is_damaged_or_without_certificates_is_refused() {
 #[tokio::test]
 async fn root_of_a_certificate_chain_is_found_by_subject() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
     let trust = Trust::new([ca.pem().as_bytes()]).unwrap();
     let connector = TlsConnector::from(trust.client_config(NAME).unwrap());
     let stream = TcpStream::connect(stub.address()).await.unwrap();

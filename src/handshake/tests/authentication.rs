@@ -6,7 +6,7 @@ use super::*;
 #[tokio::test]
 async fn a_refused_signature_is_reported_with_its_region() {
     let said = "Authentication failure: Invalid signature";
-    let peer = StubPeer::new(|stub| stub.fault(At::Answer, Does::Says(0x0100, said))).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Error(0x0100, said))).await;
     assert_eq!(
         peer.failure(sigv4()).await,
         (
@@ -23,7 +23,7 @@ async fn a_refused_signature_is_reported_with_its_region() {
 #[tokio::test]
 async fn a_refused_password_is_reported_with_the_source_of_passwords() {
     let said = "Provided username alice and/or password are incorrect";
-    let peer = StubPeer::new(|stub| stub.fault(At::AuthResponse, Does::Says(0x0100, said))).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::AuthResponse, Reaction::Error(0x0100, said))).await;
     let password = Arc::new(Authenticator::password("alice", "sesame").unwrap());
     assert_eq!(
         peer.failure(password).await,
@@ -41,8 +41,8 @@ async fn a_refused_password_is_reported_with_the_source_of_passwords() {
 #[tokio::test]
 async fn a_user_without_permissions_is_reported_with_the_missing_ones() {
     let said = "User arn:aws:iam::12345678910:user/testuser has no permissions.";
-    for at in [At::Answer, At::System] {
-        let peer = StubPeer::new(|stub| stub.fault(at, Does::Says(0x2100, said))).await;
+    for at in [FaultPoint::ChallengeResponse, FaultPoint::SystemTable] {
+        let peer = StubPeer::new(|stub| stub.fault(at, Reaction::Error(0x2100, said))).await;
         assert_eq!(
             peer.failure(sigv4()).await,
             (
@@ -60,7 +60,7 @@ async fn a_user_without_permissions_is_reported_with_the_missing_ones() {
 #[tokio::test]
 async fn a_server_that_does_not_require_authentication_is_refused() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
     let peer = StubPeer { ca, stub };
     assert_eq!(
         peer.failure(sigv4()).await,
@@ -77,7 +77,7 @@ async fn a_server_that_does_not_require_authentication_is_refused() {
 
 #[tokio::test]
 async fn a_server_that_requires_credentials_that_are_not_set_is_reported_with_its_authenticator() {
-    let stub = Stub::at(1).authenticator("PasswordAuthenticator").start().await;
+    let stub = Stub::with_addresses(1).authenticator("PasswordAuthenticator").start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let handshake =
         Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
@@ -98,7 +98,7 @@ async fn a_server_that_requires_credentials_that_are_not_set_is_reported_with_it
 async fn a_second_challenge_is_not_answered() {
     let mut challenge = vec![0x84, 0, 0, 0, 0x0E, 0, 0, 0, 42, 0, 0, 0, 38];
     challenge.extend(b"nonce=91703fdc2ef562e19fbdab0f58e42fe5");
-    let peer = StubPeer::new(|stub| stub.fault(At::Answer, Does::Bytes(challenge))).await;
+    let peer = StubPeer::new(|stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Bytes(challenge))).await;
     let (kind, text) = peer.failure(sigv4()).await;
     assert_eq!(kind, ErrorKind::Authentication);
     assert!(text.contains("sent a second challenge"), "{text}");
@@ -128,7 +128,7 @@ async fn a_provider_without_credentials_is_named_and_nothing_is_sent() {
     let failure = peer.attempt(sigv4_with(source)).await.failure.unwrap();
     assert_eq!((failure.stage, failure.error.kind()), (Stage::Credentials, ErrorKind::Credentials));
     assert!(failure.error.to_string().contains("the provider given to the session"), "{}", failure.error);
-    assert!(peer.stub.seen().requests.iter().all(|request| request.opcode != 0x0F));
+    assert!(peer.stub.observed().requests.iter().all(|request| request.opcode != 0x0F));
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ async fn closing_waits_for_calls_in_flight_and_then_closes_the_connections() {
         let session = session.clone();
         async move { run(&session, "SELECT held FROM shop.t").await }
     });
-    let is_received = |seen: &testkit::stub::Seen| {
+    let is_received = |seen: &testkit::stub::Observed| {
         seen.requests.iter().any(|request| request.statement.as_deref().is_some_and(|text| text.contains("held")))
     };
-    site.stub.until(is_received).await;
+    site.stub.wait_until(is_received).await;
     let mut closing = Box::pin(session.close(LONG));
     assert!(futures::FutureExt::now_or_never(closing.as_mut()).is_none());
 
@@ -24,7 +24,7 @@ async fn closing_waits_for_calls_in_flight_and_then_closes_the_connections() {
     site.stub.release();
     closing.await.unwrap();
     held.await.unwrap();
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
     assert_eq!(session.dangerous_driver().unwrap_err().kind(), ErrorKind::Closed);
     assert!(session.peers().is_empty());
     session.close(LONG).await.unwrap();
@@ -44,7 +44,7 @@ async fn calls_that_outlast_the_deadline_are_counted_and_continue() {
     );
     in_flight.driver().query_unpaged("SELECT a FROM shop.t", ()).await.unwrap();
     drop(in_flight);
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn dropping_the_last_session_clone_closes_the_connections() {
     drop(session);
     run(&other, "SELECT a FROM shop.t").await;
     drop(other);
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]

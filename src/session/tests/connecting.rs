@@ -16,7 +16,7 @@ async fn each_peer_gets_its_connections_and_each_is_authenticated_with_a_signatu
     assert_eq!(session.data_center(), "us-east-1");
     let seen = site
         .stub
-        .until(|seen| site.stub.addresses().iter().all(|address| seen.open.get(address).is_some_and(|n| *n >= 3)))
+        .wait_until(|seen| site.stub.addresses().iter().all(|address| seen.open.get(address).is_some_and(|n| *n >= 3)))
         .await;
     let startups: Vec<_> = seen.requests.iter().filter(|request| request.opcode == 1).collect();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -39,16 +39,16 @@ async fn each_peer_gets_its_connections_and_each_is_authenticated_with_a_signatu
         assert!(!options.contains("DRIVER_CONFIG"), "{options:?}");
     }
     drop(session);
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 /// How many requests of each opcode a client sends until its pools are full.
 async fn sent(stub: &Stub, connections: usize) -> BTreeMap<u8, usize> {
-    let is_full = |seen: &testkit::stub::Seen| {
+    let is_full = |seen: &testkit::stub::Observed| {
         let authenticated = seen.requests.iter().filter(|request| request.opcode == 0x0F).count();
-        seen.all_open() == connections && authenticated == connections * 2
+        seen.open_connections() == connections && authenticated == connections * 2
     };
-    let seen = stub.until(is_full).await;
+    let seen = stub.wait_until(is_full).await;
     let mut sent = BTreeMap::new();
     for request in seen.requests {
         *sent.entry(request.opcode).or_default() += 1;
@@ -73,7 +73,7 @@ async fn if_all_is_well_connecting_sends_exactly_what_the_bare_driver_sends() {
     let _session = builder.connect().await.unwrap();
     let ours = sent(&site.stub, CONNECTIONS).await;
     // Each loopback address is probed for a listener, and that connection is closed at once.
-    let accepted = site.stub.seen().accepted.values().sum::<usize>();
+    let accepted = site.stub.observed().accepted.values().sum::<usize>();
     assert!(accepted <= CONNECTIONS + 8, "{accepted}");
 
     let bare = Site::new(9, |stub| stub.topology(topology)).await;
@@ -100,7 +100,7 @@ async fn system_local_row_causes_no_extra_request() {
         builder.settings.probe_after = Duration::from_secs(60);
         let session = builder.connect().await.unwrap();
         assert_eq!(connected(&session), session.peers().len());
-        let seen = site.stub.seen();
+        let seen = site.stub.observed();
         let count = |opcode| seen.requests.iter().filter(|request| request.opcode == opcode).count();
         assert_eq!(count(0x0A), 2, "the two system tables, once each");
         assert_eq!(count(0x0B), 1, "one control connection");
@@ -111,14 +111,15 @@ async fn system_local_row_causes_no_extra_request() {
 async fn connections_to_a_peer_resume_its_first_tls_session() {
     let site = Site::new(3, |stub| stub).await;
     let _session = site.builder().connect().await.unwrap();
-    site.stub.until(|seen| seen.resumed >= 6).await;
+    site.stub.wait_until(|seen| seen.resumed >= 6).await;
 }
 
 #[tokio::test]
 async fn with_ready_when_one_peer_the_others_are_connected_later() {
-    let site =
-        Site::new(9, |stub| (2..=9).fold(stub, |stub, peer| stub.fault_of(loopback(peer), At::Accept, Does::Nothing)))
-            .await;
+    let site = Site::new(9, |stub| {
+        (2..=9).fold(stub, |stub, peer| stub.fault_at(loopback(peer), FaultPoint::Accept, Reaction::Hang))
+    })
+    .await;
     let mut builder = site.builder().ready_when(ReadyWhen::OnePeer);
     // The driver never seems to be held up, so nothing is probed.
     builder.settings.probe_after = Duration::from_secs(60);
@@ -126,20 +127,21 @@ async fn with_ready_when_one_peer_the_others_are_connected_later() {
     assert_eq!((session.peers().len(), connected(&session)), (9, 1));
     assert!(session.health().is_degraded());
     run(&session, "SELECT a FROM shop.t").await;
-    site.stub.heal();
-    let are_connected =
-        |seen: &testkit::stub::Seen| (1..=9).all(|peer| seen.open.get(&loopback(peer)).is_some_and(|open| *open >= 3));
-    site.stub.until(are_connected).await;
+    site.stub.clear_faults();
+    let are_connected = |seen: &testkit::stub::Observed| {
+        (1..=9).all(|peer| seen.open.get(&loopback(peer)).is_some_and(|open| *open >= 3))
+    };
+    site.stub.wait_until(are_connected).await;
     drop(session);
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
 async fn if_the_one_peer_does_not_answer_connect_waits_for_all() {
     let site = Site::new(3, |stub| {
         stub.topology(|_| Topology::like_keyspaces(&[2, 3].map(loopback)))
-            .fault_of(loopback(2), At::Accept, Does::Nothing)
-            .fault_of(loopback(3), At::Options, Does::Late(Duration::from_millis(300)))
+            .fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang)
+            .fault_at(loopback(3), FaultPoint::Options, Reaction::Delay(Duration::from_millis(300)))
     })
     .await;
     let session = site.builder().ready_when(ReadyWhen::OnePeer).connect().await.unwrap();
@@ -153,7 +155,7 @@ async fn session_reads_no_schema_and_sends_no_serial_consistency() {
     let site = Site::new(1, |stub| stub).await;
     let session = site.builder().connect().await.unwrap();
     run(&session, "SELECT a FROM shop.t").await;
-    let seen = site.stub.seen();
+    let seen = site.stub.observed();
     assert!(
         seen.requests.iter().all(|request| request.statement.as_deref().is_none_or(|text| !text.contains("schema")))
     );
@@ -174,12 +176,13 @@ async fn of_the_addresses_of_a_name_the_one_that_answers_is_used() {
 async fn peer_with_wrong_certificate_name_is_not_used() {
     let ca = Ca::new("Test CA");
     let other = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
-    let stub = Stub::at(3).tls(ca.server(&[NAME])).tls_at(loopback(2), other).authenticator(SIGV4).start().await;
+    let stub =
+        Stub::with_addresses(3).tls(ca.server(&[NAME])).tls_at(loopback(2), other).authenticator(SIGV4).start().await;
     let site = Site { ca, stub };
     // The first peer shares its host id with the local row; the second does not.
     let session = site.builder().connect().await.unwrap();
     assert_eq!((session.peers().len(), connected(&session)), (3, 2));
-    let seen = site.stub.seen();
+    let seen = site.stub.observed();
     assert!(seen.accepted[&loopback(2)] > 0);
     assert!(seen.requests.iter().all(|request| request.address != loopback(2)), "nothing is said to it");
 }
@@ -187,7 +190,7 @@ async fn peer_with_wrong_certificate_name_is_not_used() {
 #[tokio::test]
 async fn a_permanent_problem_ends_connect_at_once() {
     let refused = "Authentication failure: Invalid signature";
-    let site = Site::new(1, |stub| stub.fault(At::Answer, Does::Says(0x0100, refused))).await;
+    let site = Site::new(1, |stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Error(0x0100, refused))).await;
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
     assert_eq!(error.server_message(), Some(refused));
@@ -205,7 +208,7 @@ async fn a_permanent_problem_ends_connect_at_once() {
     assert_eq!(error.kind(), ErrorKind::Tls);
     assert!(error.to_string().contains("the issuer of the certificate is not trusted: CN=Somebody Else"), "{error}");
 
-    let site = Site::new(1, |stub| stub.fault(At::Register, Does::Says(0x2200, "unknown event"))).await;
+    let site = Site::new(1, |stub| stub.fault(FaultPoint::Register, Reaction::Error(0x2200, "unknown event"))).await;
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Topology);
     assert_eq!(
@@ -215,7 +218,8 @@ async fn a_permanent_problem_ends_connect_at_once() {
          its message is all that is known"
     );
 
-    let site = Site::new(1, |stub| stub.fault(At::Accept, Does::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
+    let site =
+        Site::new(1, |stub| stub.fault(FaultPoint::Accept, Reaction::Bytes(b"HTTP/1.1 400\r\n\r\n".to_vec()))).await;
     let error = site.builder().connect().await.unwrap_err();
     assert!(error.to_string().contains("the server does not speak TLS"), "{error}");
 
@@ -252,27 +256,27 @@ async fn missing_credentials_end_connect_at_once_and_name_their_provider() {
 
 #[tokio::test]
 async fn a_problem_that_is_gone_at_the_second_try_is_not_an_error() {
-    let site = Site::new(1, |stub| stub.fault(At::Options, Does::Close)).await;
+    let site = Site::new(1, |stub| stub.fault(FaultPoint::Options, Reaction::Close)).await;
     let connecting = tokio::spawn(site.builder().connect());
-    site.stub.until(|seen| seen.accepted.get(&loopback(1)).is_some_and(|accepted| *accepted >= 2)).await;
-    site.stub.heal();
+    site.stub.wait_until(|seen| seen.accepted.get(&loopback(1)).is_some_and(|accepted| *accepted >= 2)).await;
+    site.stub.clear_faults();
     connecting.await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_server_that_does_not_require_authentication_is_refused() {
     let ca = Ca::new("Test CA");
-    let stub = Stub::at(1).tls(ca.server(&[NAME])).start().await;
+    let stub = Stub::with_addresses(1).tls(ca.server(&[NAME])).start().await;
     let site = Site { ca, stub };
     let error = site.builder().connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
     assert!(error.to_string().contains("the server accepted the connection without authentication"), "{error}");
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
 async fn a_plain_cassandra_is_accepted_with_and_without_authentication() {
-    let stub = Stub::at(1).start().await;
+    let stub = Stub::with_addresses(1).start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let session = Session::builder().endpoint(endpoint.clone()).connect().await.unwrap();
     assert!(session.is_plain_cassandra());
@@ -280,7 +284,7 @@ async fn a_plain_cassandra_is_accepted_with_and_without_authentication() {
     // A server that does not ask for credentials accepts a client with a password.
     Session::builder().endpoint(endpoint).password("cassandra", "cassandra").connect().await.unwrap();
 
-    let stub = Stub::at(1).authenticator("org.apache.cassandra.auth.PasswordAuthenticator").start().await;
+    let stub = Stub::with_addresses(1).authenticator("org.apache.cassandra.auth.PasswordAuthenticator").start().await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     Session::builder().endpoint(endpoint.clone()).password("cassandra", "cassandra").connect().await.unwrap();
     let error = Session::builder().endpoint(endpoint).connect().await.unwrap_err();

@@ -60,13 +60,13 @@ async fn each_step_that_succeeds_is_reported() {
     assert!(shown.starts_with(&format!("Amazon Keyspaces at 127.0.0.1:{}, verified as {NAME}\n\n", site.stub.port())));
     assert!(shown.contains("\n  ok    addresses       127.0.0.1\n"), "{shown}");
     assert!(shown.ends_with("\n\nNo problems were found."), "{shown}");
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
 async fn the_step_that_fails_is_the_last_finding_with_its_remedy() {
     let said = "Authentication failure: Invalid signature";
-    let site = Site::new(1, |stub| stub.fault(At::Answer, Does::Says(0x0100, said))).await;
+    let site = Site::new(1, |stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Error(0x0100, said))).await;
     let diagnosis = site.builder().diagnose().await;
     assert!(!diagnosis.is_healthy());
     let last = diagnosis.checks().last().unwrap();
@@ -81,7 +81,7 @@ async fn the_step_that_fails_is_the_last_finding_with_its_remedy() {
     assert_eq!(last.subject(), "TLS");
     assert_eq!(last.text(), "the issuer of the certificate is not trusted: CN=Somebody Else");
 
-    let site = Site::new(1, |stub| stub.fault(At::Accept, Does::Nothing)).await;
+    let site = Site::new(1, |stub| stub.fault(FaultPoint::Accept, Reaction::Hang)).await;
     let diagnosis = site.builder().connect_timeout(Duration::from_millis(200)).diagnose().await;
     let last = diagnosis.checks().last().unwrap();
     assert_eq!(last.text(), "TCP connected, and the TLS handshake was not answered");
@@ -134,7 +134,7 @@ async fn one_peer_or_none_is_reported_with_the_two_permissions() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_answer_is_reported_and_the_session_counts_the_others() {
-    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Startup, Does::Close)).await;
+    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Startup, Reaction::Close)).await;
     let diagnosis = site.builder().diagnose().await;
     let check = found(&diagnosis, "peer");
     assert_eq!(
@@ -146,8 +146,8 @@ async fn a_peer_that_does_not_answer_is_reported_and_the_session_counts_the_othe
 
 #[tokio::test]
 async fn distant_peers_are_not_reported_as_silent() {
-    let late = Does::Late(Duration::from_millis(1_100));
-    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
+    let late = Reaction::Delay(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(FaultPoint::Options, late)).await;
     let diagnosis = site.builder().diagnose().await;
     assert!(diagnosis.is_healthy(), "{diagnosis}");
 }
@@ -170,8 +170,8 @@ async fn the_pool_is_compared_with_the_advice_for_the_peers_that_are_found() {
 
 #[tokio::test]
 async fn a_plain_cassandra_of_one_node_has_no_problems() {
-    let stub = Stub::at(1)
-        .topology(|_| Topology { local: testkit::stub::Row::of(loopback(1)), peers: Vec::new() })
+    let stub = Stub::with_addresses(1)
+        .topology(|_| Topology { local: testkit::stub::Row::peer(loopback(1)), peers: Vec::new() })
         .start()
         .await;
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();

@@ -51,7 +51,7 @@ async fn a_name_that_cannot_be_resolved_until_the_deadline_is_an_error_with_the_
 #[tokio::test]
 async fn when_every_address_is_gone_the_new_addresses_of_the_name_are_used() {
     let before = Site::new(3, |stub| stub).await;
-    let after = Stub::at(2).tls(before.ca.server(&[NAME])).authenticator(SIGV4).start().await;
+    let after = Stub::with_addresses(2).tls(before.ca.server(&[NAME])).authenticator(SIGV4).start().await;
     let now = Arc::new(Mutex::new(before.stub.address()));
     let mut builder = before.builder();
     let answer = Arc::clone(&now);
@@ -73,18 +73,18 @@ async fn when_every_address_is_gone_the_new_addresses_of_the_name_are_used() {
     run(&session, "SELECT a FROM shop.t").await;
     drop(held);
     drop(session);
-    after.until(|seen| seen.all_open() == 0).await;
+    after.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
 async fn a_peer_that_becomes_silent_late_in_the_handshake_blocks_nothing_and_recovers() {
     let site = Site::new(3, |stub| stub).await;
     let session = site.builder().topology_interval(Duration::from_secs(1)).connect().await.unwrap();
-    site.stub.fails(loopback(2), At::AuthResponse, Does::Nothing);
+    site.stub.inject_fault(loopback(2), FaultPoint::AuthResponse, Reaction::Hang);
     // Waits until a passed probe no longer counts.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let read = session.health().topology().last_read();
-    site.stub.sever();
+    site.stub.close_connections();
     until(&session, 2, |health| health.peers().iter().filter(|peer| peer.is_connected()).count() == 2).await;
     until(&session, 12, |health| health.topology().last_read() > read && health.topology().problem().is_none()).await;
     until(&session, 2, |health| health.peers().iter().any(|peer| peer.problem().is_some())).await;
@@ -96,7 +96,7 @@ async fn a_peer_that_becomes_silent_late_in_the_handshake_blocks_nothing_and_rec
     assert!(health.problems()[0].starts_with(&format!("{} has been disconnected for ", silent.address())), "{health}");
     run(&session, "SELECT a FROM shop.t").await;
 
-    site.stub.heal();
+    site.stub.clear_faults();
     until(&session, 13, |health| !health.is_degraded()).await;
     assert_eq!(session.health().reconnects(), 0);
 }
@@ -106,14 +106,14 @@ async fn a_hanging_handshake_does_not_block_reading_the_topology_for_ever() {
     let site = Site::new(2, |stub| stub).await;
     let session = site.builder().topology_interval(Duration::from_secs(1)).connect().await.unwrap();
     for peer in [1, 2] {
-        site.stub.fails(loopback(peer), At::Accept, Does::Nothing);
+        site.stub.inject_fault(loopback(peer), FaultPoint::Accept, Reaction::Hang);
     }
     tokio::time::sleep(Duration::from_secs(6)).await;
-    site.stub.sever();
+    site.stub.close_connections();
     until(&session, 16, |health| health.disconnected_since().is_some()).await;
     // The driver's control connection now waits for ever for the handshake of a contact point.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    site.stub.heal();
+    site.stub.clear_faults();
     let healed = std::time::SystemTime::now();
     until(&session, 26, |health| health.topology().last_read() > healed && !health.is_degraded()).await;
     run(&session, "SELECT a FROM shop.t").await;
@@ -138,11 +138,11 @@ async fn health_returns_at_once_and_says_that_all_is_well_or_that_the_session_is
 async fn a_session_that_is_closed_while_it_reconnects_stays_closed() {
     let site = Site::new(1, |stub| stub).await;
     let session = site.builder().connect_timeout(Duration::from_secs(2)).connect().await.unwrap();
-    site.stub.fails(loopback(1), At::Options, Does::Close);
-    site.stub.sever();
+    site.stub.inject_fault(loopback(1), FaultPoint::Options, Reaction::Close);
+    site.stub.close_connections();
     until(&session, 16, |health| health.reconnect_problem().is_some()).await;
     session.close(Duration::from_secs(10)).await.unwrap();
-    site.stub.heal();
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.clear_faults();
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
     assert_eq!(session.health().problems(), ["the session is closed"]);
 }

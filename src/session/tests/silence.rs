@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures::future::join_all;
 
 use super::*;
-use testkit::stub::{loopback, silent_at_tcp};
+use testkit::stub::{loopback, unresponsive_address};
 
 #[tokio::test]
 async fn connecting_to_a_silent_server_ends_at_the_deadline_names_the_stage_and_leaves_nothing_open() {
@@ -16,16 +16,21 @@ async fn connecting_to_a_silent_server_ends_at_the_deadline_names_the_stage_and_
     // Long enough to reach the late stages on a busy machine, too.
     let deadline = Duration::from_secs(3);
     let cases = [
-        (At::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
-        (At::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
-        (At::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
-        (At::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
-        (At::Answer, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
-        (At::Register, ErrorKind::Topology, "REGISTER was not answered", close),
-        (At::System, ErrorKind::Topology, "the SELECT from system.local and system.peers was not answered", close),
+        (FaultPoint::Accept, ErrorKind::Tls, "TCP connected, and the TLS handshake was not answered", port),
+        (FaultPoint::Options, ErrorKind::Connect, "OPTIONS was not answered", close),
+        (FaultPoint::Startup, ErrorKind::Connect, "STARTUP was not answered", close),
+        (FaultPoint::AuthResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (FaultPoint::ChallengeResponse, ErrorKind::Authentication, "AUTH_RESPONSE was not answered", close),
+        (FaultPoint::Register, ErrorKind::Topology, "REGISTER was not answered", close),
+        (
+            FaultPoint::SystemTable,
+            ErrorKind::Topology,
+            "the SELECT from system.local and system.peers was not answered",
+            close,
+        ),
     ];
     join_all(cases.map(async |(at, kind, problem, advice)| {
-        let site = Site::new(1, |stub| stub.fault(at, Does::Nothing)).await;
+        let site = Site::new(1, |stub| stub.fault(at, Reaction::Hang)).await;
         let started = Instant::now();
         let error = site.builder().connect_timeout(deadline).connect().await.unwrap_err();
         assert!(started.elapsed() < deadline * 5, "{:?}", started.elapsed());
@@ -34,7 +39,7 @@ async fn connecting_to_a_silent_server_ends_at_the_deadline_names_the_stage_and_
             (error.kind(), site.normalized(&error)),
             (kind, format!("connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: {problem}. {advice}"))
         );
-        site.stub.until(|seen| seen.all_open() == 0).await;
+        site.stub.wait_until(|seen| seen.open_connections() == 0).await;
     }))
     .await;
 }
@@ -42,7 +47,7 @@ async fn connecting_to_a_silent_server_ends_at_the_deadline_names_the_stage_and_
 #[tokio::test]
 async fn connecting_to_a_server_silent_at_tcp_ends_at_the_deadline() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _held = silent_at_tcp(free).await;
+    let _held = unresponsive_address(free).await;
     let endpoint = Endpoint::explicit("127.0.0.1", free.port(), NAME).unwrap();
     let deadline = Duration::from_secs(1);
     let started = Instant::now();
@@ -60,8 +65,8 @@ async fn connecting_to_a_server_silent_at_tcp_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn peer_silent_in_tls_or_at_options_delays_connect_by_one_second() {
-    join_all([At::Accept, At::Options].map(async |at| {
-        let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
+    join_all([FaultPoint::Accept, FaultPoint::Options].map(async |at| {
+        let site = Site::new(9, |stub| stub.fault_at(loopback(5), at, Reaction::Hang)).await;
         let started = Instant::now();
         let session = site.builder().connect().await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -73,19 +78,19 @@ async fn peer_silent_in_tls_or_at_options_delays_connect_by_one_second() {
 /// The connections are the driver's, the check for a listener, and the probe's.
 #[tokio::test]
 async fn peer_found_silent_by_a_probe_is_not_probed_again() {
-    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
+    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang)).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!(connected(&session), 2);
-    assert!(site.stub.seen().accepted[&loopback(2)] <= 3, "{:?}", site.stub.seen().accepted);
+    assert!(site.stub.observed().accepted[&loopback(2)] <= 3, "{:?}", site.stub.observed().accepted);
 }
 
 #[tokio::test]
 async fn a_silent_contact_point_is_skipped_for_one_that_answers() {
     let port = |site: &Site| site.stub.port();
-    for at in [At::Accept, At::Options] {
+    for at in [FaultPoint::Accept, FaultPoint::Options] {
         let site = Site::new(2, |stub| {
             let stub = stub.topology(|_| testkit::stub::Topology::like_keyspaces(&[loopback(2)]));
-            stub.fault_of(loopback(1), at, Does::Nothing)
+            stub.fault_at(loopback(1), at, Reaction::Hang)
         })
         .await;
         // The driver may begin with either address.
@@ -105,7 +110,7 @@ async fn a_silent_contact_point_is_skipped_for_one_that_answers() {
 async fn peer_silent_at_tcp_delays_connect_by_one_second() {
     let peers: Vec<_> = (1..=9).map(loopback).collect();
     let site = Site::new(8, |stub| stub.topology(move |_| testkit::stub::Topology::like_keyspaces(&peers))).await;
-    let _held = silent_at_tcp(SocketAddr::new(loopback(9), site.stub.port())).await;
+    let _held = unresponsive_address(SocketAddr::new(loopback(9), site.stub.port())).await;
     let started = Instant::now();
     let session = site.builder().connect().await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -114,8 +119,8 @@ async fn peer_silent_at_tcp_delays_connect_by_one_second() {
 
 #[tokio::test]
 async fn peer_silent_after_options_delays_connect_by_1500_ms() {
-    join_all([At::Startup, At::AuthResponse, At::Answer].map(async |at| {
-        let site = Site::new(9, |stub| stub.fault_of(loopback(5), at, Does::Nothing)).await;
+    join_all([FaultPoint::Startup, FaultPoint::AuthResponse, FaultPoint::ChallengeResponse].map(async |at| {
+        let site = Site::new(9, |stub| stub.fault_at(loopback(5), at, Reaction::Hang)).await;
         let started = Instant::now();
         let session = site.builder().connect_timeout(Duration::from_secs(60)).connect().await.unwrap();
         assert!(started.elapsed() < Duration::from_millis(7_500), "{:?}", started.elapsed());
@@ -126,19 +131,19 @@ async fn peer_silent_after_options_delays_connect_by_1500_ms() {
 
 #[tokio::test]
 async fn a_distant_endpoint_is_not_mistaken_for_a_silent_one() {
-    let late = Does::Late(Duration::from_millis(1_100));
-    let site = Site::new(2, |stub| stub.fault(At::Options, late)).await;
+    let late = Reaction::Delay(Duration::from_millis(1_100));
+    let site = Site::new(2, |stub| stub.fault(FaultPoint::Options, late)).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!((session.peers().len(), connected(&session)), (2, 2));
 }
 
 #[tokio::test]
 async fn a_silent_peer_is_connected_when_it_answers_again() {
-    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Accept, Does::Nothing)).await;
+    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang)).await;
     let session = site.builder().connect().await.unwrap();
     assert_eq!(connected(&session), 2);
-    site.stub.heal();
-    site.stub.until(|seen| seen.requests.iter().any(|r| r.address == loopback(2) && r.opcode == 0x0F)).await;
+    site.stub.clear_faults();
+    site.stub.wait_until(|seen| seen.requests.iter().any(|r| r.address == loopback(2) && r.opcode == 0x0F)).await;
 }
 
 #[tokio::test]
@@ -185,29 +190,38 @@ async fn slow_credentials_provider_may_outlast_a_connect_attempt() {
 
 #[tokio::test]
 async fn dropping_the_connect_future_closes_all_connections() {
-    join_all([At::Accept, At::Startup, At::Answer, At::Register, At::System].map(async |at| {
-        let site = Site::new(3, |stub| stub.fault(at, Does::Nothing)).await;
-        let connecting = site.builder().connect();
-        tokio::select! {
-            _ = connecting => panic!("nobody answered"),
-            _ = site.stub.until(|seen| seen.accepted.values().sum::<usize>() >= 2) => {}
-        }
-        let accepted = site.stub.until(|seen| seen.all_open() == 0).await.accepted;
-        assert_eq!(site.stub.seen().accepted, accepted);
-    }))
+    join_all(
+        [
+            FaultPoint::Accept,
+            FaultPoint::Startup,
+            FaultPoint::ChallengeResponse,
+            FaultPoint::Register,
+            FaultPoint::SystemTable,
+        ]
+        .map(async |at| {
+            let site = Site::new(3, |stub| stub.fault(at, Reaction::Hang)).await;
+            let connecting = site.builder().connect();
+            tokio::select! {
+                _ = connecting => panic!("nobody answered"),
+                _ = site.stub.wait_until(|seen| seen.accepted.values().sum::<usize>() >= 2) => {}
+            }
+            let accepted = site.stub.wait_until(|seen| seen.open_connections() == 0).await.accepted;
+            assert_eq!(site.stub.observed().accepted, accepted);
+        }),
+    )
     .await;
     // One of the peers is silent at a stage that the first try does not probe.
-    let site = Site::new(3, |stub| stub.fault_of(loopback(2), At::Answer, Does::Nothing)).await;
+    let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::ChallengeResponse, Reaction::Hang)).await;
     tokio::select! {
         _ = site.builder().connect() => panic!("the peer did not answer"),
-        _ = site.stub.until(|seen| seen.open.get(&loopback(3)).is_some_and(|open| *open >= 3)) => {}
+        _ = site.stub.wait_until(|seen| seen.open.get(&loopback(3)).is_some_and(|open| *open >= 3)) => {}
     }
-    site.stub.until(|seen| seen.all_open() == 0).await;
+    site.stub.wait_until(|seen| seen.open_connections() == 0).await;
 }
 
 #[tokio::test]
 async fn dropped_connect_leaves_no_tasks_or_connections() {
-    let site = Site::new(3, |stub| stub.fault_of(loopback(3), At::Startup, Does::Nothing)).await;
+    let site = Site::new(3, |stub| stub.fault_at(loopback(3), FaultPoint::Startup, Reaction::Hang)).await;
     let tasks = tokio::runtime::Handle::current().metrics();
     let before = tasks.num_alive_tasks();
     let mut sent = 0;
@@ -216,15 +230,15 @@ async fn dropped_connect_leaves_no_tasks_or_connections() {
         let enough = sent + requests;
         tokio::select! {
             _ = site.builder().connect() => panic!("a peer did not answer"),
-            _ = site.stub.until(|seen| seen.requests.len() >= enough) => {}
+            _ = site.stub.wait_until(|seen| seen.requests.len() >= enough) => {}
         }
-        sent = site.stub.until(|seen| seen.all_open() == 0).await.requests.len();
+        sent = site.stub.wait_until(|seen| seen.open_connections() == 0).await.requests.len();
         let are_gone = async {
             while tasks.num_alive_tasks() > before {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(60), are_gone).await.expect("no task is left");
-        sent = sent.max(site.stub.seen().requests.len());
+        sent = sent.max(site.stub.observed().requests.len());
     }
 }

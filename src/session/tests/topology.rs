@@ -13,11 +13,11 @@ const NOBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 255, 1, 1));
 
 /// How many of `count` statements arrived at each address.
 async fn spread(site: &Site, session: &Session, count: usize) -> Vec<(IpAddr, usize)> {
-    let before = site.stub.seen().statements();
+    let before = site.stub.observed().statement_counts();
     for _ in 0..count {
         run(session, "SELECT a FROM shop.t").await;
     }
-    let mut spread: Vec<_> = site.stub.seen().statements().into_iter().collect();
+    let mut spread: Vec<_> = site.stub.observed().statement_counts().into_iter().collect();
     for (address, got) in &mut spread {
         *got -= before.get(address).copied().unwrap_or_default();
     }
@@ -49,22 +49,24 @@ async fn without_peers_the_endpoint_serves_alone() {
 
 #[tokio::test]
 async fn session_and_peers_survive_null_topology_fields() {
-    let bare = |address| Row { data_center: None, tokens: None, cluster_name: None, ..Row::of(address) };
+    let bare = |address| Row { data_center: None, tokens: None, cluster_name: None, ..Row::peer(address) };
     let site = Site::new(3, |stub| {
         stub.topology(move |_| Topology {
-            local: Row { host_id: None, cluster_name: None, ..Row::of(NOBODY) },
+            local: Row { host_id: None, cluster_name: None, ..Row::peer(NOBODY) },
             peers: vec![
-                Row { host_id: None, ..Row::of(NOBODY) },
-                Row { rpc_address: None, ..Row::of(NOBODY) },
+                Row { host_id: None, ..Row::peer(NOBODY) },
+                Row { rpc_address: None, ..Row::peer(NOBODY) },
                 bare(loopback(1)),
-                Row { data_center: None, ..Row::of(loopback(2)) },
+                Row { data_center: None, ..Row::peer(loopback(2)) },
                 bare(loopback(3)),
             ],
         })
     })
     .await;
     let session = site.builder().connect().await.unwrap();
-    site.stub.until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3))).await;
+    site.stub
+        .wait_until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3)))
+        .await;
     let spread = spread(&site, &session, 30).await;
     assert_eq!(spread.len(), 3, "{spread:?}");
     assert_eq!(spread.iter().map(|(_, got)| got).sum::<usize>(), 30);
@@ -73,7 +75,7 @@ async fn session_and_peers_survive_null_topology_fields() {
 #[tokio::test]
 async fn a_topology_that_the_driver_cannot_use_is_an_error() {
     let none = Row { host_id: None, rpc_address: None, data_center: None, tokens: None, cluster_name: None };
-    let no_tokens = Row { tokens: None, ..Row::of(loopback(1)) };
+    let no_tokens = Row { tokens: None, ..Row::peer(loopback(1)) };
     for (local, problem) in [
         (none, "no peers are visible: system.peers is empty, and system.local names no address"),
         (no_tokens, "no row of system.local and system.peers has tokens"),
@@ -90,7 +92,7 @@ async fn a_topology_that_the_driver_cannot_use_is_an_error() {
                  them system.peers is empty; after granting them, wait some minutes"
             )
         );
-        site.stub.until(|seen| seen.all_open() == 0).await;
+        site.stub.wait_until(|seen| seen.open_connections() == 0).await;
     }
 }
 
@@ -109,11 +111,11 @@ async fn session_and_peers_survive_host_ids_that_change_on_reconnect() {
     })
     .await;
     let session = site.builder().connect().await.unwrap();
-    let before = site.stub.seen().accepted.values().sum::<usize>();
-    site.stub.sever();
+    let before = site.stub.observed().accepted.values().sum::<usize>();
+    site.stub.close_connections();
     // The control connection is reopened and reads the tables with other host ids.
     site.stub
-        .until(|seen| {
+        .wait_until(|seen| {
             let again: HashSet<_> = seen
                 .requests
                 .iter()
@@ -124,7 +126,9 @@ async fn session_and_peers_survive_host_ids_that_change_on_reconnect() {
         })
         .await;
     session.begin().unwrap().driver().refresh_metadata().await.unwrap();
-    site.stub.until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3))).await;
+    site.stub
+        .wait_until(|seen| [1, 2, 3].map(loopback).iter().all(|a| seen.open.get(a).is_some_and(|n| *n >= 3)))
+        .await;
     assert_eq!(connected(&session), 3);
     let spread = spread(&site, &session, 30).await;
     assert_eq!(spread, [1, 2, 3].map(|last| (loopback(last), 10)));
@@ -139,7 +143,11 @@ async fn unreachable_peers_are_replaced_by_the_endpoint() {
                 Topology::like_keyspaces(&peers)
             });
             if silent {
-                stub.fault_of(loopback(2), At::Accept, Does::Nothing).fault_of(loopback(3), At::Accept, Does::Nothing)
+                stub.fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang).fault_at(
+                    loopback(3),
+                    FaultPoint::Accept,
+                    Reaction::Hang,
+                )
             } else {
                 stub
             }
@@ -157,13 +165,13 @@ async fn unreachable_peers_are_replaced_by_the_endpoint() {
 async fn if_no_peer_is_accepted_the_error_has_the_reasons() {
     let ca = Ca::new("Test CA");
     let other = ca.server(&["cassandra.eu-west-1.amazonaws.com"]);
-    let stub = Stub::at(2)
+    let stub = Stub::with_addresses(2)
         .tls(ca.server(&[NAME]))
         .tls_at(loopback(2), other)
         .authenticator(SIGV4)
         .topology(|_| Topology {
-            local: Row { cluster_name: Some("Amazon Keyspaces".into()), ..Row::of(loopback(2)) },
-            peers: vec![Row::of(loopback(2))],
+            local: Row { cluster_name: Some("Amazon Keyspaces".into()), ..Row::peer(loopback(2)) },
+            peers: vec![Row::peer(loopback(2))],
         })
         .start()
         .await;

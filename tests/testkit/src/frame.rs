@@ -1,4 +1,4 @@
-//! Frames of CQL v4, the server's side.
+//! Frames of CQL v4, from the server's side.
 
 use std::io;
 
@@ -21,7 +21,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// What comes with a statement: its values, how many rows at a time, from where on.
+/// The parameters of a statement: its values, the page size and the paging state.
 #[derive(Default)]
 pub struct Parameters<'a> {
     pub first_value: Option<&'a [u8]>,
@@ -31,7 +31,7 @@ pub struct Parameters<'a> {
 }
 
 impl Request {
-    /// `None` when the client is gone.
+    /// `None` if the client has closed the connection.
     pub async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
         let mut header = [0; 9];
         if let Err(error) = from.read_exact(&mut header).await {
@@ -53,13 +53,13 @@ impl Request {
         Reader(&self.body).short_bytes()
     }
 
-    pub fn parameters_of_query(&self) -> Parameters<'_> {
+    pub fn query_parameters(&self) -> Parameters<'_> {
         let mut reader = Reader(&self.body);
         reader.long_bytes();
         reader.parameters()
     }
 
-    pub fn parameters_of_execute(&self) -> Parameters<'_> {
+    pub fn execute_parameters(&self) -> Parameters<'_> {
         let mut reader = Reader(&self.body);
         reader.short_bytes();
         reader.parameters()

@@ -1,7 +1,7 @@
-//! A server that answers at once and always the same: what a client costs shows best beside one that costs nothing.
+//! A server that always gives the same answers at once, so that benches measure the client and not the server.
 //!
-//! It speaks CQL v4 over plain TCP, is one node, and knows the tables of `columns`. A read gives one row; where the
-//! first bound value is a text like `5000 rows` it gives that many, in pages of the size asked for.
+//! It speaks CQL v4 over plain TCP, is one node, and has the tables of `columns`. A read returns one row. If its first bound
+//! value is a text such as `5000 rows`, it returns that many, in pages of the requested size.
 
 mod columns;
 mod statement;
@@ -19,12 +19,12 @@ use tokio::sync::Mutex as AsyncMutex;
 use self::statement::Prepared;
 use crate::frame::{Answer, Request, opcode};
 
-/// How late answers come.
+/// The delay of answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Delay {
-    pub by: Duration,
-    /// Every answer, not only those to prepared statements over tables other than the system's.
-    pub always: bool,
+    pub duration: Duration,
+    /// Whether all answers are delayed, not only those to prepared statements over other than system tables.
+    pub applies_to_all: bool,
 }
 
 /// Serves until the future is dropped.
@@ -35,13 +35,13 @@ pub async fn serve(listener: TcpListener, delay: Delay) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let statements = Arc::clone(&statements);
         tokio::spawn(async move {
-            // A client that goes away in the middle of a frame is no fault of the stub's.
+            // A client may close the connection in the middle of a frame.
             let _ = Connection::new(stream, statements, delay).answer_all().await;
         });
     }
 }
 
-/// What was prepared, by its id, on whatever connection.
+/// Prepared statements of all connections, by id.
 #[derive(Default)]
 struct Statements(Mutex<HashMap<Vec<u8>, Arc<Prepared>>>);
 
@@ -58,29 +58,29 @@ impl Statements {
 }
 
 struct Connection {
-    reads: OwnedReadHalf,
-    writes: Arc<AsyncMutex<OwnedWriteHalf>>,
+    reader: OwnedReadHalf,
+    writer: Arc<AsyncMutex<OwnedWriteHalf>>,
     statements: Arc<Statements>,
     delay: Delay,
 }
 
 impl Connection {
     fn new(stream: TcpStream, statements: Arc<Statements>, delay: Delay) -> Self {
-        let (reads, writes) = stream.into_split();
-        Self { reads, writes: Arc::new(AsyncMutex::new(writes)), statements, delay }
+        let (reader, writer) = stream.into_split();
+        Self { reader, writer: Arc::new(AsyncMutex::new(writer)), statements, delay }
     }
 
     async fn answer_all(mut self) -> io::Result<()> {
-        while let Some(request) = Request::read(&mut self.reads).await? {
+        while let Some(request) = Request::read(&mut self.reader).await? {
             let (answer, at_once) = self.answer(&request);
             let bytes = answer.on_stream(request.stream);
-            if at_once && !self.delay.always || self.delay.by.is_zero() {
-                self.writes.lock().await.write_all(&bytes).await?;
+            if at_once && !self.delay.applies_to_all || self.delay.duration.is_zero() {
+                self.writer.lock().await.write_all(&bytes).await?;
             } else {
-                let (writes, delay) = (Arc::clone(&self.writes), self.delay.by);
+                let (writer, delay) = (Arc::clone(&self.writer), self.delay.duration);
                 tokio::spawn(async move {
                     tokio::time::sleep(delay).await;
-                    let _ = writes.lock().await.write_all(&bytes).await;
+                    let _ = writer.lock().await.write_all(&bytes).await;
                 });
             }
         }
@@ -97,12 +97,12 @@ impl Connection {
                 None => Answer::invalid("the stub does not know this statement or one of its columns"),
             },
             opcode::QUERY => match Prepared::read(request.text()) {
-                Some(statement) => statement.result(&request.parameters_of_query()),
+                Some(statement) => statement.result(&request.query_parameters()),
                 None => Answer::invalid("the stub does not know this statement or one of its columns"),
             },
             opcode::EXECUTE => match self.statements.get(request.prepared_id()) {
                 Some(prepared) => {
-                    return (prepared.result(&request.parameters_of_execute()), prepared.is_of_the_system());
+                    return (prepared.result(&request.execute_parameters()), prepared.is_over_system_table());
                 }
                 None => Answer::unprepared(request.prepared_id()),
             },

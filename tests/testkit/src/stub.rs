@@ -1,4 +1,4 @@
-//! A server for tests that speaks as much of CQL as connecting takes, and fails where it is told to.
+//! A server for tests. It speaks enough CQL to connect to, and fails at the configured points.
 
 mod ca;
 mod connection;
@@ -20,9 +20,9 @@ use self::connection::{State, serve};
 pub use self::ca::Ca;
 pub use self::topology::{Row, Topology};
 
-/// Where a connection can be made to go wrong.
+/// A point of a connection at which a fault can be injected.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum At {
+pub enum FaultPoint {
     /// After TCP accept: no TLS, no bytes.
     Accept,
     Options,
@@ -30,30 +30,30 @@ pub enum At {
     /// The first AUTH_RESPONSE.
     AuthResponse,
     /// The second AUTH_RESPONSE, which answers the challenge.
-    Answer,
+    ChallengeResponse,
     Register,
     Prepare,
     /// A statement over `system.local` or `system.peers`.
-    System,
+    SystemTable,
 }
 
-/// What it does there.
+/// What the stub does instead of answering.
 #[derive(Clone, Debug)]
-pub enum Does {
-    Nothing,
+pub enum Reaction {
+    Hang,
     Close,
-    Says(i32, &'static str),
+    Error(i32, &'static str),
     Bytes(Vec<u8>),
-    /// As the service throttles a write.
-    Throttles,
-    /// What is due, after it has been carried out, to nobody: the connection is closed.
-    AnswersNobody,
-    /// What is due, and late.
-    Late(Duration),
+    /// Answers like the service when it throttles a write.
+    Throttle,
+    /// Executes the request and closes the connection without an answer.
+    LoseAnswer,
+    /// Answers after this time.
+    Delay(Duration),
 }
 
-type Fault = (Option<IpAddr>, At, Does);
-type SaysTopology = Arc<dyn Fn(u64) -> Topology + Send + Sync>;
+type Fault = (Option<IpAddr>, FaultPoint, Reaction);
+type TopologyFn = Arc<dyn Fn(u64) -> Topology + Send + Sync>;
 
 pub struct Builder {
     addresses: Vec<IpAddr>,
@@ -61,7 +61,7 @@ pub struct Builder {
     other_tls: HashMap<IpAddr, Arc<rustls::ServerConfig>>,
     authenticator: Option<&'static str>,
     faults: Vec<Fault>,
-    topology: Option<SaysTopology>,
+    topology: Option<TopologyFn>,
 }
 
 impl Builder {
@@ -80,21 +80,21 @@ impl Builder {
         self
     }
 
-    /// Every connection fails there.
-    pub fn fault(mut self, at: At, does: Does) -> Self {
-        self.faults.push((None, at, does));
+    /// Injects a fault into every connection.
+    pub fn fault(mut self, point: FaultPoint, reaction: Reaction) -> Self {
+        self.faults.push((None, point, reaction));
         self
     }
 
-    /// Connections to one address fail there.
-    pub fn fault_of(mut self, address: IpAddr, at: At, does: Does) -> Self {
-        self.faults.push((Some(address), at, does));
+    /// Injects a fault into connections to one address.
+    pub fn fault_at(mut self, address: IpAddr, point: FaultPoint, reaction: Reaction) -> Self {
+        self.faults.push((Some(address), point, reaction));
         self
     }
 
-    /// What the system tables say, given the number of the connection that asks.
-    pub fn topology(mut self, says: impl Fn(u64) -> Topology + Send + Sync + 'static) -> Self {
-        self.topology = Some(Arc::new(says));
+    /// The contents of the system tables, given the number of the connection.
+    pub fn topology(mut self, topology: impl Fn(u64) -> Topology + Send + Sync + 'static) -> Self {
+        self.topology = Some(Arc::new(topology));
         self
     }
 
@@ -110,9 +110,9 @@ impl Builder {
             topology: self.topology.unwrap_or_else(|| Arc::new(move |_| Topology::like_keyspaces(&addresses))),
             prepared: Mutex::default(),
             connections: AtomicU64::new(0),
-            seen: watch::Sender::new(Seen::default()),
+            observed: watch::Sender::new(Observed::default()),
             release: Notify::new(),
-            sever: watch::Sender::new(()),
+            close: watch::Sender::new(()),
             script: Mutex::default(),
         });
         let mut listening = JoinSet::new();
@@ -123,23 +123,23 @@ impl Builder {
     }
 }
 
-/// What the stub has seen so far.
+/// What the stub has observed so far.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// Connections open now, by the address that they came to.
+pub struct Observed {
+    /// The open connections by address.
     pub open: HashMap<IpAddr, usize>,
     pub accepted: HashMap<IpAddr, usize>,
     pub resumed: usize,
     pub requests: Vec<Request>,
 }
 
-impl Seen {
-    pub fn all_open(&self) -> usize {
+impl Observed {
+    pub fn open_connections(&self) -> usize {
         self.open.values().sum()
     }
 
-    /// How many statements other than over system tables each address got.
-    pub fn statements(&self) -> HashMap<IpAddr, usize> {
+    /// The number of statements by address, except those over system tables.
+    pub fn statement_counts(&self) -> HashMap<IpAddr, usize> {
         let mut counts = HashMap::new();
         for request in &self.requests {
             if request.statement.as_deref().is_some_and(|text| !text.contains("system.")) {
@@ -159,7 +159,7 @@ pub struct Request {
     pub statement: Option<String>,
 }
 
-/// The running server; dropping it ends it.
+/// The running server. Dropping it stops it.
 pub struct Stub {
     addresses: Vec<IpAddr>,
     port: u16,
@@ -168,8 +168,8 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// At 127.0.0.1, 127.0.0.2, and so on, all on one port.
-    pub fn at(addresses: u8) -> Builder {
+    /// Listens on 127.0.0.1, 127.0.0.2, and so on, all on one port.
+    pub fn with_addresses(addresses: u8) -> Builder {
         Builder {
             addresses: (1..=addresses).map(loopback).collect(),
             tls: None,
@@ -180,8 +180,8 @@ impl Stub {
         }
     }
 
-    pub fn at_ipv6() -> Builder {
-        Builder { addresses: vec![IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)], ..Self::at(0) }
+    pub fn on_ipv6() -> Builder {
+        Builder { addresses: vec![IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)], ..Self::with_addresses(0) }
     }
 
     pub fn port(&self) -> u16 {
@@ -196,41 +196,41 @@ impl Stub {
         &self.addresses
     }
 
-    pub fn seen(&self) -> Seen {
-        self.state.seen.borrow().clone()
+    pub fn observed(&self) -> Observed {
+        self.state.observed.borrow().clone()
     }
 
-    /// Waits for the event, a minute at most.
-    pub async fn until(&self, mut happened: impl FnMut(&Seen) -> bool) -> Seen {
-        let mut seen = self.state.seen.subscribe();
-        let waiting = seen.wait_for(|seen| happened(seen));
+    /// Waits for a condition, for at most a minute.
+    pub async fn wait_until(&self, mut happened: impl FnMut(&Observed) -> bool) -> Observed {
+        let mut observed = self.state.observed.subscribe();
+        let waiting = observed.wait_for(|observed| happened(observed));
         match tokio::time::timeout(Duration::from_secs(60), waiting).await {
-            Ok(seen) => seen.unwrap().clone(),
-            Err(_) => panic!("it never happened; seen: {:?}", self.seen()),
+            Ok(observed) => observed.unwrap().clone(),
+            Err(_) => panic!("the condition was never met; observed: {:?}", self.observed()),
         }
     }
 
-    /// Lets one statement go on that has `held` in its text.
+    /// Answers one of the statements that have `held` in their text, which wait for this.
     pub fn release(&self) {
         self.state.release.notify_one();
     }
 
-    /// Breaks all connections that are open.
-    pub fn sever(&self) {
-        self.state.sever.send_replace(());
+    /// Closes all open connections.
+    pub fn close_connections(&self) {
+        self.state.close.send_replace(());
     }
 
-    /// What is done with the next statements over other than system tables, one after the other.
-    pub fn next(&self, does: impl IntoIterator<Item = Does>) {
-        self.state.script.lock().unwrap().extend(does);
+    /// Sets the reactions to the next statements, one after the other, except those over system tables.
+    pub fn script(&self, reactions: impl IntoIterator<Item = Reaction>) {
+        self.state.script.lock().unwrap().extend(reactions);
     }
 
-    /// From now on connections to one address fail there.
-    pub fn fails(&self, address: IpAddr, at: At, does: Does) {
-        self.state.faults.lock().unwrap().push((Some(address), at, does));
+    /// Injects a fault into connections to one address from now on.
+    pub fn inject_fault(&self, address: IpAddr, point: FaultPoint, reaction: Reaction) {
+        self.state.faults.lock().unwrap().push((Some(address), point, reaction));
     }
 
-    pub fn heal(&self) {
+    pub fn clear_faults(&self) {
         self.state.faults.lock().unwrap().clear();
     }
 }
@@ -239,8 +239,8 @@ pub fn loopback(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
 }
 
-/// An address that takes no TCP connection and refuses none: its queue is full and nobody accepts.
-pub async fn silent_at_tcp(address: SocketAddr) -> Vec<Box<dyn std::any::Any + Send>> {
+/// Makes an address that neither accepts nor refuses a TCP connection: its backlog is full and nobody accepts.
+pub async fn unresponsive_address(address: SocketAddr) -> Vec<Box<dyn std::any::Any + Send>> {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
     socket.bind(address).unwrap();
@@ -253,7 +253,7 @@ pub async fn silent_at_tcp(address: SocketAddr) -> Vec<Box<dyn std::any::Any + S
     held
 }
 
-/// One port that is free at every address.
+/// Listens on one port that is free at every address.
 async fn listen(addresses: &[IpAddr]) -> Vec<TcpListener> {
     'port: loop {
         let first = TcpListener::bind((addresses[0], 0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! The columns that the stub knows: type and the one value that every row has.
+//! The columns that the stub knows: their types, and their value, which is the same in every row.
 
 use crate::frame::{put_bytes, put_int, put_short};
 
@@ -14,7 +14,7 @@ const INET: usize = 0x10;
 const DATE: usize = 0x11;
 const SET: usize = 0x22;
 
-/// How many columns the partition key has, which are also the first of the statements' bind markers.
+/// The columns of the partition key, which are also the first bind markers of the statements.
 pub(super) fn partition_key(table: &str) -> Option<&'static [&'static str]> {
     match table {
         "events" => Some(&["device_id", "event_date"]),
@@ -27,7 +27,7 @@ pub(super) fn partition_key(table: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// What `system_schema.columns` says of the table `sales`, the only one that it knows.
+/// The columns of the table `sales`, the only one in `system_schema.columns`.
 const SALES: [(&str, &str); 10] = [
     ("id", "uuid"),
     ("day", "date"),
@@ -41,7 +41,7 @@ const SALES: [(&str, &str); 10] = [
     ("note", "text"),
 ];
 
-/// The rows of a table that has always the same: how many, and their values.
+/// The number and the values of the rows of a table with constant contents.
 pub(super) fn fixed_rows(table: &str, columns: &[&str]) -> Option<(usize, Vec<u8>)> {
     let mut values = Vec::new();
     match table {
@@ -49,11 +49,11 @@ pub(super) fn fixed_rows(table: &str, columns: &[&str]) -> Option<(usize, Vec<u8
         "columns" => {}
         _ => return None,
     }
-    for (name, of) in SALES {
+    for (name, column_type) in SALES {
         for column in columns {
             match *column {
                 "column_name" => put_bytes(&mut values, name.as_bytes()),
-                "type" => put_bytes(&mut values, of.as_bytes()),
+                "type" => put_bytes(&mut values, column_type.as_bytes()),
                 "kind" => put_bytes(&mut values, if name == "id" { b"partition_key" } else { b"regular" }),
                 "position" => put_bytes(&mut values, &(if name == "id" { 0_i32 } else { -1 }).to_be_bytes()),
                 _ => put_bytes(&mut values, b"none"),
@@ -64,26 +64,26 @@ pub(super) fn fixed_rows(table: &str, columns: &[&str]) -> Option<(usize, Vec<u8
 }
 
 pub(super) fn put_type(body: &mut Vec<u8>, column: &str) -> Option<()> {
-    // What `SELECT *` of a table gives is not looked at: there are no rows.
-    let of = if column == "*" { TEXT } else { type_of(column)? };
-    put_short(body, of);
-    if of == SET {
+    // The type of `*` does not matter, because such a result has no rows.
+    let type_code = if column == "*" { TEXT } else { type_of(column)? };
+    put_short(body, type_code);
+    if type_code == SET {
         put_short(body, TEXT);
     }
     Some(())
 }
 
 /// 2026-01-01T00:00:00Z, in milliseconds.
-const THEN: i64 = 1_767_225_600_000;
-/// The same day, as CQL counts days: from 2³¹ on.
-const THAT_DAY: u32 = (1 << 31) + 20_454;
+const TIMESTAMP_VALUE: i64 = 1_767_225_600_000;
+/// The same day in days since 1970 plus 2³¹, as in the protocol.
+const DAY: u32 = (1 << 31) + 20_454;
 const PAYLOAD: &str =
     r#"{"temperature":21.5,"humidity":48,"pressure":1013.2,"battery":97,"firmware":"2.14.0","ok":true}"#;
 
 pub(super) fn put_value(body: &mut Vec<u8>, column: &str) {
     match column {
-        "event_time" | "created_at" => put_bytes(body, &THEN.to_be_bytes()),
-        "event_date" => put_bytes(body, &THAT_DAY.to_be_bytes()),
+        "event_time" | "created_at" => put_bytes(body, &TIMESTAMP_VALUE.to_be_bytes()),
+        "event_date" => put_bytes(body, &DAY.to_be_bytes()),
         "user_id" | "host_id" | "schema_version" => put_bytes(body, &[0x42; 16]),
         "rpc_address" => put_bytes(body, &[127, 0, 0, 1]),
         "tokens" => {

@@ -1,4 +1,4 @@
-//! What a statement asks for, read off its text as far as the benches' own statements need.
+//! Parses statements as far as the benches need it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,21 +13,21 @@ const GLOBAL_TABLE: usize = 0x01;
 const HAS_MORE_PAGES: usize = 0x02;
 const NO_METADATA: usize = 0x04;
 
-/// A statement, with everything of its answers that does not depend on the values bound.
+/// A statement, with the parts of its answers that do not depend on bound values.
 pub(super) struct Prepared {
     id: [u8; 16],
     description: Vec<u8>,
     keyspace: String,
-    selects: Option<Selects>,
+    selection: Option<Selection>,
 }
 
-struct Selects {
+struct Selection {
     columns: usize,
     /// The table and each column with its type.
     specification: Vec<u8>,
     row: Vec<u8>,
     /// The number and the bytes of the rows of a table that has always the same ones.
-    fixed: Option<(usize, Vec<u8>)>,
+    fixed_rows: Option<(usize, Vec<u8>)>,
 }
 
 impl Prepared {
@@ -40,8 +40,8 @@ impl Prepared {
         let (keyspace, table) = ["FROM", "INTO", "UPDATE"].into_iter().find_map(after)?.split_once('.')?;
         let key = columns::partition_key(table)?;
 
-        let selects = match (words.first()?.eq_ignore_ascii_case("SELECT"), named("FROM")) {
-            (true, Some(from)) => Some(Selects::new(keyspace, table, &words[1..from])?),
+        let selection = match (words.first()?.eq_ignore_ascii_case("SELECT"), named("FROM")) {
+            (true, Some(from)) => Some(Selection::new(keyspace, table, &words[1..from])?),
             _ => None,
         };
         let markers = markers(&words);
@@ -49,15 +49,15 @@ impl Prepared {
         text.hash(&mut hasher);
         let mut id = [0; 16];
         id[..8].copy_from_slice(&hasher.finish().to_be_bytes());
-        let description = describe(&id, keyspace, table, &markers, key, selects.as_ref())?;
-        Some(Self { id, description, keyspace: keyspace.to_owned(), selects })
+        let description = describe(&id, keyspace, table, &markers, key, selection.as_ref())?;
+        Some(Self { id, description, keyspace: keyspace.to_owned(), selection })
     }
 
     pub(super) fn id(&self) -> &[u8] {
         &self.id
     }
 
-    pub(super) fn is_of_the_system(&self) -> bool {
+    pub(super) fn is_over_system_table(&self) -> bool {
         self.keyspace.starts_with("system")
     }
 
@@ -67,38 +67,38 @@ impl Prepared {
 
     pub(super) fn result(&self, parameters: &Parameters<'_>) -> Answer {
         let mut body = Vec::new();
-        let Some(selects) = &self.selects else {
+        let Some(selection) = &self.selection else {
             put_int(&mut body, VOID);
             return Answer::result(body);
         };
-        let due = selects.fixed.as_ref().map_or_else(|| rows_due(parameters), |(rows, _)| *rows);
-        let rows = parameters.page_size.map_or(due, |size| due.min(size));
-        let later = due - rows;
+        let remaining = selection.fixed_rows.as_ref().map_or_else(|| remaining_rows(parameters), |(rows, _)| *rows);
+        let rows = parameters.page_size.map_or(remaining, |size| remaining.min(size));
+        let later = remaining - rows;
 
-        body.reserve(selects.specification.len() + rows * selects.row.len() + 64);
+        body.reserve(selection.specification.len() + rows * selection.row.len() + 64);
         put_int(&mut body, ROWS);
         let metadata = if parameters.without_metadata { NO_METADATA } else { GLOBAL_TABLE };
         put_int(&mut body, if later > 0 { metadata | HAS_MORE_PAGES } else { metadata });
-        put_int(&mut body, selects.columns);
+        put_int(&mut body, selection.columns);
         if later > 0 {
             put_bytes(&mut body, &(later as u64).to_be_bytes());
         }
         if !parameters.without_metadata {
-            body.extend(&selects.specification);
+            body.extend(&selection.specification);
         }
         put_int(&mut body, rows);
-        if let Some((_, values)) = &selects.fixed {
+        if let Some((_, values)) = &selection.fixed_rows {
             body.extend(values);
             return Answer::result(body);
         }
         for _ in 0..rows {
-            body.extend(&selects.row);
+            body.extend(&selection.row);
         }
         Answer::result(body)
     }
 }
 
-impl Selects {
+impl Selection {
     fn new(keyspace: &str, table: &str, columns: &[&str]) -> Option<Self> {
         let (mut specification, mut row) = (Vec::new(), Vec::new());
         put_string(&mut specification, keyspace);
@@ -108,13 +108,13 @@ impl Selects {
             columns::put_type(&mut specification, column)?;
             columns::put_value(&mut row, column);
         }
-        let fixed = columns::fixed_rows(table, columns);
-        Some(Self { columns: columns.len(), specification, row, fixed })
+        let fixed_rows = columns::fixed_rows(table, columns);
+        Some(Self { columns: columns.len(), specification, row, fixed_rows })
     }
 }
 
-/// The paging state is the number of rows that are still due.
-fn rows_due(parameters: &Parameters<'_>) -> usize {
+/// The paging state is the number of rows that are still remaining.
+fn remaining_rows(parameters: &Parameters<'_>) -> usize {
     if let Some(state) = parameters.paging_state.and_then(|state| state.try_into().ok()) {
         return u64::from_be_bytes(state) as usize;
     }
@@ -122,10 +122,10 @@ fn rows_due(parameters: &Parameters<'_>) -> usize {
     first.and_then(|text| text.strip_suffix(" rows")?.parse().ok()).unwrap_or(1)
 }
 
-/// What each bind marker stands for.
+/// The column or option of each bind marker.
 fn markers<'a>(words: &[&'a str]) -> Vec<&'a str> {
     let inserted = words.iter().position(|word| word.eq_ignore_ascii_case("VALUES"));
-    let mut of_insert = words[..inserted.unwrap_or(0)].iter().skip(3);
+    let mut inserted_columns = words[..inserted.unwrap_or(0)].iter().skip(3);
     let mut found = Vec::new();
     for (at, word) in words.iter().enumerate() {
         // `a=?` is one word, `a = ?` is three.
@@ -138,7 +138,7 @@ fn markers<'a>(words: &[&'a str]) -> Vec<&'a str> {
             Some(word) if word.eq_ignore_ascii_case("TTL") => "[ttl]",
             Some(word) if word.eq_ignore_ascii_case("TIMESTAMP") => "[timestamp]",
             Some(word) if inserted.is_none() => word,
-            _ => of_insert.next().copied().unwrap_or_default(),
+            _ => inserted_columns.next().copied().unwrap_or_default(),
         });
     }
     found
@@ -150,7 +150,7 @@ fn describe(
     table: &str,
     markers: &[&str],
     key: &[&str],
-    selects: Option<&Selects>,
+    selection: Option<&Selection>,
 ) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     put_int(&mut body, PREPARED);
@@ -170,11 +170,11 @@ fn describe(
         columns::put_type(&mut body, marker)?;
     }
 
-    match selects {
-        Some(selects) => {
+    match selection {
+        Some(selection) => {
             put_int(&mut body, GLOBAL_TABLE);
-            put_int(&mut body, selects.columns);
-            body.extend(&selects.specification);
+            put_int(&mut body, selection.columns);
+            body.extend(&selection.specification);
         }
         None => {
             put_int(&mut body, NO_METADATA);

@@ -5,7 +5,7 @@ use rcgen::{
 };
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// An authority of one test's own.
+/// A certificate authority for one test.
 pub struct Ca {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -27,12 +27,12 @@ impl Ca {
         &self.pem
     }
 
-    /// A server that shows a certificate for `names`.
+    /// A server configuration with a certificate for `names`.
     pub fn server(&self, names: &[&str]) -> Arc<rustls::ServerConfig> {
         self.server_with(names, |_| {})
     }
 
-    /// The same with something about the certificate changed.
+    /// Like [`server`](Self::server), with changed parameters of the certificate.
     pub fn server_with(
         &self,
         names: &[&str],

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::{At, Does, Fault, Request, SaysTopology, Seen, system_tables};
+use super::{Fault, FaultPoint, Observed, Reaction, Request, TopologyFn, system_tables};
 use crate::frame::{self, Answer, opcode};
 
 /// What all connections share.
@@ -19,22 +19,22 @@ pub(super) struct State {
     pub(super) other_tls: HashMap<IpAddr, Arc<rustls::ServerConfig>>,
     pub(super) authenticator: Option<&'static str>,
     pub(super) faults: Mutex<Vec<Fault>>,
-    pub(super) topology: SaysTopology,
+    pub(super) topology: TopologyFn,
     pub(super) prepared: Mutex<Vec<String>>,
     pub(super) connections: AtomicU64,
-    pub(super) seen: watch::Sender<Seen>,
+    pub(super) observed: watch::Sender<Observed>,
     pub(super) release: Notify,
-    pub(super) sever: watch::Sender<()>,
-    pub(super) script: Mutex<VecDeque<Does>>,
+    pub(super) close: watch::Sender<()>,
+    pub(super) script: Mutex<VecDeque<Reaction>>,
 }
 
 impl State {
-    fn fault(&self, address: IpAddr, at: At) -> Option<Does> {
+    fn fault(&self, address: IpAddr, point: FaultPoint) -> Option<Reaction> {
         let faults = self.faults.lock().unwrap();
         faults
             .iter()
-            .find(|(of, there, _)| *there == at && of.is_none_or(|of| of == address))
-            .map(|(_, _, does)| does.clone())
+            .find(|(only, at, _)| *at == point && only.is_none_or(|only| only == address))
+            .map(|(_, _, reaction)| reaction.clone())
     }
 }
 
@@ -45,45 +45,45 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
         let state = Arc::clone(&state);
         connections.spawn(async move {
             let number = state.connections.fetch_add(1, Ordering::Relaxed);
-            state.seen.send_modify(|seen| {
-                *seen.open.entry(address).or_default() += 1;
-                *seen.accepted.entry(address).or_default() += 1;
+            state.observed.send_modify(|observed| {
+                *observed.open.entry(address).or_default() += 1;
+                *observed.accepted.entry(address).or_default() += 1;
             });
-            let mut severed = state.sever.subscribe();
+            let mut closed = state.close.subscribe();
             tokio::select! {
                 () = connection(stream, address, number, &state) => {}
-                _ = severed.changed() => {}
+                _ = closed.changed() => {}
             }
-            state.seen.send_modify(|seen| *seen.open.entry(address).or_default() -= 1);
+            state.observed.send_modify(|observed| *observed.open.entry(address).or_default() -= 1);
         });
     }
 }
 
 async fn connection(mut stream: TcpStream, address: IpAddr, number: u64, state: &State) {
-    if let Some(does) = state.fault(address, At::Accept) {
-        misbehave(&mut stream, does, [0, 0]).await;
+    if let Some(reaction) = state.fault(address, FaultPoint::Accept) {
+        react(&mut stream, reaction, [0, 0]).await;
         return;
     }
     match state.other_tls.get(&address).or(state.tls.as_ref()) {
-        None => speak(stream, address, number, state).await,
+        None => serve_cql(stream, address, number, state).await,
         Some(config) => {
             let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(config));
             if let Ok(stream) = acceptor.accept(stream).await {
                 if stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed) {
-                    state.seen.send_modify(|seen| seen.resumed += 1);
+                    state.observed.send_modify(|observed| observed.resumed += 1);
                 }
-                speak(stream, address, number, state).await;
+                serve_cql(stream, address, number, state).await;
             }
         }
     }
 }
 
-async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr, number: u64, state: &State) {
+async fn serve_cql(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr, number: u64, state: &State) {
     let mut challenged = false;
     while let Ok(Some(request)) = frame::Request::read(&mut stream).await {
         let statement = system_tables::statement(&request, &state.prepared.lock().unwrap());
-        state.seen.send_modify(|seen| {
-            seen.requests.push(Request {
+        state.observed.send_modify(|observed| {
+            observed.requests.push(Request {
                 address,
                 connection: number,
                 opcode: request.opcode,
@@ -91,29 +91,29 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
                 statement: statement.clone(),
             });
         });
-        let at = match (request.opcode, statement.as_deref()) {
-            (opcode::OPTIONS, _) => Some(At::Options),
-            (opcode::STARTUP, _) => Some(At::Startup),
-            (opcode::AUTH_RESPONSE, _) if challenged => Some(At::Answer),
-            (opcode::AUTH_RESPONSE, _) => Some(At::AuthResponse),
-            (opcode::REGISTER, _) => Some(At::Register),
-            (opcode::PREPARE, _) => Some(At::Prepare),
-            (_, Some(text)) if text.contains("system.") => Some(At::System),
+        let point = match (request.opcode, statement.as_deref()) {
+            (opcode::OPTIONS, _) => Some(FaultPoint::Options),
+            (opcode::STARTUP, _) => Some(FaultPoint::Startup),
+            (opcode::AUTH_RESPONSE, _) if challenged => Some(FaultPoint::ChallengeResponse),
+            (opcode::AUTH_RESPONSE, _) => Some(FaultPoint::AuthResponse),
+            (opcode::REGISTER, _) => Some(FaultPoint::Register),
+            (opcode::PREPARE, _) => Some(FaultPoint::Prepare),
+            (_, Some(text)) if text.contains("system.") => Some(FaultPoint::SystemTable),
             _ => None,
         };
         let scripted = || {
-            let is_ours = matches!(request.opcode, opcode::QUERY | opcode::EXECUTE)
+            let is_statement = matches!(request.opcode, opcode::QUERY | opcode::EXECUTE)
                 && statement.as_deref().is_none_or(|text| !text.contains("system"));
-            is_ours.then(|| state.script.lock().unwrap().pop_front()).flatten()
+            is_statement.then(|| state.script.lock().unwrap().pop_front()).flatten()
         };
-        if let Some(does) = at.and_then(|at| state.fault(address, at)).or_else(scripted) {
-            let goes_on = matches!(does, Does::Says(..) | Does::Throttles);
-            let is_late = matches!(does, Does::Late(_));
-            misbehave(&mut stream, does, request.stream).await;
-            if goes_on {
+        if let Some(reaction) = point.and_then(|point| state.fault(address, point)).or_else(scripted) {
+            let continues = matches!(reaction, Reaction::Error(..) | Reaction::Throttle);
+            let is_delayed = matches!(reaction, Reaction::Delay(_));
+            react(&mut stream, reaction, request.stream).await;
+            if continues {
                 continue;
             }
-            if !is_late {
+            if !is_delayed {
                 return;
             }
         }
@@ -145,26 +145,26 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, address: IpAddr,
     }
 }
 
-async fn misbehave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), does: Does, stream_id: [u8; 2]) {
-    match does {
-        Does::Close => {}
-        Does::Late(by) => tokio::time::sleep(by).await,
-        Does::Nothing => until_closed(stream).await,
-        Does::Says(code, text) => {
+async fn react(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), reaction: Reaction, stream_id: [u8; 2]) {
+    match reaction {
+        Reaction::Close => {}
+        Reaction::Delay(by) => tokio::time::sleep(by).await,
+        Reaction::Hang => wait_until_closed(stream).await,
+        Reaction::Error(code, text) => {
             let _ = stream.write_all(&Answer::error(code, text).on_stream(stream_id)).await;
         }
-        Does::Throttles => {
+        Reaction::Throttle => {
             let _ = stream.write_all(&Answer::throttled().on_stream(stream_id)).await;
         }
-        Does::AnswersNobody => {}
-        Does::Bytes(bytes) => {
+        Reaction::LoseAnswer => {}
+        Reaction::Bytes(bytes) => {
             let _ = stream.write_all(&bytes).await;
-            until_closed(stream).await;
+            wait_until_closed(stream).await;
         }
     }
 }
 
-async fn until_closed(stream: &mut (impl AsyncRead + Unpin)) {
+async fn wait_until_closed(stream: &mut (impl AsyncRead + Unpin)) {
     let mut ignored = [0; 4096];
     loop {
         match stream.read(&mut ignored).await {

@@ -1,11 +1,11 @@
-//! The answers to statements over the system tables.
+//! Answers to statements over system tables.
 
 use std::net::IpAddr;
 
 use super::{Row, Topology};
 use crate::frame::{Answer, Request, opcode, put_bytes, put_int, put_null, put_short, put_string};
 
-/// The statement that a request carries or, if it is an EXECUTE, names.
+/// The statement of a request, or the prepared statement of an EXECUTE.
 pub(super) fn statement(request: &Request, prepared: &[String]) -> Option<String> {
     match request.opcode {
         opcode::QUERY | opcode::PREPARE => Some(request.text().to_owned()),
@@ -27,7 +27,7 @@ pub(super) fn prepared(statement: &str) -> Answer {
     Answer::result(body)
 }
 
-/// The rows of a system table; nothing for a statement over another table.
+/// The rows of a system table; a void result for other statements.
 pub(super) fn result(statement: &str, topology: &Topology) -> Answer {
     let Some((table, columns)) = columns(statement) else { return Answer::void() };
     let mut body = 2i32.to_be_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! What `system.local` and `system.peers` say.
+//! The contents of `system.local` and `system.peers`.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,8 +15,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// A peer as the service shows it: host id derived from its address, a token that is no i64.
-    pub fn of(address: IpAddr) -> Self {
+    /// A peer as the service lists it: its host id is derived from its address, and its token is no `i64`.
+    pub fn peer(address: IpAddr) -> Self {
         let IpAddr::V4(v4) = address else { unimplemented!("the stub's peers are IPv4") };
         let number = u128::from(u32::from(v4));
         Self {
@@ -29,7 +29,7 @@ impl Row {
     }
 }
 
-/// What `system.local` and `system.peers` say.
+/// The contents of `system.local` and `system.peers`.
 #[derive(Clone, Debug)]
 pub struct Topology {
     pub local: Row,
@@ -37,14 +37,14 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// As the service: the local row has an address where nothing listens and the host id of the first peer.
+    /// Like the service: the local row has an address where nothing listens, and the host id of the first peer.
     pub fn like_keyspaces(peers: &[IpAddr]) -> Self {
-        let peers: Vec<Row> = peers.iter().copied().map(Row::of).collect();
+        let peers: Vec<Row> = peers.iter().copied().map(Row::peer).collect();
         let dead = IpAddr::V4(Ipv4Addr::new(127, 255, 1, 1));
         let local = Row {
-            host_id: peers.first().map_or_else(|| Row::of(dead).host_id, |first| first.host_id),
+            host_id: peers.first().map_or_else(|| Row::peer(dead).host_id, |first| first.host_id),
             cluster_name: Some("Amazon Keyspaces".into()),
-            ..Row::of(dead)
+            ..Row::peer(dead)
         };
         Self { local, peers }
     }
