@@ -45,7 +45,7 @@ async fn run(session: &Session) -> Result<(), Box<dyn Error>> {
         note: (minute == 3).then(|| "window opened".to_owned()),
     };
     // Many writes in flight, each with its own result.
-    let written: Vec<_> = store.execute_each((0..5).map(reading)).until_the_first_error().try_collect().await?;
+    let written: Vec<_> = store.execute_each((0..5).map(reading)).into_try_stream().try_collect().await?;
     hit.execute((Counter(written.len() as i64), sensor_id)).await?;
     match claim.execute(Reading { celsius: 40.0, ..reading(0) }).await? {
         Outcome::Applied => println!("claimed"),

@@ -34,7 +34,7 @@ async fn work(
 ) -> Result<u64, keyspaces::Error> {
     let messages = stream::unfold(queue, |mut queue| async { queue.recv().await.map(|message| (message, queue)) });
     // In the order of completion, so a slow message delays no other.
-    let mut written = store.execute_stream(messages).in_flight(IN_FLIGHT).as_they_come();
+    let mut written = store.execute_stream(messages).in_flight(IN_FLIGHT).unordered();
     let mut left = 0;
     while let Some((message, result)) = written.next().await {
         match result {

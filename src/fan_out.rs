@@ -28,15 +28,15 @@ const MAX_IN_FLIGHT: usize = 1_024;
 ///
 /// ```no_run
 /// # async fn run(names: keyspaces::Select<(i64,), (String,)>) -> Result<(), keyspaces::Error> {
-/// let mut found = names.one_of_each((0..100_000).map(|id| (id,))).as_they_come();
+/// let mut found = names.one_for_each((0..100_000).map(|id| (id,))).unordered();
 /// while let Some(((id,), name)) = found.try_next().await? {
 ///     println!("{id}: {name:?}");
 /// }
 /// # Ok(()) }
 /// ```
 ///
-/// Results come in the order of the keys unless [`as_they_come`](Self::as_they_come) is set. An error is the result of its
-/// own statement and stops no other; with [`until_the_first_error`](Self::until_the_first_error) the stream ends after the
+/// Results come in the order of the keys unless [`unordered`](Self::unordered) is set. An error is the result of its
+/// own statement and stops no other; with [`into_try_stream`](Self::into_try_stream) the stream ends after the
 /// first error. A key is taken from its source when another statement may be in flight, so memory does not grow with the
 /// number of keys, and a slow table slows down a source that is a stream. Each statement runs in its own task, so it
 /// continues while the stream is not polled, and blocks no other call once it is answered. The stream may be dropped at any
@@ -45,7 +45,7 @@ pub struct FanOut<K, T> {
     keys: BoxStream<'static, K>,
     run: Run<K, T>,
     in_flight: usize,
-    as_they_come: bool,
+    unordered: bool,
     running: Option<BoxStream<'static, (K, Result<T, Error>)>>,
 }
 
@@ -65,7 +65,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
             keys: keys.boxed(),
             run: Box::new(move |key| AbortOnDrop::spawn(run(key))),
             in_flight: (connections * IN_FLIGHT_PER_CONNECTION).min(MAX_IN_FLIGHT),
-            as_they_come: false,
+            unordered: false,
             running: None,
         }
     }
@@ -79,8 +79,8 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
 
     /// Returns results as they arrive, not in the order of the keys, so a slow statement delays no other result.
     #[must_use]
-    pub fn as_they_come(mut self) -> Self {
-        self.as_they_come = true;
+    pub fn unordered(mut self) -> Self {
+        self.unordered = true;
         self
     }
 
@@ -118,7 +118,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
 
     /// Returns a stream that ends after the first error. The statements then in flight are dropped, but they have been
     /// sent.
-    pub fn until_the_first_error(self) -> impl Stream<Item = Result<(K, T), Error>> + Send + Unpin {
+    pub fn into_try_stream(self) -> impl Stream<Item = Result<(K, T), Error>> + Send + Unpin {
         let results = self.map(|(key, result)| result.map(|found| (key, found)));
         Box::pin(stream::unfold(Some(results), |results| async {
             let mut results = results?;
@@ -133,7 +133,7 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
             let keys = std::mem::replace(&mut self.keys, stream::empty().boxed());
             let run = std::mem::replace(&mut self.run, Box::new(|_| AbortOnDrop::spawn(std::future::pending())));
             let statements = keys.map(run);
-            if self.as_they_come {
+            if self.unordered {
                 statements.buffer_unordered(self.in_flight).boxed()
             } else {
                 statements.buffered(self.in_flight).boxed()
@@ -156,12 +156,12 @@ impl<K, T> fmt::Debug for FanOut<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FanOut")
             .field("in_flight", &self.in_flight)
-            .field("as_they_come", &self.as_they_come)
+            .field("unordered", &self.unordered)
             .finish_non_exhaustive()
     }
 }
 
-pub(crate) fn one_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
+pub(crate) fn one_for_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
     select: &Select<V, R>,
     keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>,
 ) -> FanOut<V, Option<R>> {
@@ -175,7 +175,7 @@ pub(crate) fn one_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
     })
 }
 
-pub(crate) fn all_of_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
+pub(crate) fn all_for_each<V: SerializeRow + Send + Sync + 'static, R: OwnedRow>(
     select: &Select<V, R>,
     keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>,
 ) -> FanOut<V, Vec<R>> {
@@ -214,7 +214,7 @@ macro_rules! execute_each {
             /// #     messages: impl Stream<Item = (i64, String)> + Send + 'static,
             /// # ) -> Result<(), keyspaces::Error> {
             /// // A message is acknowledged as soon as its own row is written.
-            /// let mut written = store.execute_stream(messages).as_they_come();
+            /// let mut written = store.execute_stream(messages).unordered();
             /// while let Some((message, result)) = written.next().await {
             ///     match result {
             ///         Ok(()) => println!("acknowledge {}", message.0),

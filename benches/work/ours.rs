@@ -69,7 +69,7 @@ impl Client for Ours {
     }
 
     fn fan_out(&self, keys: impl Iterator<Item = Key> + Send + 'static) -> impl Stream<Item = Result<Event>> {
-        let found = self.select_one.one_of_each(keys).in_flight(IN_FLIGHT).as_they_come();
+        let found = self.select_one.one_for_each(keys).in_flight(IN_FLIGHT).unordered();
         found.map(|(_, row)| row?.ok_or_else(|| "there is no such event".into()))
     }
 }

@@ -243,8 +243,8 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
     /// # Errors
     ///
     /// As [`one`](Self::one), for each key.
-    pub fn one_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Option<R>> {
-        crate::fan_out::one_of_each(self, keys)
+    pub fn one_for_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Option<R>> {
+        crate::fan_out::one_for_each(self, keys)
     }
 
     /// Reads all [`rows`](Self::rows) for each of `keys`, with many reads in flight at once. The rows of one key are
@@ -253,8 +253,8 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
     /// # Errors
     ///
     /// As [`rows`](Self::rows), for each key.
-    pub fn all_of_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Vec<R>> {
-        crate::fan_out::all_of_each(self, keys)
+    pub fn all_for_each(&self, keys: impl IntoIterator<Item = V, IntoIter: Send + 'static>) -> FanOut<V, Vec<R>> {
+        crate::fan_out::all_for_each(self, keys)
     }
 }
 

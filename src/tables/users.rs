@@ -152,7 +152,7 @@ impl Users {
     }
 
     /// Reads many users in parallel, and returns each with its id, in the order of the ids unless
-    /// [`as_they_come`](FanOut::as_they_come) is set.
+    /// [`unordered`](FanOut::unordered) is set.
     ///
     /// ```no_run
     /// # async fn run(users: keyspaces::tables::Users, ids: Vec<uuid::Uuid>) -> Result<(), keyspaces::Error> {
@@ -170,7 +170,7 @@ impl Users {
     where
         I: IntoIterator<Item = Uuid, IntoIter: Send + 'static>,
     {
-        self.by_id.one_of_each(user_ids.into_iter().map(|user_id| (user_id,)))
+        self.by_id.one_for_each(user_ids.into_iter().map(|user_id| (user_id,)))
     }
 
     /// Changes fields of a user. If the user does not exist, nothing is written.

@@ -133,7 +133,7 @@ async fn get_many_returns_users_with_their_ids_in_request_order() {
     let found: Vec<_> = users
         .get_many(asked.iter().map(|user| user.user_id).collect::<Vec<_>>())
         .in_flight(NonZeroUsize::new(4).unwrap())
-        .until_the_first_error()
+        .into_try_stream()
         .try_collect()
         .await
         .unwrap();

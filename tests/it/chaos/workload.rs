@@ -327,7 +327,7 @@ impl Worker {
     async fn fan_out_and_pause(mut self) {
         while self.goes_on() {
             let keys = (0..60).map(|key| (key % REGISTERS,));
-            let mut found = self.statements.look.one_of_each(keys);
+            let mut found = self.statements.look.one_for_each(keys);
             while self.history.in_time("a result of many", found.next()).await.is_some() && self.pause().await {}
             drop(found);
             self.rest().await;

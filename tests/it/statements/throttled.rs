@@ -83,7 +83,7 @@ async fn capacity_increase_is_applied_and_used_while_writers_wait() {
         writer.await.unwrap().unwrap();
     }
     // With the capacity that there was, these would take a minute.
-    let more = store.execute_each((1_000..2_200).map(|id| (id,))).until_the_first_error();
+    let more = store.execute_each((1_000..2_200).map(|id| (id,))).into_try_stream();
     let written = tokio::time::timeout(Duration::from_secs(40), more.try_collect::<Vec<_>>());
     assert_eq!(written.await.expect("the capacity is used").unwrap().len(), 1_200);
 }

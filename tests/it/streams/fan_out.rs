@@ -15,18 +15,17 @@ async fn many_keys_are_read_in_their_order_or_as_results_arrive() {
         session.prepare(&format!("SELECT k, c FROM {table} WHERE k = ?")).await.unwrap();
     let keys = (0..500).rev().map(|k| (k % 100,));
     let expected: Vec<_> = keys.clone().map(|(k,)| ((k,), (k < 50).then_some((k, 0)))).collect();
-    let in_order: Vec<_> = select.one_of_each(keys.clone()).until_the_first_error().try_collect().await.unwrap();
+    let in_order: Vec<_> = select.one_for_each(keys.clone()).into_try_stream().try_collect().await.unwrap();
     assert_eq!(in_order, expected);
     let few = NonZeroUsize::new(3).unwrap();
     let in_order: Vec<_> =
-        select.one_of_each(keys.clone()).in_flight(few).until_the_first_error().try_collect().await.unwrap();
+        select.one_for_each(keys.clone()).in_flight(few).into_try_stream().try_collect().await.unwrap();
     assert_eq!(in_order, expected);
-    let mut as_they_come: Vec<_> =
-        select.one_of_each(keys).as_they_come().until_the_first_error().try_collect().await.unwrap();
-    as_they_come.sort_unstable();
+    let mut unordered: Vec<_> = select.one_for_each(keys).unordered().into_try_stream().try_collect().await.unwrap();
+    unordered.sort_unstable();
     let mut expected = expected;
     expected.sort_unstable();
-    assert_eq!(as_they_come, expected);
+    assert_eq!(unordered, expected);
 }
 
 #[tokio::test]
@@ -35,16 +34,16 @@ async fn an_error_belongs_to_its_key_or_ends_the_stream() {
     let table = filled(&session, 0..5, 2).await;
     // Two rows in each partition are one too many.
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
-    let all: Vec<_> = select.one_of_each((0..10).map(|k| (k,))).collect().await;
+    let all: Vec<_> = select.one_for_each((0..10).map(|k| (k,))).collect().await;
     let failed: Vec<_> = all.iter().filter(|(_, row)| row.is_err()).map(|((k,), _)| *k).collect();
     assert_eq!(failed, [0, 1, 2, 3, 4]);
-    let mut until = select.one_of_each((0..10).rev().map(|k| (k,))).until_the_first_error();
+    let mut until = select.one_for_each((0..10).rev().map(|k| (k,))).into_try_stream();
     for k in (5..10).rev() {
         assert_eq!(until.try_next().await.unwrap(), Some(((k,), None)));
     }
     assert_eq!(until.try_next().await.unwrap_err().kind(), ErrorKind::Type);
     assert_eq!(until.try_next().await.unwrap(), None);
-    let rows: Vec<_> = select.all_of_each([(4,), (9,)]).until_the_first_error().try_collect().await.unwrap();
+    let rows: Vec<_> = select.all_for_each([(4,), (9,)]).into_try_stream().try_collect().await.unwrap();
     assert_eq!(rows, [((4,), vec![(0,), (1,)]), ((9,), vec![])]);
 }
 
@@ -62,7 +61,7 @@ async fn keys_are_taken_when_they_are_needed() {
         counted.fetch_add(1, Ordering::Relaxed);
         (k,)
     });
-    let mut found = select.one_of_each(keys).in_flight(NonZeroUsize::new(10).unwrap());
+    let mut found = select.one_for_each(keys).in_flight(NonZeroUsize::new(10).unwrap());
     assert_eq!(taken.load(Ordering::Relaxed), 0);
     for given in 1..=100 {
         found.next().await.unwrap().1.unwrap();
@@ -104,7 +103,7 @@ async fn conditional_writes_and_increments_of_many_rows() {
     let claim: Conditional<(i32, &'static str)> = session.prepare(&insert).await.unwrap();
     let rows = [(1, "Ada"), (1, "Bo"), (2, "Cy")];
     let outcomes: Vec<_> =
-        claim.execute_each(rows).in_flight(NonZeroUsize::MIN).until_the_first_error().try_collect().await.unwrap();
+        claim.execute_each(rows).in_flight(NonZeroUsize::MIN).into_try_stream().try_collect().await.unwrap();
     let applied: Vec<_> = outcomes.iter().map(|(_, outcome)| matches!(outcome, Outcome::Applied)).collect();
     assert_eq!(applied, [true, false, true]);
 
@@ -112,7 +111,7 @@ async fn conditional_writes_and_increments_of_many_rows() {
     let hit: Increment<(Counter, i32)> =
         session.prepare(&format!("UPDATE {hits} SET n = n + ? WHERE id = ?")).await.unwrap();
     let done: Vec<_> =
-        hit.execute_each((0..20).map(|_| (Counter(2), 7))).until_the_first_error().try_collect().await.unwrap();
+        hit.execute_each((0..20).map(|_| (Counter(2), 7))).into_try_stream().try_collect().await.unwrap();
     assert_eq!(done.len(), 20);
     let count = format!("SELECT n FROM {hits} WHERE id = ?");
     let count: Option<(Counter,)> = session.query(&count, (7,)).one().await.unwrap();

@@ -80,7 +80,7 @@ impl Readings {
         let store: Write<(i32, i32)> =
             session.prepare(&format!("INSERT INTO {TABLE} (k, c) VALUES (?, ?)")).await.unwrap();
         let all = (0..PARTITIONS).flat_map(|k| (0..ROWS).map(move |c| (k, c)));
-        let written: Vec<_> = store.execute_each(all).until_the_first_error().try_collect().await.unwrap();
+        let written: Vec<_> = store.execute_each(all).into_try_stream().try_collect().await.unwrap();
         assert_eq!(written.len(), (PARTITIONS * ROWS) as usize);
         let capacity = CapacityMode::Provisioned { read: CAPACITY, write: 1_000 };
         local.throttling().set_capacity("interleaved", "readings", Some(capacity));
@@ -101,7 +101,7 @@ impl Readings {
                 (pages.map_ok(|page| page.rows.len()).boxed(), partition)
             }
             Kinds::FanOut => {
-                let each = self.rows.all_of_each((0..PARTITIONS).map(|k| (k,)));
+                let each = self.rows.all_for_each((0..PARTITIONS).map(|k| (k,)));
                 (each.map(|(_, rows)| rows.map(|rows| rows.len())).boxed(), table)
             }
             Kinds::Scan => {

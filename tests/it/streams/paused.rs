@@ -26,8 +26,7 @@ async fn throttled(local: &Local, name: &str, reads: u32) -> (Session, String) {
     let table = format!("paused.{name}");
     session.define(&format!("CREATE TABLE {table} (k int, c int, PRIMARY KEY (k, c))")).await.unwrap();
     let store: Write<(i32, i32)> = session.prepare(&format!("INSERT INTO {table} (k, c) VALUES (?, ?)")).await.unwrap();
-    let written: Vec<_> =
-        store.execute_each((0..ROWS).map(|c| (0, c))).until_the_first_error().try_collect().await.unwrap();
+    let written: Vec<_> = store.execute_each((0..ROWS).map(|c| (0, c))).into_try_stream().try_collect().await.unwrap();
     assert_eq!(written.len(), ROWS as usize);
     if reads > 0 {
         local.faults().inject(throttled_reads(&table).times(reads.into()));
@@ -50,7 +49,7 @@ async fn streams_that_are_not_polled_block_no_other_read() {
 
     let mut rows = paged.rows((0,));
     assert_eq!(rows.try_next().await.unwrap(), Some((0,)));
-    let mut fan_out = paged.one_of_each((0..50).map(|k| (k + 1,)));
+    let mut fan_out = paged.one_for_each((0..50).map(|k| (k + 1,)));
     fan_out.next().await.unwrap().1.unwrap();
     let mut scanned = scan.with_page_size(PAGE).scan().unwrap();
     let first = scanned.try_next().await.unwrap().unwrap().len();
@@ -65,7 +64,7 @@ async fn streams_that_are_not_polled_block_no_other_read() {
     // After more than a deadline, each stream yields all rows that are left.
     tokio::time::sleep(DEADLINE + Duration::from_millis(500)).await;
     assert_eq!(rows.try_collect::<Vec<_>>().await.unwrap().len(), ROWS as usize - 1);
-    assert_eq!(fan_out.until_the_first_error().try_collect::<Vec<_>>().await.unwrap().len(), 49);
+    assert_eq!(fan_out.into_try_stream().try_collect::<Vec<_>>().await.unwrap().len(), 49);
     let pages: Vec<_> = scanned.try_collect().await.unwrap();
     assert_eq!(first + pages.iter().map(Vec::len).sum::<usize>(), ROWS as usize);
 }
