@@ -95,7 +95,7 @@ pub use stream::{Page, Pages, PagingState, RawPage, RawPages, Rows};
 /// Both implement [`SerializeValue`](trait@SerializeValue) and [`DeserializeValue`](trait@DeserializeValue), so they can be used
 /// like any value: in tuples, rows, collections and user-defined types, as an `Option` where the column may be null. A text or a
 /// number that is not a variant is an error of kind [`Type`](ErrorKind::Type) when the row is read: `the column status of a row
-/// cannot be read: "gone" is no Status, which is one of draft, in_review, live`. For structured values, use
+/// cannot be read: "gone" is not a Status, which is one of draft, in_review, live`. For structured values, use
 /// [`value::Json`].
 ///
 /// `#[value(crate = path)]` gives the path of this crate, if it is not `::keyspaces`.

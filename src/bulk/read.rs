@@ -102,7 +102,7 @@ impl TableReader {
     }
 
     /// The next page; `None` after the last. A failed page is requested again until the service has returned no page for as
-    /// long as the patience. Dropping the future loses no page.
+    /// long as the stall timeout. Dropping the future loses no page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<RowValues>>, Error> {
         loop {
             if let Some(until) = self.paused_until {

@@ -12,7 +12,7 @@ use super::statement_text::{StatementText, insert, insert_statics};
 use super::table::{Column, DescribedTable};
 use crate::{Error, Increment, Session, UnloggedBatch, Write};
 
-/// The deadline of one call, which includes the wait for its turn at a throttled table. It is at most the patience, so that
+/// The deadline of one call, which includes the wait for its turn at a throttled table. It is at most the stall timeout, so that
 /// an error comes in time, but at least a second.
 const MAX_CALL_DEADLINE: Duration = Duration::from_secs(60);
 const MIN_CALL_DEADLINE: Duration = Duration::from_secs(1);
