@@ -86,10 +86,10 @@ async fn plan_with_an_unsupported_change_names_it_and_applies_nothing() {
     local.journal().clear();
     assert_eq!(
         plan.apply().await.unwrap_err().to_string(),
-        "applying a plan failed: Keyspaces cannot make these changes: the table shop.names: making bigint of the type int of its \
-         column id. Add a column of the new type. (not in the grammar of DG:cql.ddl.table); the table shop.names: dropping \
-         its column name. Leave the column, and write nothing to it. (not in the grammar of DG:cql.ddl.table). Change the \
-         definitions, and plan again"
+        "applying a plan failed: Keyspaces cannot make these changes: the table shop.names: changing the type of its \
+         column id from int to bigint. Add a column of the new type. (not in the grammar of DG:cql.ddl.table); the table \
+         shop.names: dropping its column name. Leave the column, and write nothing to it. (not in the grammar of \
+         DG:cql.ddl.table). Change the definitions, and plan again"
     );
     assert_eq!(local.journal().containing("ALTER").len(), 0);
 }
