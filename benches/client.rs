@@ -133,7 +133,7 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
         .attempt_timeout(PATIENCE);
     let session = runtime.block_on(builder.connect())?;
     if task.in_flight() > IN_FLIGHT_PER_CONNECTION {
-        // A new peer counts as one connection for two seconds, and nobody is to wait for room here.
+        // A new peer counts as one connection for two seconds, and no call may wait for capacity here.
         runtime.block_on(async { tokio::time::sleep(Duration::from_secs(3)).await });
     }
     match (whose, task) {

@@ -50,7 +50,7 @@ enum Unit {
 enum Bound {
     None,
     Ratio(f64),
-    /// A line that is over the ratio that is wanted (`BENCHMARKS.md` says why), held to the ratio that it has reached.
+    /// A line over the required ratio (`BENCHMARKS.md` says why), held to the ratio that it has reached.
     Reached(f64),
     Difference(f64),
     Ours(f64),
@@ -67,7 +67,7 @@ const BESIDE_BARE: &[Measure] = &[
 const COUNTED: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Ratio(WANTED)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
-/// Within what is wanted by less than the allocator's share differs from run to run.
+/// Within the required ratio by less than the allocator's share differs from run to run.
 const CLOSE: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.09)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
@@ -277,7 +277,7 @@ impl Measured {
         match unit {
             Unit::Instructions => self.instructions.each_ref().map(|runs| median(runs)),
             Unit::Allocations => self.allocations.each_ref().map(|runs| median(runs)),
-            // Whatever else goes on only adds to it.
+            // Other activity only adds to it.
             Unit::Nanoseconds | Unit::InARow => {
                 self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::min))
             }

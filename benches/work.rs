@@ -47,7 +47,7 @@ pub(crate) trait Client: Sized {
 
     async fn insert(&self, event: &Event) -> Result<()>;
 
-    /// Several rows in one unlogged batch, made anew each time.
+    /// Several rows in one unlogged batch, built again each time.
     async fn batch(&self, events: &[Event]) -> Result<()>;
 
     /// The one row that there is.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{Result, rows};
 
-/// Write units a second, of which each row takes one.
+/// Write units a second; each row takes one.
 const UNITS: u32 = 2_000;
 /// What was there in the bucket is used up by then.
 const FROM_SECOND: u32 = 5;

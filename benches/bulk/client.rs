@@ -40,7 +40,7 @@ async fn expect(rows: u64, load: Load) -> Result<()> {
     if done == rows { Ok(()) } else { Err(format!("{done} of {rows} rows were read").into()) }
 }
 
-/// Loads standard input: on the stub at this address, or on a local Keyspaces that the environment tells of.
+/// Loads standard input: on the stub at this address, or on the local Keyspaces of the environment.
 pub(crate) fn load(address: Option<&str>) -> Result<()> {
     let runtime = Runtime::new()?;
     runtime.block_on(async {

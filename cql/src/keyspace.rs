@@ -20,7 +20,7 @@ pub struct KeyspaceDefinition {
     pub tags: Tags,
 }
 
-/// The Regions in which the rows of a keyspace are stored. Each Region has three copies, which nobody can change.
+/// The Regions in which the rows of a keyspace are stored. Each Region has three copies; this number is fixed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Replication {
     /// The Region of the session.

@@ -63,7 +63,7 @@ impl Token {
     }
 }
 
-/// All tokens of `text`, the last of which is [`TokenKind::End`]. `text` is at most [`crate::MAX_TEXT_BYTES`] long.
+/// All tokens of `text`. The last is [`TokenKind::End`]. `text` is at most [`crate::MAX_TEXT_BYTES`] long.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut lexer = Lexer { bytes: text.as_bytes(), text, at: 0 };
     let mut tokens = Vec::new();

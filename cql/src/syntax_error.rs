@@ -26,7 +26,7 @@ pub enum SyntaxProblem {
     Unexpected {
         /// The text that CQL would allow here, in words.
         expected: String,
-        /// The text that is there, in words.
+        /// The text found at this position, in words.
         found: String,
     },
     /// A reserved word stands where a name should.

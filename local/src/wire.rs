@@ -91,7 +91,7 @@ async fn read_past<R: AsyncRead + Unpin>(
     Ok(Frame::error(header.stream, error_code::SERVER_ERROR, &text))
 }
 
-/// Whether the connection goes on after a frame.
+/// Whether the connection continues after a frame.
 #[derive(Debug, Eq, PartialEq)]
 enum Writing {
     GoesOn,

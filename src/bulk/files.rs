@@ -17,7 +17,7 @@ use super::table::{Column, DescribedTable};
 use crate::saturated::saturated;
 use crate::{Error, ErrorKind};
 
-/// The input files, of which the first is open, so that the columns are known.
+/// The input files. The first is open, so that the columns are known.
 pub(super) struct Files {
     format: TextFormat,
     waiting: VecDeque<InputFile>,

@@ -16,7 +16,7 @@ use super::input::{FileIdentity, Input};
 use super::table::{Column, DescribedTable};
 use crate::Error;
 
-/// The input files, of which the first is open, so that the columns are known.
+/// The input files. The first is open, so that the columns are known.
 pub(super) enum RowFiles {
     Text(Files),
     #[cfg(feature = "parquet")]

@@ -280,7 +280,7 @@ pub(super) fn credentials_missing(handshake: &Handshake, authenticator: &str) ->
     .with_advice("Set SessionBuilder::password, or use an endpoint with TLS and SessionBuilder::credentials")
 }
 
-/// Refuses a server that answers STARTUP with READY, which means that it authenticates nobody. Amazon Keyspaces always
+/// Refuses a server that answers STARTUP with READY, which means that it requires no authentication. Amazon Keyspaces always
 /// authenticates, so such a server is another one. A plain Cassandra is accepted, even if credentials are configured.
 pub(crate) fn refuse_unauthenticated(handshake: &Handshake) -> Result<(), HandshakeFailure> {
     if handshake.endpoint.is_cassandra() {

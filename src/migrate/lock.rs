@@ -25,7 +25,7 @@ const MAX_ATTEMPTS: u32 = 5;
 /// The average pause between two reads of a lock that another program holds.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The lock's row: its holder, and the progress of the file begun last.
+/// The lock's row: its holder, and the progress of the file that was started last.
 #[derive(Clone, Debug, DeserializeRow)]
 #[scylla(crate = crate)]
 pub(super) struct LockState {
@@ -62,7 +62,7 @@ impl LockState {
         }
     }
 
-    /// The number of the file that was begun last.
+    /// The number of the file that was started last.
     pub(super) fn file_in_progress(&self) -> Option<u64> {
         u64::try_from(self.under_way).ok().filter(|version| *version > 0)
     }

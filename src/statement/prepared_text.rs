@@ -64,7 +64,7 @@ impl PreparedText {
         Arc::clone(markers)
     }
 
-    /// Whether the text may be prepared again now because values do not fit. If so, the check counts as begun.
+    /// Whether the text may be prepared again now because values do not fit. If so, the check counts as started.
     pub(super) fn begin_check(&self) -> bool {
         let mut last_checked = locked(&self.last_checked);
         let is_due = last_checked.is_none_or(|at| at.elapsed() >= MIN_CHECK_INTERVAL);

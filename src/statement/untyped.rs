@@ -116,7 +116,7 @@ impl UntypedStatement {
         self.bind_serialized(&self.serialize(values)?)
     }
 
-    /// Refuses a type of which no value can be bound, as far as its name shows.
+    /// Refuses a type whose values can never be bound, as far as its name shows.
     pub(super) fn check_value_type<V>(&self) -> Result<(), Error> {
         self.check_value_type_name(type_name::<V>())
     }

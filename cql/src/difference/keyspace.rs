@@ -12,7 +12,7 @@ pub(super) fn find_keyspace<'d>(definitions: &'d Definitions, name: &str) -> Opt
     definitions.keyspaces.iter().find(|keyspace| keyspace.name.text == name)
 }
 
-/// Adds the steps that create keyspaces and change tags. Tags of a wanted definition replace all others; without tags it
+/// Adds the steps that create keyspaces and change tags. Tags of a desired definition replace all others; without tags it
 /// leaves them.
 pub(super) fn add_keyspaces(from: &Definitions, to: &Definitions, found: &mut Difference) {
     for desired in &to.keyspaces {

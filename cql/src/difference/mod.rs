@@ -1,4 +1,4 @@
-//! Compares the definitions of a service with those that are wanted: the statements that are needed, in their order, what to
+//! Compares the definitions of a service with the desired ones: the statements that are needed, in their order, what to
 //! know before they are approved, and what Keyspaces cannot do.
 
 mod definitions;
@@ -27,7 +27,7 @@ pub struct Difference {
     pub steps: Vec<Step>,
     /// What Keyspaces cannot do.
     pub impossible: Vec<ImpossibleChange>,
-    /// What exists, is not among the wanted definitions, and stays.
+    /// What exists, is not among the desired definitions, and stays.
     pub unchanged: Vec<Unchanged>,
 }
 
@@ -53,31 +53,31 @@ pub struct ImpossibleChange {
     pub source: &'static str,
 }
 
-/// Something that exists and is not wanted; it is left as it is.
+/// Something that exists and that the desired definitions do not name; it stays as it is.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Unchanged {
-    /// A table that is not wanted, in a keyspace for which there are definitions.
+    /// A table that the desired definitions do not name, in a keyspace that they do.
     Table(QualifiedName),
     /// A user-defined type.
     Type(QualifiedName),
-    /// An option of a table that its wanted definition does not set.
+    /// An option of a table that its desired definition does not set.
     Option {
         /// The table.
         table: QualifiedName,
         /// The option and its value.
         property: TableProperty,
     },
-    /// A KMS key, where the wanted definition names an alias: whether it stands for this key cannot be seen.
+    /// A KMS key, where the desired definition names an alias. It is not known whether the alias stands for this key.
     Key {
         /// The table.
         table: QualifiedName,
         /// The ARN of the key that the table has.
         key: String,
-        /// The alias that is wanted.
+        /// The desired alias.
         alias: String,
     },
-    /// The tags of a keyspace whose wanted definition has none.
+    /// The tags of a keyspace whose desired definition has none.
     Tags {
         /// The keyspace.
         keyspace: Name,
@@ -123,7 +123,7 @@ fn is_in_several_regions(from: &Definitions, table: &QualifiedName) -> bool {
     keyspace.is_some_and(|keyspace| matches!(keyspace.replication, Replication::MultiRegion(_)))
 }
 
-/// An object cannot be created in a keyspace that neither exists nor is wanted.
+/// An object cannot be created in a keyspace that neither exists nor is defined.
 fn check_keyspace(from: &Definitions, to: &Definitions, name: &QualifiedName, kind: &str, found: &mut Difference) {
     let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default();
     if find_keyspace(from, keyspace).is_none() && find_keyspace(to, keyspace).is_none() {

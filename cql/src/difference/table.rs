@@ -12,7 +12,7 @@ pub struct TableDifference {
     pub changes: Vec<TableChange>,
     /// Changes that Keyspaces cannot make.
     pub impossible: Vec<ImpossibleChange>,
-    /// Options that the wanted definition does not set; they stay.
+    /// Options that the desired definition does not set; they stay.
     pub unchanged: Vec<Unchanged>,
 }
 

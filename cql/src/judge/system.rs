@@ -4,7 +4,7 @@ use super::Judge;
 use crate::rules::{self, Rule};
 use crate::statement::Select;
 
-/// A system table, the sets of columns of which a SELECT has to compare one with `=`, and the rule that requires it.
+/// A system table, its sets of columns (a SELECT has to compare one set with `=`), and the rule that requires it.
 struct Lookup {
     keyspace: &'static str,
     table: &'static str,

@@ -48,7 +48,7 @@ impl Value {
         Self { bytes: Some(bytes.into()), is_exact: true }
     }
 
-    /// A value of which only the type is known: zeros of the type's fixed width, or no bytes if the width varies.
+    /// A value whose type alone is known: zeros of the type's fixed width, or no bytes if the width varies.
     #[must_use]
     pub fn of_type(cql_type: &CqlTypeKind) -> Self {
         let width = match cql_type {

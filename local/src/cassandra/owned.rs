@@ -137,7 +137,7 @@ impl fmt::Debug for OwnedProcess {
 
 /// Standard input is the owner's pipe. The process is killed without a chance to shut down, because its data is removed
 /// anyway. Once it has ended by itself, only the shell itself waits for the owner's end, so that a process id that
-/// another process has reused is never killed. Output that nobody reads any more must not end the shell. The owner's
+/// another process has reused is never killed. Output without a reader must not end the shell. The owner's
 /// `PATH` may hold only the programs that the process needs, so the shell adds its own.
 const SCRIPT: &str = r#"
 docker=$1 container=$2 directory=$3

@@ -43,7 +43,7 @@ impl ConnectionHandle {
 
     /// Closes all connections, this one among them: once it has ended, the others are ending too.
     pub(super) fn close_all(&self) {
-        // The receiver is gone only while the gateway is being closed.
+        // The receiver is dropped only while the gateway closes.
         let _ = self.commands.send(GatewayCommand::CloseAll);
     }
 

@@ -14,7 +14,7 @@ pub(super) enum DataRequest<'a> {
     Batch(&'a Batch, &'a [String]),
 }
 
-/// A request with one statement, which can be asked for again with another page.
+/// A request with one statement, which can be sent again for another page.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum SingleRequest<'a> {
     /// A QUERY with the text for Cassandra.

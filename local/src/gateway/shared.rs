@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(super) journal: Journal,
     pub(super) prepared: Prepared,
     pub(super) layouts: Layouts,
-    /// Permits for rows that Cassandra is asked for at the same time.
+    /// Permits for rows that are requested from Cassandra at the same time.
     pub(super) rows: Semaphore,
     /// Permits for requests beyond those that each connection may always have in progress.
     pub(super) requests: Arc<Semaphore>,

@@ -1,4 +1,4 @@
-//! Baselines: all rows of a table, read while clients go on writing.
+//! Baselines: all rows of a table, read while clients keep writing.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -16,7 +16,7 @@ use crate::upstream::{Channel, InternalRequestError};
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Tries to take a baseline again, with pauses, as long as one is wanted and the history exists.
+/// Tries to take a baseline again, with pauses, as long as one is needed and the history exists.
 async fn retry(history: Weak<History>, table_history: Arc<TableHistory>) {
     let mut pause = MIN_PAUSE;
     loop {

@@ -55,7 +55,7 @@ mod tests {
             let writes = Arc::clone(&writes);
             tokio::spawn(async move { writes.wait_for_end().await })
         });
-        // Both have begun to wait, one for the write and one for the other.
+        // Both wait: one for the write, the other for the first.
         tokio::task::yield_now().await;
         let after = writes.begin();
         assert!(waiting.iter().all(|waiting| !waiting.is_finished()));

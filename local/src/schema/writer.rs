@@ -106,7 +106,7 @@ impl SchemaWriter<'_> {
             .map_err(|error| InternalRequestError::Unreadable(error.to_string()).into())
     }
 
-    /// Shows that a change has begun.
+    /// Shows that a change has started.
     async fn begin(
         &self,
         definition: &Definition,

@@ -43,7 +43,7 @@ impl MonitoredService {
         Self { local, client, time, plane, keyspace }
     }
 
-    /// Sends this many INSERTs in one moment, of which five are executed.
+    /// Sends this many INSERTs at once; five are executed.
     async fn insert(&mut self, number: u32) {
         for row in 0..number {
             let insert = format!("INSERT INTO {}.t (p) VALUES ({row})", self.keyspace);

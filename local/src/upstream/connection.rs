@@ -160,7 +160,7 @@ async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting:
             waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
         };
         if let Some(receiver) = receiver {
-            // The request was given up: nobody waits for its response.
+            // The request was cancelled: no caller waits for its response.
             let _ = receiver.send(frame);
         }
     }

@@ -23,7 +23,7 @@ use crate::bulk::value::append_json_name;
 use crate::bulk::value::json::write_json;
 use crate::saturated::saturated;
 
-/// The input files, of which the first is open, so that the columns are known.
+/// The input files. The first is open, so that the columns are known.
 pub(in crate::bulk) struct ParquetFiles {
     format: Parquet,
     waiting: VecDeque<InputFile>,

@@ -10,7 +10,7 @@ use super::read::EventStream;
 use crate::Error;
 use crate::tables::Event;
 
-/// A read that has not begun.
+/// A read that has not started.
 pub(super) trait PlannedRead: Unpin {
     fn read(self) -> EventStream;
 }

@@ -189,7 +189,7 @@ const WRITE: &str = "provisioned_write_capacity_autoscaling_update";
 const REPLICAS: &str = "replica_updates";
 const TRACKING: &str = "target_tracking_scaling_policy_configuration";
 
-/// The wanted capacity mode. If auto scaling moves the units, and they are within the bounds both before and after the
+/// The desired capacity mode. If auto scaling moves the units, and they are within the bounds both before and after the
 /// change, the current units are kept.
 pub(super) fn within_bounds(
     current: CapacityMode,

@@ -132,7 +132,7 @@ fn published_sigv4_test_suite_signatures_verify() {
             continue;
         }
         let (head, body) = text("request").split_once("\n\n").unwrap();
-        // A line that begins with a space goes on with the header before.
+        // A line that begins with a space continues the previous header.
         let head = head.replace("\n ", " ");
         let mut lines = head.lines();
         let line = lines.next().unwrap().strip_suffix(" HTTP/1.1").unwrap();

@@ -39,7 +39,7 @@ pub(super) fn arn(constraints: &mut Constraints, arn: Option<&String>) {
     member.length(20..=1000).pattern(ARN, is_arn);
 }
 
-/// A text of which the model has a list.
+/// A text from a list in the model.
 pub(super) fn one_of(constraints: &mut Constraints, path: &str, text: Option<&String>, values: &[&str]) {
     constraints.member(path, text.map(String::as_str)).required().one_of(values);
 }

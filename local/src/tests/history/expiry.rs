@@ -6,7 +6,7 @@ use super::{ClientAnswer, RecoverableTable, another, millis};
 const COLUMNS: &str = "p int, c int, s text STATIC, a text, b text, l list<int>, m map<text, int>, PRIMARY KEY (p, c)";
 const TTL: &str = " AND default_time_to_live = 1000";
 
-/// Values of all types, of which some expire after two seconds, and some later.
+/// Values of all types; some expire after two seconds, some later.
 const WRITES: [&str; 14] = [
     "INSERT INTO ks.t (p, c, a) VALUES (1, 1, 'goes with its row') USING TTL 2",
     "INSERT INTO ks.t (p, c) VALUES (1, 2) USING TTL 2",
