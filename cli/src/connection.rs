@@ -99,7 +99,7 @@ fn explicit_endpoint(endpoint: &str, settings: &Settings) -> Result<Endpoint, Fa
 pub(crate) fn read_ready_file(path: &Path) -> Result<Ready, Failure> {
     serde_json::from_slice(&read_file(path)?).map_err(|error| {
         let advice = "Give the file that `keyspaces local --ready-file` wrote";
-        Failure::usage(format!("reading {} failed: it is no ready file: {error}. {advice}", path.display()))
+        Failure::usage(format!("reading {} failed: it is not a ready file: {error}. {advice}", path.display()))
     })
 }
 

@@ -202,7 +202,7 @@ fn invalid_restore_is_refused_with_the_reason() {
     let option = "Amazon Keyspaces refuses TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE. \
                   Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE \
                   once it is ACTIVE. (not in the grammar of DG:cql.ddl.table)";
-    let no_time = "Amazon Keyspaces refuses a restore_timestamp that is no time in ISO 8601. Write it to the second or the \
+    let no_time = "Amazon Keyspaces refuses a restore_timestamp that is not a time in ISO 8601. Write it to the second or the \
                    millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'. \
                    (DG:cql.ddl.table; DG:restoretabletopointintime)";
     let no_zone = "Amazon Keyspaces refuses a restore_timestamp without a zone. Say which time of the day it is where: add Z \

@@ -28,7 +28,7 @@ pub(crate) fn expand(traits: Traits, arguments: TokenStream, input: TokenStream)
     let mut item: DeriveInput = syn::parse2(input)?;
     let name = &item.ident;
     let Data::Struct(data) = &mut item.data else {
-        return Err(Error::new(name.span(), format!("{name} is no struct: derive keyspaces::Value for an enum")));
+        return Err(Error::new(name.span(), format!("{name} is not a struct: derive keyspaces::Value for an enum")));
     };
     let Fields::Named(fields) = &mut data.fields else {
         let attribute = traits.attribute();

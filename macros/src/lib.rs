@@ -39,7 +39,7 @@ fn expand_value(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
         Data::Struct(data) => newtype::expand(input, data, &options),
         Data::Enum(data) => enumeration::expand(input, data, &options),
         Data::Union(data) => {
-            Err(Error::new(data.union_token.span, "a union is no value: derive Value for a newtype or an enum"))
+            Err(Error::new(data.union_token.span, "a union cannot be a value: derive Value for a newtype or an enum"))
         }
     }
 }

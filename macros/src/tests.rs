@@ -156,7 +156,7 @@ fn value_derive_errors_name_the_variant_or_field() {
             ),
             "the field of a newtype has no options",
         ),
-        (quote!(union Id { id: u8 }), "a union is no value: derive Value for a newtype or an enum"),
+        (quote!(union Id { id: u8 }), "a union cannot be a value: derive Value for a newtype or an enum"),
     ] {
         assert_eq!(problem(input.clone()), words, "{input}");
     }
@@ -174,7 +174,7 @@ fn misapplied_attribute_names_the_correct_one() {
                 }
             )
         ),
-        "Status is no struct: derive keyspaces::Value for an enum"
+        "Status is not a struct: derive keyspaces::Value for an enum"
     );
     assert_eq!(
         problem(

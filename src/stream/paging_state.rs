@@ -135,7 +135,7 @@ mod tests {
             "reading a paging state failed: its format version is not supported. Start over"
         );
         assert_eq!(
-            "here it is".parse::<PagingState>().expect_err("it is no hexadecimal").to_string(),
+            "here it is".parse::<PagingState>().expect_err("it is not hexadecimal").to_string(),
             "reading a paging state failed: it is not hexadecimal"
         );
     }

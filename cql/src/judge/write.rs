@@ -53,7 +53,7 @@ pub(super) fn check_update(judge: &mut Judge<'_>, update: &Update) {
         if assignment.shorthand {
             judge.unknown(assignment.span, "the operators += and -=");
         } else if assignment.operation == AssignmentOperation::Prepend && !literal {
-            judge.unknown(assignment.span, "a value before the + that is no list");
+            judge.unknown(assignment.span, "a value before the + that is not a list");
         }
     }
     let counter = update.additions().find(|addition| adds_to_counter(judge, addition));

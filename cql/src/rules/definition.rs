@@ -323,7 +323,7 @@ rules! {
     }
     RESTORE_TIMESTAMP {
         id: "restore-timestamp",
-        refuses: "a restore_timestamp that is no time in ISO 8601",
+        refuses: "a restore_timestamp that is not a time in ISO 8601",
         server_message: None,
         code: None,
         advice: "Write it to the second or the millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'.",

@@ -174,7 +174,7 @@ mod tests {
     use crate::{Statement, parse};
 
     fn definition(text: &str) -> Result<TableDefinition, String> {
-        let Ok(Statement::CreateTable(create)) = parse(text) else { panic!("{text} is no CREATE TABLE") };
+        let Ok(Statement::CreateTable(create)) = parse(text) else { panic!("{text} is not a CREATE TABLE") };
         create.definition().map_err(|error| format!("{error} ({})", &text[error.span.range()]))
     }
 

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn invalid_zoneless_or_too_fine_restore_time_is_refused_with_reason() {
-        let no_time = "Amazon Keyspaces refuses a restore_timestamp that is no time in ISO 8601. Write it to the second or the \
+        let no_time = "Amazon Keyspaces refuses a restore_timestamp that is not a time in ISO 8601. Write it to the second or the \
                        millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'. \
                        (DG:cql.ddl.table; DG:restoretabletopointintime)";
         let no_zone = "Amazon Keyspaces refuses a restore_timestamp without a zone. Say which time of the day it is where: add \

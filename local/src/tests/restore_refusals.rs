@@ -75,7 +75,7 @@ async fn an_invalid_time_or_one_without_a_time_zone_is_refused() {
         ),
         (
             "'yesterday'",
-            "keyspaces-local: Amazon Keyspaces refuses a restore_timestamp that is no time in ISO 8601. Write it to the second \
+            "keyspaces-local: Amazon Keyspaces refuses a restore_timestamp that is not a time in ISO 8601. Write it to the second \
              or the millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'. (DG:cql.ddl.table; \
              DG:restoretabletopointintime)",
         ),

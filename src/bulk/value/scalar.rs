@@ -182,7 +182,7 @@ impl ScalarForm {
                 return if written { Ok(()) } else { Err("is not a timestamp".to_owned()) };
             }
             TimestampForm::UnixSeconds if millis % 1_000 != 0 => {
-                return Err(format!("{millis} ms since 1970 are no whole second"));
+                return Err(format!("{millis} ms since 1970 is not a whole second"));
             }
             TimestampForm::UnixSeconds => write!(out, "{}", millis / 1_000),
             TimestampForm::UnixMillis => write!(out, "{millis}"),

@@ -8,7 +8,7 @@ use crate::failure::{Failure, Status};
 
 const EXAMPLE: &str = "\
 Example:
-  keyspaces load shop.sales sales-*.csv.gz --checkpoint sales.load --rejected-file sales.rejected.csv
+  keyspaces load shop.sales sales-*.csv.gz --checkpoint sales.load --rejected-file rejected.csv
   keyspaces load shop.sales sales.csv --dry-run
   keyspaces load shop.sales - --data-format jsonl --rate 80%   # of the provisioned capacity
   keyspaces load shop.sales copied.csv --data-format cqlsh --columns id,day,price

@@ -41,7 +41,7 @@ pub(super) fn form<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 /// JSON.
 fn tree<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     if !value.is_map() {
-        return Err(ApiError::serialization("the body is no structure"));
+        return Err(ApiError::serialization("the body is not a structure"));
     }
     without_tags(value).deserialized().map_err(|error| {
         let ciborium::value::Error::Custom(problem) = error;

@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for Timestamp {
         /// The last moment that a date can have is before it: 262142-12-31.
         const MAX_MILLIS: f64 = 8.22e15;
         if !(-MAX_MILLIS..MAX_MILLIS).contains(&millis) {
-            return Err(serde::de::Error::custom(format_args!("{seconds:?} is no moment in seconds since 1970")));
+            return Err(serde::de::Error::custom(format_args!("{seconds:?} is not a time in seconds since 1970")));
         }
         #[expect(clippy::cast_possible_truncation, reason = "checked above")]
         Ok(Self { millis: millis as i64 })

@@ -101,10 +101,10 @@ fn a_wrong_type_and_an_incomplete_body_are_refused_with_the_position() {
             r#"{"created": "2026-02-10"}"#,
             "a member of the body has a wrong type: invalid type: string \"2026-02-10\", expected a number",
         ),
-        (r#"{"created": 1e300}"#, "a member of the body has a wrong type: 1e300 is no moment in seconds since 1970"),
+        (r#"{"created": 1e300}"#, "a member of the body has a wrong type: 1e300 is not a time in seconds since 1970"),
         (r#"{"columns": [["id"]]}"#, "a member of the body has a wrong type: invalid type: sequence, expected map"),
         (r#"{"units": 1, "units": 2}"#, "a member of the body has a wrong type: duplicate field `units`"),
-        (r#"["t"]"#, "the body is no structure"),
+        (r#"["t"]"#, "the body is not a structure"),
         (r#"{"tableName": "t"#, "the body cannot be read as JSON: EOF while parsing a string at line 1 column 16"),
         ("{} {}", "the body cannot be read as JSON: trailing characters at line 1 column 4"),
     ] {
@@ -118,7 +118,7 @@ fn a_wrong_type_and_an_incomplete_body_are_refused_with_the_position() {
             "the body cannot be read as CBOR: Io(Error { kind: UnexpectedEof, message: \"failed to fill whole buffer\" })",
         ),
         ("a0 00", "the body cannot be read as CBOR: 1 bytes follow the structure"),
-        ("80", "the body is no structure"),
+        ("80", "the body is not a structure"),
         ("ff", "the body cannot be read as CBOR: Semantic(None, \"invalid type: break, expected non-break\")"),
     ] {
         assert_eq!(cbor(body).unwrap_err(), ApiError::serialization(problem), "{body}");
