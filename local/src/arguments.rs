@@ -236,7 +236,7 @@ fn fault(json: &str) -> Result<Fault, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
-/// `create-table=2s`
+/// Parses a delay such as `create-table=2s`.
 fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
     let (kind, time) = text.split_once('=').ok_or("use a kind, =, and a time, as create-table=2s")?;
     let ddl = Ddl::from_name(kind)
@@ -244,7 +244,7 @@ fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
     Ok((ddl, duration(time)?))
 }
 
-/// A number and its unit.
+/// Parses a number with its unit, `ms` or `s`.
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(number), _) => (number, 1),

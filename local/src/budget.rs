@@ -1,5 +1,5 @@
-//! Limits that connections share. Each connection also has its own part, so that no client waits for another one that
-//! does not read its answers.
+//! Limits that connections share. Each connection also has its own part, so that a client that does not read its
+//! answers does not block other clients.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ impl Budget {
         Self { own: Arc::new(Semaphore::new(own)), own_limit: own, shared: Arc::clone(shared) }
     }
 
-    /// Waits until `amount` is free in one of the two. Dropping the permit gives it back.
+    /// Waits until `amount` permits are free, either the connection's own or shared ones. Dropping the permit gives it
+    /// back.
     pub(crate) async fn take(&self, amount: usize) -> OwnedSemaphorePermit {
         let permits = saturated::<u32>(amount);
         let taken = if amount > self.own_limit {

@@ -1,4 +1,4 @@
-//! The certificate authority of one start, and the server certificate that it signs.
+//! The certificate authority, which is generated at each start, and the server certificate that it signs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Stores the service-specific credentials of an instance in Cassandra, so that they outlive the program as its tables
+//! Stores the service-specific credentials of an instance in Cassandra, so that they outlive the program, as the tables
 //! do.
 
 use std::sync::Arc;

@@ -39,8 +39,8 @@ impl Credentials {
         }
     }
 
-    /// What is wrong with the credentials, if anything: the response to the challenge has no escaping, and a password
-    /// login is split at
+    /// Why the credentials are not usable; `None` if they are. The response to the challenge has no escaping, and a
+    /// password login is split at NUL bytes.
     pub(crate) fn problem(&self) -> Option<String> {
         let fields = [
             ("access key", Some(&self.access_key), MAX_NAME_BYTES, &b"\r\n\0,"[..]),
@@ -98,7 +98,7 @@ const ACCOUNT: &str = "111122223333";
 
 pub(crate) const MAX_NAME_BYTES: usize = 1024;
 
-/// Session tokens of some thousand bytes occur.
+/// Session tokens of some thousand bytes exist in practice.
 pub(crate) const MAX_TOKEN_BYTES: usize = 16 << 10;
 
 #[cfg(test)]

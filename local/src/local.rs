@@ -30,8 +30,8 @@ use crate::runtime::OwnRuntime;
 use crate::throttle::Throttling;
 pub use builder::Builder;
 
-/// A running local Keyspaces. When it is dropped, or its process ends in whatever way, everything that it started ends,
-/// too. Several can run side by side.
+/// A running local Keyspaces. Everything that it started ends when it is dropped, and when its process ends, even if
+/// the process is killed. Several can run side by side.
 ///
 /// It has its own threads, so that a client may block its thread, and the runtime of a test may end.
 #[derive(Debug)]
@@ -117,8 +117,8 @@ impl Local {
 
     /// The URL of the control plane, which the AWS CLI takes as `--endpoint-url`, and SDKs as the endpoint's URL: HTTPS
     /// under the authority of [`ca_path`](Self::ca_path), unless [`Builder::plain_http`] says otherwise. The services
-    /// there are `keyspaces`, `iam` as far as its service-specific credentials, `application-autoscaling` as far as it
-    /// describes, and `monitoring`, which is CloudWatch, for what was counted.
+    /// are `keyspaces`; `iam`, only its service-specific credentials; `application-autoscaling`, only its read
+    /// operations; and `monitoring`, which is CloudWatch, for the gateway's counts.
     pub fn control_plane(&self) -> &str {
         &self.ready.control_plane
     }
@@ -275,12 +275,12 @@ impl Local {
         self.controls.authority.expire();
     }
 
-    /// Accepts these credentials from now on, in place of those before. [`credentials`](Self::credentials) still gives
-    /// the first ones.
+    /// Accepts these credentials from now on, in place of the previous ones. [`credentials`](Self::credentials) still
+    /// returns the first ones.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`]: the credentials are not usable, as those with an empty user.
+    /// [`ErrorKind::Setting`]: the credentials are not usable, for example because the user is empty.
     pub fn accept_credentials(&self, credentials: Credentials) -> Result<(), Error> {
         self.controls.accept_credentials(credentials)
     }
@@ -295,7 +295,7 @@ impl Local {
     }
 
     /// Uses the certificate of a new authority for new connections, and returns the authority's own certificate as PEM.
-    /// [`ca_pem`](Self::ca_pem) and its file still have the first one.
+    /// [`ca_pem`](Self::ca_pem) and its file still contain the certificate of the first authority.
     ///
     /// # Errors
     ///
@@ -328,7 +328,7 @@ impl Local {
         &self.controls.listeners
     }
 
-    /// The gateway, if it has something in a Cassandra that stays.
+    /// The gateway, if its Cassandra is external, so that its keyspaces may have to be dropped.
     fn gateway_to_close(&mut self) -> Option<Gateway> {
         self.gateway.take_if(|_| self.cassandra.is_external())
     }

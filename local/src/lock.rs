@@ -1,7 +1,7 @@
 //! Locks that a panic does not poison.
 //!
 //! A panic while a lock is held is a defect and is logged as one. Each lock here guards data that is consistent between
-//! any two statements, so the other requests of a service may go on with it.
+//! any two statements, so other requests can continue to use it.
 
 use std::sync::{MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 

@@ -15,8 +15,8 @@ use tracing_subscriber::EnvFilter;
 
 use arguments::Arguments;
 
-/// glibc's allocator keeps much of what clients used, between small allocations that stay. A thread of this one gives
-/// back what was not used for ten seconds.
+/// glibc's allocator keeps much of the memory that clients used, because small allocations remain in between. A thread
+/// of jemalloc frees memory that was not used for ten seconds.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -19,7 +19,7 @@ pub(crate) fn number(range: std::ops::Range<u16>) -> u16 {
     range.start + u16::from_be_bytes([bytes[0], bytes[1]]) % (range.end - range.start)
 }
 
-/// SplitMix64's finalizer: neighbouring numbers give unrelated ones.
+/// SplitMix64's finalizer: neighbouring inputs have unrelated outputs.
 pub(crate) const fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -41,8 +41,8 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The environment file for a shell to `source`, with the variables that the AWS SDKs read and its own. It contains
-    /// the secrets.
+    /// The environment file for a shell to `source`, with the variables that the AWS SDKs read and those of this
+    /// program. It contains the secrets.
     pub fn environment(&self) -> String {
         let key = &self.credentials;
         let mut variables = vec![

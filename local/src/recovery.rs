@@ -16,9 +16,9 @@ pub(crate) const RECOVERY_WINDOW: u64 = 35 * 24 * 3_600_000;
 /// A change of a history in progress.
 pub(crate) type HistoryChange<'a> = Pin<Box<dyn Future<Output = Result<(), InternalRequestError>> + Send + 'a>>;
 
-/// The histories of tables: records what is written to them, and restores their rows.
+/// The histories of tables: records the writes to them, and restores their rows.
 pub(crate) trait RowHistory: fmt::Debug + Send + Sync {
-    /// Records what is written to a table from now on.
+    /// Records the writes to a table from now on.
     fn begin<'a>(&'a self, table: &'a TableId) -> HistoryChange<'a>;
 
     /// Reads the whole table into its history again, if the last attempt failed.
@@ -27,7 +27,7 @@ pub(crate) trait RowHistory: fmt::Debug + Send + Sync {
     /// Whether a table can be restored from now on.
     fn has_baseline(&self, table: &TableId) -> bool;
 
-    /// Whether what is written to a table is recorded.
+    /// Whether the writes to a table are recorded.
     fn is_recorded(&self, table: &SchemaObject) -> bool;
 
     /// The earliest moment to which a table can be restored, in milliseconds since 1970, if there is one.

@@ -1,4 +1,4 @@
-//! Numbers converted to a smaller type: what does not fit becomes the greatest number that does.
+//! Numbers converted to a smaller type: a number that does not fit becomes the greatest number of the type.
 
 /// A type of integers, for [`saturated`].
 pub(crate) trait Integer {

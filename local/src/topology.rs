@@ -50,7 +50,7 @@ impl Partitioner {
     fn token(self, index: usize, count: usize) -> String {
         let (index, count) = (index as u128, count.max(1) as u128);
         match self {
-            // From -2^63 up in steps of 2^64 / count; the lowest is no token of a row but a valid one of a node.
+            // From -2^63 up in steps of 2^64 / count; no row has the lowest token, but a node may have it.
             Self::Murmur3 => {
                 let offset = i128::try_from((1 << 64) / count * index).unwrap_or_default();
                 (i128::from(i64::MIN) + 1 + offset).to_string()

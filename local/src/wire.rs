@@ -76,7 +76,7 @@ fn paused(header: Header, read: usize) -> Unreadable {
     Unreadable::Refused { stream: header.stream, text }
 }
 
-/// Skips a response that is too long, and gives an error in its place.
+/// Skips a response that is too long, and returns an error in its place.
 async fn read_past<R: AsyncRead + Unpin>(
     reader: &mut R,
     header: Header,

@@ -1,4 +1,4 @@
-//! The program from outside: what it prints, and that it leaves nothing behind.
+//! Tests of the program from outside: its output, and the removal of its processes and files.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;

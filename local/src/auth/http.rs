@@ -1,7 +1,7 @@
 //! Verifies Signature Version 4 of HTTP requests, with code that shares nothing with the clients.
 //!
-//! The texts of refusals are those of the IAM User Guide ("Troubleshoot signed requests for AWS APIs") and of public
-//! reports about services in general; that Keyspaces uses them is not known.
+//! The texts of refusals come from the IAM User Guide ("Troubleshoot signed requests for AWS APIs") and from public
+//! reports about other AWS services. Whether Keyspaces uses them is not known.
 
 mod canonical;
 #[cfg(test)]
@@ -26,7 +26,7 @@ pub(crate) struct SignedRequest<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// The Regions and the service that a signature has to be for.
+/// The Regions and the service for which a signature is valid.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CredentialScope<'a> {
     /// Any of these Regions.
@@ -52,15 +52,17 @@ pub(crate) enum Unauthenticated {
     Missing,
     /// The Authorization header, or the date, is malformed.
     Incomplete(String),
-    /// Nobody has this access key, or it has another session token.
+    /// The access key is unknown, or its session token is a different one.
     UnknownClient,
-    /// The signature is for something else, of another time, or wrong.
+    /// The signature is wrong, does not cover a required header, has a date too far from the clock, or is for another
+    /// Region or service.
     Signature(String),
     /// The credentials have expired.
     Expired,
 }
 
-/// The principal that signed a request for one of these Regions and this service.
+/// Verifies that a request is signed for one of these Regions and this service, and returns the principal that signed
+/// it.
 pub(crate) fn verify_request(
     authority: &Authority,
     request: &SignedRequest<'_>,
@@ -147,7 +149,7 @@ impl<'a> Authorization<'a> {
                 missing.map(|(_, what)| format!("Authorization header requires {what}")).collect();
             return Err(incomplete(missing.join(" ")));
         };
-        // From the end: an access key may hold slashes.
+        // Splits from the end, because an access key may contain slashes.
         let mut parts = credential.rsplitn(5, '/');
         let (Some(terminator), Some(service), Some(region), Some(day), Some(access_key)) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
@@ -205,7 +207,7 @@ impl<'a> Authorization<'a> {
         Ok(())
     }
 
-    /// The right signature for a request, in lower-case hexadecimal.
+    /// The expected signature of a request, in lower-case hexadecimal.
     fn expected(&self, request: &SignedRequest<'_>, stamp: &str, secret_key: &str) -> String {
         let Self { day, region, service, terminator, signed_headers, .. } = self;
         let hash = canonical::hash(request, signed_headers);
@@ -224,8 +226,8 @@ impl<'a> SignedRequest<'a> {
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
                         Secret Access Key and signing method. Consult the service documentation for details.";
 
-/// How far a signature's date may be from the service's clock (IAM User Guide, "Elements of an AWS API request
-/// signature").
+/// The maximum difference between a signature's date and the service's clock (IAM User Guide, "Elements of an AWS API
+/// request signature").
 const MAX_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 const STAMP: &str = "%Y%m%dT%H%M%SZ";

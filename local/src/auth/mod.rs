@@ -24,7 +24,7 @@ use crate::random;
 use service_specific::ServiceSpecificCredentials;
 use sigv4::{ChallengeResponse, Signing};
 
-/// Decides who may log in.
+/// Decides which clients may log in.
 #[derive(Clone)]
 pub(crate) struct Authority(Arc<AuthorityInner>);
 
@@ -46,17 +46,17 @@ struct PermittedLogins {
 /// The result of a client's first AUTH_RESPONSE.
 #[derive(Debug)]
 pub(crate) enum FirstResponse {
-    /// The client uses SigV4: it is sent this challenge.
+    /// The client uses SigV4, and gets this challenge.
     Challenge(Challenge),
     /// The password is right.
     Accepted,
-    /// The client is sent an ERROR.
+    /// The login is refused with an ERROR.
     Refused(Refusal),
 }
 
 /// A nonce for one client, valid for one response.
 pub(crate) struct Challenge {
-    /// What AUTH_CHALLENGE carries: `nonce=` and 32 hexadecimal digits.
+    /// The content of AUTH_CHALLENGE: `nonce=` and 32 hexadecimal digits.
     pub(crate) bytes: Vec<u8>,
     authority: Authority,
 }
@@ -97,12 +97,12 @@ impl Authority {
         *self.0.permitted.write() = permitted;
     }
 
-    /// The users and passwords that IAM's operations have made.
+    /// The service-specific credentials that were created by IAM's operations.
     pub(crate) fn service_specific(&self) -> &ServiceSpecificCredentials {
         &self.0.service_specific
     }
 
-    /// Whether this user of CQL is one of the principals that were set.
+    /// Whether this CQL user belongs to one of the configured principals.
     pub(crate) fn is_principals_user(&self, user: &str) -> bool {
         let permitted = self.permitted();
         permitted.credentials.user == user
@@ -192,8 +192,8 @@ impl Authority {
         self.admit(|credentials| credentials.access_key == *access_key).unwrap_or(Ok(()))
     }
 
-    /// A signature is valid for the 900 seconds that its canonical request names as `X-Amz-Expires`. That the service
-    /// compares the date with its clock, in both directions, is unverified.
+    /// A signature is valid for the 900 seconds that its canonical request names as `X-Amz-Expires`. Whether the
+    /// service compares the date with its clock, in both directions, is unverified.
     fn check_age(&self, at: DateTime<Utc>, amzdate: &str) -> Result<(), Refusal> {
         let now = DateTime::<Utc>::from((self.0.clock)());
         let off = now - at;
@@ -227,7 +227,7 @@ impl Authority {
 }
 
 impl Challenge {
-    /// Checks the response. There is no second attempt.
+    /// Checks the response. The challenge is consumed, so there is no second attempt.
     pub(crate) fn verify(self, answer: &[u8]) -> Result<(), Refusal> {
         self.authority.verify(&self.bytes[NONCE.len()..], answer)
     }

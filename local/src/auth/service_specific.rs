@@ -1,4 +1,4 @@
-//! Service-specific credentials of IAM users: users and passwords for CQL that IAM's operations make and end.
+//! Service-specific credentials of IAM users: CQL users and passwords that IAM's operations create and delete.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -13,16 +13,16 @@ pub(crate) struct ServiceSpecificCredential {
     pub(crate) id: String,
     /// The name of the IAM user.
     pub(crate) user: String,
-    /// The user of CQL.
+    /// The CQL user name.
     pub(crate) service_user: String,
     pub(crate) created: DateTime<Utc>,
     pub(crate) is_active: bool,
-    /// The hash of its password.
+    /// The hash of the password.
     pub(crate) password: [u8; 32],
 }
 
-/// All service-specific credentials. Passwords are kept as hashes, which do not reveal them because passwords are
-/// random.
+/// All service-specific credentials. Only hashes of the passwords are kept; they do not reveal the passwords, because
+/// passwords are random.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceSpecificCredentials(RwLock<Vec<ServiceSpecificCredential>>);
 

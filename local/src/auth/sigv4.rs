@@ -1,14 +1,14 @@
 //! Computes the signature of Amazon Keyspaces' SigV4 login, with code that shares nothing with the client.
 //!
-//! It differs from the ordinary one of AWS: the request has no `X-Amz-SignedHeaders` and no token, its date is ISO 8601
+//! It differs from AWS's usual signature: the request has no `X-Amz-SignedHeaders` and no token, its date is ISO 8601
 //! with milliseconds, its host is the literal `cassandra`, and its payload is the server's nonce.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// The parts of `signature=…,access_key=…,amzdate=…[,session_token=…]`, which has no escaping: a token, the last of
-/// them, may hold commas.
+/// The parts of `signature=…,access_key=…,amzdate=…[,session_token=…]`, which has no escaping: only the token, which is
+/// the last part, may contain commas.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct ChallengeResponse<'a> {
     pub(super) signature: &'a str,

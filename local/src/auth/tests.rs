@@ -42,7 +42,7 @@ fn challenge(authority: &Authority) -> Challenge {
     }
 }
 
-/// A right answer, but for what `change` does to it before it is signed.
+/// A valid response, with the changes that `change` makes before it is signed.
 fn answer(challenge: &Challenge, credentials: &Credentials, change: impl Fn(&mut Signing<'_>)) -> Vec<u8> {
     let mut signing = Signing {
         access_key: &credentials.access_key,

@@ -1,7 +1,7 @@
 //! Runs Cassandra in a container.
 //!
 //! This code was written on a machine without a Docker engine. Tests cover that a missing engine is noticed quickly,
-//! the arguments of `docker`, and the removal of the container; whether the image then serves requests was never tried.
+//! the arguments of `docker`, and the removal of the container; no test has run the image itself.
 
 use std::fs;
 use std::io;
@@ -18,7 +18,7 @@ use super::yaml::Yaml;
 use crate::random;
 use crate::topology::Partitioner;
 
-/// Checks whether a Docker engine answers. An error is a sentence for the list of what was tried.
+/// Checks whether a Docker engine answers. An error is a sentence for the list of attempts.
 pub(crate) async fn probe(docker: &Path) -> Result<(), String> {
     let mut command = Command::new(docker);
     command.arg("info").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
@@ -34,8 +34,8 @@ pub(crate) async fn probe(docker: &Path) -> Result<(), String> {
     }
 }
 
-/// Writes Cassandra's configuration into the directory. Returns the process that runs the official image with it, its
-/// port published at `port` of this machine.
+/// Writes Cassandra's configuration into the directory. Returns the process that runs the official image with this
+/// configuration, and publishes its port as `port` of this machine.
 pub(crate) fn job(
     docker: PathBuf,
     directory: &Path,

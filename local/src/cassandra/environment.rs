@@ -1,4 +1,4 @@
-//! The facilities of the machine and the environment.
+//! The environment variables and the programs of the machine.
 
 use std::env;
 use std::ffi::OsString;

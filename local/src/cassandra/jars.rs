@@ -15,8 +15,8 @@ use super::owned::{CassandraProcess, OwnedProcess};
 use super::{Progress, VERSION};
 use crate::random;
 
-/// The directory with the jars, which are downloaded if they are missing. An error is a sentence for the list of what
-/// was tried.
+/// The directory with the jars, which are downloaded if they are missing. An error is a sentence for the list of
+/// attempts.
 pub(crate) async fn jars(environment: &Environment, progress: &Progress) -> Result<PathBuf, String> {
     let cache = environment.cache.as_ref().ok_or("there is no cache directory: set KEYSPACES_LOCAL_CACHE")?;
     let cache = std::path::absolute(cache).map_err(|error| cannot_write(cache, &error))?;

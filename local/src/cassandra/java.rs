@@ -22,7 +22,7 @@ pub(crate) struct Java {
 }
 
 impl Java {
-    /// Runs the program to read its version. An error is a sentence for the list of what was tried.
+    /// Runs the program to read its version. An error is a sentence for the list of attempts.
     pub(crate) async fn probe(program: PathBuf) -> Result<Self, String> {
         let name = program.display();
         let mut command = Command::new(&program);

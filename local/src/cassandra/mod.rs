@@ -104,7 +104,7 @@ impl Cassandra {
         self.address
     }
 
-    /// Whether this Cassandra was not started here, and keeps running.
+    /// Whether this Cassandra is external: it was not started here, and keeps running.
     pub(crate) fn is_external(&self) -> bool {
         self.process.is_none()
     }
@@ -191,7 +191,7 @@ impl CassandraRuntime {
 impl FromStr for CassandraRuntime {
     type Err = String;
 
-    /// `docker` or `jdk`
+    /// Parses `docker` or `jdk`.
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "docker" => Ok(Self::Docker),

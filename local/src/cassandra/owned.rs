@@ -1,9 +1,9 @@
 //! A process and a directory that end with their owner, however the owner ends.
 //!
-//! A destructor does not run in a process that is killed, nor for a static of a test binary. So a small shell stands in
-//! between: it reads from a pipe that only the owner holds open. The operating system closes the pipe at the owner's
-//! end, and the shell then kills the process and removes the directory. The shell has a process group of its own, so
-//! that a Ctrl-C for the owner does not end it first.
+//! A destructor does not run in a process that is killed, nor for a static of a test binary. So a small shell runs
+//! between the owner and the process: it reads from a pipe that only the owner holds open. The operating system closes
+//! the pipe at the owner's end, and the shell then kills the process and removes the directory. The shell has a process
+//! group of its own, so that a Ctrl-C for the owner does not end it first.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -92,8 +92,8 @@ impl ProcessOutput {
         status.unwrap_or(NO_STATUS)
     }
 
-    /// Whether the disk of the directory has no room for a segment of Cassandra's commit log. This is tried only once,
-    /// so that all callers get the same answer.
+    /// Whether the disk of the directory has no free space for a segment of Cassandra's commit log. This is tried only
+    /// once, so that all callers get the same answer.
     pub(crate) async fn is_disk_full(&self) -> bool {
         *self.is_disk_full.get_or_init(|| self.probe_disk()).await
     }
@@ -137,7 +137,7 @@ impl fmt::Debug for OwnedProcess {
 
 /// Standard input is the owner's pipe. The process is killed without a chance to shut down, because its data is removed
 /// anyway. Once it has ended by itself, only the shell itself waits for the owner's end, so that a process id that
-/// another process has reused is never killed. Output without a reader must not end the shell. The owner's
+/// another process has reused is never killed. The shell must not end when its output is no longer read. The owner's
 /// `PATH` may hold only the programs that the process needs, so the shell adds its own.
 const SCRIPT: &str = r#"
 docker=$1 container=$2 directory=$3

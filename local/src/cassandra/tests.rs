@@ -121,7 +121,7 @@ async fn an_error_of_a_dying_cassandra_has_the_end_of_its_log() {
     );
 }
 
-/// `/dev/full` stands for the disk on which the free room is tested.
+/// `/dev/full` takes the place of the file with which the free space is tested.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn full_disk_during_cassandra_start_is_reported() {

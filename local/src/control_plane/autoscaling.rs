@@ -1,7 +1,8 @@
 //! Application Auto Scaling: the read operations, which show the auto scaling of tables (API version 2016-02-06).
 //!
-//! On the service a table's `autoScalingSpecification` makes scalable targets and policies; here they are read from the
-//! table's settings. What would change them is refused: the settings of the table do that.
+//! On the service, a table's `autoScalingSpecification` creates scalable targets and policies; here they are derived
+//! from the table's settings. Operations that would change them are refused: only the settings of the table change
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +50,7 @@ struct Filter {
     next_token: Option<String>,
 }
 
-/// A table's read or write capacity that is scaled.
+/// The read or write capacity of a table with auto scaling.
 struct Scaled {
     table: SchemaObject,
     dimension: ScalableDimension,
@@ -132,7 +133,7 @@ struct ScalingPage {
     next_token: Option<String>,
 }
 
-/// Carries out an operation that [`has`] knows.
+/// Executes an operation that [`has`] knows.
 pub(crate) async fn answer(
     state: &ControlPlaneState,
     account: &str,
@@ -200,7 +201,7 @@ impl Filter {
         constraints.member("serviceNamespace", self.service_namespace.as_deref()).required().length(1..=64);
         constraints.member("resourceIds", self.resource_ids.as_deref()).count(0..=50);
         constraints.member("policyNames", self.policy_names.as_deref()).count(0..=50);
-        // The maximum that any of the four takes (API:DescribeScalableTargets).
+        // The greatest maximum of the four operations (API:DescribeScalableTargets).
         constraints.member("maxResults", self.max_results.as_ref()).range(1..=50);
         constraints.check()?;
         if self.scalable_dimension.is_some() && self.resource_ids.is_none() && self.resource_id.is_none() {
@@ -243,7 +244,7 @@ impl Scaled {
         format!("keyspace/{}/table/{}", self.table.keyspace, self.table.name)
     }
 
-    /// How the service names the policy that it makes is not known.
+    /// The name of the policy. The name that the service would give it is not known.
     fn policy_name(&self) -> String {
         let direction = match self.dimension {
             ScalableDimension::Read => "ReadCapacityUnits",

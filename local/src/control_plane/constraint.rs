@@ -1,14 +1,14 @@
 //! The constraints of a service model: required members, lengths, ranges, patterns.
 //!
-//! They are checked before anything else, and one ValidationException names all that are broken. Its text is that of
-//! AWS's services in general (DynamoDB's, for instance); that Keyspaces uses it is not known.
+//! They are checked before anything else, and one ValidationException names the violated constraints. Its text is that
+//! of other AWS services (for instance DynamoDB). Whether Keyspaces uses it is not known.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::error::ApiError;
 
-/// The constraints that an input breaks.
+/// The constraints that an input violates.
 #[derive(Debug, Default)]
 pub(crate) struct Constraints(Vec<String>);
 
@@ -30,7 +30,7 @@ impl Constraints {
     ///
     /// A ValidationException, if any of the checks failed.
     pub(crate) fn check(self) -> Result<(), ApiError> {
-        /// The maximum number of constraints in a message: each element of a list may break several.
+        /// The maximum number of constraints in a message: each element of a list may violate several.
         const MAX_NAMED: usize = 20;
         let Self(broken) = self;
         let named = &broken[..broken.len().min(MAX_NAMED)];
@@ -61,7 +61,7 @@ impl<T: ?Sized> Member<'_, T> {
 }
 
 impl Member<'_, str> {
-    /// The number of characters.
+    /// Checks the number of characters.
     pub(crate) fn length(mut self, length: RangeInclusive<usize>) -> Self {
         let Some(value) = self.value else { return self };
         match value.chars().count() {
@@ -72,7 +72,7 @@ impl Member<'_, str> {
         self
     }
 
-    /// The pattern as the model writes it, and whether a text has it.
+    /// Checks that a text has the pattern. `pattern` is the pattern as the model writes it.
     pub(crate) fn pattern(mut self, pattern: &str, has_it: impl FnOnce(&str) -> bool) -> Self {
         if let Some(value) = self.value.filter(|value| !has_it(value)) {
             self.refuse(value, format!("Member must satisfy regular expression pattern: {pattern}"));
@@ -101,7 +101,7 @@ impl<T: Copy + Display + PartialOrd> Member<'_, T> {
 }
 
 impl<T> Member<'_, [T]> {
-    /// The number of elements. The elements themselves are not repeated in the message.
+    /// Checks the number of elements. The message does not repeat the elements.
     pub(crate) fn count(mut self, count: RangeInclusive<usize>) -> Self {
         let Some(value) = self.value else { return self };
         if value.len() < *count.start() {

@@ -61,7 +61,8 @@ impl HttpRequest {
         }
     }
 
-    /// Adds the error code of the Query protocol, which clients of services that once had this protocol ask for.
+    /// Adds the error code of the Query protocol, for clients that request it: those of services that once had this
+    /// protocol.
     fn add_query_error(&self, error: &ApiError, response: &mut Response<Full<Bytes>>) {
         if self.headers.get("x-amzn-query-mode").is_none_or(|mode| mode != "true") {
             return;
@@ -94,8 +95,8 @@ impl HttpRequest {
         let (method, path, query) = (self.method.as_str(), self.path.as_str(), self.query.as_str());
         let request = SignedRequest { method, path, query, headers: &headers, body: &self.body };
         let regions = match route.service {
-            // IAM is global, and signed for us-east-1 by the CLI and SDKs; some sign for their own Region where an
-            // endpoint is set.
+            // IAM is global, and signed for us-east-1 by the CLI and SDKs; some clients sign for their own Region if an
+            // endpoint is configured.
             AwsService::Iam => vec!["us-east-1", state.region()],
             _ => vec![state.region()],
         };
@@ -185,7 +186,8 @@ fn iam_answer(operation: &str, elements: &[Element], request_id: &str) -> String
 
 const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
-/// The shape of an error: the service's own namespace for its own errors, another for those that all services share.
+/// The shape of an error: errors of the service are in its own namespace, errors that all services share are in
+/// another.
 fn shape(name: &str) -> String {
     let namespace = match name {
         "AccessDeniedException"

@@ -15,7 +15,7 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// An error of any name. The constructors below are for names that several places use.
+    /// An error with any name. The constructors below are for names that are used in several places.
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: message.into(), resource_arn: None }
     }
@@ -25,17 +25,17 @@ impl ApiError {
         Self::new("ValidationException", message)
     }
 
-    /// It exists already, or another change of it has not finished.
+    /// The object exists already, or another change of it is in progress.
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::new("ConflictException", message)
     }
 
-    /// There is no such keyspace, table or type.
+    /// The keyspace, table or type does not exist.
     pub(crate) fn not_found(message: impl Into<String>, resource_arn: impl Into<String>) -> Self {
         Self { resource_arn: Some(resource_arn.into()), ..Self::new("ResourceNotFoundException", message) }
     }
 
-    /// It would exceed a quota of the account, or of the keyspace or table.
+    /// The request would exceed a quota of the account, or of the keyspace or table.
     pub(crate) fn service_quota_exceeded(message: impl Into<String>) -> Self {
         Self::new("ServiceQuotaExceededException", message)
     }
@@ -68,7 +68,7 @@ impl ApiError {
         Self::new("MalformedHttpRequestException", message)
     }
 
-    /// The service can do this, and this emulation cannot.
+    /// The service supports this, and this emulation does not.
     pub(crate) fn not_emulated(what: impl fmt::Display) -> Self {
         Self::validation(format!("keyspaces-local: not emulated: {what}"))
     }
@@ -79,7 +79,7 @@ impl ApiError {
     /// reference says 400 for all of them but InternalServerException. The model is followed here, since the CBOR
     /// protocol demands its statuses. Clients decide by the name. The errors that all services share have the statuses
     /// of `API:CommonErrors`; InvalidSignatureException and MissingAuthenticationTokenException, which are not listed
-    /// there, have that of the other failed authentications.
+    /// there, have the status of the other authentication errors.
     pub(crate) fn status(&self) -> u16 {
         match self.name {
             "ServiceQuotaExceededException" => 402,
@@ -102,7 +102,7 @@ impl ApiError {
         }
     }
 
-    /// The name as the Query protocol has it (`API:CommonErrors` of IAM).
+    /// The name in the Query protocol (`API:CommonErrors` of IAM).
     pub(crate) fn query_code(&self) -> &'static str {
         match self.name {
             "AccessDeniedException" => "AccessDenied",

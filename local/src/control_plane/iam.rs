@@ -1,6 +1,6 @@
 //! IAM's service-specific credentials: users and passwords for CQL (API version 2010-05-08).
 //!
-//! IAM users are not kept: every name is taken for a user that exists.
+//! IAM users are not stored: every name counts as that of an existing user.
 
 use serde::Deserialize;
 
@@ -26,7 +26,7 @@ const OPERATIONS: [&str; 5] = [
     "UpdateServiceSpecificCredential",
 ];
 
-/// The credential service whose credentials are here.
+/// The only service whose credentials are emulated.
 const SERVICE: &str = "cassandra.amazonaws.com";
 
 /// Whether this operation is emulated.
@@ -48,7 +48,7 @@ struct IamInput {
     max_items: Option<String>,
 }
 
-/// Carries out an operation that [`has`] knows, and gives the elements of its result.
+/// Executes an operation that [`has`] knows, and returns the elements of its result.
 pub(crate) async fn answer(
     state: &ControlPlaneState,
     principal: &Principal,
@@ -191,7 +191,7 @@ impl IamInput {
     }
 }
 
-/// A credential as an element. Its password is shown only when it has just been made.
+/// A credential as an element. Its password is shown only when the password was just created.
 fn credential_element(name: &'static str, credential: &ServiceSpecificCredential, password: Option<String>) -> Element {
     let mut elements = vec![
         Element::text("CreateDate", credential.created.format("%Y-%m-%dT%H:%M:%SZ").to_string()),

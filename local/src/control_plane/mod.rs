@@ -1,6 +1,5 @@
-//! The services of AWS that go with a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific
-//! credentials, the read operations of Application Auto Scaling, and CloudWatch's metrics and alarms for what the
-//! gateway counted.
+//! The AWS services that belong to a keyspace, over HTTP: the Amazon Keyspaces API, IAM's service-specific credentials,
+//! the read operations of Application Auto Scaling, and CloudWatch's metrics and alarms for the gateway's counts.
 
 mod autoscaling;
 mod constraint;

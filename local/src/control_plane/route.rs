@@ -62,7 +62,7 @@ impl AwsService {
 }
 
 impl RequestHead<'_> {
-    /// The protocol that an error is answered in.
+    /// The protocol in which an error is answered.
     pub(crate) fn protocol(&self) -> Protocol {
         if self.smithy_protocol.is_some() || self.path.starts_with("/service/") {
             Protocol::Cbor
@@ -224,7 +224,7 @@ mod tests {
                 in_json(JsonVersion::V1_0),
             ),
             (head("POST", PATH, &[SMITHY, CBOR]), b"", AwsService::Keyspaces, "GetTable", Protocol::Cbor),
-            // A prefix of the path, and the service with its namespace, are Smithy's.
+            // Smithy allows a prefix of the path, and the name of the service with its namespace.
             (
                 head(
                     "POST",

@@ -35,15 +35,15 @@ pub(crate) struct ControlPlaneSettings {
     pub(crate) limits: Limits,
 }
 
-/// How many clients are served at once, and how long they may take.
+/// The maximum number of clients at the same time, and their time limits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// The time limit of the TLS handshake.
     pub(crate) handshake: Duration,
-    /// From the first to the last byte of a request's head.
+    /// The time limit from the first to the last byte of a request's head.
     pub(crate) head: Duration,
-    /// From the end of the head to the last byte of the body.
+    /// The time limit from the end of the head to the last byte of the body.
     pub(crate) body: Duration,
 }
 
@@ -55,7 +55,7 @@ impl Default for Limits {
 }
 
 impl ControlPlaneSettings {
-    /// Fails if another program has the port. Called before anything else is started.
+    /// Fails if another program uses the port. Call it before anything else is started.
     pub(crate) async fn check_port(&self) -> io::Result<()> {
         if self.port == 0 {
             return Ok(());

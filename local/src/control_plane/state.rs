@@ -30,12 +30,12 @@ impl ControlPlaneState {
         &self.authority
     }
 
-    /// The alarms on what the gateway counted.
+    /// The alarms on the gateway's counts.
     pub(crate) fn alarms(&self) -> &AlarmStore {
         &self.alarms
     }
 
-    /// The Region that the service stands for.
+    /// The emulated Region.
     pub(crate) fn region(&self) -> &str {
         &self.region
     }

@@ -21,12 +21,12 @@ pub enum Effect {
     Delay(Moment, #[serde(with = "millis")] Duration),
     /// The request is never answered. The connection stays usable.
     Drop(Moment),
-    /// The connection is closed instead of an answer, with everything in flight on it.
+    /// The connection is closed instead of answering. All requests in flight on it are lost.
     Close(Moment),
     /// The request is answered with an ERROR. The fields after the text are filled in as the code requires: for the
     /// codes of timeouts, 0 of 2 received at LOCAL_QUORUM.
     Error {
-        /// Whether the request is carried out first.
+        /// Whether the request is executed first.
         moment: Moment,
         /// The protocol's error code.
         code: i32,
@@ -36,22 +36,21 @@ pub enum Effect {
     /// Nothing more is read from or written to the connection, which stays open (a half-open connection) for
     /// ten minutes, or until all connections are closed.
     Silence(Moment),
-    /// The request is carried out, and answered with bytes that are not a frame. The length that they announce is that
-    /// of what follows, some ten bytes.
+    /// The request is executed, and answered with bytes that are not a frame. The length that they announce is that of
+    /// the bytes that follow, at most 23.
     Garbage,
-    /// The request is carried out; half of its answer is written, and the connection is closed.
+    /// The request is executed; half of its answer is written, and the connection is closed.
     Truncated,
-    /// The request is carried out, and its answer is sent byte by byte.
+    /// The request is executed, and its answer is sent byte by byte.
     ByteByByte,
-    /// A SELECT is answered with a page without rows, after which the same page can be asked for again. Other requests,
-    /// and SELECTs of system tables, are answered as usual.
+    /// A SELECT is answered with a page without rows, whose paging state leads to the page that it replaces. Other
+    /// requests, and SELECTs of system tables, are answered as usual.
     EmptyPage,
-    /// All connections to all peers are closed instead of an answer. The request is not carried out; others in flight
-    /// may have been.
+    /// All connections to all peers are closed instead of answering. The request is not executed; others in flight may
+    /// have been.
     CloseAll,
     /// The gateway stops, and restarts after this time at the same addresses, with the same certificate and the same
-    /// Cassandra, without the prepared statements. The request is not carried out; others in flight may have
-    /// been.
+    /// Cassandra, without the prepared statements. The request is not executed; others in flight may have been.
     Restart(#[serde(with = "millis")] Duration),
 }
 
@@ -59,9 +58,9 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
-    /// Before the request is carried out. Except after a delay, it is then not carried out.
+    /// Before the request is executed. Except after a delay, it is then not executed.
     Before,
-    /// After the request was carried out or refused, and before its answer is sent.
+    /// After the request was executed or refused, and before its answer is sent.
     After,
 }
 
@@ -70,18 +69,17 @@ pub(crate) const TIMED_OUT: &str = "Operation timed out - received only 0 respon
 
 impl Effect {
     /// The service's answer to a throttled write: a WriteTimeout with 0 of 2 responses
-    /// (`DG:troubleshooting.serverless`). The write is not carried out.
+    /// (`DG:troubleshooting.serverless`). The write is not executed.
     pub fn throttled_write() -> Self {
         Self::Error { moment: Moment::Before, code: error_code::WRITE_TIMEOUT, text: TIMED_OUT.to_owned() }
     }
 
-    /// The service's answer to a throttled read: a ReadTimeout with 0 of 2 responses. The read is not carried
-    /// out.
+    /// The service's answer to a throttled read: a ReadTimeout with 0 of 2 responses. The read is not executed.
     pub fn throttled_read() -> Self {
         Self::Error { moment: Moment::Before, code: error_code::READ_TIMEOUT, text: TIMED_OUT.to_owned() }
     }
 
-    /// Whether a request that the fault strikes is not carried out.
+    /// Whether the fault prevents the execution of a request that it strikes.
     pub fn prevents_execution(&self) -> bool {
         match self {
             Self::Delay(..) | Self::Garbage | Self::Truncated | Self::ByteByByte | Self::EmptyPage => false,
@@ -151,7 +149,8 @@ pub(crate) fn error_body(code: i32, text: &str) -> Bytes {
     body.freeze()
 }
 
-/// Bytes that are not a frame: the version is invalid, and the length that they announce is that of the rest.
+/// Bytes that are not a frame: the version is invalid, and the length that they announce is that of the bytes that
+/// follow.
 pub(crate) fn garbage(seed: u64) -> Vec<u8> {
     const HEADER: usize = 9;
     let mut number = seed;

@@ -11,8 +11,8 @@ use crate::random::mix;
 
 /// An effect, and the requests that it strikes: every request, unless conditions are added.
 ///
-/// A request has to fulfil all conditions. It counts as a match whether it is struck in the end or not. In JSON, which
-/// the program takes, `effect` is required and everything else is optional:
+/// A request has to meet all conditions. A matching request counts as a match, whether the fault strikes it or not. In
+/// JSON, which the program accepts, `effect` is required and everything else is optional:
 ///
 /// ```
 /// # use keyspaces_local::fault::{Effect, Fault, Moment};
@@ -78,12 +78,12 @@ impl Fault {
         Self { kind: Some(kind), ..self }
     }
 
-    /// Only statements with this in their text; a batch, if one of its statements has it.
+    /// Only statements whose text contains `part`, and batches with such a statement.
     pub fn containing(self, part: impl Into<String>) -> Self {
         Self { containing: Some(part.into()), ..self }
     }
 
-    /// Only requests on the connection of this number, as the journal counts them.
+    /// Only requests on the connection with this number, which the journal shows.
     pub fn connection(self, number: u64) -> Self {
         Self { connection: Some(number), ..self }
     }
@@ -108,8 +108,8 @@ impl Fault {
         Self { times: Some(times), ..self }
     }
 
-    /// Each match with this probability, 0 to 1. Which ones it is depends on the [seed](Self::seed) and on the match's
-    /// number alone.
+    /// Each match with this probability, 0 to 1. Only the [seed](Self::seed) and the match's number determine which
+    /// matches these are.
     pub fn probability(self, probability: f64) -> Self {
         Self { probability: Some(probability), ..self }
     }
@@ -156,7 +156,7 @@ impl Rule {
         self.matched += 1;
         let Fault { nth, every, times, probability, seed, .. } = self.fault;
         let number = mix(mix(seed) ^ self.matched);
-        // 53 bits: as many as a number of this type tells apart below 1.
+        // 53 bits, the precision of an `f64`.
         let chance = (number >> 11) as f64 / (1_u64 << 53) as f64;
         let strikes = !already_struck
             && nth.is_none_or(|nth| nth == self.matched)

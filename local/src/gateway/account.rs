@@ -10,7 +10,7 @@ use crate::protocol::Refusal;
 use crate::protocol::metadata::is_applied;
 use crate::throttle::{Demand, Direction};
 
-/// Takes the capacity that a request needs. Without it, gives the answer to a throttled request.
+/// Takes the capacity that a request needs. If there is too little, returns the answer to a throttled request.
 pub(super) fn admit(context: &RequestContext<'_>, stream: i16, required: &RequiredCapacity<'_>) -> Result<(), Answer> {
     if required.demands.is_empty() {
         return Ok(());
@@ -22,9 +22,9 @@ pub(super) fn admit(context: &RequestContext<'_>, stream: i16, required: &Requir
     })
 }
 
-/// Counts what a request has consumed or how it failed, and charges the units of what it read, which are known only
-/// now. A batch is counted once for each table, however many rows of it are written. `result` has the answer and how
-/// many bytes of rows were read.
+/// Counts the consumption or the failure of a request, and charges the units of the rows that it read, which are known
+/// only now. A batch counts once for each table, whatever the number of rows that it writes. `result` has the answer
+/// and the number of bytes of the rows that were read.
 pub(super) fn account(
     context: &RequestContext<'_>,
     required: &RequiredCapacity<'_>,

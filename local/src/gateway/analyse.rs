@@ -92,7 +92,7 @@ fn parse_statement(text: &str) -> Result<Statement, Rejected> {
 fn rejected(error: &SyntaxError) -> Rejected {
     let refusal = not_emulated(format!("this statement: {error}"));
     match error.problem {
-        // The backing Cassandra takes some words as names that the service reserves.
+        // The backing Cassandra accepts some words as names that the service reserves.
         SyntaxProblem::Reserved { .. } => {
             Rejected::Refused(Refusal { code: error_code::SYNTAX_ERROR, text: format!("keyspaces-local: {error}") })
         }
@@ -155,11 +155,11 @@ fn analyse_dml(scope: NameScope<'_>, statement: Statement, text: &str) -> Result
         tables.push(table);
         needs.push(features);
     }
-    // The rules let through one change in a system keyspace: that of the partitioner.
+    // The rules allow one change in a system keyspace: that of the partitioner.
     if !reads && tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
         return Err(not_emulated("another partitioner: it is chosen when the local service is started"));
     }
-    // The service finds tags by columns that are not their key.
+    // The service allows queries of tags by columns that are not in their key.
     if let Statement::Select(select) = &statement
         && select.allow_filtering.is_none()
         && tables.iter().any(system_tables::needs_filtering)
@@ -232,7 +232,7 @@ mod tests {
         }
     }
 
-    /// The text for Cassandra, with `P` for what this instance's names begin with.
+    /// The text for Cassandra, with `P` in place of the prefix of this instance's names.
     fn upstream(text: &str) -> String {
         let prefix = Names::new("test").inner().to_owned();
         let upstream = match read(text).unwrap_or_else(|not| panic!("{text}: {not:?}")) {

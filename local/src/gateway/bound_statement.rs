@@ -11,7 +11,7 @@ use crate::protocol::{Refusal, Values};
 pub(super) struct BoundStatement<'a> {
     pub(super) statement: &'a DmlStatement,
     pub(super) values: &'a Values<'a>,
-    /// What it reads and writes, with these values.
+    /// The accesses to its tables, with these values.
     pub(super) accesses: Vec<BoundAccess<'a>>,
 }
 
@@ -21,7 +21,7 @@ impl<'a> BoundStatement<'a> {
     }
 }
 
-/// The capacity plan of a statement, made now or cached with it.
+/// The capacity plan of a statement: the one cached with it, or a new one.
 pub(super) async fn plan(
     context: &RequestContext<'_>,
     stream: i16,

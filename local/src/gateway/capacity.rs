@@ -52,7 +52,7 @@ pub(super) struct CostTerms {
     pub(super) consistency: Consistency,
 }
 
-/// The capacity that a request needs of its tables: one demand for each of its accesses.
+/// The capacity that a request needs from its tables: one demand for each of its accesses.
 #[derive(Debug)]
 pub(super) struct RequiredCapacity<'a> {
     pub(super) demands: Vec<Demand<'a>>,

@@ -9,7 +9,7 @@ use super::request_context::RequestContext;
 use crate::names::system_tables;
 use crate::protocol::{Refusal, error_code};
 
-/// Refuses a consistency that the service does not take. Serial consistency is checked for conditional writes only.
+/// Refuses a consistency that the service does not accept. Serial consistency is checked for conditional writes only.
 /// With other statements it is ignored, as the protocol's specification says.
 pub(super) fn check_consistency(statements: &[Arc<DmlStatement>], request: DataRequest<'_>) -> Result<(), Refusal> {
     let refuse = |text: String| Refusal { code: error_code::INVALID, text };
@@ -37,7 +37,7 @@ pub(super) async fn check_tables(context: &RequestContext<'_>, statement: &DmlSt
     Ok(())
 }
 
-/// The refusal of another statement in a batch, in Cassandra's own words.
+/// The refusal of another statement in a batch, with Cassandra's own text.
 pub(super) fn not_a_write() -> Refusal {
     Refusal {
         code: error_code::INVALID,

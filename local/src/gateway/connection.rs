@@ -53,7 +53,8 @@ pub(super) const SHARED_ANSWERS: usize = 32;
 /// The maximum length of a frame before authentication. A session token fits.
 const MAX_UNAUTHENTICATED_BYTES: usize = 64 << 10;
 
-/// The number of requests that each connection may always have in progress. Beyond its limit no request is read.
+/// The number of requests that each connection may always have in progress. Beyond the limit, no further request is
+/// read.
 const OWN_REQUESTS: usize = 64;
 
 /// The additional requests that all connections share.
@@ -67,7 +68,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
     let (Ok(peer), Ok(())) = (socket.local_addr(), socket.set_nodelay(true)) else { return };
     let stream = match tokio::time::timeout(TLS_TIMEOUT, shared.tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
-        // Port checks connect and leave at once.
+        // Port checks connect and disconnect at once.
         Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return tracing::debug!(target: LOG, %client, reason = "the client disconnected before TLS", "connection closed");
         }
@@ -177,7 +178,7 @@ enum LoginPhase {
 enum ConnectionEnd {
     /// The client has disconnected.
     ClientGone,
-    /// The client was sent an error; the connection stays open until it has been read.
+    /// An error was sent to the client; the connection stays open until the client has read it.
     ErrorSent,
     /// The connection to Cassandra is lost. Requests in progress have to be answered.
     CassandraLost,
@@ -202,7 +203,7 @@ impl Connection {
         }
     }
 
-    /// Carries out requests until the client is authenticated.
+    /// Executes requests until the client is authenticated.
     async fn log_in(&mut self) -> Result<(), ConnectionEnd> {
         while !matches!(self.phase, LoginPhase::Ready(_)) {
             let frame = self.read(MAX_UNAUTHENTICATED_BYTES).await?;
@@ -223,7 +224,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Records a request before authentication, if it is allowed then.
+    /// Records a request that is allowed before authentication. Any other request is a protocol error.
     fn record_login_request(&self, frame: &Frame) -> Result<JournalEntry, String> {
         let journal = &self.exchange.journal;
         let reader = || Reader::new(&frame.body);
@@ -301,7 +302,7 @@ impl Connection {
         }
     }
 
-    /// Carries out requests after authentication.
+    /// Executes requests after authentication.
     async fn serve_requests(&mut self, upstream: &Arc<Upstream>) -> ConnectionEnd {
         loop {
             // Waits until another request may be in progress before the next one is read.

@@ -21,7 +21,7 @@ pub(super) enum ConnectionState {
     Silent,
 }
 
-/// What a fault does to the whole gateway.
+/// The effect of a fault on the whole gateway.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum GatewayCommand {
     CloseAll,
@@ -41,7 +41,7 @@ impl ConnectionHandle {
         self.state.send_replace(ConnectionState::Silent);
     }
 
-    /// Closes all connections, this one among them: once it has ended, the others are ending too.
+    /// Closes all connections, including this one. Once this one has ended, the others are ending, too.
     pub(super) fn close_all(&self) {
         // The receiver is dropped only while the gateway closes.
         let _ = self.commands.send(GatewayCommand::CloseAll);

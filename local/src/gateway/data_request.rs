@@ -1,4 +1,4 @@
-//! A client's request that carries DML statements, and how it is written for Cassandra.
+//! A client's request that carries DML statements, and its form for Cassandra.
 
 use bytes::Bytes;
 
@@ -81,7 +81,7 @@ impl<'a> SingleRequest<'a> {
         }
     }
 
-    /// The request for so many rows after a paging state of Cassandra's.
+    /// The request for `rows` rows after a paging state of Cassandra's.
     pub(super) fn page(self, stream: i16, rows: usize, state: Option<Bytes>) -> Frame {
         let parameters = self.parameters().for_page(rows, state);
         match self {

@@ -6,7 +6,7 @@ use crate::fault::{Effect, Injected, Moment, error_body, garbage};
 use crate::journal::{ConnectionJournal, JournalEntry, Outcome};
 use crate::protocol::{Frame, FrameFault, Opcode};
 
-/// Carries out a connection's requests, with the faults that strike them.
+/// Executes a connection's requests, with the faults that strike them.
 #[derive(Clone)]
 pub(super) struct Exchange {
     pub(super) journal: ConnectionJournal,
@@ -14,7 +14,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Carries out a request as far as its fault allows, records the outcome, and gives the frame for the client.
+    /// Executes a request as far as its fault allows, records the outcome, and returns the frame for the client.
     pub(super) async fn run(
         &self,
         entry: &JournalEntry,
@@ -40,15 +40,15 @@ impl Exchange {
     }
 }
 
-/// Whether a request is carried out in spite of its fault.
+/// Whether a request is executed despite its fault.
 #[derive(Debug)]
 enum Interception {
     Proceed,
-    /// The request is not carried out, and this is its answer, if it gets one.
+    /// The request is not executed, and this is its answer, if it gets one.
     Prevent(Option<Frame>, Outcome),
 }
 
-/// The effect of a fault before the request is carried out.
+/// The effect of a fault before the request is executed.
 async fn inject_before(fault: &Injected, stream: i16, connection: &ConnectionHandle) -> Interception {
     match &fault.effect {
         Effect::Delay(Moment::Before, delay) => tokio::time::sleep(*delay).await,

@@ -102,13 +102,13 @@ impl Listeners {
         shared.schema.show_topology(&topology).await
     }
 
-    /// Closes all listeners for good.
+    /// Closes all listeners permanently.
     pub(super) async fn close_all(&self) {
         close(&mut *self.tasks.lock().await).await;
         self.restoring.lock().await.shutdown().await;
     }
 
-    /// Carries out the commands of faults, until it is dropped.
+    /// Executes the commands of faults, until it is dropped.
     pub(super) async fn run_commands(self: Arc<Self>, mut commands: mpsc::UnboundedReceiver<GatewayCommand>) {
         while let Some(command) = commands.recv().await {
             let result = match command {
@@ -135,7 +135,7 @@ impl Listeners {
     }
 }
 
-/// Closes all listeners, and gives the addresses of those that were open.
+/// Closes all listeners, and returns the addresses of those that were open.
 async fn close(tasks: &mut BTreeMap<SocketAddr, JoinSet<()>>) -> Vec<SocketAddr> {
     let mut open = Vec::new();
     for (address, task) in tasks {

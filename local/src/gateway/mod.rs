@@ -57,7 +57,7 @@ pub(crate) struct GatewaySettings {
     pub(crate) partitioner: Partitioner,
     /// The instance whose keyspaces and tables it serves.
     pub(crate) instance: Instance,
-    /// How long definitions take, and which KMS keys are inaccessible.
+    /// The delays of definitions, and the inaccessible KMS keys.
     pub(crate) schema: schema::SchemaSettings,
     /// The clock that timestamps are taken from.
     pub(crate) clock: Clock,
@@ -69,7 +69,7 @@ pub(crate) struct GatewaySettings {
     pub(crate) cassandra_exit: CassandraExit,
     /// The maximum number of connected clients.
     pub(crate) max_connections: usize,
-    /// The definitions that are carried out before clients are accepted.
+    /// The definitions that are executed before clients are accepted.
     pub(crate) script: Option<Script>,
 }
 

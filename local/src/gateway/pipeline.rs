@@ -1,13 +1,13 @@
 //! The path of a request with a statement, from top to bottom:
 //!
-//! 1. **read**: `connection.rs` takes a frame off the socket, `protocol::request` makes a [`Request`] of it.
-//! 2. **analyse**: [`analyse`] parses a text once, judges it by the service's rules and finds its tables. A prepared
-//!    statement was analysed when it was prepared.
+//! 1. **read**: `connection.rs` reads a frame from the socket, and `protocol::request` parses it to a [`Request`].
+//! 2. **analyse**: [`analyse`] parses a text once, checks it against the service's rules and finds its tables. A
+//!    prepared statement was analysed when it was prepared.
 //! 3. **check**: [`check_consistency`], [`check_tables`] and [`check_limits`] check the parameters of the request, the
 //!    state of the tables, and the values.
 //! 4. **admit**: [`admit`] takes the capacity that the request needs, or it is throttled.
 //! 5. **run**: [`paging::read`] or [`write()`] sends it to Cassandra; a definition goes to the schema instead.
-//! 6. **account**: [`account`] counts what was consumed.
+//! 6. **account**: [`account`] counts the consumption.
 //! 7. **answer**: `connection.rs` enters the outcome in the journal and sends the frame.
 
 use std::sync::Arc;
@@ -37,7 +37,8 @@ use crate::upstream::connection_lost;
 /// of the largest of all futures, some 80 kB.
 pub(super) async fn answer(context: &RequestContext<'_>, frame: Frame, request: Request) -> Answer {
     let stream = frame.stream;
-    // A write that finds its table not recorded is in the baseline, which waits for this to end.
+    // If a write finds that its table is not recorded, the baseline contains the write, because the baseline waits
+    // until this request ends.
     let _in_progress = context.shared.history.write_in_progress();
     let answer = match request {
         Request::Query(query) => Box::pin(answer_query(context, frame, query)).await,
@@ -150,7 +151,7 @@ async fn answer_batch(context: &RequestContext<'_>, frame: Frame, mut batch: Bat
     Box::pin(carry_out(context, frame, &statements, DataRequest::Batch(&batch, &texts))).await
 }
 
-/// Carries out one DML statement, or those of a batch: check, admit, run, account.
+/// Executes one DML statement, or those of a batch: check, admit, run, account.
 async fn carry_out(
     context: &RequestContext<'_>,
     frame: Frame,
@@ -197,17 +198,17 @@ async fn carry_out(
     result.map(|(answer, _)| answer)
 }
 
-/// Whether a table of a prepared statement was altered since this peer last sent the columns of its rows. The nodes of
-/// a cluster each forget prepared statements when a table is altered. The backing Cassandra does so once for all
-/// peers, so that a client of another peer that asks for rows without their columns would read them as the old columns.
+/// Whether a table of a prepared statement was altered since this peer last sent the columns of its rows. In a cluster,
+/// each node forgets its prepared statements when a table is altered. The backing Cassandra forgets them once for all
+/// peers. So a client of another peer that requests rows without their columns would read them as the old columns.
 fn has_other_columns(context: &RequestContext<'_>, id: &[u8], statement: &DmlStatement) -> bool {
     let layouts = &context.shared.layouts;
     let sent = context.shared.prepared.definitions_when_sent(id, context.peer);
     sent.is_some_and(|sent| statement.tables.iter().any(|table| layouts.has_changed_since(table, sent)))
 }
 
-/// Has Cassandra prepare a text that could not be parsed here: its message is the answer if it finds a syntax error,
-/// `otherwise` if it does not.
+/// Lets Cassandra prepare a text that could not be parsed here. If Cassandra finds a syntax error, its message is the
+/// answer, otherwise the answer is `otherwise`.
 async fn syntax_error(
     context: &RequestContext<'_>,
     stream: i16,

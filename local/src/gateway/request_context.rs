@@ -16,7 +16,7 @@ use crate::protocol::{Frame, Refusal, metadata};
 use crate::throttle::Requests;
 use crate::upstream::{Channel, Layout, Upstream, connection_lost};
 
-/// The connection that a request came over, and the state that it shares with all others.
+/// The connection of a request, and the state that all connections share.
 pub(super) struct RequestContext<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) upstream: &'a Arc<Upstream>,
@@ -33,7 +33,7 @@ pub(super) struct RequestContext<'a> {
 }
 
 impl RequestContext<'_> {
-    /// The columns of a table; none if Cassandra has no table of this name.
+    /// The columns of a table; no columns if Cassandra has no table of this name.
     pub(super) async fn layout(&self, stream: i16, table: &SchemaObject) -> Result<Arc<Layout>, Refusal> {
         let schema = &self.shared.schema;
         let default_ttl = || schema.options(table).and_then(|options| options.default_time_to_live);
@@ -71,7 +71,7 @@ impl RequestContext<'_> {
         self.shared.apply_due_changes().await.map_err(cassandra_failed)
     }
 
-    /// Sends a request to Cassandra, and gives its answer with the client's names.
+    /// Sends a request to Cassandra, and returns its answer with the client's names.
     pub(super) async fn forward(&self, request: Frame) -> Result<Answer, Refusal> {
         let answer = self.upstream.call(request).await.map_err(|_| connection_lost())?;
         Ok(from_cassandra(self.with_client_names(answer)?))

@@ -5,7 +5,7 @@ use keyspaces_cql::{QualifiedName, Statement};
 use crate::names::{Names, ObjectKind, SchemaObject};
 use crate::protocol::{Refusal, error_code};
 
-/// The keyspace of names that have none, and Cassandra's names.
+/// The keyspace for names without one, and the translation to Cassandra's names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NameScope<'a> {
     pub(super) keyspace: Option<&'a str>,
@@ -21,7 +21,7 @@ impl NameScope<'_> {
         statement.tables().iter().filter_map(|name| self.resolve(name, ObjectKind::Table)).collect()
     }
 
-    /// The table that a name stands for.
+    /// The table to which a name refers.
     pub(super) fn table(self, name: &QualifiedName) -> Result<SchemaObject, Refusal> {
         self.resolve(name, ObjectKind::Table).ok_or_else(|| Refusal {
             code: error_code::INVALID,
@@ -29,7 +29,7 @@ impl NameScope<'_> {
         })
     }
 
-    /// What a CREATE … IF NOT EXISTS creates.
+    /// The object that a CREATE … IF NOT EXISTS creates.
     pub(super) fn created_if_missing(self, statement: &Statement) -> Option<SchemaObject> {
         match statement {
             Statement::CreateKeyspace(create) => {
@@ -47,7 +47,7 @@ impl NameScope<'_> {
         }
     }
 
-    /// The table that a definition is about.
+    /// The table that a definition names.
     pub(super) fn defined_table(self, statement: &Statement) -> Option<SchemaObject> {
         let name = match statement {
             Statement::CreateTable(create) => &create.table,

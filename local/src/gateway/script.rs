@@ -26,7 +26,7 @@ impl Script {
         Ok(Self { path: path.to_owned(), text })
     }
 
-    /// Executes its statements one after the other, each after the one before is ACTIVE.
+    /// Executes its statements one after the other. Each is executed once the object of the one before is ACTIVE.
     pub(super) async fn run(&self, schema: &Schema) -> Result<(), Error> {
         let mut keyspace = None;
         for statement in keyspaces_cql::parse_script(&self.text) {

@@ -66,8 +66,8 @@ impl Shared {
     /// The shared state of a restarted gateway: whatever is not in Cassandra is new.
     pub(super) async fn reopened(&self) -> Result<Self, schema::SchemaError> {
         let topology = self.schema.topology();
-        // The histories are read from Cassandra, so that writes of connections that were closed must have been
-        // recorded, and no baseline of the old histories may forget entries of the new ones.
+        // The histories are read from Cassandra, so the writes of closed connections have to be recorded before, and no
+        // baseline of the old histories may remove entries of the new ones.
         self.history.wait_until_idle().await;
         let names = Names::new(&self.instance);
         let opened = open(self.cassandra, names, &topology, self.schema_settings.clone(), &self.clock);
@@ -101,7 +101,7 @@ impl Shared {
         })
     }
 
-    /// The users and passwords that IAM's operations made.
+    /// The service-specific credentials that IAM's operations created.
     pub(crate) fn service_specific(&self) -> &CredentialStore {
         &self.service_specific
     }
@@ -131,8 +131,8 @@ impl Shared {
         settled.map(drop)
     }
 
-    /// Carries out a definition, and gives Cassandra's answer. It runs in a task of its own, so that a client that
-    /// disconnects does not leave half of it done.
+    /// Executes a definition, and returns Cassandra's answer. It runs in a task of its own, so that it is completed
+    /// even if its client disconnects.
     pub(crate) async fn define(self: &Arc<Self>, definition: Definition) -> Result<Frame, DefinitionRefusal> {
         self.layouts.forget();
         let shared = Arc::clone(self);

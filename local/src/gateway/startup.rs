@@ -19,7 +19,7 @@ pub(super) fn supported(stream: i16) -> Answer {
     (Frame::new(stream, Opcode::Supported, body.freeze()), Outcome::Answered)
 }
 
-/// What is wrong with the options of a STARTUP, with Cassandra's text: the service's text is not known.
+/// The error in the options of a STARTUP, if there is one, with Cassandra's text: the service's text is not known.
 pub(super) fn problem(options: &[(&str, &str)]) -> Option<String> {
     let get = |name: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
     match (get("CQL_VERSION"), get("COMPRESSION")) {

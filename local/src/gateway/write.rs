@@ -11,8 +11,8 @@ use crate::protocol::{Frame, Refusal};
 use crate::statement::{BoundMarkers, evaluate};
 use crate::upstream::connection_lost;
 
-/// Whether a statement's nondeterministic functions have to be evaluated here: for a recorded table it must be known
-/// which row is written.
+/// Whether a statement's nondeterministic functions have to be evaluated here: the gateway has to know which row of a
+/// recorded table is written.
 pub(super) fn must_evaluate(context: &RequestContext<'_>, statement: &DmlStatement) -> bool {
     let history = &context.shared.history;
     statement.is_nondeterministic() && statement.tables.iter().any(|table| history.is_recorded(table))
@@ -36,7 +36,7 @@ pub(super) async fn write(
     if !statements.iter().any(|bound| bound.statement.conditional) {
         return write_and_record(context, request, statements).await;
     }
-    // The answer may have the row for which the condition does not hold.
+    // The answer may contain the row for which the condition does not hold.
     let share = context.answers.take(1).await;
     let (answer, outcome) = write_and_record(context, request, statements).await?;
     Ok((answer.holding_permit(share), outcome))

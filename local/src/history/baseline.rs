@@ -1,4 +1,4 @@
-//! Baselines: all rows of a table, read while clients keep writing.
+//! Baselines: all rows of a table, read while clients continue to write.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -16,15 +16,15 @@ use crate::upstream::{Channel, InternalRequestError};
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Tries to take a baseline again, with pauses, as long as one is needed and the history exists.
+/// Retries a baseline, with pauses, as long as one is due and the history exists.
 async fn retry(history: Weak<History>, table_history: Arc<TableHistory>) {
     let mut pause = MIN_PAUSE;
     loop {
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(MAX_PAUSE);
         let Some(history) = history.upgrade() else { return };
-        // In this order, so that a baseline that fails from here on either starts this task again or is seen by the
-        // check.
+        // In this order, so that a baseline that fails from here on either starts this task again or makes the check
+        // succeed.
         table_history.is_retry_scheduled.store(false, Ordering::SeqCst);
         let is_due = table_history.is_baseline_due(history.max_bytes, history.now());
         if !is_due || table_history.is_retry_scheduled.swap(true, Ordering::SeqCst) {
@@ -100,7 +100,7 @@ async fn read_all(history: &History, table_history: &TableHistory) -> Result<(),
     Ok(())
 }
 
-/// Forgets the entries that were kept after their history had been forgotten. They are found by their buckets: another
+/// Removes the entries that were stored after their history was forgotten. They are found by their buckets: another
 /// history of the same table may have begun.
 async fn forget_late_entries(history: &History, table_history: &TableHistory) -> Result<(), InternalRequestError> {
     if table_history.is_forgotten() {

@@ -15,7 +15,7 @@ pub(super) enum HistoryEntry {
     Row { marker: Marker, key: Key, cells: Vec<ColumnValue> },
     /// The static columns of a partition.
     Statics { key: Key, cells: Vec<ColumnValue> },
-    /// No row for which this relation holds; if columns are named, no values in these columns.
+    /// There is no row for which this relation holds. If columns are named, such rows have no values in these columns.
     Deleted { columns: Vec<String>, range: Relation },
 }
 
@@ -27,8 +27,8 @@ pub(crate) struct Relation {
     pub(crate) values: Binding,
 }
 
-/// What a write did to a row's marker. Only INSERT writes a marker, and it lets a row exist without a value in any
-/// column.
+/// What a write did to a row's marker. Only INSERT writes a marker. With a marker, a row exists even without a value in
+/// any column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Marker {
     Kept,

@@ -13,16 +13,17 @@
 //!
 //! Entries contain the state of a row, not the operation. So the same row may have several, and a table that had rows
 //! before its history began is treated in the same way: a *baseline* reads the whole table, page by page, while clients
-//! go on writing. Once it is complete, it and the entries after it give the table at every moment since.
+//! continue to write. Once it is complete, it and the entries after it determine the table at every moment since.
 //!
 //! To restore the rows, the entries since the last baseline are written to Cassandra, each with its place as the
 //! timestamp. They can be written in any order, because in Cassandra the highest timestamp wins. A value that expires
 //! gets the remaining time to live that it had at the moment.
 //!
 //! Entries are in *buckets*, which are partitions of some 512 KiB. A baseline begins a new bucket. Another baseline is
-//! taken when half of the allowed bytes came after the last one, when that is more than 35 days old, and when a write
-//! could not be read back; the entries before a baseline that is no longer needed are forgotten. A gateway takes one
-//! when it starts as well, because the last one may have been killed between a write and its entry.
+//! taken when half of the allowed bytes were written after the last one, when the last one is more than 35 days old,
+//! and when a write could not be read back. Entries that are no longer needed because of a later baseline are removed.
+//! A gateway also takes a baseline when it starts, because the previous gateway may have been killed between a write
+//! and its entry.
 
 mod baseline;
 mod entry;
@@ -102,9 +103,9 @@ impl History {
         Ok(Arc::new(history))
     }
 
-    /// Records what is written to a table from now on, and takes a baseline of it in the background; [`has_baseline`](
-    /// Self::has_baseline) tells when it is complete. Resumes a history that exists already. A dropped table of the
-    /// same name can no longer be restored (DG:PointInTimeRecovery_HowItWorks).
+    /// Records the writes to a table from now on, and takes a baseline of it in the background;
+    /// [`has_baseline`](Self::has_baseline) is true once it is complete. Resumes a history that exists already. A
+    /// dropped table of the same name can no longer be restored (DG:PointInTimeRecovery_HowItWorks).
     pub(crate) async fn begin(self: &Arc<Self>, table_id: &TableId) -> Result<(), InternalRequestError> {
         let table_history = {
             let mut histories = self.histories_mut();
@@ -183,7 +184,7 @@ impl History {
     /// in Cassandra with the same columns and without rows.
     ///
     /// The WRITETIME of a value is the time at which it was read back after its last write. A value that expires gets
-    /// the time to live that it had left at the moment. Writes in the millisecond of the moment are included.
+    /// the time to live that remained at the moment. Writes in the millisecond of the moment are included.
     ///
     /// It continues if the future is dropped.
     pub(crate) async fn restore(
@@ -224,8 +225,8 @@ impl History {
         writing.await.unwrap_or(Err(ConnectionLost::Ended))
     }
 
-    /// Reads back what a write may have changed, over the write's own connection. A baseline records what could not be
-    /// read back.
+    /// Reads back the rows that a write may have changed, over the write's own connection. If they cannot be read back,
+    /// a baseline is taken.
     async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[WrittenRows]) {
         let answered = SystemTime::now();
         for rows in written {
@@ -286,7 +287,7 @@ impl History {
     }
 
     /// Marks a write as in progress until the result is dropped. Call it before [`is_recorded`](Self::is_recorded): a
-    /// baseline waits for the writes in progress, so that it has those that were not recorded.
+    /// baseline waits for the writes in progress, so that it contains those that were not recorded.
     pub(crate) fn write_in_progress(&self) -> WriteInProgress {
         self.writes.begin()
     }
@@ -300,7 +301,7 @@ impl History {
         }
     }
 
-    /// Whether what is written to a table is recorded.
+    /// Whether the writes to a table are recorded.
     pub(crate) fn is_recorded(&self, table: &SchemaObject) -> bool {
         self.histories().recorded.contains_key(table)
     }

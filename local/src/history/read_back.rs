@@ -35,7 +35,7 @@ pub(crate) struct WrittenRows {
     pub(crate) sent: SystemTime,
 }
 
-/// Reads rows of one table back, over one connection, and keeps what it finds as entries of the table's history.
+/// Reads rows of one table back, over one connection, and stores the results as entries of the table's history.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReadBack<'a> {
     pub(super) history: &'a History,
@@ -47,7 +47,7 @@ pub(super) struct ReadBack<'a> {
 pub(super) const PAGE: usize = 32;
 
 impl ReadBack<'_> {
-    /// Reads back the rows that a write may have changed, and keeps them.
+    /// Reads back the rows that a write may have changed, and stores them.
     pub(super) async fn record(&self, written: &WrittenRows, answered: SystemTime) -> Result<(), InternalRequestError> {
         if let Some(rows) = &written.rows {
             self.record_rows(written, rows, answered).await?;
@@ -137,8 +137,8 @@ impl ReadBack<'_> {
         self.append(&places, &[entry]).await
     }
 
-    /// Reads rows, after `entries` places were reserved for what is found. Where values expire, the read begins and
-    /// ends within one second, because TTL counts from the second of the read.
+    /// Reads rows, after `entries` places were reserved for the results. Where values expire, the read begins and ends
+    /// within one second, because TTL counts from the second of the read.
     pub(super) async fn read(
         &self,
         request: &InternalRequest<'_>,
@@ -169,8 +169,8 @@ impl ReadBack<'_> {
     }
 }
 
-/// When the marker of an inserted row expires: with the values of the same INSERT, if it has any, because only
-/// Cassandra knows the second in which it wrote them.
+/// The time at which the marker of an inserted row expires: that of the values of the same INSERT, if it has any,
+/// because only Cassandra knows the second in which it wrote them.
 fn marker_expires(cells: &[ColumnValue], earliest: u64, latest: u64) -> u64 {
     let times = cells.iter().flat_map(|cell| match &cell.expires {
         Expiry::Never => Vec::new(),
@@ -204,7 +204,7 @@ mod tests {
             (vec![cell(Expiry::Never)], 12_000),
             (vec![cell(Expiry::At(11_000))], 11_000),
             (vec![cell(Expiry::At(10_000)), cell(Expiry::At(11_000))], 10_000),
-            // Of other writes.
+            // Values of other writes.
             (vec![cell(Expiry::At(9_000)), cell(Expiry::At(13_000))], 12_000),
             (vec![each(&[9_000, 11_000, 12_000])], 11_000),
         ] {

@@ -31,7 +31,8 @@ impl Replay {
         let moment = *moment;
         let unreachable = || InternalRequestError::OutOfReach { table: table_id.table.to_string(), moment };
         let table_history = history.table_history(table_id).ok_or_else(unreachable)?;
-        // Entries that a killed gateway did not keep are in the baseline that the next one takes when it starts.
+        // The baseline that a gateway takes when it starts contains the writes whose entries a killed gateway did not
+        // store.
         let _ = table_history.baseline.subscribe().wait_for(|is_taken| !*is_taken).await;
         let pinned = table_history.buckets_for(moment).ok_or_else(unreachable)?;
         let layout = history.layout(target).await?;
@@ -40,7 +41,8 @@ impl Replay {
         if !layout.all().any(is_counter) {
             return self.write_buckets(&table_history, &pinned.buckets, TargetTable { name, layout, fields }).await;
         }
-        // A counter cannot be set. Its value is restored in a table of numbers, and then counted up once.
+        // A counter cannot be set to a value. So the value is restored in a table with `bigint` columns, and then added
+        // to the counter.
         let staging = format!("{}.restoring_{}", history.names.inner(), crate::random::hex_32());
         let numbers = layout.with_bigint_counters();
         history.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
@@ -94,7 +96,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Counts the counters of a table up to their values in a table of numbers.
+    /// Adds the values of a table with `bigint` columns to the counters of another table.
     async fn restore_counters(&self, from: &str, to: &str, layout: &Layout) -> Result<(), InternalRequestError> {
         for (counters, keys, distinct) in [
             (&layout.statics, layout.partition_key.iter().collect::<Vec<_>>(), "DISTINCT "),

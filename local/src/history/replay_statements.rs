@@ -12,7 +12,7 @@ use crate::protocol::{Binding, Malformed, Reader, Writer};
 use crate::saturated::saturated;
 use crate::upstream::{Column, Layout};
 
-/// The table that is written to.
+/// The table to which the statements write.
 #[derive(Clone, Debug)]
 pub(super) struct TargetTable {
     /// Its name in statements.
@@ -30,7 +30,7 @@ pub(super) struct ReplayStatement {
     pub(super) timestamp: i64,
 }
 
-/// The longest time to live that Cassandra takes, in seconds.
+/// The longest time to live that Cassandra accepts, in seconds.
 const MAX_TTL_SECONDS: u64 = 630_720_000;
 
 /// The statements that write an entry as it was at a moment, in the order in which they are to be sent.
@@ -84,7 +84,7 @@ fn writes(
     timestamp: i64,
     moment: u64,
 ) -> Result<Vec<ReplayStatement>, Malformed> {
-    // By time to live; 0 is none.
+    // Grouped by time to live; 0 means none.
     let mut by_ttl: BTreeMap<i32, Vec<Assignment>> = BTreeMap::new();
     if let Some(ttl) = inserted {
         by_ttl.insert(ttl, Vec::new());

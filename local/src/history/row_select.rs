@@ -122,7 +122,8 @@ fn non_null((name, value): (String, Option<Bytes>)) -> Option<(String, Bytes)> {
     Some((name, value?))
 }
 
-/// `ttl` is an int or, of a column that is stored element by element, a list of ints; null where nothing expires.
+/// `ttl` is an int or, for a column that is stored element by element, a list of ints; null for a value that does not
+/// expire.
 fn expiry(column: &Column, ttl: Option<&[u8]>, taken: ReadTimes) -> Result<Expiry, Malformed> {
     let Some(ttl) = ttl else { return Ok(Expiry::Never) };
     let at = |seconds: &[u8]| {
@@ -142,8 +143,8 @@ fn is_in_elements(kind: &CqlTypeKind) -> bool {
     matches!(kind, CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_))
 }
 
-/// The entry of a row that was found and not written by a known write, so that it is not known whether it has a marker.
-/// It is taken to have been inserted, and to expire with its last value.
+/// The entry of a row that was read without a known write, so that it is not known whether the row has a marker. It is
+/// assumed that the row was inserted, and that it expires with its last value.
 pub(super) fn found_row(key: Key, cells: Vec<ColumnValue>) -> HistoryEntry {
     let mut expires = Some(0);
     for cell in cells.iter().filter(|cell| cell.value.is_some()) {

@@ -45,7 +45,7 @@ pub(super) const MAX_IN_FLIGHT: usize = 16;
 const MAX_PREPARED_IDS: usize = 1000;
 
 impl PreparedIds {
-    /// Runs a statement and gives its response, unless it is an ERROR.
+    /// Runs a statement and returns its response, unless it is an ERROR.
     pub(super) async fn run(
         &self,
         upstream: &Upstream,

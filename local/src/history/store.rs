@@ -132,8 +132,8 @@ impl EntryStore<'_> {
         if is_due { self.count(upstream, stream, &table_id, bucket).await } else { Ok(()) }
     }
 
-    /// Enters a bucket in Cassandra, with the bytes of the others. Uses the caller's stream: those who wait for this
-    /// may hold all other streams.
+    /// Stores a bucket in Cassandra, and the bytes of the bucket before it. Uses the caller's stream, because the tasks
+    /// that wait for this may hold all other streams.
     async fn register_bucket(
         &self,
         upstream: &Upstream,
@@ -272,7 +272,7 @@ impl EntryStore<'_> {
 /// The size of a bucket is stored whenever it has grown by this many bytes; the next gateway may miss that many.
 const COUNT_INTERVAL_BYTES: u64 = 64 << 10;
 
-/// The bytes that an entry takes beside its own, roughly.
+/// The approximate overhead of an entry in bytes.
 const ROW_BYTES: u64 = 32;
 
 fn bigint(number: u64) -> [u8; 8] {

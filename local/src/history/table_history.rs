@@ -35,7 +35,7 @@ struct Order {
     buckets: VecDeque<EntryBucket>,
     /// When the table was dropped.
     ended: Option<u64>,
-    /// Whether the history was forgotten, so that no more entries are kept.
+    /// Whether the history was forgotten, so that no more entries are stored.
     forgotten: bool,
     /// The place at which the last baseline was complete.
     complete_at: u64,
@@ -60,15 +60,15 @@ pub(super) struct EntryBucket {
     /// When the baseline that begins with this bucket was complete.
     pub(super) complete: Option<u64>,
     pub(super) bytes: Arc<AtomicU64>,
-    /// Set once the bucket is written down in Cassandra.
+    /// Set once the bucket is stored in Cassandra.
     pub(super) registered: Arc<OnceCell<()>>,
 }
 
 /// Consecutive places for entries, greater than all that were reserved before.
 #[derive(Clone, Debug)]
 pub(super) struct ReservedPlaces {
-    /// In microseconds since 1970 by the machine's clock, unless more than one a microsecond is reserved. The next
-    /// place is two greater.
+    /// In microseconds since 1970 by the machine's clock, or later if places are reserved faster than the clock
+    /// advances. Each place is two greater than the one before.
     pub(super) first: u64,
     /// In milliseconds since 1970, by the service's clock.
     pub(super) at: u64,
@@ -115,7 +115,7 @@ impl TableHistory {
         }
     }
 
-    /// Reserves places for `count` entries.
+    /// Reserves places for `entries` entries.
     pub(super) fn reserve(&self, entries: usize, at: u64) -> ReservedPlaces {
         let mut order = self.order();
         let bucket = match order.buckets.back() {
@@ -134,7 +134,7 @@ impl TableHistory {
         order.begin_bucket()
     }
 
-    /// Completes the baseline that began with this bucket. Gives the first moment to which it allows a restore.
+    /// Completes the baseline that began with this bucket. Returns the first moment to which it allows a restore.
     pub(super) fn complete(&self, bucket: &EntryBucket, now: u64) -> u64 {
         let mut order = self.order();
         let complete = order.at.max(now);
@@ -160,8 +160,8 @@ impl TableHistory {
         Some(PinnedBuckets { buckets, _reader: Arc::clone(&order.readers) })
     }
 
-    /// Whether another baseline is due: half of the allowed bytes came after the last one, or that is older than the
-    /// time for which a table can be restored, or a change of the table is missing in the entries.
+    /// Whether another baseline is due: half of the allowed bytes were written after the last one, or the last one is
+    /// older than the time for which a table can be restored, or a change of the table is missing in the entries.
     pub(super) fn is_baseline_due(&self, max_bytes: u64, now: u64) -> bool {
         let order = self.order();
         if order.ended.is_some() || order.forgotten {
@@ -177,7 +177,7 @@ impl TableHistory {
     }
 
     /// Removes the buckets before a later baseline that exceed the allowed bytes or time. Removes none while entries
-    /// are being read; those buckets go after the next baseline.
+    /// are being read; those buckets are removed after the next baseline.
     pub(super) fn remove_outgrown(&self, max_bytes: u64, now: u64) -> Vec<EntryBucket> {
         let mut order = self.order();
         let mut outgrown = Vec::new();

@@ -16,7 +16,7 @@ use crate::names::{SchemaObject, quoted};
 use crate::statement::{BoundMarkers, ModificationRef, StatementText, json_row, modifications};
 use crate::upstream::{Column, Layout, is_among};
 
-/// A recorded table that is written to.
+/// A recorded table to which a statement writes.
 #[derive(Clone, Debug)]
 pub(crate) struct RecordedTable {
     pub(crate) table: SchemaObject,
@@ -109,8 +109,8 @@ impl WriteAnalysis<'_> {
         }
     }
 
-    /// Whether a text has the same meaning when it is read again. Cassandra takes `'now'` as the current time, in JSON
-    /// as well, where any character may be escaped.
+    /// The text, if it has the same meaning when it is read again. Cassandra reads `'now'` as the current time, also in
+    /// JSON, where any character may be escaped.
     fn constant<'t>(self, column: &str, text: &'t str) -> Option<&'t str> {
         use NativeType::{Ascii, Text, Varchar};
         let has_text = |column: &Column| matches!(column.kind, CqlTypeKind::Native(Ascii | Text | Varchar));
@@ -140,7 +140,7 @@ impl WriteAnalysis<'_> {
         Some((rows, true, statics))
     }
 
-    /// The rows of an UPDATE or a DELETE of these columns, or of whole rows without columns.
+    /// The rows of an UPDATE or a DELETE of these columns, or of whole rows if `columns` is empty.
     fn matched(self, relations: &[Holds], columns: &[&str]) -> Option<ChangedRows> {
         let layout = &self.table.layout;
         for relation in relations {

@@ -123,7 +123,7 @@ impl ConnectionJournal {
                 let code = format_args!("0x{code:04X}");
                 tracing::info!(target: LOG, %client, ?kind, statement, %code, reason = &**text, "refused");
             }
-            // Throttled requests come by the thousand, and are counted in the metrics.
+            // There may be thousands of throttled requests. The metrics count them.
             Outcome::Throttled { exceeded, .. } => {
                 tracing::debug!(target: LOG, %client, ?kind, statement, ?exceeded, "throttled");
             }

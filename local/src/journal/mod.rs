@@ -92,14 +92,14 @@ pub enum Outcome {
         /// Its text.
         text: Arc<str>,
     },
-    /// It was throttled: not carried out, and answered with a timeout.
+    /// It was throttled: not executed, and answered with a timeout.
     Throttled {
         /// The protocol's error code: of a WriteTimeout or a ReadTimeout.
         code: i32,
         /// The limit that it exceeded.
         exceeded: Exceeded,
     },
-    /// A fault kept it from being carried out.
+    /// A fault prevented its execution.
     Prevented,
 }
 

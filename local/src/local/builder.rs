@@ -177,8 +177,8 @@ impl Builder {
         self
     }
 
-    /// The clock: for signatures, which may be 15 minutes off, for the delays of definitions, and in the journal.
-    /// Default: the system's time.
+    /// The clock: for signatures, which may differ by 15 minutes (5 minutes on the control plane), for the delays of
+    /// definitions, and in the journal. Default: the system's time.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -226,15 +226,16 @@ impl Builder {
         self
     }
 
-    /// The port of the control plane: the Amazon Keyspaces API, IAM's service-specific credentials, and Application
-    /// Auto Scaling, for the AWS CLI and SDKs. Default 0: any free port. [`Local::control_plane`] returns the URL.
+    /// The port of the control plane: the Amazon Keyspaces API, IAM's service-specific credentials, Application Auto
+    /// Scaling and CloudWatch, for the AWS CLI and SDKs. Default 0: any free port. [`Local::control_plane`] returns the
+    /// URL.
     pub fn http_port(mut self, port: u16) -> Self {
         self.http_port = port;
         self
     }
 
-    /// Whether the control plane is served without TLS, for clients that cannot be given a certificate authority.
-    /// Default: with TLS, under the same certificate as CQL.
+    /// Whether the control plane is served without TLS, for clients that cannot be configured with a certificate
+    /// authority. Default: with TLS, under the same certificate as CQL.
     pub fn plain_http(mut self, plain: bool) -> Self {
         self.plain_http = plain;
         self

@@ -21,7 +21,7 @@ use crate::throttle::Throttling;
 use crate::topology::Sockets;
 use crate::{random, schema, truststore};
 
-/// The parts of a service that runs.
+/// The parts of a running service.
 pub(super) struct Started {
     pub(super) ready: Ready,
     pub(super) controls: Controls,
@@ -160,7 +160,7 @@ fn cannot_listen(address: Option<Ipv4Addr>, port: u16, error: io::Error) -> Erro
     Error::new(ErrorKind::Listen, problem).with_source(error)
 }
 
-/// Writes `ca.pem` into the directory, or into one of its own, which is owned.
+/// Writes `ca.pem` into the directory, or into a new directory, which is removed at the end.
 fn write_ca(ca: &Ca, directory: Option<&Path>) -> Result<(PathBuf, Option<OwnedProcess>), Error> {
     let written = match directory {
         Some(directory) => write_ca_into(ca, directory).map(|path| (path, None)),

@@ -16,7 +16,7 @@ use crate::cassandra::environment::Environment;
 use crate::topology::Partitioner;
 use crate::upstream::{InternalConnection, Lease};
 
-/// Connects as a client that trusts the local authority, and gives the opcode that answers OPTIONS.
+/// Connects as a client that trusts the local authority, and returns the opcode that answers OPTIONS.
 async fn answer_to_options(local: &Local) -> u8 {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(local.ca_path()).unwrap()).unwrap();

@@ -22,7 +22,7 @@ use minutes::Minutes;
 pub(crate) use statistics::StatisticSet;
 
 /// The consumption and the throttling of each table's statements. A clone is cheap and shares the counts. Counting
-/// begins at the start, and a restart of the gateway loses nothing.
+/// begins at the start, and continues after a restart of the gateway.
 ///
 /// The size of a written row is estimated as in the guide ([`keyspaces_cql::units`]), from the values in the statement.
 /// The consumption of a read depends on the bytes of its answer. A failed statement consumes nothing.

@@ -48,7 +48,7 @@ impl ObjectKind {
     }
 }
 
-/// `keyspace ks`, `table ks.t`
+/// Writes, for example, `keyspace ks` or `table ks.t`.
 impl fmt::Display for SchemaObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind.as_str(), self.keyspace)?;

@@ -2,7 +2,8 @@
 //! tables that Cassandra has, too.
 //!
 //! That `system_schema` has `functions`, `aggregates`, `triggers`, `indexes`, `views` and `dropped_columns`, all empty
-//! here, is unverified: all common drivers read them. So are the types of columns that only the service has.
+//! here, is unverified: all common drivers read them. The types of columns that only the service has are unverified,
+//! too.
 
 use super::SchemaObject;
 

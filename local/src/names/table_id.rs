@@ -25,7 +25,7 @@ impl TableId {
     }
 }
 
-/// `1790000000000:ks.t`
+/// Writes, for example, `1790000000000:ks.t`.
 impl fmt::Display for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}.{}", self.created, self.table.keyspace, self.table.name)

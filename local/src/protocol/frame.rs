@@ -171,7 +171,7 @@ pub(crate) enum Unreadable {
     Closed,
     /// The connection broke.
     Broken,
-    /// The input is not a frame that is served. The client gets a protocol error with this text on this stream, and the
+    /// The input is not an acceptable frame. The client gets a protocol error with this text on this stream, and the
     /// connection ends.
     Refused { stream: i16, text: String },
 }

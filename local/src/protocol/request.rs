@@ -60,7 +60,7 @@ pub(crate) struct Parameters {
     pub(crate) timestamp: Option<i64>,
     skip_metadata: bool,
     named: bool,
-    /// The values as the client sent them, with their number before them.
+    /// The values as the client sent them, preceded by their number.
     values: Option<Bytes>,
     paging_state: Option<Bytes>,
 }
@@ -87,7 +87,7 @@ pub(crate) enum BatchKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Batched {
     pub(crate) statement: TextOrId,
-    /// The values as the client sent them, with their number before them.
+    /// The values as the client sent them, preceded by their number.
     values: Bytes,
 }
 
@@ -336,7 +336,7 @@ fn consistency(reader: &mut Reader<'_>) -> Result<Consistency, UnreadableRequest
     Consistency::from_code(code).ok_or(UnreadableRequest::Consistency(code))
 }
 
-/// Reads values with their number before them, and with their names if they are named.
+/// Reads values preceded by their number, and with their names if they are named.
 fn values(body: &Bytes, reader: &mut Reader<'_>, named: bool) -> Result<Bytes, UnreadableRequest> {
     let start = reader.rest();
     for _ in 0..reader.short()? {

@@ -9,7 +9,7 @@ use crate::saturated::saturated;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values<'a> {
     named: bool,
-    /// The values as the client sent them, with their number before them.
+    /// The values as the client sent them, preceded by their number.
     body: &'a [u8],
     all: Vec<ReceivedValue<'a>>,
 }
@@ -24,7 +24,7 @@ struct ReceivedValue<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// Reads values with their number before them. Values of a request were validated when the request was read.
+    /// Reads values that are preceded by their number. Values of a request were validated when the request was read.
     pub(crate) fn read(body: &'a [u8], named: bool) -> Self {
         let read = || -> Result<Vec<ReceivedValue<'a>>, Malformed> {
             let mut reader = Reader::new(body);
@@ -96,7 +96,7 @@ impl<'a> Values<'a> {
 /// Values for the bind markers of a statement.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Binding {
-    /// The values with their number before them; empty if there are none.
+    /// The values, preceded by their number; empty if there are none.
     pub(crate) values: Bytes,
     pub(crate) named: bool,
 }

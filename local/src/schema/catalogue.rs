@@ -37,13 +37,13 @@ pub(crate) struct CatalogueEntry {
     pub(crate) created: u64,
     /// When a table was switched to on-demand capacity.
     pub(crate) on_demand_since: Option<u64>,
-    /// When provisioned capacity was lowered, for the last day.
+    /// The times at which provisioned capacity was lowered in the last day.
     pub(crate) decreases: Vec<u64>,
-    /// When a table got another KMS key, for the last day.
+    /// The times at which a table got another KMS key in the last day.
     pub(crate) key_changes: Vec<u64>,
     /// When the latest CDC stream of a table was turned on.
     pub(crate) stream_since: Option<u64>,
-    /// A definition that Cassandra may not have carried out.
+    /// A definition that Cassandra may not have executed.
     pub(crate) pending: Option<Arc<Pending>>,
     /// The rows that a table still waits for while it is being restored. Its status does not end before.
     pub(crate) awaited_rows: Option<Arc<PointInTimeRows>>,
@@ -60,7 +60,7 @@ pub(crate) struct PointInTimeRows {
 /// A change in progress.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum ChangeInProgress {
-    /// A keyspace gets this Region, and other definitions in it have to wait.
+    /// A keyspace gets this Region. Other definitions in the keyspace have to wait.
     Region(String),
     /// An inaccessible table gets another key, and cannot be used until it has it.
     Key,
@@ -70,12 +70,12 @@ pub(crate) enum ChangeInProgress {
     Columns(Vec<String>),
 }
 
-/// A definition that Cassandra may or may not have carried out.
+/// A definition that Cassandra may or may not have executed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pending {
     /// With Cassandra's names.
     pub(crate) text: String,
-    /// The entry of the object if Cassandra does not carry it out.
+    /// The entry of the object if Cassandra does not execute it.
     pub(crate) before: Option<CatalogueEntry>,
 }
 
@@ -130,7 +130,7 @@ impl Catalogue {
         self.0.iter()
     }
 
-    /// The objects whose status has ended at `now`, in the order of when it did.
+    /// The objects whose status has ended at `now`, in the order in which they ended.
     pub(crate) fn due(&self, now: u64) -> Vec<(SchemaObject, CatalogueEntry)> {
         let due = |entry: &CatalogueEntry| entry.ends_at().filter(|due| *due <= now);
         let mut objects: Vec<_> = self.0.iter().filter(|(_, entry)| due(entry).is_some()).collect();
@@ -160,7 +160,7 @@ impl Catalogue {
 }
 
 impl Features {
-    /// The features of both.
+    /// The features that at least one of them has.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self { ttl: self.ttl || other.ttl, timestamps: self.timestamps || other.timestamps }
     }
@@ -215,7 +215,7 @@ impl CatalogueEntry {
         }
     }
 
-    /// The status of a table's CDC stream: `ENABLED`, `ENABLING` or `DISABLING`; nothing for one that is off
+    /// The status of a table's CDC stream: `ENABLED`, `ENABLING` or `DISABLING`; `None` for a disabled one
     /// (DG:keyspaces-delete-cdc).
     pub(crate) fn stream_status(&self) -> Option<&'static str> {
         let is_on = matches!(self.options.cdc, Some(Cdc::On(_)));

@@ -39,7 +39,7 @@ pub(crate) enum Change {
 }
 
 impl Definition {
-    /// Reads a statement that the rules allow, from a client's text or made of the model's values. Names without a
+    /// Reads a statement that the rules allow, from a client's text or built from the model's values. Names without a
     /// keyspace are in `keyspace`.
     pub(crate) fn new(
         statement: &Statement,

@@ -28,7 +28,7 @@ pub(crate) enum RefusalCause {
     Quota,
     /// The object belongs to the service.
     NotAllowed,
-    /// The definition is wrong in itself, or not possible in the current schema.
+    /// The definition is invalid, or not possible in the current schema.
     Invalid,
     /// The backing Cassandra failed.
     Broken,

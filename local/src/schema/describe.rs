@@ -9,11 +9,11 @@ use crate::names::system_tables::SystemTable;
 use crate::names::{Names, SchemaObject};
 use crate::upstream::{InternalConnection, InternalRequestError};
 
-/// A table as it is shown.
+/// A table as clients see it.
 #[derive(Clone, Debug)]
 pub(crate) struct DescribedTable {
     pub(crate) entry: CatalogueEntry,
-    /// Its columns are those that are shown, which include those that are being added.
+    /// Its columns are the visible ones, including those that are being added.
     pub(crate) definition: TableDefinition,
     /// The earliest moment to which it can be restored, in milliseconds since 1970.
     pub(crate) earliest_restorable: Option<u64>,

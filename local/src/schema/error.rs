@@ -8,7 +8,7 @@ pub(crate) enum SchemaError {
     /// It refused a statement, or could not be reached.
     #[error(transparent)]
     Failed(#[from] InternalRequestError),
-    /// Its partitioner is not the one that clients see.
+    /// It has another partitioner than the one that is reported to clients.
     #[error("the partitioner of Cassandra is {found}, and the configured partitioner needs {required}")]
     Partitioner { found: String, required: &'static str },
     /// The stored entry of an object cannot be read.

@@ -19,7 +19,7 @@ use crate::upstream::{InternalConnection, InternalRequestError};
 pub(super) struct Mirror<'a> {
     pub(super) connection: &'a InternalConnection,
     pub(super) names: &'a Names,
-    /// The Region that the instance stands for.
+    /// The emulated Region.
     pub(super) region: &'a str,
     /// The histories of the tables, and the time in milliseconds since 1970; not known while the gateway starts.
     pub(super) history: Option<(&'a dyn RowHistory, u64)>,
@@ -87,7 +87,7 @@ impl Mirror<'_> {
         self.connection.update_all(&self.table("system_schema_mcs", "types"), rows).await
     }
 
-    /// The Regions that a keyspace is shown to be in, if in several.
+    /// The Regions that are shown for a keyspace in several Regions.
     async fn regions(&self, keyspace: &str) -> Result<Vec<String>, InternalRequestError> {
         let table = self.table("system_multiregion_info", "keyspaces");
         let rows = self

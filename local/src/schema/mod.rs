@@ -132,7 +132,7 @@ impl Schema {
         Ok(schema)
     }
 
-    /// Resumes the histories of the tables, and finishes what the last gateway left undone.
+    /// Resumes the histories of the tables, and finishes the changes that the last gateway left unfinished.
     async fn resume(&self) -> Result<(), InternalRequestError> {
         let (store, now) = (self.store(), self.clock.millis());
         store.definitions().forget_expired(now).await?;
@@ -221,7 +221,7 @@ impl Schema {
     }
 
     /// Applies the changes that are due. Call it before a statement reads the schema; it costs nothing if none is due.
-    /// Gives whether a definition was finished for which Cassandra had been away.
+    /// Returns whether a definition was finished that could not be sent to Cassandra before.
     pub(crate) async fn apply_due_changes(&self) -> Result<bool, InternalRequestError> {
         if self.next_due.load(Ordering::Acquire) > self.clock.millis() {
             return Ok(false);
@@ -234,14 +234,14 @@ impl Schema {
         self.catalogue().get(table).map(|entry| entry.options)
     }
 
-    /// Carries out a definition, which takes effect after the delay that is set, and gives Cassandra's answer with the
+    /// Executes a definition, which takes effect after the delay that is set, and returns Cassandra's answer with the
     /// client's names.
     pub(crate) async fn define(&self, definition: &Definition) -> Result<Frame, DefinitionRefusal> {
         let delay_millis = self.settings.delays.get(definition.object.kind, definition.change);
         self.writer().await.define(definition, delay_millis).await
     }
 
-    /// Carries out a definition that takes effect at once.
+    /// Executes a definition that takes effect at once.
     pub(crate) async fn define_at_once(&self, definition: &Definition) -> Result<Frame, DefinitionRefusal> {
         let answer = self.writer().await.define(definition, 0).await?;
         self.apply_due_changes().await?;
@@ -255,7 +255,7 @@ impl Schema {
     }
 
     /// Restores the rows of all tables that wait for them, until [`stop_restoring`](Self::stop_restoring). A restore
-    /// that a killed gateway had begun is begun again.
+    /// that a killed gateway had begun starts again.
     pub(crate) async fn restore_rows(&self) {
         restore::restore_rows(self).await;
     }
@@ -343,7 +343,7 @@ impl Schema {
         self.clock.millis()
     }
 
-    /// Adds these objects without defining them in Cassandra, for tests of what depends on their number alone.
+    /// Adds these objects without defining them in Cassandra, for tests that depend only on their number.
     #[cfg(test)]
     pub(crate) fn assume_exists(&self, objects: impl IntoIterator<Item = SchemaObject>) {
         for object in objects {

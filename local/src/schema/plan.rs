@@ -1,4 +1,5 @@
-//! The entry that a definition makes of an object, or why the service refuses it in the current schema.
+//! Computes the entry of an object after a definition, or the service's refusal of the definition in the current
+//! schema.
 
 use std::sync::Arc;
 
@@ -41,8 +42,7 @@ pub(super) struct CurrentSchema {
     pub(super) restored: Option<RestoredDefinition>,
 }
 
-/// The entry of the object once the definition has begun; the caller sets `due`. `region` is the one that the instance
-/// stands for.
+/// The entry of the object once the definition has begun; the caller sets `due`. `region` is the emulated Region.
 pub(super) fn plan(
     catalogue: &Catalogue,
     definition: &Definition,
@@ -228,7 +228,8 @@ fn add_region(
     if entry.regions.iter().any(|region| !regions.contains(region)) {
         return Err(not_emulated("removing a Region").into());
     }
-    // A keyspace of a single Region does not name it: it is one of the two that are named now.
+    // The entry of a keyspace in a single Region does not name this Region, which is one of the two that the definition
+    // names.
     if added.len() != if entry.regions.is_empty() { 2 } else { 1 } {
         return Err(DefinitionRefusal::impossible(
             "an ALTER KEYSPACE has to name all current Regions and one more (DG:keyspaces-multi-region-add-replica)",

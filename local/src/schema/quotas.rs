@@ -17,7 +17,7 @@ pub(super) const DAY: u64 = 24 * HOUR;
 const MAX_REFERRING_TABLES: usize = 100;
 /// The maximum number of types that name a type.
 const MAX_PARENT_TYPES: usize = 10;
-/// The maximum nesting depth of types. That the innermost type counts is assumed.
+/// The maximum nesting depth of types. It is assumed that the innermost type counts.
 const MAX_TYPE_LEVELS: usize = 8;
 /// How often the key of a table may change in each 24 hours since its creation; further changes need six hours without
 /// one.

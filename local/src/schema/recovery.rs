@@ -29,7 +29,8 @@ impl TableRecovery {
         &*self.history
     }
 
-    /// The earliest moment to which a table can be restored, in milliseconds since 1970; nothing if it cannot.
+    /// The earliest moment to which a table can be restored, in milliseconds since 1970; `None` if it cannot be
+    /// restored.
     pub(super) fn earliest(&self, table: &SchemaObject, entry: &CatalogueEntry, now: u64) -> Option<u64> {
         let can_be_restored = entry.is_recoverable() && entry.status != ObjectStatus::Deleting;
         if can_be_restored { self.history.earliest(&entry.table_id(table), now) } else { None }
@@ -69,7 +70,7 @@ impl TableRecovery {
                 save_definition(store, table, entry, now).await?;
                 self.history.begin(&table_id).await?;
             }
-            // Disabling deletes what was kept, at once (DG:PointInTimeRecovery_HowItWorks).
+            // Disabling recovery deletes the history at once (DG:PointInTimeRecovery_HowItWorks).
             (ObjectStatus::Updating, false) => self.forget(store, &table_id).await?,
             (_, false) => {}
         }
@@ -79,7 +80,8 @@ impl TableRecovery {
         }
     }
 
-    /// Whether writes to a table should be recorded and are not, because Cassandra was away when that was to begin.
+    /// Whether writes to a table should be recorded and are not, because Cassandra was unavailable when the recording
+    /// should have begun.
     pub(super) fn is_missing(&self, table: &SchemaObject, entry: &CatalogueEntry) -> bool {
         entry.status != ObjectStatus::Deleting && entry.is_recoverable() && !self.history.is_recorded(table)
     }

@@ -1,4 +1,4 @@
-//! RESTORE TABLE: whether a table can be restored, the table that it makes, and restoring its rows.
+//! RESTORE TABLE: whether a table can be restored, the table that it creates, and the restore of its rows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub(super) struct RestoreContext<'a> {
 }
 
 impl RestoreContext<'_> {
-    /// The table that a RESTORE TABLE makes, or why the service refuses it.
+    /// The table that a RESTORE TABLE creates, or the service's refusal.
     pub(super) fn restore(
         self,
         restore: &RestoreTable,

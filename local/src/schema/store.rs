@@ -27,8 +27,8 @@ pub(super) struct SchemaStore<'a> {
 }
 
 impl SchemaStore<'_> {
-    /// Creates the inner keyspace and its tables if they do not exist, writes the topology, and gives Cassandra's data
-    /// center.
+    /// Creates the inner keyspace and its tables if they do not exist, writes the topology, and returns Cassandra's
+    /// data center.
     pub(super) async fn prepare(&self, topology: &Topology) -> Result<String, SchemaError> {
         let rows = self.connection.select("SELECT JSON data_center, partitioner FROM system.local", &[]).await?;
         let text = |field: &str| rows.first().and_then(|row| row.get(field)?.as_str()).unwrap_or_default().to_owned();
@@ -61,9 +61,9 @@ impl SchemaStore<'_> {
         Ok(data_center)
     }
 
-    /// Loads what the last gateway over this instance left. Objects that were created in Cassandra by others are added,
-    /// those that were dropped there are removed, and definitions that were begun are finished. A keyspace that is
-    /// being dropped takes everything in it along.
+    /// Loads the state that the last gateway of this instance left. Objects that were created in Cassandra by others
+    /// are added, those that were dropped there are removed, and definitions that were begun are finished. A keyspace
+    /// that is being dropped is dropped with everything in it.
     pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, SchemaError> {
         let mirror = self.mirror(region);
         let mut catalogue = Catalogue::default();
@@ -125,8 +125,8 @@ impl SchemaStore<'_> {
         self.connection.insert(&self.state(), &state::row(object, entry)).await
     }
 
-    /// Finishes a pending definition, and gives the entry that the object has then, which is saved; nothing if it does
-    /// not exist.
+    /// Finishes a pending definition, and returns the new entry of the object, which is saved; `None` if the object
+    /// does not exist.
     pub(super) async fn finish_pending(
         &self,
         object: &SchemaObject,
@@ -142,8 +142,8 @@ impl SchemaStore<'_> {
         Ok(entry)
     }
 
-    /// Sends a pending definition to Cassandra again, and gives whether it is carried out. Cassandra refuses it if it
-    /// was carried out before and if it is not possible; its schema tells which.
+    /// Sends a pending definition to Cassandra again, and returns whether it is executed. Cassandra refuses it both if
+    /// it was executed before and if it is not possible; Cassandra's schema shows which of the two applies.
     pub(super) async fn is_done(
         &self,
         object: &SchemaObject,
@@ -212,7 +212,7 @@ impl SchemaStore<'_> {
         })
     }
 
-    /// The definitions that tables had.
+    /// The former definitions of tables.
     pub(super) fn definitions(&self) -> DefinitionHistory<'_> {
         DefinitionHistory { connection: self.connection, names: self.names }
     }
@@ -273,7 +273,7 @@ impl SchemaStore<'_> {
     }
 }
 
-/// The table that the rows of a table of columns describe, with these options; nothing without rows.
+/// The table that the rows of a table of columns describe, with these options; `None` without rows.
 pub(super) fn definition_of(
     table: &SchemaObject,
     options: &TableOptions,

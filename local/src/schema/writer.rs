@@ -25,10 +25,10 @@ pub(super) struct SchemaWriter<'a> {
 }
 
 impl SchemaWriter<'_> {
-    /// Carries out a definition that takes effect after `delay_millis`.
+    /// Executes a definition that takes effect after `delay_millis`.
     ///
-    /// The intended change is stored first, with the text for Cassandra, so that the next gateway finishes what a
-    /// killed one has begun. If Cassandra's answer is lost, the text is sent again.
+    /// The intended change is stored first, with the text for Cassandra, so that the next gateway finishes a definition
+    /// that a killed one has begun. If Cassandra's answer is lost, the text is sent again.
     pub(super) async fn define(&self, definition: &Definition, delay_millis: u64) -> Result<Frame, DefinitionRefusal> {
         self.apply_due_changes().await?;
         preconditions::check(&self.schema.catalogue(), definition)?;
@@ -80,7 +80,7 @@ impl SchemaWriter<'_> {
         answer
     }
 
-    /// What Cassandra has of the object of a definition.
+    /// The current state in Cassandra of the object of a definition.
     async fn current(
         &self,
         definition: &Definition,
@@ -97,7 +97,8 @@ impl SchemaWriter<'_> {
         Ok(current)
     }
 
-    /// Sends Cassandra its part of a definition. Without one, gives the answer to a definition that changed something.
+    /// Sends Cassandra its part of a definition. Without one, returns the answer to a definition that changed
+    /// something.
     async fn execute(&self, definition: &Definition) -> Result<Frame, DefinitionRefusal> {
         let Definition { change, object, text, .. } = definition;
         let Some(text) = text else { return Ok(schema_change(*change, object)) };
@@ -165,7 +166,7 @@ impl SchemaWriter<'_> {
         self.schema.mirror().show_uses(keyspace, &types, &uses).await
     }
 
-    /// Applies the changes that are due. Gives whether a definition was finished that could not be sent to Cassandra
+    /// Applies the changes that are due. Returns whether a definition was finished that could not be sent to Cassandra
     /// before.
     pub(super) async fn apply_due_changes(&self) -> Result<bool, InternalRequestError> {
         let now = self.schema.clock.millis();
@@ -267,7 +268,7 @@ impl SchemaWriter<'_> {
         }
     }
 
-    /// What a RESTORE TABLE makes, with its CREATE TABLE in the place of the definition; nothing for any other
+    /// For a RESTORE TABLE, the CREATE TABLE that replaces it, and the table that it creates; `None` for any other
     /// definition.
     async fn restored(
         &self,

@@ -5,7 +5,8 @@ use keyspaces_cql::{Effect, QualifiedName, Span, Statement};
 
 use crate::names::quoted;
 
-/// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), are gone in Cassandra 5.0 (CASSANDRA-18328).
+/// `dateOf` and `unixTimestampOf`, which Keyspaces has (DG:cql.functions), were removed in Cassandra 5.0
+/// (CASSANDRA-18328).
 const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof", "tounixtimestamp")];
 
 /// The edits that a statement needs for Cassandra 5.0. Result columns keep their names for the client. `keyspace` is
@@ -27,8 +28,8 @@ pub(crate) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span,
     edits
 }
 
-/// Removes the keyspace from types in the keyspace of the statement's tables. Cassandra looks for them there, and takes
-/// no type of another keyspace.
+/// Removes the keyspace from types in the keyspace of the statement's tables. Cassandra looks for them there, and
+/// accepts no type of another keyspace.
 fn types(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let keyspace_of = |name: &QualifiedName| name.keyspace.as_ref().map(|of| of.text.clone());
     let tables = statement.tables();

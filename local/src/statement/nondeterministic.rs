@@ -1,5 +1,5 @@
-//! Functions whose value changes from call to call. Where it must be known which row a write changes, their values
-//! replace their calls in the text.
+//! Functions whose value changes from call to call. If the gateway has to know which row a write changes, it replaces
+//! the calls in the text by their values.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What clients learn when the backing Cassandra ends by itself.
+//! The errors that clients get when the backing Cassandra ends by itself.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,7 +17,8 @@ use crate::cassandra::environment::Environment;
 use crate::local::Local;
 use crate::upstream::InternalConnection;
 
-/// A script in place of `java`: it writes down its port, and ends with the commands that follow when the test says so.
+/// A script in place of `java`: it copies its configuration to a file, waits for the test, and ends with the commands
+/// that are appended.
 const JAVA: &str = r#"#!/bin/sh
 [ "$1" = -version ] && { echo 'openjdk version "17.0.1"' >&2; exit; }
 for one; do

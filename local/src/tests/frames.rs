@@ -110,7 +110,8 @@ async fn slow_reading_client_receives_every_response() {
     for stream in 0..COUNT {
         client.send(stream, opcode::QUERY, &select).await;
     }
-    // More than twice the requests that the gateway holds for one connection are waiting; others are served.
+    // More than twice as many requests are waiting as one connection may have in progress. Other connections are
+    // served.
     let mut other = Client::connect(local().await).await;
     for _ in 0..20 {
         other.rows(SELECT).await;

@@ -17,8 +17,7 @@ use crate::upstream::InternalConnection;
 const CREATE_KEYSPACE: &str = "CREATE KEYSPACE ks WITH replication = {'class': 'SingleRegionStrategy'}";
 const STATUSES: &str = "SELECT table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks'";
 
-/// The state after a gateway was killed that had stored a definition, and had not yet sent it to Cassandra (`told` is
-/// false) or had sent it.
+/// The state that a killed gateway left: it had stored a definition, and had sent it to Cassandra if `case` is true.
 async fn killed(name: &str, connection: &InternalConnection, case: bool) -> Vec<(String, String)> {
     let names = Names::new(&format!("kept {name}"));
     let time = Time::new();

@@ -211,7 +211,7 @@ async fn clients_that_do_not_read_their_answers_do_not_block_others() {
     }
     let pages = client.pages(Ok(select), With::default()).await;
     assert_eq!(all(&pages, "b"), (0..20).collect::<Vec<_>>());
-    // When the clients read at last, they get all answers.
+    // Once the clients read, they get all answers.
     for mut client in slow {
         for _ in 0..ASKED {
             let ClientAnswer::Rows(page) = ClientAnswer::read(&client.receive().await.expect("an answer")) else {

@@ -38,7 +38,7 @@ struct ThrottlingState {
     off: bool,
     starts_full: bool,
     overrides: HashMap<SchemaObject, CapacityMode>,
-    /// When the capacity of a table was set that has not been used since.
+    /// The times at which the capacities of tables were set, for tables that were not used since.
     set_at: HashMap<SchemaObject, Duration>,
     tables: HashMap<SchemaObject, [TableBuckets; 2]>,
 }
@@ -123,8 +123,8 @@ impl Throttling {
         Requests(Mutex::new(TokenBucket::new(REQUEST_RATE.capacity, self.now())))
     }
 
-    /// Takes the units that a request needs, or none of them. Otherwise gives the limit that it exceeds, and the index
-    /// of the demand that does.
+    /// Takes the units that a request needs, or none of them. Otherwise returns the limit that it exceeds, and the
+    /// index of the demand that does.
     pub(crate) fn admit(&self, connection: &Requests, demands: &[Demand<'_>]) -> Result<(), (Exceeded, usize)> {
         let mut state = self.state();
         // Read under the lock, so that times do not go back from one request to the next.
@@ -266,10 +266,10 @@ mod tests {
             Demand { table: &self.table, mode, direction, units, partition }
         }
 
-        /// How many of 100,000 writes of one unit go through at once.
+        /// The number of 100,000 writes of one unit that are admitted at once.
         fn writes(&self, mode: CapacityMode, partition: Option<u64>) -> (usize, Option<Exceeded>) {
             for done in 0..100_000 {
-                // Of another connection each time: this is about tables and partitions.
+                // Each write has a new connection, because only the limits of tables and partitions are tested.
                 let connection = self.throttling.connection();
                 if let Err((exceeded, _)) =
                     self.throttling.admit(&connection, &[self.demand(mode, Direction::Write, 1.0, partition)])

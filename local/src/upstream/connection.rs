@@ -92,7 +92,7 @@ impl Upstream {
         });
         let writer_waiting = Arc::clone(&waiting);
         tasks.spawn(async move {
-            // The reader sees the same end, or the queue was closed on purpose.
+            // The reader detects the end of the connection, too, unless the queue was closed on purpose.
             let _ = wire::write_all(writer, requests, Sender::Cassandra).await;
             end(&writer_waiting, &ended);
         });
@@ -160,7 +160,7 @@ async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting:
             waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
         };
         if let Some(receiver) = receiver {
-            // The request was cancelled: no caller waits for its response.
+            // The request was abandoned: no task waits for its response.
             let _ = receiver.send(frame);
         }
     }

@@ -43,7 +43,7 @@ impl InternalConnection {
         Self { address, connection: Mutex::new(None) }
     }
 
-    /// Runs a statement and gives the response, which may be an ERROR.
+    /// Runs a statement and returns the response, which may be an ERROR.
     pub(crate) async fn call(&self, statement: &str, values: &[&str]) -> Result<Frame, ConnectionLost> {
         let mut connection = self.connection.lock().await;
         let upstream = match connection.take() {

@@ -10,7 +10,8 @@ pub(super) fn hash(request: &SignedRequest<'_>, signed_headers: &[&str]) -> Stri
     hex::encode(Sha256::digest(form(request, signed_headers)))
 }
 
-/// The method, path, query, headers, their names and the hash of the body. Bytes, since values need not be UTF-8.
+/// The canonical form: method, path, query, headers, the names of the headers, and the hash of the body. It consists of
+/// bytes, because header values need not be UTF-8.
 pub(super) fn form(request: &SignedRequest<'_>, signed_headers: &[&str]) -> Vec<u8> {
     let mut form = format!("{}\n{}\n{}\n", request.method, path(request.path), query(request.query)).into_bytes();
     for name in signed_headers {

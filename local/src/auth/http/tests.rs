@@ -45,7 +45,7 @@ pub(crate) struct ClientRequest {
     pub(crate) body: Vec<u8>,
 }
 
-/// What a client signs with.
+/// The credentials, the scope and the time with which a client signs.
 pub(crate) struct RequestSigner {
     pub(crate) credentials: Credentials,
     pub(crate) region: &'static str,
@@ -119,9 +119,9 @@ fn signature(problem: &str) -> Unauthenticated {
     Unauthenticated::Signature(problem.to_owned())
 }
 
-/// AWS's test suite for Signature Version 4, as the crate aws-sigv4 1.6.4 carries it (Apache-2.0): headers, the
-/// canonical request, the signature. Left out are requests to services that do not normalise paths, which S3 alone does
-/// not, and one whose session token is not signed.
+/// AWS's test suite for Signature Version 4, as in the crate aws-sigv4 1.6.4 (Apache-2.0): headers, the canonical
+/// request, the signature. Two kinds of requests are left out: those to services that do not normalise paths, because
+/// only S3 does not, and one whose session token is not signed.
 #[test]
 fn published_sigv4_test_suite_signatures_verify() {
     let vectors: Vec<Value> = serde_json::from_str(include_str!("vectors.json")).unwrap();
@@ -132,7 +132,7 @@ fn published_sigv4_test_suite_signatures_verify() {
             continue;
         }
         let (head, body) = text("request").split_once("\n\n").unwrap();
-        // A line that begins with a space continues the previous header.
+        // A line that begins with a space continues the header before it.
         let head = head.replace("\n ", " ");
         let mut lines = head.lines();
         let line = lines.next().unwrap().strip_suffix(" HTTP/1.1").unwrap();
@@ -271,7 +271,7 @@ fn a_key_needs_its_session_token_and_must_not_have_expired() {
     assert_eq!(RequestSigner::new(temporary).list_keyspaces().verify(&authority), Err(Unauthenticated::Expired));
 }
 
-/// What can be signed: with any headers, a query, a body, and a token or none.
+/// A random signed request: with headers, a query and a body, with or without a session token.
 fn signed() -> impl Strategy<Value = (Credentials, ClientRequest)> {
     let path = prop_oneof![Just("/"), Just("/service/KeyspacesService/operation/ListKeyspaces"), Just("/a b/%20/ü/")];
     let query = prop_oneof![Just(""), Just("b=2&a=1"), Just("a=%2f&a")];
@@ -318,7 +318,7 @@ proptest! {
         let mut path = signed.path.clone().into_bytes();
         if path.len() > 1 {
             let place = 1 + at.index(path.len() - 1);
-            // Two spellings of one encoded character are one character in a query, and two in a path.
+            // Two encodings of one character are equal in a query, and different in a path.
             path[place] ^= 1 << bit;
         } else {
             path.push(b'x');

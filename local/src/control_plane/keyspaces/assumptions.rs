@@ -4,14 +4,14 @@
 /// The default page size, which is the maximum of `maxResults`. No source names a default.
 pub(super) const DEFAULT_PAGE: usize = 1000;
 
-/// The warm throughput of a new on-demand table (DG:warm-throughput). That it is shown for the side that was not raised
-/// is assumed: the model requires both sides.
+/// The warm throughput of a new on-demand table (DG:warm-throughput). It is assumed that it is shown for the direction
+/// (read or write) that was not raised, because the model requires both.
 pub(super) const WARM_READS: u32 = 12_000;
 pub(super) const WARM_WRITES: u32 = 4_000;
 
 /// After an UpdateTable that adds columns, GetTable still shows ACTIVE for a while, and shows the columns later: others
-/// saw this on the service. Here GetTable shows ACTIVE for the first part of the delay, which is the delay divided by
-/// this number, and shows the columns after the whole delay.
+/// observed this on the service. Here GetTable shows ACTIVE for the first part of the delay, which is the delay divided
+/// by this number, and shows the columns after the whole delay.
 pub(super) const ADDING_COLUMNS_READS_ACTIVE: u64 = 2;
 
 /// "One setting per call" (API:UpdateTable). The service's message for no setting is not known.

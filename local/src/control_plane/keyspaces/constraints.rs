@@ -7,7 +7,7 @@ const NAME: &str = "[a-zA-Z0-9][a-zA-Z0-9_]{0,47}";
 /// The pattern of resource names.
 const ARN: &str = "arn:(aws[a-zA-Z0-9-]*):cassandra:.+.*";
 
-/// The name of a keyspace or a table, which is required.
+/// Checks the name of a keyspace or a table, which is required.
 pub(super) fn name(constraints: &mut Constraints, path: &str, name: Option<&String>) {
     let is_name = |name: &str| {
         let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -17,12 +17,12 @@ pub(super) fn name(constraints: &mut Constraints, path: &str, name: Option<&Stri
     member.length(1..=48).pattern(NAME, is_name);
 }
 
-/// The name of a type, which is required.
+/// Checks the name of a type, which is required.
 pub(super) fn type_name(constraints: &mut Constraints, name: Option<&String>) {
     constraints.member("typeName", name.map(String::as_str)).required().length(1..=48);
 }
 
-/// A resource name, which is required.
+/// Checks a resource name, which is required.
 pub(super) fn arn(constraints: &mut Constraints, arn: Option<&String>) {
     let is_arn = |arn: &str| {
         let mut parts = arn.splitn(4, ':');
@@ -39,12 +39,12 @@ pub(super) fn arn(constraints: &mut Constraints, arn: Option<&String>) {
     member.length(20..=1000).pattern(ARN, is_arn);
 }
 
-/// A text from a list in the model.
+/// Checks that a text is one of the values that the model lists.
 pub(super) fn one_of(constraints: &mut Constraints, path: &str, text: Option<&String>, values: &[&str]) {
     constraints.member(path, text.map(String::as_str)).required().one_of(values);
 }
 
-/// Units of capacity.
+/// Checks a number of capacity units.
 pub(super) fn units(constraints: &mut Constraints, path: &str, units: Option<&i64>) {
     constraints.member(path, units).range(1..=i64::MAX);
 }

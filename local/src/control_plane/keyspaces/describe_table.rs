@@ -163,7 +163,7 @@ pub(super) fn get_table_auto_scaling_settings(
     })
 }
 
-/// The Regions that a table is in, if in several.
+/// The Regions of a table in several Regions; empty for a table in one Region.
 fn regions(context: &OperationContext, table: &SchemaObject) -> Vec<String> {
     context
         .schema()
@@ -172,7 +172,7 @@ fn regions(context: &OperationContext, table: &SchemaObject) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The status that is shown: ACTIVE at first for a table that gets columns.
+/// The status that is shown. While columns are added, it is ACTIVE at first.
 fn status(context: &OperationContext, entry: &CatalogueEntry) -> &'static str {
     let later = context.schema().millis_of_alter_table() / ADDING_COLUMNS_READS_ACTIVE;
     let still_active = entry.due.is_some_and(|due| context.schema().now() + later < due);

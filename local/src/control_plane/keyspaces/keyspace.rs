@@ -110,7 +110,7 @@ impl KeyspaceRequest {
         Ok(Replication::MultiRegion(distinct))
     }
 
-    /// The keyspace that a request names without more.
+    /// The keyspace that a request names, once its name meets the constraints.
     fn named(&self) -> Result<SchemaObject, ApiError> {
         let mut constraints = Constraints::default();
         constraints::name(&mut constraints, "keyspaceName", self.keyspace_name.as_ref());

@@ -45,7 +45,7 @@ pub(crate) fn action(operation: &str) -> Option<&'static str> {
     OPERATIONS.iter().find(|(name, _)| *name == operation).map(|(_, action)| *action)
 }
 
-/// Carries out an operation that [`action`] knows, for a principal with permissions.
+/// Executes an operation that [`action`] knows, for a principal with permissions.
 pub(crate) async fn answer(state: &ControlPlaneState, operation: &str, input: Input<'_>) -> Result<Output, ApiError> {
     let context = OperationContext::new(state).await?;
     Ok(match operation {

@@ -1,4 +1,4 @@
-//! The state that the operations work on: the schema that CQL works on too.
+//! The state on which the operations work: the same schema as that of CQL.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) struct Changed {
 }
 
 impl OperationContext {
-    /// The state now, after all changes of the schema that are due.
+    /// The current state, after the schema changes that are due were applied.
     pub(super) async fn new(state: &ControlPlaneState) -> Result<Self, ApiError> {
         let gateway = state.gateway();
         gateway.apply_due_changes().await.map_err(failed)?;
@@ -57,7 +57,7 @@ impl OperationContext {
         ApiError::not_found(unconfigured(object).text, self.arn(object))
     }
 
-    /// Carries out a definition as if it had come in CQL.
+    /// Executes a definition as if it had come in CQL.
     pub(super) async fn define(&self, statement: &Statement) -> Result<Changed, ApiError> {
         check_rules(statement).map_err(|refusal| ApiError::validation(refusal.text))?;
         let schema = self.schema();

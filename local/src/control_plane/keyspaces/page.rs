@@ -38,7 +38,8 @@ impl PageRequest<'_> {
         constraints.member("maxResults", self.max_results).range(1..=1000);
     }
 
-    /// The page of a list in the order of `key`, and the token of the next one. `list` tells this list from others.
+    /// The page of a list in the order of `key`, and the token of the next one. `list` identifies the list: a token of
+    /// another list is refused.
     pub(super) fn page<T>(
         &self,
         list: &str,

@@ -1,4 +1,4 @@
-//! The settings of a table: the shapes of the API, and the same as options of the model, which CQL has too.
+//! The settings of a table: the shapes of the API, and their conversion to table options of the model, as CQL has them.
 
 use keyspaces_cql::{
     AutoScaling, CapacityMode, CapacityScaling, Cdc, CdcView, ClientSideTimestamps, Encryption, PointInTimeRecovery,
@@ -128,7 +128,7 @@ pub(super) fn enabled(constraints: &mut Constraints, path: &str, status: Option<
 }
 
 impl TableSettings<'_> {
-    /// `suffix` is the end of the names of a restore's overrides.
+    /// The names of the members end with `suffix`, which is not empty for the overrides of a restore.
     pub(super) fn constrain(&self, constraints: &mut Constraints, suffix: &str) {
         if let Some(capacity) = self.capacity {
             let path = |name: &str| format!("capacitySpecification{suffix}.{name}");
@@ -181,7 +181,7 @@ impl TableSettings<'_> {
         }
     }
 
-    /// The settings as table options of the model. The rules judge them where they judge the options of CQL.
+    /// The settings as table options of the model. The rules check them where they check the options of CQL.
     pub(super) fn options(&self) -> Result<TableOptions, ApiError> {
         let mut options = TableOptions::default();
         if let Some(capacity) = self.capacity {
@@ -345,7 +345,7 @@ impl AutoScalingSettings {
         };
         let configuration = TargetTrackingConfiguration {
             disable_scale_in: Some(tracking.disable_scale_in),
-            // A cooldown is 0 unless said (API:TargetTrackingScalingPolicyConfiguration).
+            // A cooldown is 0 by default (API:TargetTrackingScalingPolicyConfiguration).
             scale_in_cooldown: Some(tracking.scale_in_cooldown.unwrap_or_default().into()),
             scale_out_cooldown: Some(tracking.scale_out_cooldown.unwrap_or_default().into()),
             target_value: Some(Number(tracking.target)),

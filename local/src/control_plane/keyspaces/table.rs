@@ -232,7 +232,7 @@ impl SchemaDefinition {
         }
     }
 
-    /// The table definition of the model. The rules judge it where they judge CREATE TABLE.
+    /// The table definition of the model. The rules check it as they check a CREATE TABLE.
     fn definition(self, table: QualifiedName, options: TableOptions) -> Result<TableDefinition, ApiError> {
         let name = |name: Option<String>| Name::new(name.unwrap_or_default());
         let statics: Vec<Name> = self.static_columns.into_iter().flatten().map(|column| name(column.name)).collect();
@@ -240,7 +240,7 @@ impl SchemaDefinition {
         for column in self.all_columns.into_iter().flatten() {
             let column_type = cql_type(&column)?;
             let name = name(column.name);
-            // Which are in the key is read from the key.
+            // The key itself names its columns.
             let kind = if statics.contains(&name) { ColumnKind::Static } else { ColumnKind::Regular };
             columns.push(Column { name, column_type, kind });
         }
@@ -262,7 +262,7 @@ impl SchemaDefinition {
         })
     }
 
-    /// A table's columns as the service shows them, in its own order; but for those that are left out.
+    /// A table's columns as the service shows them, in its own order, without the columns in `hidden`.
     pub(super) fn from_definition(table: &TableDefinition, hidden: &[String]) -> Self {
         let columns = || table.columns.iter().filter(|column| !hidden.contains(&column.name.text));
         let named = |name: &Name| ColumnName { name: Some(name.text.clone()) };

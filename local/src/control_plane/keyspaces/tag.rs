@@ -41,8 +41,8 @@ pub(super) struct TagList {
     tags: Vec<Tag>,
 }
 
-/// The constraints of a list of tags. In a request that removes tags their values may be empty: other tools send them
-/// so.
+/// The constraints of a list of tags. In a request that removes tags, the values may be empty, because other tools send
+/// empty values.
 pub(super) fn constrain(constraints: &mut Constraints, path: &str, tags: Option<&[Tag]>, are_dropped: bool) {
     constraints.member(path, tags).count(1..=60);
     for (index, tag) in tags.unwrap_or_default().iter().enumerate() {
@@ -126,7 +126,7 @@ fn resource(context: &OperationContext, arn: &str) -> Result<Resource, ApiError>
 }
 
 fn alter_keyspace(keyspace: &SchemaObject, change: &KeyspaceChange) -> Statement {
-    // The Region matters to a change of Regions alone.
+    // Only a change of Regions uses the Region.
     Statement::AlterKeyspace(KeyspaceDefinition::new(&keyspace.keyspace).alter(change, ""))
 }
 

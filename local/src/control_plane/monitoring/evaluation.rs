@@ -1,8 +1,8 @@
 //! Computes the state of an alarm from its data points.
 //!
-//! CloudWatch looks at more periods than the alarm has, so that late data is not taken for missing, and judges by the
-//! limit recent data points among them. If it finds fewer, a table in its user guide ("Configuring how CloudWatch
-//! alarms treat missing data") defines the result. The tests below contain that table.
+//! CloudWatch evaluates more periods than the alarm has, so that late data does not count as missing, and uses the most
+//! recent data points among them. If it finds fewer, a table in its user guide ("Configuring how CloudWatch alarms
+//! treat missing data") defines the result. The tests below contain that table.
 
 use crate::saturated::saturated;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,8 @@ pub(super) struct Datapoints {
     pub(super) periods: u64,
 }
 
-/// The number of extra periods that are looked at. The examples of the user guide have two; it does not state a number.
+/// The number of additional periods that are evaluated. The examples of the user guide have two; it does not state a
+/// number.
 pub(super) const MORE_PERIODS: u64 = 2;
 
 impl Datapoints {

@@ -188,7 +188,7 @@ impl Function {
     }
 }
 
-/// Fills the periods without a value with `number`, or without one with the last value before.
+/// Fills each period without a value: with `number` if it is given, otherwise with the last value before the period.
 fn fill(points: &SeriesPoints, number: Option<f64>, periods: &[u64]) -> SeriesPoints {
     let (mut filled, mut last) = (SeriesPoints::new(), None);
     for period in periods {

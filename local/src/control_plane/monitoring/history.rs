@@ -72,7 +72,7 @@ pub(super) fn describe(alarms: &Alarms, request: DescribeAlarmHistory) -> Result
     Ok(AlarmHistoryPage { alarm_history_items: page.into_iter().map(describe).collect(), next_token })
 }
 
-/// A page of at limit `limit` items, by default 100, and the token of the next page, which is the number of its first
+/// A page of at most `limit` items, by default 100, and the token of the next page, which is the number of its first
 /// item.
 pub(super) fn page<T>(
     mut all: Vec<T>,

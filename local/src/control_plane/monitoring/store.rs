@@ -25,8 +25,8 @@ pub(super) struct Alarms {
     history: VecDeque<AlarmEvent>,
 }
 
-/// The maximum number of alarms. CloudWatch has no such quota; here each alarm is kept in memory, and may be evaluated
-/// for a day of minutes at once.
+/// The maximum number of alarms. CloudWatch has no such quota; here each alarm is kept in memory, and one request may
+/// evaluate it for all minutes of a day.
 const MAX_ALARMS: usize = 500;
 
 /// The maximum number of entries of history.
@@ -154,7 +154,7 @@ fn unknown(name: &str) -> ApiError {
 }
 
 /// Changes the state of an alarm. Returns the entries for its history: the change, and the actions that CloudWatch
-/// would carry out.
+/// would execute.
 fn change_state(alarm: &mut Alarm, state: AlarmState, reason: String, at: u64) -> Vec<AlarmEvent> {
     let name = alarm.definition.alarm_name.as_str();
     let summary = format!("Alarm updated from {} to {}", alarm.state.name(), state.name());

@@ -14,7 +14,7 @@ pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.is_empty() {
         return tree(Value::Map(Vec::new()));
     }
-    // serde_json stops at a depth of its own, 128.
+    // serde_json has its own depth limit, 128.
     tree(serde_json::from_slice(body).map_err(|error| unreadable("JSON", error))?)
 }
 
@@ -37,8 +37,8 @@ pub(super) fn form<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     tree(Value::Map(members.map(|(name, text)| (Value::Text(name.into()), Value::Text(text.into()))).collect()))
 }
 
-/// A structure of the tree: serde's types would take a list of its members for one as well, where a structure is in
-/// JSON.
+/// Deserializes a tree, which has to be a structure: serde's types would also accept a list of their members, where
+/// JSON has a structure.
 fn tree<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     if !value.is_map() {
         return Err(ApiError::serialization("the body is not a structure"));
@@ -49,7 +49,7 @@ fn tree<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     })
 }
 
-/// A timestamp of CBOR becomes the number that it is in JSON; what else is tagged is in no input.
+/// Removes tags, so that a timestamp in CBOR becomes the number that JSON has. No input has other tagged values.
 fn without_tags(value: Value) -> Value {
     match value {
         Value::Tag(_, value) => without_tags(*value),

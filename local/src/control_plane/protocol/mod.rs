@@ -1,8 +1,8 @@
 //! How inputs and outputs are written: JSON, CBOR, and IAM's Query protocol.
 //!
 //! The types of inputs and outputs are the same for every protocol: serde types whose members have the names of the
-//! service model. Members that the model does not have are ignored, as services of AWS do that old and new clients talk
-//! to; Smithy's specification leaves it open for servers.
+//! service model. Members that the model does not have are ignored, as in AWS services, which serve old and new
+//! clients. Smithy's specification does not define this for servers.
 
 mod decode;
 mod number;
@@ -46,7 +46,7 @@ pub(crate) struct Input<'a> {
 /// The output of an operation.
 pub(crate) struct Output(Box<dyn Encode + Send>);
 
-/// The output of an operation that answers nothing.
+/// An output without members.
 #[derive(Debug, Serialize)]
 pub(crate) struct EmptyOutput {}
 
@@ -60,8 +60,8 @@ impl<'a> Input<'a> {
         self.body.len()
     }
 
-    /// The input of an operation. Members that may be absent are `Option`; null is as good as absent. Constraints are
-    /// not checked here.
+    /// The input of an operation. Members that may be absent are `Option`; null counts as absent. Constraints are not
+    /// checked here.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Output {
 
     /// # Errors
     ///
-    /// The output has something that JSON cannot carry, which is a mistake of this service.
+    /// The output has a value that JSON cannot represent, which is a defect of this service.
     pub(crate) fn json(&self) -> Result<Vec<u8>, ApiError> {
         self.0.json()
     }

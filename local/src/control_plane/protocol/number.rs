@@ -1,4 +1,4 @@
-//! Numbers as the model types them, which each protocol writes in a way of its own.
+//! The number types of the model, which each protocol encodes in its own way.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Number(seconds) = Number::deserialize(deserializer)?;
         let millis = (seconds * 1000.0).round();
-        /// The last moment that a date can have is before it: 262142-12-31.
+        /// Greater than the last date that chrono can represent, 262142-12-31.
         const MAX_MILLIS: f64 = 8.22e15;
         if !(-MAX_MILLIS..MAX_MILLIS).contains(&millis) {
             return Err(serde::de::Error::custom(format_args!("{seconds:?} is not a time in seconds since 1970")));

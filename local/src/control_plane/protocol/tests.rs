@@ -135,7 +135,7 @@ fn input_that_is_nested_too_deeply_is_refused() {
 }
 
 proptest::proptest! {
-    /// What a decoder takes of memory is bounded by the length of the body, whatever lengths are announced in it.
+    /// The length of the body bounds the memory of a decoder, whatever lengths the body announces.
     #[test]
     fn decoders_never_panic_on_arbitrary_bodies(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
         for protocol in [Protocol::Json(JsonVersion::V1_0), Protocol::Cbor, Protocol::Query] {
@@ -161,7 +161,7 @@ proptest::proptest! {
         ciborium::into_writer(&table, &mut cbor).unwrap();
         proptest::prop_assert_eq!(&decode(Protocol::Json(JsonVersion::V1_0), &json).unwrap(), &table);
         proptest::prop_assert_eq!(&decode(Protocol::Cbor, &cbor).unwrap(), &table);
-        // An empty body is an empty input; a torn one is none.
+        // An empty body is an empty input; a truncated body is an error.
         for (protocol, body) in [(Protocol::Json(JsonVersion::V1_0), json), (Protocol::Cbor, cbor)] {
             let torn = &body[..cut.index(body.len())];
             proptest::prop_assert!(torn.is_empty() || decode(protocol, torn).is_err());

@@ -40,7 +40,7 @@ pub(super) fn check(writes: &[BoundModification<'_>], bytes: usize) -> Result<()
 }
 
 /// The service accepts conditions on several partitions and tables (DG:batchStatements). Cassandra 5 accepts them
-/// within one partition only, so it could not carry them out as one.
+/// within one partition only, so it could not execute such a batch as a whole.
 fn conditions(writes: &[BoundModification<'_>]) -> Result<(), Refusal> {
     let partitions: HashSet<_> = writes.iter().map(|write| (write.table, write.values.partition())).collect();
     if partitions.len() > 1 && writes.iter().any(|write| write.modification.is_conditional()) {

@@ -29,7 +29,7 @@ struct BoundModification<'a> {
     text: &'a StatementText,
 }
 
-/// Refuses a request that goes beyond one of the limits. `logged` is whether it is a logged batch.
+/// Refuses a request that exceeds one of the limits. `logged` is whether it is a logged batch.
 pub(super) async fn check_limits(
     context: &RequestContext<'_>,
     stream: i16,

@@ -1,4 +1,4 @@
-//! The size of a row and of its key, how many columns it has, and how long its numbers are.
+//! Limits of a row: its size and that of its key, the number of its columns, and the digits of its numbers.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::gateway::capacity::BoundAccess;
 use crate::protocol::{Refusal, refused_by};
 
 /// Refuses keys that are too large, and rows that are too large by the values of the statement alone; values that the
-/// row has already do not count. Gives the row's size, estimated as the guide does (DG:calculating-row-size).
+/// row has already do not count. Returns the row's size, estimated as the guide does (DG:calculating-row-size).
 pub(super) fn check(write: &BoundAccess<'_>) -> Result<usize, Refusal> {
     if write.values.bytes(ColumnKind::PartitionKey) > rules::MAX_PARTITION_KEY_BYTES {
         return Err(refused_by(&rules::PARTITION_KEY_TOO_LARGE));
@@ -28,7 +28,8 @@ pub(super) fn check(write: &BoundAccess<'_>) -> Result<usize, Refusal> {
     Ok(bytes)
 }
 
-/// The text shows the columns too, except those in JSON; the table may have got a time to live since the text was read.
+/// The columns are counted in the text, too, except those in JSON. They are counted again here, because the table may
+/// have got a time to live since the text was read.
 fn columns(write: &BoundAccess<'_>) -> Result<(), Refusal> {
     let outside_key = |kind| matches!(kind, ColumnKind::Static | ColumnKind::Regular);
     let columns = write.values.all.iter().filter(|value| outside_key(value.kind)).map(|value| value.column);

@@ -20,9 +20,9 @@ pub(super) fn check(using: &Using, markers: &BoundMarkers<'_>, now: SystemTime) 
 }
 
 /// The timestamp of a frame, if it is sent to Cassandra. It applies to statements without USING TIMESTAMP, in tables
-/// that have client-side timestamps. That other tables ignore it is inferred: the Java driver sends one with every
-/// request. Cassandra applies it to all statements of a batch, so it is kept only if all their tables have client-side
-/// timestamps.
+/// that have client-side timestamps. It is inferred that other tables ignore it, because the Java driver sends one with
+/// every request. Cassandra applies it to all statements of a batch, so it is kept only if all their tables have
+/// client-side timestamps.
 pub(in crate::gateway) fn timestamp_of_frame(
     context: &RequestContext<'_>,
     timestamp: Option<i64>,

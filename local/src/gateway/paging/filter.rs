@@ -1,7 +1,8 @@
 //! Pages of a SELECT that filters: `PAGE SIZE` counts the rows that were read, not those that match.
 //!
-//! Cassandra reads until it has a full page of matching rows. So it is sent two queries: one without the filter, which
-//! gives the end of the page, and one for the matching rows, of which the page gets those before that end.
+//! Cassandra reads until it has a full page of matching rows. So the gateway sends two queries: one without the filter,
+//! which determines the end of the page, and one for the matching rows. The page contains the matching rows before that
+//! end.
 
 use std::collections::HashSet;
 
@@ -26,7 +27,7 @@ use crate::upstream::{Column, Layout, connection_lost};
 /// A page, and how many rows the LIMIT leaves after it.
 pub(super) type FilteredPage = (Page, Option<u32>);
 
-/// The three SELECTs that Cassandra is sent for one that filters.
+/// The three SELECTs that are sent to Cassandra for one that filters.
 struct FilterQueries {
     /// All columns of the rows that are read, the primary key first.
     read: String,
@@ -108,7 +109,7 @@ async fn count_matching(
     from: &Position,
     keys: &HashSet<Bytes>,
 ) -> Result<PageOrAnswer<usize>, Refusal> {
-    /// Cassandra reads until it has this many, however far behind the end of the page.
+    /// Cassandra reads until it has this many matching rows, even far beyond the end of the page.
     const FIRST_ROWS: usize = 4;
     const MAX_ROWS: usize = 1000;
     let (mut matching, mut rows, mut state) = (0, FIRST_ROWS, from.state.clone());
@@ -178,7 +179,7 @@ impl FilterQueries {
     }
 }
 
-/// The primary keys of the rows of a page, as they are written.
+/// The primary keys of the rows of a page, as encoded bytes.
 fn keys(page: &Page, layout: &Layout) -> HashSet<Bytes> {
     let (key, all) = (layout.key().count(), layout.all().count());
     let mut reader = Reader::new(&page.content);
@@ -197,7 +198,7 @@ fn where_span(select: &Select) -> Span {
     select.relations.iter().map(|relation| relation.span).reduce(Span::to).unwrap_or_default()
 }
 
-/// The relations that say which rows are read; the others filter them.
+/// The relations that determine which rows are read; the other relations filter these rows.
 fn key_relations<'s>(select: &'s Select, layout: &Layout) -> Vec<&'s Relation> {
     let relations = &select.relations;
     let is_exact = |relation: &&Relation| matches!(relation.operator, Operator::Equal | Operator::In);

@@ -24,7 +24,7 @@ use limit::Limit;
 use part_size::{MAX_PAGE_BYTES, MAX_PART_BYTES, PartSize};
 use position::{BEGINNING, Position};
 
-/// A page, put together from the parts that Cassandra gave.
+/// A page, joined from Cassandra's parts.
 #[derive(Debug)]
 struct Page {
     head: RowsMetadata,
@@ -38,7 +38,7 @@ struct Page {
 /// A page, or Cassandra's answer if it is not rows.
 type PageOrAnswer<T> = Result<T, Frame>;
 
-/// Reads one page of a SELECT. Gives the answer, and how many bytes its rows have.
+/// Reads one page of a SELECT. Returns the answer, and the number of bytes of its rows.
 pub(super) async fn read(
     context: &RequestContext<'_>,
     frame: Frame,
@@ -141,7 +141,7 @@ async fn read_part(context: &RequestContext<'_>, request: Frame, rows: usize) ->
     context.upstream.call(request).await.map_err(|_| connection_lost())
 }
 
-/// The rows of an answer, if it is rows.
+/// The rows of an answer; `None` if it is not a RESULT of kind Rows.
 fn rows_of(answer: &Frame) -> Result<Option<Rows>, Refusal> {
     match answer.opcode {
         Opcode::Result => Rows::read(&answer.body).map_err(unreadable),
@@ -174,7 +174,7 @@ fn requested_rows(request: SingleRequest<'_>) -> usize {
     page_size.filter(|rows| *rows > 0).unwrap_or(usize::MAX)
 }
 
-/// Whether an answer stands for one that was too long to be read.
+/// Whether an answer replaces a response that was too long to be read.
 fn is_too_long(answer: &Frame) -> bool {
     error_of(answer).is_some_and(|(code, _)| code == error_code::SERVER_ERROR)
 }

@@ -1,7 +1,7 @@
 //! The number of rows that are requested from Cassandra at once.
 
 /// The bytes of rows at which a page ends: the service's 1 MB, whatever page size was requested
-/// (DG:paginating-results). That this is 2^20 is assumed.
+/// (DG:paginating-results). It is assumed that this is 2^20.
 pub(super) const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// The maximum bytes of a part with several rows: a longer part is discarded, and fewer rows are requested.

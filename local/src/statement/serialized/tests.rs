@@ -30,7 +30,7 @@ fn quoted(of: &str, text: &str, bytes: impl Into<Vec<u8>>) -> TypedValue {
     given(of, format!("'{text}'"), bytes, format!("\"{text}\""))
 }
 
-/// Big-endian two's complement without needless bytes.
+/// Big-endian two's complement in the fewest possible bytes.
 fn shortest(number: i128) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let needless = |pair: &[u8]| matches!(pair, [0, 0..=0x7f] | [0xff, 0x80..=0xff]);
@@ -83,7 +83,7 @@ fn value() -> impl Strategy<Value = TypedValue> {
     })
 }
 
-/// In something that is frozen all is.
+/// All types inside a frozen type are frozen.
 fn frozen(of: &str) -> String {
     if of.contains('<') || of == "address" { format!("frozen<{of}>") } else { of.to_owned() }
 }
