@@ -1,9 +1,9 @@
 //! Applies a folder of numbered CQL files, once each, even if several programs do so at the same time. Also plans the changes from
 //! the current schema to that of a file, with costs and what cannot be undone.
 //!
-//! `cargo run --example migrate` does both on a local Keyspaces that it starts, with the files in this folder;
-//! `-- migrations/ --keyspace shop --region us-east-1` on AWS; `--cassandra 127.0.0.1:9042` on a plain Cassandra.
-//! `--dry-run` prints what would be done and does nothing. `--plan schema.cql` prints a plan, and applies it with `--yes`, so
+//! `cargo run --example migrate` does both on a local Keyspaces that it starts, with the files in this folder; `--
+//! migrations/ --keyspace shop --region us-east-1` on AWS; `--cassandra 127.0.0.1:9042` on a plain Cassandra.
+//! `--dry-run` only prints what would be done. `--plan schema.cql` prints a plan, and applies it with `--yes`, so
 //! `--yes` and `--dry-run` exclude each other.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]

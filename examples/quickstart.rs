@@ -1,7 +1,8 @@
 //! Connects, creates the guide's two tables and waits for them, writes events and a user, reads them back.
 //!
-//! Without arguments it uses a local Keyspaces that it starts; with `--region us-east-1` AWS (credentials from the environment, or
-//! from the default chain with `--features aws-config`); with `--cassandra 127.0.0.1:9042` a plain Cassandra.
+//! Without arguments it uses a local Keyspaces that it starts. With `--region us-east-1` it uses AWS (credentials from
+//! the environment, or from the default chain with `--features aws-config`), with `--cassandra 127.0.0.1:9042` a plain
+//! Cassandra.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]
 

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let week = monday..monday + Days::new(7);
     let written: Vec<Event> =
         DEVICES.iter().zip(1..).flat_map(|(device, number)| series(device, number, monday)).collect();
-    // The partitions take turns, so that none gets more writes a second than it takes.
+    // The partitions take turns, so that none gets more writes a second than it accepts.
     let results = events.insert_many(&written).await;
     println!("Wrote {} events of {} devices.", results.iter().filter(|result| result.is_ok()).count(), DEVICES.len());
     results.into_iter().collect::<Result<Vec<()>, _>>()?;

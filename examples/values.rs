@@ -1,5 +1,5 @@
-//! A table whose columns have types of the program: a newtype, an enum, JSON, a decimal and a time. The mapping is ten lines; the
-//! rest would be the same with any other types.
+//! A table whose columns have types of the program: a newtype, an enum, JSON, a decimal and a time. The mapping takes
+//! ten lines; the rest would be the same with other types.
 
 #![expect(clippy::print_stdout, reason = "a program that reports to people")]
 

@@ -1,5 +1,5 @@
-//! A worker that drains a queue. Each message is a row. It is acknowledged once it is written, and stays in the queue if it cannot
-//! be written now.
+//! A worker that processes a queue. Each message is a row. It is acknowledged once it is written, and stays in the
+//! queue if it cannot be written now.
 //!
 //! `cargo run --example worker` starts a local Keyspaces. Here the queue is a channel; SQS, Kafka or NATS would be a stream instead.
 //! The number of rows in flight is bounded, so a throttled table slows the queue and does not fill the memory.

@@ -7,7 +7,7 @@ use super::row_sender::RowOutcome;
 
 /// The service's limit for a batch (DG:quotas).
 const MAX_ROWS: usize = 30;
-/// Below 50 KiB, from which on a Cassandra with default settings refuses a batch.
+/// Below 50 KiB: a Cassandra with default settings refuses larger batches.
 const MAX_BYTES: usize = 32 * 1024;
 
 /// A row that waits for its batch.
@@ -69,7 +69,7 @@ impl Batches {
         Self { key_columns, key: RowValues::default(), group: None }
     }
 
-    /// Adds a row. Returns the collected rows if the new row is not sent with them.
+    /// Adds a row. If it begins a new group, returns the group before.
     pub(super) fn add(&mut self, row: WaitingRow) -> Option<RowGroup> {
         let key = row.values.in_order(&self.key_columns);
         if let Some(group) = &mut self.group
@@ -84,7 +84,7 @@ impl Batches {
         self.group.replace(row.into())
     }
 
-    /// Returns the last rows.
+    /// Returns the last group.
     pub(super) fn end(&mut self) -> Option<RowGroup> {
         self.group.take()
     }

@@ -1,4 +1,4 @@
-//! Checkpoints: the progress of an operation, in a file that is complete at every moment.
+//! Checkpoints: the progress of an operation, in a file that is replaced atomically.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ use crate::{Error, ErrorKind};
 
 const VERSION: u32 = 1;
 
-/// A checkpoint lists the input files, and the rows that were read and are not acknowledged. It is neither written nor read
-/// if it is larger than this.
+/// The maximum size of a checkpoint that is written or read. A checkpoint lists the input files, and the rows that were
+/// read and are not acknowledged.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The identity of an operation. A checkpoint belongs to exactly one operation.
@@ -148,7 +148,7 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens the checkpoint of an operation: an earlier run's, or a new one.
+    /// Opens the checkpoint of an earlier run of the operation, or creates a new one.
     pub(super) fn open(path: &Path, operation: Operation) -> Result<Self, Error> {
         Self::open_bounded(path, operation, MAX_BYTES)
     }
@@ -193,7 +193,8 @@ impl Checkpoint {
         &self.path
     }
 
-    /// The lock, for writers to files that the checkpoint tracks: the thread of a dropped call may still write.
+    /// The lock. Writers to files that the checkpoint tracks hold it, because the thread of a dropped call may still
+    /// write.
     pub(super) fn lock(&self) -> Arc<File> {
         Arc::clone(&self.lock)
     }

@@ -1,4 +1,4 @@
-//! Chunks of rows, on their way from the reader to the sender.
+//! Chunks of rows, sent from the reader to the sender.
 
 use std::collections::HashSet;
 
@@ -39,7 +39,7 @@ pub(super) enum ReadRow {
         units: u32,
     },
     Rejected(Reason, RejectedRow),
-    /// An earlier run, which this one resumes, had the row acknowledged.
+    /// The row was acknowledged in the earlier run that this one resumes.
     AlreadyAcknowledged,
 }
 
@@ -60,9 +60,9 @@ pub(super) struct Chunks<'c> {
     bytes: usize,
     /// The ordinal of the next row.
     ordinal: u64,
-    /// The resumed run had read the rows before this one.
+    /// The resumed run had read the rows before this ordinal.
     read_to: u64,
-    /// The rows among them that still have to be sent.
+    /// The rows before `read_to` that still have to be sent.
     unsent: HashSet<u64>,
 }
 
@@ -83,7 +83,7 @@ impl<'c> Chunks<'c> {
         self.ordinal < self.read_to && !self.unsent.contains(&self.ordinal)
     }
 
-    /// Adds the next row with its size in bytes. Returns whether the sender still takes rows.
+    /// Adds the next row with its size in bytes. Returns whether the sender still accepts rows.
     pub(super) fn push(&mut self, at: RowPosition, row: ReadRow, bytes: usize) -> bool {
         self.chunk.rows.push(InputRow { ordinal: self.ordinal, at, row });
         self.ordinal += 1;

@@ -27,12 +27,12 @@ use crate::{Error, ErrorKind, ReadConsistency, Session};
 
 const PAGES_AHEAD: usize = 2;
 
-/// A copy of the rows of a table into another one, a future; created by [`Bulk::copy`](super::Bulk::copy).
+/// A future that copies the rows of a table into another one; created by [`Bulk::copy`](super::Bulk::copy).
 ///
 /// Values are passed on unchanged, without being decoded. Columns have the same names and types in both tables. Nulls are
 /// not written. Times to live and write times are not copied.
 ///
-/// A dropped copy sends nothing more. Rows that were sent stay, and with a checkpoint the same call resumes from there.
+/// A dropped copy sends nothing more. Rows already sent remain. With a checkpoint, the same call resumes from it.
 ///
 /// # Errors
 ///
@@ -90,12 +90,12 @@ impl Copy {
         Self { consistency: Some(consistency), ..self }
     }
 
-    /// The limit of capacity units a second that the copy uses of the second table. Default: [`Rate::Adaptive`].
+    /// The limit of capacity units a second for writing the second table. Default: [`Rate::Adaptive`].
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }
 
-    /// The limit of capacity units a second that the copy uses of the first table. Default: [`Rate::Adaptive`].
+    /// The limit of capacity units a second for reading the first table. Default: [`Rate::Adaptive`].
     pub fn read_rate(self, rate: Rate) -> Self {
         Self { read_rate: rate, ..self }
     }
@@ -190,7 +190,8 @@ impl Copy {
             bytes_read: Arc::default(),
             limit,
             in_flight: default_in_flight(session),
-            // A scan returns its pages in no order of partitions, but a page has them in order, so rows are shuffled.
+            // The pages of a scan are in no particular order, but the rows of a page are in partition order, so rows
+            // are shuffled.
             shuffle: 10_000,
             stall_timeout,
             rejected,

@@ -1,4 +1,4 @@
-//! Encodes bytes on their way to a file or a writer, compressed or not.
+//! Writes bytes to a file or a writer, compressed or not.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -12,7 +12,7 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// Syncs the bytes to the disk and returns how many there are.
+    /// Syncs the bytes to the disk, and returns the length of the file; 0 for a writer.
     pub(super) fn sync(&mut self) -> io::Result<u64> {
         match self {
             Self::File(file) => {

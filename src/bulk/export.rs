@@ -32,24 +32,24 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const ROW_GROUP_EVERY: Duration = Duration::from_secs(30);
 const PAGES_AHEAD: usize = 4;
 
-/// An export of the rows of a table to files, or a count of them, a future; created by
+/// A future that exports the rows of a table to files, or counts them; created by
 /// [`Bulk::export`](super::Bulk::export), [`Bulk::count`](super::Bulk::count) and
 /// [`Bulk::count_by_partition`](super::Bulk::count_by_partition).
 ///
-/// Many token ranges are read in parallel, so the rows have no order. Memory is bounded whatever the size of the table.
-/// Pages that the service does not return in time are requested again.
+/// Many token ranges are read in parallel, so the rows are in no particular order. Memory use does not depend on the
+/// size of the table. Pages that the service does not return in time are requested again.
 ///
-/// With a [`checkpoint`](Self::checkpoint), the same call resumes after any interruption: output after the checkpoint is
-/// cut off and written again, so each row is in the files once.
+/// With a [`checkpoint`](Self::checkpoint), the same call resumes after any interruption: output written after the
+/// checkpoint is truncated and written again, so each row is in the files once.
 ///
-/// A dropped export reads nothing more; with a checkpoint the same call resumes from there.
+/// A dropped export reads nothing more. With a checkpoint, the same call resumes from it.
 ///
 /// # Errors
 ///
 /// [`File`](ErrorKind::File) if a file cannot be written: the disk is full, or the file exists already;
 /// [`Value`](ErrorKind::Value) if there is no such column; [`Cursor`](ErrorKind::Cursor) if the checkpoint belongs to
-/// another operation; [`NotReady`](ErrorKind::NotReady) if the table does not exist, or not any more; the error of the last
-/// page if the service returned no page for as long as the [`stall_timeout`](Self::stall_timeout).
+/// another operation; [`NotReady`](ErrorKind::NotReady) if the table does not exist, or was dropped; the error of the
+/// last page if the service returned no page for as long as the [`stall_timeout`](Self::stall_timeout).
 #[must_use]
 pub struct Export {
     session: Session,
@@ -163,7 +163,7 @@ impl Export {
         let columns = match (&self.columns, self.output.as_ref().filter(|_| self.partitions.is_none())) {
             (Some(names), _) => table.select(names, &attempted)?,
             (None, Some(_)) => table.columns.clone(),
-            // Counting needs no columns but the key.
+            // Counting reads only the partition key.
             (None, None) => table.partition_key().cloned().collect(),
         };
         let limit = self.rate.limit(&self.session, &table, true, &attempted)?;
@@ -255,7 +255,7 @@ enum Message {
     Rows(Vec<RowValues>),
     /// Syncs the files, and asks for the state on the disk.
     Sync(oneshot::Sender<OnDisk>),
-    /// The checkpoint has what the last `Sync` answered.
+    /// The state that the last `Sync` returned is in the checkpoint.
     Saved,
 }
 
@@ -264,7 +264,7 @@ fn write(mut writer: RowWriter, mut messages: mpsc::Receiver<Message>) -> Result
     while let Some(message) = messages.blocking_recv() {
         match message {
             Message::Rows(rows) => writer.write(&rows)?,
-            // A failed answer means that the asker has ended.
+            // If sending the answer fails, the receiver has ended and does not need it.
             Message::Sync(answer) => drop(answer.send(writer.sync()?)),
             Message::Saved => writer.rename_finished()?,
         }
@@ -299,7 +299,7 @@ impl RunningExport {
         }
         let was_read = std::mem::replace(&mut self.state.is_read, matches!(read, Ok(true)));
         let synced = match read {
-            // The earlier run brought everything to the disk, and may have renamed the last file.
+            // The earlier run synced everything to the disk, and may have renamed the last file.
             Ok(_) if was_read => Ok(()),
             Ok(_) | Err(Some(_)) => self.save(messages.as_ref()).await,
             Err(None) => Ok(()),

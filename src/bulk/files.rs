@@ -39,12 +39,12 @@ impl Files {
         Ok(files)
     }
 
-    /// The columns that the format's settings or the first line name.
+    /// The column names from the format's settings or the first line.
     pub(super) fn header(&self) -> Option<&[String]> {
         self.header.as_deref()
     }
 
-    /// The counter of the bytes that were read, in compressed files the compressed ones.
+    /// The counter of the bytes that were read; for compressed files, of the compressed bytes.
     pub(super) fn bytes_read(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.read)
     }

@@ -38,7 +38,7 @@ enum InputSource {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
     /// gzip, one member or several.
     Gzip,
@@ -97,7 +97,7 @@ impl Input {
         Ok(Self::files(paths))
     }
 
-    /// Standard input. To resume from a checkpoint, the same bytes have to come again.
+    /// Standard input. To resume from a checkpoint, the program has to receive the same bytes again.
     pub fn stdin() -> Self {
         Self { sources: vec![InputSource::Stdin], compression: None }
     }
@@ -155,7 +155,7 @@ pub(super) struct InputFile {
     pub(super) identity: FileIdentity,
 }
 
-/// The identity of a file, which tells it from another of the same name.
+/// The identity of a file, which distinguishes it from another file of the same name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct FileIdentity {
     pub(super) name: String,
@@ -186,7 +186,7 @@ impl FileIdentity {
 }
 
 impl InputFile {
-    /// Opens the source; `read` counts its bytes, in compressed files the compressed ones.
+    /// Opens the source; `read` counts its bytes, for compressed files the compressed bytes.
     pub(super) fn open(self, read: &Arc<AtomicU64>) -> Result<(FileWatch, Box<dyn Read + Send>), Error> {
         let name = self.identity.name.clone();
         let (path, input): (_, Box<dyn Read + Send>) = match self.source {

@@ -33,33 +33,34 @@ use crate::{Error, ErrorKind, Session};
 /// The chunks that are read ahead of the sender.
 const CHUNKS_AHEAD: usize = 4;
 
-/// The maximum number of rejected rows if there is a file for them and no other number is set.
+/// The maximum number of rejected rows if a file for them is named or the run is dry, unless the caller sets another
+/// number.
 pub(super) const DEFAULT_MAX_REJECTED: u64 = 100;
 
 /// The maximum number of rows in flight: for each connection, and in total.
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
 const MAX_IN_FLIGHT: usize = 1_024;
 
-/// A load of rows into a table, from files, standard input, a reader or a stream; a future. Created by
+/// A future that loads rows into a table, from files, standard input, a reader or a stream. Created by
 /// [`Bulk::load`](super::Bulk::load) and [`Bulk::load_rows`](super::Bulk::load_rows).
 ///
-/// Rows are shuffled in a bounded buffer and sent as fast as the [`rate`](Self::rate) allows. Rows that the service does
-/// not accept in time are sent again until they are acknowledged. Rows that can never be loaded are rejected: the first
-/// such row ends the load, unless [`rejected_file`](Self::rejected_file) names a file for them. Memory is bounded whatever the
-/// size of the input.
+/// Rows are shuffled in a bounded buffer and sent as fast as the [`rate`](Self::rate) allows. Rows that the service
+/// does not accept in time are sent again until they are acknowledged. Rows that can never be loaded are rejected: the
+/// first such row ends the load, unless [`rejected_file`](Self::rejected_file) names a file for them. Memory use does
+/// not depend on the size of the input.
 ///
-/// With a [`checkpoint`](Self::checkpoint), the same call resumes after any interruption, including SIGKILL at any moment.
-/// Rows that were acknowledged in the last second before may then be sent a second time, which does no harm because each
-/// write replaces the earlier one.
+/// With a [`checkpoint`](Self::checkpoint), the same call resumes after any interruption, including SIGKILL at any
+/// moment. Rows that were acknowledged in the last second before may then be sent a second time. This is safe, because
+/// each write replaces the earlier one.
 ///
-/// A dropped load sends nothing more. Rows that were sent stay, and with a checkpoint the same call resumes from there.
+/// A dropped load sends nothing more. Rows already sent remain. With a checkpoint, the same call resumes from it.
 ///
 /// # Errors
 ///
-/// [`File`](ErrorKind::File) if a file cannot be read or was changed; [`Value`](ErrorKind::Value) if the columns are not
-/// the table's, or too many rows are rejected; [`Cursor`](ErrorKind::Cursor) if the checkpoint belongs to another
-/// operation; [`Refused`](ErrorKind::Refused) for a table of counters; [`NotReady`](ErrorKind::NotReady) if the table does
-/// not exist, or not any more; the error of the last row if the service accepted no row for as long as the
+/// [`File`](ErrorKind::File) if a file cannot be read or was changed; [`Value`](ErrorKind::Value) if the columns are
+/// not the table's, or too many rows are rejected; [`Cursor`](ErrorKind::Cursor) if the checkpoint belongs to another
+/// operation; [`Refused`](ErrorKind::Refused) for a table of counters; [`NotReady`](ErrorKind::NotReady) if the table
+/// does not exist, or was dropped; the error of the last row if the service accepted no row for as long as the
 /// [`stall_timeout`](Self::stall_timeout).
 #[must_use]
 pub struct Load {
@@ -96,7 +97,7 @@ pub(super) enum RowSource {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verb {
     Load,
-    /// Deletes the rows of its key.
+    /// Deletes the row of a key.
     Delete,
 }
 
@@ -138,15 +139,15 @@ impl Load {
         Self { nulls, ..self }
     }
 
-    /// The column of the input with the seconds that its row lives; it is not a column of the table. A row with null lives
-    /// as long as the table's default. The table needs the feature TTL.
+    /// The input column with the time to live of its row, in seconds; it is not a column of the table. A row with null
+    /// gets the table's default time to live. TTL must be enabled for the table.
     pub fn ttl_column(self, column: impl Into<String>) -> Self {
         Self { ttl_column: Some(column.into()), ..self }
     }
 
-    /// The column of the input with the write time of its row, in microseconds since 1970; it is not a column of the table.
-    /// The table needs client-side timestamps. The service accepts no write time that is more than two days old or more
-    /// than five minutes ahead.
+    /// The input column with the write time of its row, in microseconds since 1970; it is not a column of the table.
+    /// Client-side timestamps must be enabled for the table. The service accepts no write time that is more than two
+    /// days old or more than five minutes ahead.
     pub fn write_time_column(self, column: impl Into<String>) -> Self {
         Self { write_time_column: Some(column.into()), ..self }
     }
@@ -156,8 +157,8 @@ impl Load {
         Self { rate, ..self }
     }
 
-    /// The number of rows that are shuffled together, so that an input in the order of its partitions does not heat one
-    /// partition after the other. Default: 10,000, and at most 32 MB of them. 1 keeps the rows in order.
+    /// The number of rows that are shuffled together, so that an input in partition order does not concentrate its
+    /// writes on one partition after the other. Default: 10,000, but at most 32 MB. 1 keeps the rows in order.
     pub fn shuffle(self, rows: NonZeroUsize) -> Self {
         Self { shuffle: rows.get(), ..self }
     }
@@ -202,11 +203,11 @@ impl Load {
     /// Sends consecutive rows of one partition as one unlogged batch, of at most 30 rows (DG:quotas) and 32 KiB. Default:
     /// each row is a request of its own.
     ///
-    /// A row takes the same capacity units in a batch and alone, so this saves no capacity. It saves requests, of which a
-    /// connection takes 3,000 a second. It helps if rows are small, a partition has many of them, and the input is in the
-    /// order of its partitions. The drawback: all rows of a batch hit one partition at once, whose limit is 1,000 units a
-    /// second, and a batch is shuffled as one. Rows of a refused batch are sent one by one, so that no row is rejected
-    /// because of another. Refused for a table of counters.
+    /// A row takes the same capacity units in a batch and alone, so this saves no capacity. It saves requests: a
+    /// connection accepts 3,000 a second. It helps if rows are small, a partition has many of them, and the input is in
+    /// partition order. The drawback: all rows of a batch go to one partition at once, which accepts 1,000 units a
+    /// second, and a batch is shuffled as a unit. Rows of a refused batch are sent one by one, so that no row is
+    /// rejected because of another. Refused for a table of counters.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {

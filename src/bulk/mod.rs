@@ -10,8 +10,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A value is converted between a file and the wire in the type of its column only: an `int` is read as an `int`, a
-//! `decimal` digit by digit.
+//! Values are converted directly between a file and the type of their column, never through another type: an `int` is
+//! read as an `int`, and a `decimal` keeps all its digits.
 
 mod batches;
 mod checkpoint;
@@ -81,7 +81,7 @@ pub struct Bulk<'s> {
 /// The treatment of null in an input row.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Nulls {
-    /// Leaves the column as it is, in a new row null. Nothing is written, so nothing is billed.
+    /// Leaves the column unchanged; in a new row it is null. Nothing is written, so nothing is billed.
     #[default]
     Unset,
     /// Writes null, which deletes the stored value.
@@ -98,9 +98,9 @@ impl<'a> Bulk<'a> {
         Load::new(Verb::Load, self.session, keyspace, table, RowSource::Files(input, format.into()))
     }
 
-    /// Loads the rows of a stream into a table. Each row is what a statement binds: a tuple with a value for each of the
-    /// [`columns`](Load::columns), in their order, or a struct whose fields have their names. A stream has no checkpoint:
-    /// the summary says how many rows were loaded.
+    /// Loads the rows of a stream into a table. Each row is a value that a statement can bind: a tuple with a value for
+    /// each of the [`columns`](Load::columns), in their order, or a struct whose fields have the names of the columns.
+    /// A stream has no checkpoint: the summary says how many rows were loaded.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -162,9 +162,9 @@ impl<'a> Bulk<'a> {
         Export::new(self.session, keyspace, table, None)
     }
 
-    /// Counts the rows of each partition, and writes a row for each with the columns of its key and `count`. The rows are
-    /// written while the table is read, in no order; with [`Export::largest`] they are written at the end. Memory holds one
-    /// row for each range that is read in parallel, and the largest ones. There is no checkpoint.
+    /// Counts the rows of each partition, and writes a row for each with the columns of its key and `count`. The rows
+    /// are written while the table is read, in no particular order; with [`Export::largest`] they are written at the
+    /// end. Memory holds one partition for each token range, and the largest partitions. There is no checkpoint.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {

@@ -33,9 +33,9 @@ impl UnfinishedPages {
         }
     }
 
-    /// Removes the pages whose rows are all done, if all rows before `done_before` are done, and returns them merged.
-    /// Returns none while the file of rejected rows has rows of a later page: a copy that resumed before that page would
-    /// reject them again.
+    /// Removes the first pages whose rows are all before `done_before`, and returns them merged. All rows before
+    /// `done_before` are done. Returns `None` while the file of rejected rows has rows of a later page: a copy that
+    /// resumed before that page would reject them again.
     pub(super) fn take_done(&mut self, done_before: u64) -> Option<CopiedPage> {
         let done = self.0.partition_point(|page| page.end <= done_before);
         if self.0.range(done..).any(|page| page.counts.rejected > 0) {

@@ -23,7 +23,7 @@ struct Largest {
 }
 
 impl Partitions {
-    /// Keeps only the `most` partitions with the most rows.
+    /// Keeps only the `max` partitions with the most rows.
     pub(super) fn largest(self, max: NonZeroUsize) -> Self {
         Self { largest: Some(Largest { max: max.get(), found: BinaryHeap::new() }), ..self }
     }
@@ -53,7 +53,7 @@ impl Partitions {
         None
     }
 
-    /// The remaining partitions after the last page, the largest first.
+    /// Returns the remaining partitions after the last page; with [`largest`](Self::largest), the largest first.
     pub(super) fn finish(mut self) -> Vec<RowValues> {
         let open: Vec<_> = self.open.drain().map(|(_, partition)| partition).collect();
         let mut rest: Vec<_> = open.into_iter().filter_map(|(key, rows)| self.whole(key, rows)).collect();

@@ -21,7 +21,8 @@ pub struct Progress {
     pub rows: u64,
     /// Rows that were rejected, including earlier runs.
     pub rejected: u64,
-    /// Bytes of the files that were read so far (in compressed files the compressed ones), or that were written.
+    /// For a load, the bytes of the input files that were read (the compressed bytes of compressed files); for an
+    /// export, the bytes of the rows that were read; for a copy or a stream, 0.
     pub bytes: u64,
     /// Bytes of all input files; `None` if an input is not a file.
     pub total_bytes: Option<u64>,
@@ -112,7 +113,7 @@ impl fmt::Display for Summary {
 /// Returns how many requests the service has throttled since the session began.
 pub(super) type Throttles = Box<dyn Fn() -> u64 + Send + Sync>;
 
-/// Reads the throttles of a table from the session's limits, which are keyed by the table's name.
+/// Reads the throttles of a table from the session's rate limiters, which are keyed by the table's name.
 pub(super) fn throttles(session: &Session, table: String, is_read: bool) -> Throttles {
     let session = session.clone();
     Box::new(move || session.rate_limiters().throttles(&table, is_read))

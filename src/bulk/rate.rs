@@ -18,8 +18,8 @@ use crate::{Error, ErrorKind, Session};
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Rate {
-    /// The capacity of the table: starts at the provisioned capacity, or without one as fast as the connections allow, and
-    /// then follows the acknowledged rate.
+    /// The capacity of the table: starts at the provisioned capacity, or for a table on demand as fast as the
+    /// connections allow, and then follows the acknowledged rate.
     #[default]
     Adaptive,
     /// A fixed number of units a second.
@@ -72,8 +72,8 @@ impl Pacer {
         Self(limit.map(Allowance::new))
     }
 
-    /// The pause until something may be sent, when the units charged so far are paid for. `now` is the time since the
-    /// operation began.
+    /// The pause until the units charged so far are within the limit; `None` if a request may be sent now. `now` is the
+    /// time since the operation began.
     pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
         let allowance = self.0.as_mut()?;
         Some(allowance.wait(0.0, 1.0, now)).filter(|wait| !wait.is_zero())

@@ -12,7 +12,7 @@ use super::row::RowValues;
 use super::table::{Column, DescribedTable};
 use crate::{Error, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Select, Session};
 
-/// The deadline of one page, which includes the wait for its turn at a throttled table.
+/// The deadline of one page, including the wait for a throttled table.
 const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The part of a table to read.
@@ -155,7 +155,7 @@ impl TableReader {
         }
     }
 
-    /// Starts a new stream at the position of the failed one, since a stream ends with an error.
+    /// Starts a new stream at the position of the failed one, because a stream ends after an error.
     fn restart(&mut self) -> Result<(), Error> {
         match &mut self.source {
             PageSource::Scan(select, scan) => **scan = select.scan_from(scan.progress())?,
@@ -166,7 +166,8 @@ impl TableReader {
         Ok(())
     }
 
-    /// The position after the returned pages, as text; `None` before the first page.
+    /// The position after the returned pages, as text. A filtered read has none before its first page and after its
+    /// last.
     pub(super) fn position(&self) -> Option<String> {
         match &self.source {
             PageSource::Scan(_, scan) => Some(scan.progress().to_string()),

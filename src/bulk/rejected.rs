@@ -1,4 +1,4 @@
-//! The file of rows that can never be loaded, which can be corrected and loaded.
+//! The file of rejected rows, which can be corrected and loaded.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,7 +17,7 @@ use super::task_failed;
 use crate::counted::Counted;
 use crate::{Error, ErrorKind};
 
-/// The reason of a rejection, written before its row.
+/// The reason for a rejection, written before its row.
 #[derive(Debug, Serialize)]
 struct Rejection<'r> {
     file: &'r str,
@@ -59,7 +59,7 @@ impl<'r> Rejection<'r> {
     }
 }
 
-/// The form in which a row goes to the file.
+/// The form in which a row is written to the file.
 #[derive(Debug)]
 pub(super) enum RejectedRow {
     /// The original record.
@@ -135,8 +135,8 @@ pub(super) struct RejectedFile {
 }
 
 impl RejectedFile {
-    /// Refuses a file that has rows of another operation. A file with only the names of the columns is left from a run that
-    /// rejected no row.
+    /// Refuses a file that has rows of another operation. Accepts a file with only the names of the columns, which is
+    /// left from a run that rejected no row.
     pub(super) fn check_unused(path: &Path, format: &TextFormat, columns: &[Column]) -> Result<(), Error> {
         let header = header(format, columns);
         let mut found = Vec::new();
@@ -152,8 +152,8 @@ impl RejectedFile {
         }
     }
 
-    /// Opens the file and cuts it to the length in the checkpoint. Without one, starts the file with the names of the
-    /// columns.
+    /// Opens the file and truncates it to the length in the checkpoint. Without one, starts the file with the names of
+    /// the columns.
     pub(super) fn open(
         path: &Path,
         format: &TextFormat,

@@ -24,7 +24,7 @@ pub(super) enum RowFiles {
 }
 
 impl RowFiles {
-    /// Opens the first file. `columns` are the ones that the caller names.
+    /// Opens the first file. `columns` are the columns that the caller names.
     pub(super) fn open(
         input: Input,
         format: Format,
@@ -51,7 +51,7 @@ impl RowFiles {
         }
     }
 
-    /// The counter of the bytes that were read, in compressed files the compressed ones.
+    /// The counter of the bytes that were read; for compressed files, of the compressed bytes.
     pub(super) fn bytes_read(&self) -> Arc<AtomicU64> {
         match self {
             Self::Text(files) => files.bytes_read(),

@@ -1,4 +1,4 @@
-//! Sends a row until it is acknowledged or can never be.
+//! Sends a row until it is acknowledged, or until an error shows that it never will be.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,16 +25,16 @@ pub(super) enum RowOutcome {
     Failed(Error),
 }
 
-/// Sends rows, once each.
+/// Sends a request for one row or for several, without retries.
 pub(super) trait SendRow: Clone + Send + Sync + 'static {
-    /// Writes one row, once.
+    /// Writes one row.
     fn execute(&self, values: &RowValues) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Writes rows of one partition in one request, once.
+    /// Writes rows of one partition in one request.
     fn execute_batch(&self, rows: &RowGroup) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// Sends a row until it is acknowledged or can never be.
+/// Sends a row until it is acknowledged, or until an error shows that it never will be.
 pub(super) struct RowSender<S> {
     pub(super) statement: S,
     pub(super) stall_timeout: Duration,

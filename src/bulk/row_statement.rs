@@ -12,8 +12,8 @@ use super::statement_text::{StatementText, insert, insert_statics};
 use super::table::{Column, DescribedTable};
 use crate::{Error, Increment, Session, UnloggedBatch, Write};
 
-/// The deadline of one call, which includes the wait for its turn at a throttled table. It is at most the stall timeout, so that
-/// an error comes in time, but at least a second.
+/// The deadline of one call, including the wait for a throttled table. It is at most the stall timeout, so that an
+/// error comes in time, but at least a second.
 const MAX_CALL_DEADLINE: Duration = Duration::from_secs(60);
 const MIN_CALL_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -45,7 +45,7 @@ struct Statics {
 }
 
 impl RowStatement {
-    /// Prepares a statement that writes, or one that adds to counters.
+    /// Prepares a statement that writes, or with `adds` one that adds to counters.
     pub(super) async fn prepare(
         session: &Session,
         statement: StatementText,

@@ -167,7 +167,7 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Cuts the file to the length on the disk, and continues after it.
+    /// Truncates the file to the length in the checkpoint, and continues after it.
     fn resume_file(&mut self, length: u64) -> Result<(), Error> {
         let path = self.path().unwrap_or_default();
         let partial = with_suffix(&path, PARTIAL);

@@ -315,7 +315,7 @@ impl<S: SendRow> RunningOperation<S> {
         }
     }
 
-    /// The progress for the next checkpoint; `None` if the saved one is to stay.
+    /// The progress for the next checkpoint; `None` if the saved checkpoint remains valid.
     fn resumable(&mut self, saved: &CheckpointState) -> Option<CheckpointState> {
         let Some(pages) = self.pages.as_mut().filter(|_| !self.state.is_complete) else {
             let resume = self.tracker.resume().or_else(|| saved.resume.clone());

@@ -1,4 +1,4 @@
-//! Shuffles rows, so that a sorted input does not heat one partition after the other.
+//! Shuffles rows, so that a sorted input does not concentrate its writes on one partition after the other.
 
 /// A bounded buffer that returns its items in random order.
 #[derive(Debug)]
@@ -8,7 +8,7 @@ pub(super) struct Shuffle<T> {
     max_items: usize,
 }
 
-/// Rows of 1 MB would fill the memory before they fill the buffer.
+/// Limits the memory for large rows, which have up to 1 MB each.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 impl<T> Shuffle<T> {

@@ -61,7 +61,7 @@ pub(super) async fn send_rows(
     }
 }
 
-/// Adds a row that came without a file.
+/// Adds a row that does not come from a file.
 pub(super) fn push_values(
     chunk: &mut Chunk,
     ordinal: u64,

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Session};
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) value_type: ValueType,
-    /// The type, in the form in which units are computed.
+    /// The type, in the form that the computation of units uses.
     pub(super) cql: CqlTypeKind,
     /// The type as CQL writes it.
     pub(super) type_name: String,

@@ -11,7 +11,7 @@ use crate::saturated::saturated;
 pub(super) struct Tracker {
     /// The ordinal of the first row in the window.
     first: u64,
-    /// Never empty once a row was read: reading resumes at the position of the last row.
+    /// Never empty once a row was read: reading resumes at the position of its first row.
     window: VecDeque<(RowPosition, bool)>,
     max_rows: usize,
 }

@@ -1,4 +1,4 @@
-//! The table of applied files, and the check that it fits the given files.
+//! The table of applied files, and the comparison of its rows with the given files.
 
 use chrono::{DateTime, Utc};
 use keyspaces_cql::Name;
@@ -68,7 +68,7 @@ pub(super) async fn create(session: &Session, keyspace: &str, skip_keyspaces_opt
 pub(super) async fn applied(session: &Session, keyspace: &str) -> Result<Vec<AppliedFile>, Error> {
     let all = format!("SELECT version, file, checksum, applied_at FROM {}", table(keyspace));
     let all: Select<(), HistoryRow> = session.prepare(&all).await?;
-    // Not the session's read consistency, because another program's writes must be seen.
+    // The session's read consistency could miss another program's writes.
     let mut rows = all.with_consistency(ReadConsistency::LocalQuorum).rows(());
     let mut applied = Vec::new();
     while let Some(row) = rows.try_next().await? {

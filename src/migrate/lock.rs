@@ -1,4 +1,4 @@
-//! The lock that lets one program migrate at a time: a row that a conditional write takes for the time of a lease.
+//! The lock that lets one program migrate at a time: a row that a conditional write takes until its lease expires.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ use crate::{
     Conditional, DeserializeRow, Error, ErrorKind, Outcome, OwnedRow, ReadConsistency, Select, SerializeRow, Session,
 };
 
-/// How often a conditional write is sent while its outcome is unknown.
+/// How many times a conditional write is sent again while its outcome is unknown.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// The average pause between two reads of a lock that another program holds.
@@ -29,7 +29,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, DeserializeRow)]
 #[scylla(crate = crate)]
 pub(super) struct LockState {
-    /// Nil if the lock is free, because no documentation says that a condition may compare a column with null.
+    /// Nil if the lock is free: whether a condition may compare a column with null is not documented.
     holder: Uuid,
     pub(super) held_by: String,
     pub(super) expires_at: DateTime<Utc>,
@@ -116,7 +116,7 @@ impl<'a> Lock<'a> {
             take: session
                 .prepare(&prepare("holder = ?, held_by = ?, expires_at = ?", "holder = ? AND expires_at = ?"))
                 .await?,
-            // The condition keeps a later end of the lease, which `record_progress` may have set meanwhile.
+            // The condition never shortens the lease, which `record_progress` may have extended meanwhile.
             renew: session.prepare(&prepare("expires_at = ?", "holder = ? AND expires_at < ?")).await?,
             record_progress: session
                 .prepare(&prepare("expires_at = ?, under_way = ?, checksum = ?, statement = ?, sent = ?", "holder = ?"))
@@ -237,8 +237,8 @@ impl<'a> Lock<'a> {
             .with_advice("Migrate again: the statements that were applied are recorded")
     }
 
-    /// Whether a conditional write was applied. It is sent again if its outcome is unknown: if the first was applied, the
-    /// repeat finds this holder in the row.
+    /// Whether a conditional write was applied. It is sent again if its outcome is unknown: if the first attempt was
+    /// applied, the next one finds this holder in the row.
     async fn is_applied<V: SerializeRow>(
         &self,
         statement: &Conditional<V, Holder>,
@@ -273,8 +273,8 @@ pub(super) async fn state(session: &Session, keyspace: &str) -> Result<LockState
     Ok(read(session, keyspace).await?.one(()).await?.unwrap_or_else(LockState::none))
 }
 
-/// Prepares the read of the lock's row, at LOCAL_QUORUM and not at the session's read consistency, because another
-/// program's writes must be seen.
+/// Prepares the read of the lock's row at LOCAL_QUORUM, because the session's read consistency could miss another
+/// program's writes.
 async fn read(session: &Session, keyspace: &str) -> Result<Select<(), LockState>, Error> {
     let table = table(keyspace);
     let text = format!(
@@ -284,7 +284,7 @@ async fn read(session: &Session, keyspace: &str) -> Result<Select<(), LockState>
     Ok(read.with_consistency(ReadConsistency::LocalQuorum))
 }
 
-/// The current time to the millisecond, the precision at which it is read back.
+/// The current time, truncated to the millisecond, as it is read back.
 pub(super) fn now(clock: &Clock) -> DateTime<Utc> {
     let since = clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).ok().and_then(DateTime::from_timestamp_millis).unwrap_or(DateTime::UNIX_EPOCH)

@@ -19,7 +19,7 @@ use crate::{Error, ErrorKind};
 /// accepts, separated by `;`, without bind markers. Reads and USE are refused.
 ///
 /// A table or type without a keyspace in its name belongs to the keyspace that is passed to
-/// [`Session::migrate`](crate::Session::migrate), so the same files serve every stage and every test.
+/// [`Session::migrate`](crate::Session::migrate), so the same files can be used in every environment and test.
 #[derive(Clone, Debug)]
 pub struct Migrations(Vec<Migration>);
 
@@ -35,7 +35,8 @@ pub struct Migration {
 /// One statement of a file.
 #[derive(Clone)]
 pub(super) struct MigrationStep {
-    /// The text to send; its names are complete once the keyspace is known. The checksum is that of the file's own text.
+    /// The text to send. `Migrations::in_keyspace` adds the keyspace to its names; the checksum stays that of the text
+    /// in the file.
     pub(super) text: String,
     pub(super) tree: Statement,
     /// The checksum of all statements up to this one.
@@ -156,7 +157,7 @@ impl Migration {
         self.steps.iter().map(|step| step.text.as_str())
     }
 
-    /// The checksum of the first statements, whatever follows them; of all statements if the file has fewer.
+    /// The checksum of the first statements, up to this number; of all statements if the file has fewer.
     pub(super) fn checksum_of_first(&self, statements: usize) -> String {
         let last = statements.min(self.steps.len()).checked_sub(1).map(|last| &self.steps[last]);
         last.map_or_else(|| hex::encode(Sha256::digest("")), |last| last.checksum.clone())
@@ -186,7 +187,7 @@ impl Migration {
     }
 }
 
-/// Checks a statement of a file. The error is the problem and its place.
+/// Checks a statement of a file. The error has the position and the problem.
 fn check(tree: &Statement) -> Result<(), (Span, String)> {
     match tree.effect() {
         Effect::Read => return Err((tree.span(), "a migration cannot contain a read".to_owned())),

@@ -18,11 +18,12 @@
 //!
 //! # One program at a time
 //!
-//! Keyspaces has no locks, but it has conditional writes: row 0 of the table names the program that migrates, and the end
-//! of its lease. The lease (60 seconds unless [set](Migrate::lease)) is renewed after every third of it. Before each
-//! statement, one conditional write renews the lease and records that the statement is about to be sent. So a program that
-//! was suspended for longer than its lease finds another holder and stops. No lock of this kind can stop a program that is
-//! suspended between that write and its statement for the whole lease and the margin.
+//! Keyspaces has no locks, but it has conditional writes: row 0 of the table names the program that migrates, and the
+//! end of its lease. The lease (60 seconds unless [set](Migrate::lease)) is renewed each time a third of it has passed.
+//! Before each statement, one conditional write renews the lease and records that the statement is about to be sent. So
+//! a program that was suspended for longer than its lease finds another holder and stops. One case remains: a program
+//! that is suspended between that write and its statement, for longer than the lease and the margin, still sends the
+//! statement.
 //!
 //! The end of the lease is a time by the holder's clock. Other programs take the lock when that time, plus a margin for
 //! clock skew (10 seconds unless [set](Migrate::clock_skew)), has passed by their clocks. A program that ends, with an
@@ -112,15 +113,15 @@ impl<'a> Migrate<'a> {
         }
     }
 
-    /// Sets the name shown to programs that wait for the lock, recorded with each applied file. Default: `process` and its
-    /// number.
+    /// Sets the name shown to programs that wait for the lock, recorded with each applied file. Default: `process` and
+    /// the process id.
     pub fn program_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
     /// Sets how long the lock is held without renewal, which is how long others wait for a killed program. Default: 60
-    /// seconds; at least one, at most a day.
+    /// seconds; at least one second, at most a day.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.clamp(Duration::from_secs(1), DAY);
         self
@@ -152,8 +153,9 @@ impl<'a> Migrate<'a> {
         self
     }
 
-    /// States whether the statement of unknown outcome was applied. It is given by the number of its file and its place in
-    /// the file, from 1; any other statement is an error of kind [`Configuration`](ErrorKind::Configuration).
+    /// States whether the statement whose outcome is unknown was applied. `version` is the number of its file, and
+    /// `statement` its number in the file, from 1. Any other statement is an error of kind
+    /// [`Configuration`](ErrorKind::Configuration).
     pub fn resolve_unknown(mut self, version: u64, statement: usize, applied: bool) -> Self {
         self.decision = Some(Decision { version, statement, applied });
         self
@@ -165,7 +167,7 @@ impl<'a> Migrate<'a> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Session::migrate`] for files that do not fit those applied.
+    /// The errors of [`Session::migrate`] for files that contradict the applied files.
     pub async fn dry_run(&self) -> Result<DryRun, Error> {
         let history = self.session.schema().describe_untagged(self.keyspace, history::TABLE).await?;
         let (applied, state) = match history {
@@ -189,9 +191,9 @@ impl<'a> Migrate<'a> {
         Ok(DryRun { pending: pending.collect(), held_by })
     }
 
-    /// Applies the files, and returns a stream of the progress. The stream ends when all are applied, or with the error
-    /// that stopped it. If the stream is dropped, nothing more is sent; statements already sent continue in the service,
-    /// and the lock is free when its lease expires.
+    /// Returns a stream that applies the files as it is polled, and yields the progress. The stream ends when all are
+    /// applied, or with the error that stopped it. If the stream is dropped, nothing more is sent; statements already
+    /// sent continue in the service, and the lock is free when its lease expires.
     #[inline] // compiled by the programs that use it, with all that it awaits
     pub fn progress(self) -> BoxStream<'a, Result<MigrationProgress, Error>> {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -251,7 +253,7 @@ pub struct DryRun {
     pub held_by: Option<String>,
 }
 
-/// A file that is not applied, or only in part.
+/// A file that is not applied, or only partly applied.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Pending {

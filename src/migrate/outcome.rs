@@ -24,7 +24,8 @@ pub(super) enum StepOutcome {
 }
 
 impl StepOutcome {
-    /// Determines the outcome: for a definition from the current schema, for a write from what a second execution would do.
+    /// Determines the outcome: of a definition by the current schema, of a write by whether it is safe to send it
+    /// again.
     pub(super) async fn determine(step: &MigrationStep, session: &Session) -> Result<Self, Error> {
         let schema = session.schema();
         match &step.tree {

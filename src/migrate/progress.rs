@@ -29,7 +29,7 @@ pub enum MigrationProgress {
         /// The statement.
         text: String,
     },
-    /// A statement that an interrupted program was about to send was found to have been carried out.
+    /// A statement that an interrupted program was about to send is known to have been carried out.
     Found {
         /// The name of the file.
         file: String,
@@ -40,10 +40,10 @@ pub enum MigrationProgress {
     Definition {
         /// The name of the file.
         file: String,
-        /// How far it is.
+        /// The progress of the definition.
         progress: schema::ChangeProgress,
     },
-    /// The condition of a conditional write did not hold. Nothing was written, which is not a failure.
+    /// The condition of a conditional write did not hold. Nothing was written, and the migration continues.
     NotApplied {
         /// The name of the file.
         file: String,
@@ -54,7 +54,7 @@ pub enum MigrationProgress {
     Applied {
         /// The name of the file.
         file: String,
-        /// How long the file took, or its remaining statements.
+        /// How long the statements of the file took in this run.
         elapsed: Duration,
     },
 }

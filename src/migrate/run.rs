@@ -14,10 +14,10 @@ use super::{Migrate, MigrationProgress};
 use crate::statement::summary;
 use crate::{Conditional, Error, ErrorKind, Increment, Outcome, Row};
 
-/// Why a statement was not carried out, as far as is known.
+/// The error that stopped the migration at a statement.
 struct Stopped {
     error: Error,
-    /// Whether it is a definition that the service has nevertheless accepted.
+    /// Whether the service had accepted the statement, a definition, before the error.
     accepted: bool,
 }
 

@@ -6,8 +6,8 @@ use crate::Error;
 
 /// An alarm on a metric or an expression.
 ///
-/// The alarm of the guide on throttled requests. The guide's own version watches `ThrottledRequests`, a metric that does not
-/// exist, and can never fire:
+/// The example is the guide's alarm on throttled requests. The guide's own version watches `ThrottledRequests`, a
+/// metric that does not exist, so it never fires:
 ///
 /// ```
 /// use keyspaces::monitoring::{Table, Topic, throttled_requests};
@@ -60,7 +60,8 @@ pub enum MissingData {
 }
 
 impl Alarm {
-    /// Creates an alarm without actions on periods of a minute. One breaching data point sets it off; missing data does not.
+    /// Creates an alarm without actions. A data point is a minute long; one breaching data point sets the alarm off,
+    /// missing data does not.
     ///
     /// # Errors
     ///
@@ -174,7 +175,7 @@ impl Alarm {
         &self.expression
     }
 
-    /// The comparison, which says which values breach.
+    /// The comparison, which decides which values breach.
     #[must_use]
     pub fn comparison(&self) -> Comparison {
         self.comparison

@@ -12,7 +12,7 @@ pub fn put_metric_alarm_input(alarm: &Alarm) -> String {
 }
 
 pub(super) fn pretty(document: &Value) -> String {
-    // A tree of JSON is always writable.
+    // Formatting a JSON value never fails.
     format!("{document:#}\n")
 }
 
@@ -68,7 +68,7 @@ fn dimensions(series: &Series) -> Value {
     series.dimensions().iter().map(dimension).collect()
 }
 
-/// A whole number without a fraction, as people write thresholds.
+/// Writes a whole number without a fraction.
 #[expect(clippy::cast_possible_truncation, reason = "it is whole and has no more than 53 bits")]
 pub(super) fn number(value: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -10,7 +10,7 @@ use super::{Expression, Period, Table};
 use crate::Error;
 use crate::region::Region;
 
-/// A CloudWatch dashboard: graphs over metrics that exist.
+/// A CloudWatch dashboard: graphs of metrics that exist.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dashboard {
     name: String,
@@ -129,7 +129,7 @@ impl Line {
             let label = json!({ "label": self.label });
             return queries.metrics.iter().map(|(id, series)| metric(id, series, label.clone())).collect();
         };
-        // Function names are in capitals, so an m is the beginning of an id.
+        // Function names are in capitals, so each `m` begins an id.
         let math = json!({
             "expression": text.replace('m', &prefix), "label": self.label, "id": format!("l{index}"),
         });

@@ -32,7 +32,7 @@ enum ExpressionNode {
     Infix(Box<Self>, char, Box<Self>),
 }
 
-/// An expression as CloudWatch takes it: metrics with an id each, and the text that names them.
+/// An expression in the form of CloudWatch: its metrics, each with an id, and the text that refers to the ids.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Queries<'a> {
     pub(super) metrics: Vec<(String, &'a Series)>,
@@ -41,7 +41,7 @@ pub(super) struct Queries<'a> {
 }
 
 impl Expression {
-    /// The rate a second of a metric with the statistic Sum: `m/PERIOD(m)`.
+    /// The rate per second of a metric with the statistic Sum: `m/PERIOD(m)`.
     #[must_use]
     pub fn per_second(series: Series) -> Self {
         Self(ExpressionNode::PerSecond(series))
@@ -59,13 +59,15 @@ impl Expression {
         Self(ExpressionNode::Function("MAX", expressions.into_iter().map(|one| one.0).collect()))
     }
 
-    /// Replaces missing data points by 0: `FILL(…, 0)`. For metrics that count errors, which have no data points without errors.
+    /// Replaces missing data points by 0: `FILL(…, 0)`. Use it for metrics that count errors: while there are no
+    /// errors, they have no data points.
     #[must_use]
     pub fn fill_zero(self) -> Self {
         Self(ExpressionNode::FillZero(Box::new(self.0)))
     }
 
-    /// Replaces missing data points by the last value: `FILL(…, REPEAT)`. For metrics that are reported less often.
+    /// Replaces missing data points by the last value: `FILL(…, REPEAT)`. Use it for metrics that are reported less
+    /// often than once in a period.
     #[must_use]
     pub fn fill_repeat(self) -> Self {
         Self(ExpressionNode::FillRepeat(Box::new(self.0)))

@@ -11,7 +11,7 @@ use super::{Alarm, Expression, Period, Table};
 
 /// Returns the recommended alarms for a table. The description of each says why it has its threshold.
 ///
-/// | alarm | sets off when | source of the threshold |
+/// | alarm | goes off when | source of the threshold |
 /// |---|---|---|
 /// | throttled requests | more than 10 a minute for 3 minutes | the guide "How to Set Up Amazon Keyspaces" |
 /// | hot partition | 1 or more in each of 5 minutes | AWS Incident Detection and Response |

@@ -56,8 +56,8 @@ impl Table {
         self
     }
 
-    /// Adds another Region to which the table is replicated. The metric of the replication is in the Region that receives the
-    /// writes first.
+    /// Adds another Region to which the table is replicated. CloudWatch has the replication metric in the Region that
+    /// receives the writes first.
     #[must_use]
     pub fn replicated_to(mut self, region: impl Into<String>) -> Self {
         self.receiving_regions.push(region.into());

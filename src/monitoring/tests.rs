@@ -1,4 +1,4 @@
-//! All documents, for other tools and for people, name only metrics that exist.
+//! Tests that all documents and texts name only metrics that exist.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// All metrics of a document: of PutMetricAlarm and CloudFormation, of Terraform, of dashboards.
+/// Collects all metrics of a document for PutMetricAlarm, CloudFormation, Terraform or a dashboard.
 fn collect_references(document: &Value, into: &mut Vec<MetricReference>) {
     match document {
         Value::Object(members) => {
@@ -98,7 +98,7 @@ fn every_alarm_and_dashboard_refers_to_existing_metrics() {
     }
 }
 
-/// The endings of the names of metrics. A word in a text with such an ending must be a metric.
+/// The endings of metric names. A word with such an ending in a text must be a metric.
 const ENDINGS: [&str; 12] = [
     "CapacityUnits",
     "CapacityUtilization",

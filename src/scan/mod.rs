@@ -26,7 +26,7 @@ use crate::{Error, ErrorKind, Select};
 /// The default number of ranges: enough to even out their sizes, and few enough to keep [`ScanProgress`] small.
 const RANGES: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
 
-/// How many ranges are in flight by default at most. Each holds a page in memory.
+/// The maximum of the default number of ranges in flight. Each range in flight holds a page in memory.
 const MAX_IN_FLIGHT: usize = 32;
 
 pub(crate) fn scan<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<Scan<R>, Error> {
@@ -82,8 +82,8 @@ fn check_tokens<R: OwnedRow>(select: &Select<(i64, i64), R>) -> Result<(), Error
 ///
 /// The scan yields each page once and records it in its [`progress`](Self::progress); a scan that resumes from that
 /// progress yields each remaining page once. The scan holds at most one page for each range in flight, and ends after
-/// an error. Pages are requested by tasks of their own, which end when the scan is dropped, so a scan that is not
-/// polled blocks nothing else. The deadline of a page counts from when the scan is polled for it.
+/// an error. Separate tasks request the pages, so a scan that is not polled does not block other requests. Dropping the
+/// scan ends these tasks. The deadline of a page starts when the scan is polled for it.
 pub struct Scan<R> {
     select: Select<(i64, i64), R>,
     progress: ScanProgress,
@@ -159,7 +159,7 @@ impl<R: OwnedRow> Scan<R> {
         self.last_range
     }
 
-    /// Requests the next pages of as many ranges as may be in flight.
+    /// Requests pages until as many ranges are in flight as allowed, or no range is left.
     fn request_pages(&mut self) {
         self.queue.get_or_insert_with(|| self.progress.unfinished().collect());
         while self.requests.len() < self.max_in_flight
@@ -187,8 +187,8 @@ impl<R: OwnedRow> Scan<R> {
         })
     }
 
-    /// Requests a failed page again if its first request began before the caller waited for a page. Returns whether it
-    /// did.
+    /// Requests a failed page again if the error is transient and the page was requested before the caller began to
+    /// wait. Returns whether the page was requested again.
     fn retry_page(&mut self, requested: &RequestedPage, waiting_since: Instant) -> bool {
         let Err(error) = &requested.page else { return false };
         let deadline = self.select.untyped.call.deadline();

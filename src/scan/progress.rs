@@ -7,12 +7,11 @@ use crate::statement::StatementInfo;
 use crate::stream::{Fingerprint, SealedBytes};
 use crate::{Error, ErrorKind};
 
-/// The progress of a [`Scan`](super::Scan), which can be stored, and from which a scan can be resumed after a restart
-/// of the program.
+/// The progress of a [`Scan`](super::Scan). A program can store it, and resume the scan from it after a restart.
 ///
 /// Progress is stored as bytes ([`to_bytes`](Self::to_bytes), [`from_bytes`](Self::from_bytes)) or as text (its
-/// `Display` and `FromStr`). It takes one byte for each range, and for each partly read range also the server's paging
-/// state.
+/// `Display` and `FromStr`). The bytes contain one byte for each range, the server's paging state of each partly read
+/// range, and a small fixed overhead.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ScanProgress {
     fingerprint: Fingerprint,
@@ -65,7 +64,8 @@ impl ScanProgress {
     ///
     /// # Errors
     ///
-    /// [`Cursor`](ErrorKind::Cursor) if the bytes are not the progress of a scan of this crate, or were cut or changed.
+    /// [`Cursor`](ErrorKind::Cursor) if the bytes are not the progress of a scan of this crate, or were truncated or
+    /// changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         const READING: &str = "reading the progress of a scan";
         let sealed = SealedBytes::open(READING, bytes)?;

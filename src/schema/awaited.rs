@@ -14,14 +14,14 @@ pub(super) struct Awaited {
     kind: ObjectKind,
     keyspace: String,
     name: String,
-    /// Whether it should exist or be gone.
+    /// Whether the object should exist; otherwise it should be gone.
     should_exist: bool,
     /// The changes that its description should show.
     changes: Vec<TableChange>,
     /// The Regions in which a keyspace should be ACTIVE.
     regions: BTreeSet<String>,
     last_status: Option<TableStatus>,
-    /// Whether it was ever seen in a status other than the one for an inaccessible encryption key.
+    /// Whether any read showed a status other than `InaccessibleEncryptionCredentials`.
     had_key: bool,
 }
 
@@ -97,12 +97,13 @@ impl Awaited {
         self.kind == ObjectKind::Table
     }
 
-    /// Whether its status says that the change is done, but its description does not show it.
+    /// Whether the last status of a table was ACTIVE. If the table is still awaited, its description does not show the
+    /// change.
     pub(super) fn is_active_but_unchanged(&self) -> bool {
         self.is_table() && self.should_exist && self.last_status == Some(TableStatus::Active)
     }
 
-    /// Updates the progress from what was seen now and before.
+    /// Compares the current read with the one before, and returns the progress.
     pub(super) fn update(&mut self, current: &SchemaStatus) -> AwaitedStatus {
         let key = (self.kind, self.keyspace.clone(), self.name.clone());
         let object = current.0.get(&key);
@@ -112,7 +113,7 @@ impl Awaited {
         let definition = object.and_then(|object| object.definition.as_ref());
         match (self.should_exist, status) {
             (false, None) => AwaitedStatus::Done,
-            // The service may take a while to report that it has started.
+            // The service may still report ACTIVE before it starts to add a Region.
             (true, Some(TableStatus::Active)) if !object.is_some_and(|it| self.regions.is_subset(&it.active_in)) => {
                 AwaitedStatus::NotYet(None)
             }
@@ -146,7 +147,7 @@ impl Awaited {
         }
     }
 
-    /// Whether the requested encryption key differs from the one shown.
+    /// Whether a change requests another encryption key than the description shows.
     fn lacks_its_key(&self, definition: Option<&TableDefinition>) -> bool {
         let shown = definition.and_then(|definition| definition.options.encryption.as_ref());
         self.changes.iter().any(|change| match change {
@@ -156,7 +157,7 @@ impl Awaited {
     }
 }
 
-/// The Regions that an ALTER KEYSPACE names, if there are several; the service shows them one by one.
+/// The Regions of an ALTER KEYSPACE that replicates to several Regions; otherwise none.
 fn regions(alter: &AlterKeyspace) -> BTreeSet<String> {
     let AlterKeyspaceChange::With(options) = &alter.change else { return BTreeSet::new() };
     match option(options, "replication").map(|option| Replication::read(&option.value)) {
@@ -227,8 +228,8 @@ impl SchemaStatus {
     }
 }
 
-/// Whether a table shows a change, as far as the service is known to show it. A change that the service shows differently,
-/// or not at all, is not waited for.
+/// Whether the description of a table shows a change. Also `true` for a change that the service shows differently or
+/// not at all, so that the change is not waited for.
 fn shows(table: &TableDefinition, change: &TableChange) -> bool {
     match change {
         TableChange::AddColumns(columns) => {
@@ -239,7 +240,7 @@ fn shows(table: &TableDefinition, change: &TableChange) -> bool {
         // How the service shows tags is not known.
         TableChange::AddTags(_) | TableChange::DropTags(_) => true,
         TableChange::AddStreamTags(_) | TableChange::DropStreamTags(_) => true,
-        // A change that this version does not know is not waited for.
+        // This version does not know the change, and does not wait for it.
         _ => true,
     }
 }

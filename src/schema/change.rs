@@ -29,8 +29,7 @@ pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 /// (DG:PointInTimeRecovery_HowItWorks).
 pub(crate) const DEFAULT_RESTORE_DEADLINE: Duration = Duration::from_secs(3 * 60 * 60);
 
-/// The pauses between two reads of the system tables: each is half as long again as the one before, from the first to the
-/// last.
+/// The shortest and the longest pause between two reads of the system tables. Each pause is 1.5 times the one before.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -39,9 +38,9 @@ pub(crate) const MAX_CONCURRENT_DEFINITIONS: usize = 50;
 
 /// A change of the schema that has not been sent yet: `.await` it, or follow its [`progress`](Self::progress).
 ///
-/// Each definition is sent when the one before has been carried out, because Keyspaces accepts one change of a table at a
-/// time (`DG:cql.ddl.table`). If the change is dropped before it completes, it sends no more definitions; those already
-/// sent continue in the service.
+/// Definitions are sent one after the other, each once the one before has been carried out, because Keyspaces accepts
+/// one change of a table at a time (`DG:cql.ddl.table`). Only new tables are created together, up to 50 at once. If the
+/// change is dropped before it completes, it sends no more definitions; those already sent continue in the service.
 #[must_use = "a change is made when it is awaited, or its progress is polled"]
 pub struct SchemaChange<'a> {
     session: &'a Session,
@@ -55,7 +54,7 @@ pub struct SchemaChange<'a> {
 enum InitialCheck<'a> {
     /// Check that the current tables allow the change.
     Precheck,
-    /// A more specific check.
+    /// Run this check instead.
     Check(BoxFuture<'a, Result<(), Error>>),
 }
 
@@ -63,12 +62,11 @@ enum InitialCheck<'a> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChangeProgress {
-    /// The definition in progress, in a few words: `CREATE TABLE shop.names`. If several are in progress, the first of
-    /// them.
+    /// The definition in progress, shortened: `CREATE TABLE shop.names`. If several are in progress, the first of them.
     pub definition: String,
     /// How many definitions have been carried out.
     pub done: usize,
-    /// How many definitions there are in all.
+    /// How many definitions the change has.
     pub total: usize,
     /// The status that the service reports for the object, if it reports one yet.
     pub status: Option<TableStatus>,
@@ -144,8 +142,8 @@ impl<'a> SchemaChange<'a> {
         self
     }
 
-    /// Makes the change, and returns a stream of its progress: an item when a definition has been sent, after each read of
-    /// its status, and when it has been carried out. The stream ends when the change is done, or with the error that
+    /// Returns a stream that makes the change as it is polled, and yields the progress: an item when definitions have
+    /// been sent, and after each read of their status. The stream ends when the change is done, or with the error that
     /// stopped it.
     ///
     /// ```no_run
@@ -184,7 +182,7 @@ impl<'a> SchemaChange<'a> {
             let done = run.done;
             let next = timeout_at(run.deadline, run.step()).await;
             if run.done > done || !matches!(next, Ok(Ok(_))) {
-                // Prepared statements may mean something else now.
+                // The change may have invalidated prepared statements.
                 run.session.statements().clear();
             }
             match next {
@@ -228,7 +226,7 @@ impl fmt::Display for ChangeProgress {
     }
 }
 
-/// Divides definitions into stages of as many as may be in progress at once.
+/// Divides definitions into stages of at most [`MAX_CONCURRENT_DEFINITIONS`].
 pub(super) fn in_stages(mut definitions: Vec<Definition>) -> Vec<Vec<Definition>> {
     let mut stages = Vec::new();
     while !definitions.is_empty() {
@@ -266,7 +264,7 @@ struct RunningChange<'a> {
     permits: Option<SemaphorePermit<'a>>,
     done: usize,
     total: usize,
-    /// The pause before the next read of the system tables; `None` before anything was sent.
+    /// The pause before the next read of the system tables; `None` before the first read of a stage.
     pause: Option<Duration>,
     begun: Instant,
     deadline: Instant,
@@ -359,7 +357,7 @@ impl RunningChange<'_> {
         Ok(self.report(first.unwrap_or_default(), None))
     }
 
-    /// The part of a definition that does not need Keyspaces, to be sent to a Cassandra of one data center; `None` if
+    /// The text of a definition for a Cassandra with one data center, without what only Keyspaces has; `None` if
     /// nothing is left.
     fn for_cassandra(&self, info: &StatementInfo, text: String) -> Result<Option<String>, Error> {
         let Some(statement) = info.tree() else { return Ok(Some(text)) };
@@ -382,7 +380,7 @@ impl RunningChange<'_> {
         Ok(Some(self.with_replication(&statement, text)))
     }
 
-    /// Replaces `SingleRegionStrategy`, and several Regions, by the replication of a Cassandra with one node.
+    /// Replaces `SingleRegionStrategy` by the replication of a Cassandra with one node.
     fn with_replication(&self, statement: &Statement, text: String) -> String {
         let Statement::CreateKeyspace(create) = statement else { return text };
         let Ok(definition) = create.definition() else { return text };

@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Row};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TableDescription {
-    /// Its columns, key and options. Its `Display` is the CREATE TABLE statement that would create it.
+    /// Its columns, key and options. `Display` writes the CREATE TABLE statement of such a table.
     pub definition: TableDefinition,
     /// Its status; `None` on a plain Cassandra.
     pub status: Option<TableStatus>,
@@ -25,9 +25,9 @@ pub struct TableDescription {
     pub created: Option<DateTime<Utc>>,
     /// The ARN of its latest CDC stream, if there is one.
     pub stream_arn: Option<String>,
-    /// The earliest time to which it can be restored, if it can be (`DG:restoretabletopointintime`).
+    /// The earliest time to which it can be restored, if the service reports one (`DG:restoretabletopointintime`).
     pub earliest_restorable: Option<DateTime<Utc>>,
-    /// Its status in each Region, if its keyspace is in several.
+    /// Its status in each Region; empty if its keyspace is in one Region.
     pub replicas: Vec<Replica>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn describe_table(
     Ok(described)
 }
 
-/// Like [`describe_table`](Self::describe_table), but without tags, which saves a query.
+/// Like [`describe_table`], but without tags, which saves a query.
 pub(crate) async fn describe_untagged(
     schema: &Schema<'_>,
     keyspace: &str,
@@ -124,7 +124,7 @@ pub(crate) async fn describe_keyspace(
     Ok(described)
 }
 
-/// Like [`describe_keyspace`](Self::describe_keyspace), but without tags.
+/// Like [`describe_keyspace`], but without tags.
 pub(crate) async fn describe_untagged_keyspace(
     schema: &Schema<'_>,
     keyspace: &str,
@@ -236,7 +236,7 @@ fn text(row: &Row, column: &str) -> Option<String> {
     row.get(column)?.as_text().cloned()
 }
 
-/// Reads a map whose values are text, or maps, which are converted to text. The type of these columns in the service is not
+/// Reads a map. Values that are not text are converted to text, because the type of these columns in the service is not
 /// known.
 fn entries(value: &CqlValue) -> BTreeMap<String, String> {
     let text_of = |value: &CqlValue| value.as_text().cloned().unwrap_or_else(|| value.to_string());

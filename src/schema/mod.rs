@@ -95,13 +95,13 @@ impl<'a> Schema<'a> {
         self.one(Statement::CreateType(create))
     }
 
-    /// Changes a table, one change after the other, and awaits each, because Keyspaces accepts one at a time
-    /// (`DG:cql.ddl.table`).
+    /// Sends the changes of a table one after the other and awaits each, because Keyspaces accepts one change of a
+    /// table at a time (`DG:cql.ddl.table`).
     ///
     /// The table is read first, and nothing is sent if one of the changes is impossible: a column that exists already,
-    /// another view type for an enabled CDC stream, a schema of more than 350 KB (`DG:quotas`). If a change still fails,
-    /// for instance because another program changed the table meanwhile, the changes before it stay, and the error says how
-    /// many they are. A change counts as carried out when the table is ACTIVE and shows it.
+    /// another view type for an enabled CDC stream, a schema of more than 350 KB (`DG:quotas`). If a change still
+    /// fails, for instance because another program changed the table meanwhile, the earlier changes remain, and the
+    /// error states how many they are. A change counts as carried out when the table is ACTIVE and shows it.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -167,9 +167,11 @@ impl<'a> Schema<'a> {
         self.one(drop_type(keyspace, name, true))
     }
 
-    /// Drops a table and creates it again, empty, with the same definition. AWS does the same in place of TRUNCATE, which
-    /// Keyspaces lacks (`DG:cassandra-apis`; toolkit-truncate.py). The table cannot be used until this completes; its
-    /// recovery, metrics and CDC stream start afresh.
+    /// Drops a table and creates it again, empty, with the same definition. AWS does the same in place of TRUNCATE,
+    /// which Keyspaces lacks (`DG:cassandra-apis`; toolkit-truncate.py). The table cannot be used until the change
+    /// completes. The new table has a new recovery history, new metrics and a new CDC stream.
+    ///
+    /// Dropping the future ends the read; nothing has been sent then.
     ///
     /// # Errors
     ///
@@ -194,16 +196,16 @@ impl<'a> Schema<'a> {
         SchemaChange::new(self.session, definition.map(|definition| vec![vec![definition]]))
     }
 
-    /// Restores a table as it was at a time in the last 35 days, as a new table, if point-in-time recovery was on at that
-    /// time and has been on since (`DG:PointInTimeRecovery_HowItWorks`). The original table is not changed; a dropped table
-    /// can be restored too.
+    /// Restores the state of a table at a time in the last 35 days into a new table. Point-in-time recovery must have
+    /// been on at that time and since then (`DG:PointInTimeRecovery_HowItWorks`). The original table is not changed; a
+    /// dropped table can be restored too.
     ///
-    /// Columns, rows and TTL are those of that time. Capacity mode, auto scaling, encryption and point-in-time recovery are
-    /// those that the table has now, or had when it was dropped, unless [set](Restore::with). Tags and a CDC stream are not
-    /// restored.
+    /// The new table has the columns, rows and TTL of that time. Capacity mode, auto scaling, encryption and
+    /// point-in-time recovery are the current ones of the original table, or the last ones if it was dropped, unless
+    /// [set](Restore::with). Tags and a CDC stream are not restored.
     ///
-    /// A restore takes the service up to 20 minutes for an empty table, and hours for a large one. So the change waits for
-    /// up to 3 hours unless [another deadline is set](SchemaChange::with_deadline), and reports meanwhile that the table is
+    /// A restore takes up to 20 minutes for an empty table, and hours for a large one. Therefore the change waits up to
+    /// 3 hours unless [another deadline is set](SchemaChange::with_deadline), and meanwhile reports the status
     /// [`Restoring`](TableStatus::Restoring). A restarted program can continue to wait with
     /// [`wait_for_tables`](Self::wait_for_tables). Four restores may be in progress at once (`DG:quotas`).
     ///
@@ -288,11 +290,11 @@ impl<'a> Schema<'a> {
     /// Plans the changes from the current keyspaces, types and tables to the desired ones. Only reads of system tables are
     /// sent before [`Plan::apply`].
     ///
-    /// `desired` is a value, or is read from a text of CREATE statements by [`Definitions::parse`]. Columns, keys and fields
-    /// become those of the definitions. Options and tags that a definition does not mention stay as they are. Objects that
-    /// exist and are not among the definitions stay too: the plan lists them and never drops them. Changes that Keyspaces
-    /// cannot make (drop a column, change a key or a column's type, remove a Region …) are listed in the plan, which then
-    /// cannot be applied.
+    /// `desired` is built in code, or parsed from CREATE statements by [`Definitions::parse`]. Columns, keys and fields
+    /// are compared with those of the definitions. Options and tags that a definition does not mention stay as they
+    /// are. Objects that exist and are not among the definitions stay too: the plan lists them and never drops them.
+    /// Changes that Keyspaces cannot make (drop a column, change a key or a column's type, remove a Region …) are
+    /// listed in the plan, which then cannot be applied.
     ///
     /// Planning first waits for tables that are being created or changed, up to 5 minutes, so that an interrupted program
     /// can plan again and continue.

@@ -14,14 +14,14 @@ use super::{TableDescription, TableStatus};
 use crate::statement::{by_rule, by_rule_in_words};
 use crate::{Error, ErrorKind, Session};
 
-/// How far this machine's clock may be behind the service's. AWS's APIs accept no signature of a clock that is further off;
+/// How far this machine's clock may be behind the service's. AWS's APIs refuse signatures of clocks that differ more;
 /// whether Keyspaces does the same is unverified.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
-/// Refuses changes that the service would refuse because of the current tables. A plain Cassandra has other rules, so there
-/// nothing is checked.
+/// Refuses changes that the service would refuse because of the current tables. A plain Cassandra has other rules, so
+/// nothing is checked on it.
 pub(super) async fn check(session: &Session, definitions: impl Iterator<Item = &Definition>) -> Result<(), Error> {
-    // The tables as the earlier changes leave them; `None` for a table whose definition is not known.
+    // The tables after the earlier changes; `None` for a table whose definition is not known.
     let mut tables: HashMap<String, Option<TableDefinition>> = HashMap::new();
     for statement in definitions.filter_map(Definition::statement).filter(|_| !session.is_plain_cassandra()) {
         match statement {
@@ -44,7 +44,7 @@ pub(super) async fn check(session: &Session, definitions: impl Iterator<Item = &
 async fn check_restore(session: &Session, restore: &RestoreTable) -> Result<(), Error> {
     let (source, target) = (&restore.source, &restore.table);
     let refused = |problem: String| Error::new(ErrorKind::Refused, format!("RESTORE TABLE {target}"), problem);
-    // A statement that cannot be read is left to the service.
+    // The service checks a statement that cannot be read here.
     let point = restore.definition().ok().and_then(|restore| restore.point);
     let moment = point.and_then(|point| DateTime::<Utc>::from_timestamp_millis(point.unix_millis()));
     if let Some(moment) = moment.filter(|moment| *moment > Utc::now() + CLOCK_SKEW) {
@@ -83,7 +83,7 @@ async fn check_restore(session: &Session, restore: &RestoreTable) -> Result<(), 
     Ok(())
 }
 
-/// Adds to a refusal what has happened to the table since the change was checked.
+/// Adds advice to a refusal: how the table has changed since the check.
 pub(super) async fn explain(session: &Session, statement: &Statement, error: Error) -> Error {
     if !error.is_refused() || session.is_plain_cassandra() {
         return error;
@@ -115,8 +115,8 @@ pub(super) async fn explain(session: &Session, statement: &Statement, error: Err
     }
 }
 
-/// The current definition of a table; `None` if the table does not exist, or if this version could not create such a table, so
-/// that only the service can judge a change of it.
+/// The current definition of a table; `None` if the table does not exist, or if this version could not create such a
+/// table. Then only the service can check a change of it.
 async fn current_definition(session: &Session, alter: &AlterTable) -> Result<Option<TableDefinition>, Error> {
     let described = describe(session, &alter.table).await?;
     Ok(described.map(|table| table.definition).filter(|definition| definition.create().definition().is_ok()))
@@ -140,7 +140,7 @@ fn time_text(moment: DateTime<Utc>) -> String {
 fn altered(table: &TableDefinition, alter: &AlterTable) -> Result<TableDefinition, TableError> {
     let changes = TableChange::read(alter).unwrap_or_default();
     let altered = changes.iter().try_fold(table.clone(), |table, change| table.changed(change));
-    // A change that this version does not know is left to the service.
+    // The service checks a change that this version does not know.
     match altered {
         Err(TableError { problem: TableProblem::Unknown(_), .. }) => Ok(table.clone()),
         altered => altered,

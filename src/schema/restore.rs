@@ -20,8 +20,8 @@ pub(crate) fn restore_table<'a>(schema: &Schema<'a>, keyspace: &str, table: &str
 }
 
 impl<'a> Restore<'a> {
-    /// Sets the time to restore, in UTC; digits below a millisecond are cut off. Default: now, or for a dropped table the time
-    /// at which it was dropped.
+    /// Sets the time to restore, in UTC, truncated to the millisecond. Default: now, or for a dropped table the time at
+    /// which it was dropped.
     pub fn at(mut self, moment: DateTime<Utc>) -> Self {
         self.restore = self.restore.at(RestorePoint::from_unix_millis(moment.timestamp_millis()));
         self

@@ -10,7 +10,7 @@ pub enum TableStatus {
     Creating,
     /// It is being restored from another table.
     Restoring,
-    /// It is being changed. It can be used meanwhile, as it was before.
+    /// It is being changed. Meanwhile it can be used as it was before.
     Updating,
     /// It is being deleted.
     Deleting,
@@ -18,12 +18,12 @@ pub enum TableStatus {
     InaccessibleEncryptionCredentials,
     /// It can be used.
     Active,
-    /// A status that this version does not know, in the service's word.
+    /// A status that this version does not know, as the service writes it.
     Other(String),
 }
 
 impl TableStatus {
-    /// Reads the service's word, whose case differs between system tables
+    /// Parses a status of the service, whose case differs between system tables
     /// (DG:keyspaces-multi-region-replica-status).
     pub(super) fn parse(word: &str) -> Self {
         match word.to_ascii_uppercase().as_str() {

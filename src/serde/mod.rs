@@ -1,7 +1,7 @@
 //! Serde implementations for CQL values, rows and cursors (feature `serde-1`).
 //!
-//! The types of CQL values come from the driver and do not implement the traits of serde. Name one of the modules here
-//! in the attribute `with` of a field of such a type, and its submodule `option` for an `Option`:
+//! The types of CQL values come from the driver and do not implement the traits of serde. For a field of such a type,
+//! name one of these modules in the attribute `with`, or its submodule `option` for an `Option`:
 //!
 //! ```
 //! use keyspaces::value::{CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint, Counter};
@@ -51,9 +51,9 @@
 //!
 //! [`Row`](crate::Row) implements `Serialize`, as an object of its columns; a null is `null`. Integers, booleans and
 //! finite floating-point numbers are numbers and booleans of JSON. Blobs are strings of `0x` and hexadecimal digits.
-//! Lists, sets, vectors and tuples are arrays. Maps and values of user-defined types are objects; a key of a map that
-//! is not a text becomes its JSON as a string. All other values are strings in the format of the modules here. No digit
-//! is lost.
+//! Lists, sets, vectors and tuples are arrays. Maps and values of user-defined types are objects; a map key whose JSON
+//! is not a string becomes a string that contains this JSON. All other values are strings in the format of these
+//! modules. No digit is lost.
 //!
 //! [`PagingState`](crate::PagingState) implements `Serialize` and `Deserialize`, as the string that its `Display`
 //! prints.
@@ -99,7 +99,7 @@ macro_rules! modules {
             ///
             /// # Errors
             ///
-            /// If the input is not a valid value, or the errors of the deserializer.
+            /// An error if the input is not a valid value; otherwise the errors of the deserializer.
             pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$value, D::Error> {
                 SerdeValue::read(deserializer)
             }
@@ -123,7 +123,7 @@ macro_rules! modules {
                 ///
                 /// # Errors
                 ///
-                /// If the input is not a valid value, or the errors of the deserializer.
+                /// An error if the input is not a valid value; otherwise the errors of the deserializer.
                 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<$value>, D::Error> {
                     read_option(deserializer)
                 }

@@ -66,7 +66,7 @@ impl Serialize for AnyJson<'_> {
     }
 }
 
-/// The key of a map as a string: a text itself, or the JSON of any other value.
+/// Returns the key of a map as a string: the content of a JSON string, or the JSON of any other value.
 fn key_string(key: &CqlValue) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(&AnyJson(key))?;
     if json.starts_with('"') { serde_json::from_str(&json) } else { Ok(json) }

@@ -160,8 +160,8 @@ impl<R> fmt::Debug for Pages<R> {
 pub(crate) fn decode_all<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<Vec<R>, Error> {
     let page = into_rows(call, page)?;
     let columns = page.column_specs().len().max(1);
-    // The server states the number of rows, so it is bounded by the page's size: a row takes at least four bytes per
-    // column.
+    // The server states the number of rows. The page's size bounds it, so that a wrong number does not allocate too
+    // much: a row takes at least four bytes per column.
     let mut rows = Vec::with_capacity(page.rows_num().min(page.rows_bytes_size() / (4 * columns)));
     for row in decode_each(call, &page)? {
         rows.push(row?);
@@ -169,7 +169,8 @@ pub(crate) fn decode_all<R: OwnedRow>(call: &Call, page: QueryResult) -> Result<
     Ok(rows)
 }
 
-/// Returns the rows that the answer to a read must hold, and charges what the page cost.
+/// Returns the rows of an answer, and charges the capacity that the page cost. An answer without a result set is an
+/// error.
 pub(crate) fn into_rows(call: &Call, page: QueryResult) -> Result<QueryRowsResult, Error> {
     let problem = "the answer contains no rows";
     let new = |error| Error::new(ErrorKind::Server, call.info.attempted.clone(), problem).with_source(error);
@@ -178,7 +179,7 @@ pub(crate) fn into_rows(call: &Call, page: QueryResult) -> Result<QueryRowsResul
     Ok(page)
 }
 
-/// An iterator over rows: either every column is decode_each, or only the columns that the row type names.
+/// An iterator over rows: either every column is decoded, or only the columns that the row type names.
 enum DecodedRows<A, N> {
     All(A),
     Named(N),

@@ -33,7 +33,7 @@ impl PagingState {
     ///
     /// # Errors
     ///
-    /// [`Cursor`](ErrorKind::Cursor) if the bytes are not a paging state of this crate, or were cut or changed.
+    /// [`Cursor`](ErrorKind::Cursor) if the bytes are not a paging state of this crate, or were truncated or changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         Ok(Self { sealed: SealedBytes::open(READING, bytes)? })
     }

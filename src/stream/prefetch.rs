@@ -1,4 +1,5 @@
-//! Requests that run ahead of their caller, each in its own task, so that a caller that does not poll blocks nothing.
+//! Requests ahead of their caller. Each request is a separate task, so a caller that does not poll does not block other
+//! requests.
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,8 @@ use super::paging_state::PagingState;
 use crate::Error;
 use crate::execute::Call;
 
-/// A page that is not decoded yet and lends its rows: a `&str` or `&[u8]` of a row borrows from the page, and nothing
-/// is copied.
+/// An undecoded page. Its rows can borrow from it: a `&str` or `&[u8]` in a row points into the page, and nothing is
+/// copied.
 ///
 /// It suits reads that inspect many rows and keep few. Each call of [`rows`](Self::rows) decodes the rows again.
 #[non_exhaustive]

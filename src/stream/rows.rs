@@ -19,15 +19,15 @@ use crate::row::OwnedRow;
 /// The rows of a read, fetched page by page, as a [`Stream`] that is `Unpin` and `Send`.
 ///
 /// Nothing is sent before the stream is polled. When the first row of a page is taken, the next page is requested, so
-/// that it arrives while the program works on these rows; the stream never holds more than these two pages. The next
-/// page is requested by a task of its own, which ends when the stream is dropped, so a stream that is not polled blocks
-/// nothing else. Empty pages, which the service returns where a filter removes rows, are skipped. The stream can be
-/// dropped at any time.
+/// that it arrives while the program works on these rows; the stream never holds more than these two pages. A separate
+/// task requests the next page, so a stream that is not polled does not block other requests; dropping the stream ends
+/// the task. Empty pages, which the service returns where a filter removes rows, are skipped. The stream can be dropped
+/// at any time.
 ///
-/// Each page is a call with its own deadline, which counts from when the page is needed. A page that is throttled or
-/// whose connection breaks is requested retry, at another peer if there is one, so that no row is lost or repeated.
-/// When the deadline has passed, the stream ends with an error, which carries the
-/// [paging state](crate::Error::paging_state) to resume from.
+/// Each page is a call with its own deadline, which starts when the page is needed. A page that is throttled or whose
+/// connection breaks is requested again, at another peer if there is one, so that no row is lost or repeated. When the
+/// deadline has passed, the stream ends with an error, which carries the [paging state](crate::Error::paging_state) to
+/// resume from.
 ///
 /// `'v` is the lifetime of the bound values: `'static` for a [`Select`](crate::Select), which binds them at once, and
 /// the caller's for [`Session::rows`](crate::Session::rows), which has to prepare the text first.
@@ -124,7 +124,7 @@ impl<'v, R: OwnedRow> Rows<'v, R> {
     }
 }
 
-/// Decodes the rows one by one into `slot`: each poll puts one row there, unless it has to wait for the server.
+/// Decodes the rows one by one: each poll puts one row into `slot`, unless it has to wait for the server.
 async fn decode_rows<R: OwnedRow>(source: RowsSource<'_>, slot: Arc<RowSlot<R>>) -> Result<(), Error> {
     let mut pages = PageReader::open(source).await?;
     while let Some(page) = pages.next().await? {

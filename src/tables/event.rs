@@ -2,15 +2,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::DeserializeRow;
 
-/// Something that a device reported: a row of the `events` table.
+/// An event that a device reported: a row of the `events` table.
 ///
-/// It has no field for the date. The day of its partition is that of its time in UTC, so the two cannot contradict each other.
+/// It has no field for the date: the partition is the day of the event's time in UTC, so date and time cannot disagree.
 #[derive(Clone, Debug, DeserializeRow, Eq, Hash, PartialEq)]
 #[scylla(crate = crate)]
 pub struct Event {
     /// The id of the device. Not empty.
     pub device_id: String,
-    /// The time. The table holds milliseconds: smaller digits are cut off in writes, and from the times in reads, so an event is
+    /// The time. The table stores milliseconds. Writes and reads truncate times to the millisecond, so an event is
     /// found by the exact time with which it was created.
     pub event_time: DateTime<Utc>,
     /// The type of the event. A null, which only another program can write, is read as the empty text.
@@ -22,7 +22,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Creates an event at `event_time`, cut to the millisecond, as it will be read back.
+    /// Creates an event at `event_time`, truncated to the millisecond, as it is read back.
     pub fn new(
         device_id: impl Into<String>,
         event_time: DateTime<Utc>,
@@ -37,13 +37,13 @@ impl Event {
         }
     }
 
-    /// Returns the day of its partition: that of its time in UTC.
+    /// Returns the day of its partition: the day of its time in UTC.
     pub fn date(&self) -> NaiveDate {
         date_of(self.event_time)
     }
 }
 
-/// The time as the column holds it. Applied to the times of events and of ranges.
+/// Truncates a time to the millisecond, as the column stores it. Applied to the times of events and of ranges.
 ///
 /// Rounds down, also before 1970. A leap second, which the column cannot hold, becomes the first second of the next minute,
 /// which may belong to the next day.
@@ -51,7 +51,7 @@ pub(super) fn truncate_to_millis(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }
 
-/// The day of a time after it is cut to the millisecond.
+/// The day of a time after it is truncated to the millisecond.
 pub(super) fn date_of(time: DateTime<Utc>) -> NaiveDate {
     truncate_to_millis(time).date_naive()
 }

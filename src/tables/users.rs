@@ -19,14 +19,14 @@ pub struct User {
     pub email: String,
     /// The name, as the caller gave it.
     pub name: String,
-    /// The time of the registration. The table holds milliseconds; smaller digits are cut off.
+    /// The time of the registration. The table stores milliseconds.
     pub created_at: DateTime<Utc>,
-    /// The user's status, in the application's words.
+    /// The user's status, as the application defines it.
     pub status: String,
 }
 
 impl User {
-    /// Creates a user registered at `created_at`, cut to the millisecond, as it will be read back.
+    /// Creates a user registered at `created_at`, truncated to the millisecond, as it is read back.
     pub fn new(
         user_id: Uuid,
         email: impl Into<String>,
@@ -54,7 +54,7 @@ pub struct UserChange {
 /// CREATE TABLE users (user_id uuid PRIMARY KEY, email text, name text, created_at timestamp, status text)
 /// ```
 ///
-/// An e-mail address is only checked for text on both sides of an `@`, and for no white space. Only a message can show whether
+/// An e-mail address must have text on both sides of an `@`, and no white space. Only a message to it can show whether
 /// it exists.
 ///
 /// A `Users` is cheap to clone.
@@ -84,7 +84,8 @@ impl Users {
         session.schema().create_table_if_not_exists(&Self::table(keyspace)?).await
     }
 
-    /// Returns the definition of the table `users` in `keyspace`, for callers who add options before they create it.
+    /// Returns the definition of the table `users` in `keyspace`, so that options can be added before the table is
+    /// created.
     ///
     /// # Errors
     ///
@@ -124,7 +125,7 @@ impl Users {
         Ok(Self { table, register, by_id, update_both, update_email, update_name, set_status, delete })
     }
 
-    /// Stores a new user unless a user with the same id exists, who is then returned.
+    /// Stores a new user unless a user with the same id exists. In that case the existing user is returned.
     ///
     /// Only the id is unique. Two users may have the same e-mail address, because the table is not keyed by it. To make
     /// addresses unique, use another table keyed by the address, with an `INSERT … IF NOT EXISTS` before this call.

@@ -1,4 +1,4 @@
-//! Values kept as text.
+//! Values stored as text.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -35,7 +35,7 @@ pub fn check_as<'frame, 'metadata, T, V: DeserializeValue<'frame, 'metadata>>(
     })
 }
 
-/// Reads the `V` as which a `T` is stored.
+/// Reads the `V` in which a `T` is stored.
 pub fn read_as<'frame, 'metadata, T, V: DeserializeValue<'frame, 'metadata>>(
     typ: &'metadata ColumnType<'metadata>,
     value: Option<FrameSlice<'frame>>,

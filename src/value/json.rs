@@ -1,4 +1,4 @@
-//! Values kept as JSON.
+//! Values stored as JSON.
 
 use std::any::type_name;
 

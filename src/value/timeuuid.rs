@@ -35,12 +35,12 @@ use uuid::Uuid;
 const MIN_NODE: u64 = 0x8080_8080_8080_8080;
 const MAX_NODE: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
-/// The ticks of 100 ns from 1582-10-15, where the time of ids begins, to 1970.
+/// The ticks of 100 ns from 1582-10-15, the epoch of these ids, to 1970.
 const TICKS_TO_1970: i64 = 0x01b2_1dd2_1381_4000;
 const TICKS_PER_MILLI: i64 = 10_000;
 const LAST_TICK: i64 = (1 << 60) - 1;
 
-/// Returns a new id with the current time, to 100 ns.
+/// Returns a new id with the current time, with a resolution of 100 ns.
 ///
 /// ```
 /// use keyspaces::value::timeuuid;
@@ -53,8 +53,8 @@ pub fn now() -> CqlTimeuuid {
     id(now.timestamp_micros().saturating_mul(10) + within_micro + TICKS_TO_1970, random_node())
 }
 
-/// Returns a new id with this time, to the millisecond. The other 61 bits of the id are random, so two ids of the same
-/// millisecond differ, and their order is random.
+/// Returns a new id with this time, truncated to the millisecond. The other 61 bits of the id are random, so two ids of
+/// the same millisecond differ, and their order is random.
 ///
 /// `time` is a `DateTime<Utc>` of chrono, an `OffsetDateTime` of the crate `time` (feature `time-03`), or a
 /// [`CqlTimestamp`]. The times of ids range from 1582 to 5236; a time before or after is replaced by the first or the
@@ -63,8 +63,8 @@ pub fn at(time: impl Into<CqlTimestamp>) -> CqlTimeuuid {
     id(first_tick(time.into()), random_node())
 }
 
-/// Returns the time of an id, to 100 ns; `None` if the id is not of version 1, because other versions have no such
-/// time.
+/// Returns the time of an id, with a resolution of 100 ns; `None` if the id is not of version 1, because other versions
+/// have no such time.
 pub fn time_of(id: &CqlTimeuuid) -> Option<DateTime<Utc>> {
     let id = id.as_ref();
     if id.get_version_num() != 1 {
@@ -99,8 +99,8 @@ fn id(ticks: i64, node: u64) -> CqlTimeuuid {
     CqlTimeuuid::from_u64_pair(high, node)
 }
 
-/// Returns a random clock sequence and node, with the variant of RFC 9562 and the multicast bit, which tells that the
-/// node is not a MAC address.
+/// Returns a random clock sequence and node, with the variant of RFC 9562 and the multicast bit, which marks a node
+/// that is not a MAC address.
 fn random_node() -> u64 {
     let (_, random) = Uuid::new_v4().as_u64_pair();
     random | 0x0000_0100_0000_0000

@@ -1,4 +1,4 @@
-//! Converts errors to answers, with the HTTP status that the library has for each kind.
+//! Converts errors to responses, with the HTTP status that the library has for each kind.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl IntoResponse for Failure {
         log(&error);
         let kind = error.kind();
         let status = StatusCode::from_u16(kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // The caller only sees details of errors in its own data.
+        // Only errors in the caller's own data are shown in detail.
         let text = match kind.category() {
             ErrorCategory::Caller => error.to_string(),
             _ => kind.to_string(),

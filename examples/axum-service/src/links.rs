@@ -1,4 +1,4 @@
-//! The rows, which are also the JSON of the answers.
+//! The rows, which are also the JSON of the responses.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! The program: connects, migrates, serves, and ends without cutting off a request.
 //!
 //! On AWS it needs a Region and credentials, which the SDK finds. `KEYSPACES_HOST`, `KEYSPACES_PORT`,
-//! `KEYSPACES_SERVER_NAME` and `KEYSPACES_CA`, which `keyspaces-local --env-file` writes, lead to a local Keyspaces, and
-//! `KEYSPACES_PLAIN_CASSANDRA=host:port` to a plain Cassandra. `LINKS_KEYSPACE` is the keyspace, `LINKS_ADDRESS` the
+//! `KEYSPACES_SERVER_NAME` and `KEYSPACES_CA`, which `keyspaces-local --env-file` writes, select a local Keyspaces, and
+//! `KEYSPACES_PLAIN_CASSANDRA=host:port` a plain Cassandra. `LINKS_KEYSPACE` is the keyspace, `LINKS_ADDRESS` the
 //! address to listen on.
 
 use std::env;
@@ -22,7 +22,8 @@ async fn main() -> Result<(), Error> {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("axum_service=info,keyspaces=info"));
     tracing_subscriber::fmt().with_env_filter(filter).init();
-    // Before the session, whose statements use the recorder that is installed when they are prepared.
+    // Installed before the session connects, because statements use the recorder that is installed when they are
+    // prepared.
     let metrics = PrometheusBuilder::new().install_recorder()?;
 
     let keyspace = env::var("LINKS_KEYSPACE").unwrap_or_else(|_| "links".to_owned());

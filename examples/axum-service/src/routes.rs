@@ -35,7 +35,7 @@ pub(crate) async fn create(
     Path(slug): Path<String>,
     Json(NewLink { target, owner, tags }): Json<NewLink>,
 ) -> New<Link> {
-    // Rounded as the column stores it, so that the answer is the same as in later reads.
+    // Truncated as the column stores it, so that the response is the same as in later reads.
     let created_at = Utc::now().trunc_subsecs(3);
     let link = Link { slug, id: Uuid::new_v4(), target, owner, tags, created_at };
     match service.store.create(&link).await? {

@@ -1,4 +1,4 @@
-//! The service as its clients see it, on a local Keyspaces and on the plain backing Cassandra.
+//! Tests the service through its HTTP interface, on a local Keyspaces and on its Cassandra.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::cmp::Reverse;

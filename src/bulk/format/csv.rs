@@ -14,7 +14,7 @@ use crate::counted::Counted;
 /// output of cqlsh's COPY: a backslash escapes, collections are CQL literals, blobs are `0xcafe`, timestamps are
 /// `2026-01-31 13:30:54.123+0000`. Both read each form of a timestamp that has a time zone.
 ///
-/// An empty field without quotes is null; `""` is an empty text. COPY itself writes both alike.
+/// An empty field without quotes is null; `""` is an empty text. COPY itself writes both in the same way.
 ///
 /// The first line names the columns, unless [`columns`](Self::columns) is set.
 ///
@@ -72,7 +72,7 @@ impl Csv {
         Self { delimiter, ..self }
     }
 
-    /// The byte around fields that have the delimiter in them. Default: `"`.
+    /// The byte around fields that contain the delimiter. Default: `"`.
     pub fn quote(self, quote: u8) -> Self {
         Self { quote, ..self }
     }
@@ -94,8 +94,8 @@ impl Csv {
         self
     }
 
-    /// Reads `""` as a value of no bytes, which Cassandra has for most types: an empty `int`, for instance, which most
-    /// drivers show as null or not at all. Default: refused, unless the type is text or blob.
+    /// Reads `""` as a value of zero bytes. Cassandra has such values for most types: an empty `int`, for instance,
+    /// which most drivers show as null or cannot show. Default: refused, unless the type is text or blob.
     pub fn empty_values(mut self) -> Self {
         self.form.empty_values = true;
         self

@@ -176,7 +176,7 @@ impl RecordScan {
 }
 
 impl Fields {
-    /// The fields, or the error of the record in words.
+    /// The fields, or the problem of the record.
     pub(super) fn list(&self) -> Result<&[Field], String> {
         match self.fault {
             None => Ok(&self.list),
@@ -210,7 +210,7 @@ impl Field {
         unescaped.clear();
         while let Some(letter) = letters.next() {
             let is_escape = Some(letter) == escape || self.is_quoted && letter == quote;
-            // The character after an escape stands for itself.
+            // The character after an escape is literal.
             unescaped.extend(if is_escape { letters.next() } else { Some(letter) });
         }
         unescaped

@@ -7,10 +7,10 @@ use crate::bulk::{BlobForm, TimestampForm};
 
 /// A JSON object in each line, in the form that `SELECT JSON` returns and `INSERT JSON` accepts.
 ///
-/// The members are columns; a name with other than lower-case letters may be in double quotes of its own, as in CQL. `null`
-/// is null, and a missing column stays as it is in the table. Numbers are read digit by digit, also in strings; the
-/// floating-point numbers that JSON lacks are `"NaN"`, `"Infinity"`, `"-Infinity"`. Blobs are `"0xcafe"`, keys of maps are
-/// strings.
+/// The members are columns; a name with other than lower-case letters may be in double quotes inside the JSON string,
+/// as in CQL. `null` is null, and a column without a member is not changed. Numbers keep all their digits, and may be
+/// strings; the floating-point numbers that JSON lacks are `"NaN"`, `"Infinity"`, `"-Infinity"`. Blobs are `"0xcafe"`,
+/// keys of maps are strings.
 ///
 /// ```
 /// use keyspaces::bulk::{JsonLines, TimestampForm};

@@ -155,8 +155,8 @@ impl TextFormat {
         }
     }
 
-    /// Whether a record is not a row: an empty line (unless the table has one column, where it may be a null), or a comment
-    /// with the reason of the next row's rejection.
+    /// Whether a record is not a row: an empty line (unless the table has one column, where it may be a null), or a
+    /// comment with the reason why the next row was rejected.
     pub(super) fn is_skipped(&self, record: &[u8], columns: usize) -> bool {
         if record.starts_with(COMMENT) {
             return true;
@@ -184,7 +184,7 @@ impl TextFormat {
     }
 }
 
-/// Why a record can never be loaded.
+/// The reason why a record can never be loaded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Reason {
     /// The number of the column; `None` if the record as a whole is invalid.
@@ -244,7 +244,7 @@ pub(super) struct RecordCells<'c> {
 impl RecordCells<'_> {
     pub(super) fn null(&mut self, index: usize) -> Result<(), Reason> {
         let column = self.columns.get(index).ok_or_else(|| Reason::of_record("has too many fields"))?;
-        // Whether a key may be null depends on the row; measuring the row checks it.
+        // `write_units` checks later whether the key of this row may be null.
         if column.is_key() {
             self.bytes.extend_from_slice(&NULL);
             return Ok(());

@@ -8,7 +8,7 @@ use memchr::memchr_iter;
 use super::fields::{Fields, Framing, RecordScan};
 use crate::saturated::saturated;
 
-/// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits, so a longer record is no row.
+/// A row has at most 1 MB (DG:quotas), which is 2 MB in hexadecimal digits, so a longer record cannot be a row.
 const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -16,7 +16,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The byte order mark, which some programs write at the start of a text file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The start of a comment line, which says why the next record was rejected.
+/// The start of a comment line, which states why the next record was rejected.
 pub(in crate::bulk) const COMMENT: &[u8] = b"#!keyspaces ";
 
 /// The records of one input.
@@ -125,7 +125,7 @@ impl Records {
         }
     }
 
-    /// Consumes bytes of the buffer, and returns where they begin.
+    /// Consumes bytes of the buffer, and returns their start.
     fn take(&mut self, length: usize) -> usize {
         let from = self.start;
         let taken = &self.buffer[from..from + length];
@@ -145,7 +145,7 @@ impl Records {
         Ok(())
     }
 
-    /// Reads more bytes. Returns whether there were any.
+    /// Reads more bytes. Returns `false` at the end of the input.
     fn fill(&mut self) -> io::Result<bool> {
         if self.is_at_end {
             return Ok(false);

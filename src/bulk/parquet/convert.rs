@@ -1,4 +1,4 @@
-//! Converts values of Parquet to values of CQL: exactly, or not at all.
+//! Converts values of Parquet to values of CQL without loss, or refuses them.
 
 use keyspaces_cql::statement::NativeType;
 use keyspaces_cql::value::write_scalar;
@@ -12,7 +12,7 @@ use crate::bulk::value::{NULL, Problem, ScalarForm, ValueType, append_cell, appe
 /// The nanoseconds of a day.
 const DAY_NANOS: i64 = 86_400_000_000_000;
 
-/// Whether values of this kind may be values of the type. Text may be any type: it is parsed.
+/// Whether values of this kind can be values of the type. Text is parsed, so it can be any type.
 pub(super) fn is_taken(kind: ScalarKind, native: NativeType) -> bool {
     use NativeType as N;
     use ScalarKind as K;
@@ -68,7 +68,7 @@ pub(super) fn append(
             let field = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
             append_part(field, value_type, form, out)
         }),
-        // Binding compared the file's schema with the types.
+        // `OpenFile::bind` has compared the file's schema with the types.
         _ => Err("is of another type".to_owned()),
     }
 }
@@ -203,7 +203,7 @@ fn append_uuid(bytes: &[u8], native: NativeType, out: &mut Vec<u8>) -> Result<()
     append_bytes(bytes, out)
 }
 
-/// The timestamp in milliseconds; an error if it is finer.
+/// The timestamp in milliseconds; an error if it is more precise.
 fn millis(since_1970: i128, unit: Unit) -> Result<i64, Problem> {
     let each = unit.per_second() / 1_000;
     if since_1970 % each != 0 {

@@ -35,7 +35,7 @@ pub(in crate::bulk) struct ParquetFiles {
 }
 
 impl ParquetFiles {
-    /// Opens the first file and reads its columns. `columns` selects the ones to load, if present.
+    /// Opens the first file and reads its columns. `columns` names the columns to load; `None` loads all.
     pub(in crate::bulk) fn open(
         input: Input,
         format: Parquet,
@@ -160,7 +160,7 @@ pub(super) fn read_row(
     Ok(reason)
 }
 
-/// The row with its units, or as text to be corrected.
+/// Returns the row with its units, or a rejected row as text to be corrected.
 fn measured(
     open: &mut OpenFile,
     format: &Parquet,

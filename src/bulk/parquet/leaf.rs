@@ -115,12 +115,12 @@ impl Leaf {
         }
     }
 
-    /// Whether the next entry begins another row, or there is none.
+    /// Whether the next entry begins another row, or no entry is left.
     pub(super) fn is_at_row(&self, at: &LeafPosition) -> bool {
         self.repetition(at).is_none_or(|repetition| repetition == 0)
     }
 
-    /// Returns the value of the next entry, and moves on.
+    /// Returns the value of the next entry, and advances the position.
     pub(super) fn take(&self, kind: ScalarKind, at: &mut LeafPosition) -> Option<Scalar<'_>> {
         if self.definition(at)? != self.max_definition {
             return None;

@@ -39,18 +39,18 @@ use super::value::ScalarForm;
 /// | a user-defined type | a group with its fields |
 ///
 /// Reading also accepts every other type that holds the same values without loss: whole numbers of any width that fit,
-/// DECIMAL, times and timestamps of any unit if nothing is smaller than a millisecond, INT96, bytes of UTF-8 as text, and
-/// text for any type, in the form of [`JsonLines`](super::JsonLines). A column whose type does not fit is refused before
-/// anything is sent; a value that does not fit makes a rejected row, which is written as a line of JSON. A field that is
-/// missing in a file's group is null.
+/// DECIMAL, times of any unit, timestamps of any unit if no digit is below a millisecond, INT96, bytes of UTF-8 as
+/// text, and text for any type, in the form of [`JsonLines`](super::JsonLines). A column whose type does not fit is
+/// refused before anything is sent. A row with a value that does not fit is rejected, and written as a line of JSON. A
+/// field that is missing in a file's group is null.
 ///
 /// A file is read from its end, so it has to be on a disk, and not compressed as a whole. Pages may be compressed by
-/// Snappy, gzip, LZ4 or Zstandard. A table that has a value of no bytes in a column that is neither text nor blob cannot be
-/// written, because Parquet has no form for such a value.
+/// Snappy, gzip, LZ4 or Zstandard. A table that has a value of zero bytes in a column that is neither text nor blob
+/// cannot be written, because Parquet has no form for such a value.
 ///
-/// Files are written in row groups of 32 MB before compression, or of fewer rows if a checkpoint, every 30 seconds, ends
-/// one. [`Output::compression`](super::Output::compression) sets the compression of pages; default: Snappy, as in other
-/// tools.
+/// Files are written in row groups of 32 MB before compression, or of a million rows; with a checkpoint, a row group
+/// also ends every 30 seconds. [`Output::compression`](super::Output::compression) sets the compression of pages;
+/// default: Snappy, as in other tools.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {

@@ -59,7 +59,7 @@ struct Levels {
     repetition: i16,
 }
 
-/// The deepest nesting. No writer nests types deeper, so a file that does is an attack on the stack.
+/// The maximum nesting. No known writer nests types deeper; the limit protects the stack from malicious files.
 const MAX_NESTING: i16 = 64;
 
 impl Node {
@@ -118,7 +118,7 @@ impl Node {
         Ok(Self { level: at.definition, leaves: first..*leaves, kind })
     }
 
-    /// The element of a list by the rules of Parquet, by which old files may have no group around it.
+    /// The element of a list. By the compatibility rules of Parquet, old files may have no group around it.
     fn of_element_in(repeated: &Type, levels: Repeated, leaves: &mut usize) -> Result<Self, String> {
         if repeated.is_group()
             && let [element] = repeated.get_fields()
@@ -135,7 +135,7 @@ impl Node {
         Self::of_present(field, Levels { definition: levels.level, repetition: levels.repetition }, leaves)
     }
 
-    /// Whether the node's values may be values of the type; an error names the node's type.
+    /// Checks that the node's values can be values of the type; an error names the node's type.
     pub(super) fn check(&self, value_type: &ValueType) -> Result<(), String> {
         match (&self.kind, value_type) {
             // Text may contain JSON for any type.
@@ -164,8 +164,8 @@ impl Node {
         self.leaves.clone()
     }
 
-    /// Takes the value that begins at the positions `at`, and moves them on. `None` if the levels of the leaves contradict
-    /// each other.
+    /// Takes the value that begins at the positions `at`, and advances them. `None` if the levels of the leaves
+    /// contradict each other.
     pub(super) fn take<'v>(&'v self, leaves: &'v Leaves, at: &mut [LeafPosition]) -> Option<Value<'v>> {
         let first = self.leaves.start;
         let definition = leaves.get(first)?.definition(at.get(first)?)?;

@@ -26,8 +26,8 @@ const AFTER_FOOTER: u64 = 8;
 /// A file that is being read.
 pub(super) struct OpenFile {
     pub(super) watch: FileWatch,
-    /// The checksum of the footer. The footer has the offset, size, minimum and maximum of each column of each row group,
-    /// so the checksum tells the file from another of the same size.
+    /// The checksum of the footer. The footer has the offset, size, minimum and maximum of each column of each row
+    /// group, so the checksum distinguishes the file from another of the same size.
     pub(super) footer_crc: u32,
     name: String,
     bytes: u64,
@@ -222,7 +222,7 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Takes the next row: calls `each` with the column's number and the value of each column.
+    /// Takes the next row: calls `each` with the index and the value of each column.
     pub(super) fn take_row(&mut self, each: impl FnMut(usize, Value<'_>)) -> Result<(), Error> {
         self.row_at.clone_from(&self.at);
         self.batch_row += 1;
@@ -281,7 +281,7 @@ fn read_footer(file: &mut File) -> io::Result<u32> {
     Ok(hasher.finalize())
 }
 
-/// Runs a decoder. The decoder panics on some damaged files, which is an error of the file, not of the program.
+/// Runs a decoder. The decoder panics on some damaged files; a panic is reported as an error of the file.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

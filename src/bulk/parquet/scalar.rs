@@ -24,7 +24,7 @@ pub(super) enum ScalarKind {
     },
     Date,
     Time(Unit),
-    /// `utc`: an instant. Otherwise, a local time without a time zone.
+    /// With `utc` an instant; otherwise a local time without a time zone.
     Timestamp {
         unit: Unit,
         utc: bool,

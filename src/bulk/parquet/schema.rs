@@ -92,8 +92,8 @@ pub(super) fn physical(native: NativeType) -> PhysicalType {
     }
 }
 
-/// Whether a type is written as text. Numbers of any size are: a numeric column in Parquet has a fixed number of digits
-/// before and after the point.
+/// Whether a type is written as text. `varint` and `decimal` are, because a numeric column in Parquet has a fixed
+/// number of digits before and after the point.
 pub(super) fn is_text(native: NativeType) -> bool {
     physical(native) == PhysicalType::BYTE_ARRAY && native != NativeType::Blob
 }

@@ -278,7 +278,7 @@ fn bytes<const N: usize>(native: NativeType, value: &[u8]) -> Result<[u8; N], Pr
         .map_err(|_| if value.is_empty() { no_bytes(native) } else { format!("is not a valid {}", native.name()) })
 }
 
-/// Cassandra has values of no bytes for most types, Parquet only for text and bytes.
+/// Cassandra has values of zero bytes for most types, Parquet only for text and bytes.
 fn no_bytes(native: NativeType) -> Problem {
     format!("has no bytes, which Parquet cannot express for {}: export it as CSV or JSON Lines", native.name())
 }

@@ -1,4 +1,4 @@
-//! Outages of hours, in virtual time.
+//! Tests outages of hours, in virtual time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::bulk::row_files::RowUnit;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A service that accepts a number of rows, no row for ten minutes, and then the others.
+/// A service that accepts a number of rows, then none for ten minutes, and then the others.
 #[derive(Clone)]
 struct Service(Arc<Mutex<State>>);
 
@@ -198,11 +198,11 @@ async fn load_loses_no_row_when_credentials_expire_and_are_renewed_later() {
 #[tokio::test(start_paused = true)]
 async fn rows_of_a_refused_batch_are_sent_individually() {
     let path = state_file();
-    // No outage: there are fewer rows than that.
+    // There is no outage, because there are fewer rows than this number.
     let service = Service::new(usize::MAX, ErrorKind::Throttled);
     service.state().poison = Some(row(7));
     let batches = || Some(Batches::new([].into()));
-    // The first row that is rejected ends it.
+    // The first rejected row ends the load.
     let error = send(&service, 3_000, Some(&path), None, 15 * MINUTE, batches()).await.unwrap_err();
     let expected = "loading failed: a row was rejected: rows, line 8: the row was refused: poison. ";
     assert!(error.to_string().starts_with(expected), "{error}");

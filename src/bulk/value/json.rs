@@ -170,7 +170,7 @@ fn scalar(native: NativeType, raw: &RawValue, form: &ScalarForm, out: &mut Vec<u
             let CowText(text) = serde_json::from_str(text).map_err(|error| error.to_string())?;
             form.append(native, &text, out)
         }
-        // INSERT JSON takes a number as milliseconds.
+        // INSERT JSON reads a number as milliseconds.
         Some(b'-' | b'0'..=b'9') if native == NativeType::Timestamp && form.timestamps.is_iso() => {
             let millis = text.parse::<i64>().map_err(|_| format!("{} is not a whole number", excerpt(text)))?;
             out.extend_from_slice(&millis.to_be_bytes());
@@ -215,7 +215,8 @@ pub(in crate::bulk) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
 
-/// The name of a column or field in a member's name: JSON for CQL has a name with capital letters in double quotes.
+/// The name of a column or field in a member's name: in the JSON of CQL, a name with capital letters is in double
+/// quotes.
 pub(in crate::bulk) fn json_name(name: &str) -> &str {
     name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name)
 }

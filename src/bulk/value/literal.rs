@@ -13,7 +13,7 @@ pub(super) fn append_from_literal(
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
     let term: Term = text.parse().map_err(|error: keyspaces_cql::SyntaxError| {
-        // The parser's message speaks of a statement, but the text is a value.
+        // The parser's message mentions a statement, but the text is a value.
         let message = error.to_string().replace("the end of the statement", "the end of the text");
         format!("{} is not a CQL literal: {message}", excerpt(text))
     })?;

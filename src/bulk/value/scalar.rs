@@ -88,7 +88,7 @@ impl ScalarForm {
                 STANDARD.decode_vec(text, out).map_err(|_| format!("{} is not base64", excerpt(text)))
             }
             NativeType::Timestamp => self.append_timestamp(text, out),
-            // Cassandra reads a bare number as days or nanoseconds, which its writer rarely meant.
+            // Cassandra reads a bare number as days or nanoseconds, which is rarely what was meant.
             NativeType::Date if is_digits(text) && text.len() != 10 => {
                 Err(format!("{} is not a date; write 2026-01-31", excerpt(text)))
             }
@@ -119,8 +119,8 @@ impl ScalarForm {
 
     fn append_iso_timestamp(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Problem> {
         if let Ok(number) = text.parse::<i64>() {
-            // Only timestamps outside the years 0 to 9999 are written as numbers, so a number inside of them has no known
-            // unit.
+            // Only timestamps outside the years 0 to 9999 are written as numbers, so a number inside this range has no
+            // known unit.
             if (FIRST_YEAR..=LAST_YEAR).contains(&number) {
                 return Err(format!(
                     "{} is a number: say with the form of timestamps whether it counts seconds, milliseconds or microseconds",

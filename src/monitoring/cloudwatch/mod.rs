@@ -1,4 +1,4 @@
-//! Sends alarms to CloudWatch, and reads metrics from there.
+//! Sends alarms to CloudWatch, and reads metrics from it.
 
 mod failure;
 mod plan;

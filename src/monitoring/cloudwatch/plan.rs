@@ -49,7 +49,7 @@ pub enum AlarmChange {
 /// # Errors
 ///
 /// `Unauthorized` (the principal needs `cloudwatch:DescribeAlarms`), `Throttled`, `Refused`, `Timeout`, `Server` and
-/// `ConnectionLost`, as CloudWatch or the SDK say.
+/// `ConnectionLost`, as reported by CloudWatch or the SDK.
 pub async fn plan_alarms(client: &Client, alarms: impl IntoIterator<Item = Alarm>) -> Result<AlarmPlan, Error> {
     /// The maximum number of names and alarms in one DescribeAlarms.
     const MAX_NAMES: usize = 100;
@@ -146,7 +146,7 @@ async fn send(client: &Client, alarm: &Alarm) -> Result<(), Error> {
     Ok(())
 }
 
-/// What an alarm watches: a single metric, or queries.
+/// The metrics that an alarm watches: a single metric, or queries.
 #[derive(Debug, PartialEq)]
 struct AlarmMetrics {
     namespace: Option<String>,
@@ -191,7 +191,7 @@ impl AlarmMetrics {
         }
     }
 
-    /// Sorts the lists whose order has no meaning, and replaces empty lists by none.
+    /// Sorts the lists whose order has no meaning, and replaces empty lists by `None`.
     fn normalised(mut self) -> Self {
         let sorted = |dimensions: Option<Vec<Dimension>>| {
             let mut dimensions = dimensions.filter(|dimensions| !dimensions.is_empty())?;

@@ -65,8 +65,8 @@ pub struct Latency {
 
 /// Reads the key metrics of a table: successful requests, throttles, errors, consumed units and latency.
 ///
-/// The data points are of a minute; of five minutes if the range is longer than a day, and of an hour if it is longer than 15
-/// days, because CloudWatch keeps data points of a minute for 15 days. Metrics appear a minute or two after the requests.
+/// The period is one minute; five minutes if the range is longer than a day, and one hour if it is longer than 15 days,
+/// because CloudWatch keeps one-minute data points for 15 days. Metrics appear a minute or two after the requests.
 ///
 /// ```no_run
 /// # async fn run(client: keyspaces::monitoring::aws_sdk_cloudwatch::Client) -> Result<(), keyspaces::Error> {
@@ -84,8 +84,9 @@ pub struct Latency {
 ///
 /// # Errors
 ///
-/// `Value`: the range ends before it begins, or is empty. `Unauthorized` (the principal needs `cloudwatch:GetMetricData`), `Throttled`,
-/// `Refused`, `Timeout`, `Server` and `ConnectionLost`, as CloudWatch or the SDK say.
+/// `Value`: the range ends before it begins, or is empty. `Unauthorized` (the principal needs
+/// `cloudwatch:GetMetricData`), `Throttled`, `Refused`, `Timeout`, `Server` and `ConnectionLost`, as reported by
+/// CloudWatch or the SDK.
 pub async fn read_metrics(client: &Client, table: &Table, time: Range<SystemTime>) -> Result<TableMetrics, Error> {
     let attempted = || format!("reading the metrics of {table}");
     let Some(length) = time.end.duration_since(time.start).ok().filter(|length| !length.is_zero()) else {

@@ -71,7 +71,8 @@ impl CurrentSchema {
         Ok(Self { definitions, others, desired: names })
     }
 
-    /// Names the first object that differs in `now`. Only types that are desired count, and tables that the plan depends on.
+    /// Names the first object that differs in `now`, among the keyspaces, the desired types and the tables that the
+    /// plan depends on.
     pub(super) fn first_change(&self, now: &Self) -> Option<String> {
         let (before, now) = (&self.definitions, &now.definitions);
         for keyspace in before.keyspaces.iter().chain(&now.keyspaces) {
@@ -109,7 +110,7 @@ async fn tables(schema: Schema<'_>, keyspace: &str) -> Result<Vec<(String, Optio
     Ok(rows.into_iter().map(|(name, status)| (name, status.map(|word| TableStatus::parse(&word)))).collect())
 }
 
-/// The table without the capacity units that auto scaling changes by itself.
+/// Returns the table without the capacity units that auto scaling changes.
 fn unscaled(table: &TableDefinition) -> TableDefinition {
     let mut table = table.clone();
     let scaling = table.options.auto_scaling.clone().unwrap_or_default();

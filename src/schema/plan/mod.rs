@@ -20,7 +20,7 @@ pub(crate) fn plan<'a>(schema: &Schema<'a>, desired: Definitions) -> Planning<'a
 
 /// A plan that is being made, from [`Schema::plan`].
 ///
-/// Planning only reads, and may be dropped at any time.
+/// Planning only reads, so it can be dropped at any time.
 #[derive(Debug)]
 #[must_use = "a plan is made when it is awaited"]
 pub struct Planning<'a> {
@@ -116,7 +116,7 @@ impl<'a> Plan<'a> {
         &self.contents.difference.unchanged
     }
 
-    /// Whether nothing has to change, apart from objects that are left as they are.
+    /// Whether the plan has no steps and no impossible changes.
     pub fn is_empty(&self) -> bool {
         self.steps().is_empty() && self.impossible().is_empty()
     }
@@ -129,8 +129,8 @@ impl<'a> Plan<'a> {
     /// statement is only noticed if the statement fails because of it. (A new table is created without IF NOT EXISTS, so a
     /// table of the same name that was created in between is an error.)
     ///
-    /// By default it waits up to 5 minutes for each statement, in total; adding a Region can take hours: see
-    /// [`with_deadline`](SchemaChange::with_deadline).
+    /// The default deadline of the whole change is 5 minutes for each statement; new tables that are created together
+    /// count as one. Adding a Region can take hours: see [`with_deadline`](SchemaChange::with_deadline).
     ///
     /// # Errors
     ///

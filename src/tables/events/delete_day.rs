@@ -19,12 +19,11 @@ const SLICE_ROWS: NonZeroU32 = NonZeroU32::MIN.saturating_add(899);
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(300);
 
-/// The pause before a partition is read again. Each pause is half as long again as the one before, from the first to the
-/// second of these.
+/// The shortest and the longest pause before a partition is read again. Each pause is 1.5 times the one before.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The deletion of a day, a future; created by [`Events::delete_day`](super::Events::delete_day).
+/// A future that deletes the events of a day; created by [`Events::delete_day`](super::Events::delete_day).
 ///
 /// If it is dropped before it completes, a part of the day may be deleted.
 #[must_use = "nothing is deleted before it is awaited"]
@@ -74,7 +73,8 @@ impl IntoFuture for DeleteDay {
     }
 }
 
-/// Deletes the rows of a partition until none are read: deleted rows may still be read for a while.
+/// Deletes the rows of a partition, and repeats this until a read finds none: deleted rows can still be read for a
+/// while.
 async fn empty(table: &EventTable, partition: Partition) -> Result<(), Error> {
     let mut pause = MIN_POLL_INTERVAL;
     loop {

@@ -14,13 +14,13 @@ use crate::tables::event::{date_of, truncate_to_millis};
 /// The latest events of a device, newest first, as a [`Stream`](futures::Stream) that is `Unpin` and `Send`; created by
 /// [`Events::latest`](super::Events::latest).
 ///
-/// It reads the first day alone, which is mostly enough, then the day before, then two days in parallel, then four, and so on,
-/// until it has enough events or has read [all days](Self::days_back). Nothing is sent before the first poll. The stream may
-/// be dropped at any time, and ends after an error.
+/// It reads the first day alone, which is usually enough, then the day before, then two days in parallel, then four,
+/// and so on, until it has enough events or has read [all days](Self::days_back). Nothing is sent before the first
+/// poll. The stream may be dropped at any time, and ends after an error.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct LatestEvents(Planned<Latest>);
 
-/// How many days before the first one are read unless set otherwise.
+/// The default number of days to read before the first one.
 const DEFAULT_DAYS_BACK: u16 = 30;
 
 struct Latest {
@@ -50,8 +50,8 @@ impl LatestEvents {
         self
     }
 
-    /// Returns only events before `time`, whose day is the first one. Default: the first day is today in UTC by this machine's
-    /// clock, up to its end.
+    /// Returns only events before `time`; the first day is then the day of `time`. Default: all events of the first
+    /// day, which is today in UTC by this machine's clock.
     pub fn before(mut self, time: DateTime<Utc>) -> Self {
         self.0.change(|latest| latest.before = Some(time));
         self

@@ -34,17 +34,17 @@ use crate::{Error, ErrorKind, Outcome, Session};
 /// The maximum number of writes of [`Events::insert_many`] in flight.
 const INSERTS_IN_FLIGHT: usize = 64;
 
-/// The `events` table: what devices reported, newest first within each day.
+/// The `events` table: the events of devices, newest first within each day.
 ///
 /// ```sql
 /// CREATE TABLE events (device_id text, event_date date, event_time timestamp, event_type text, payload text,
 ///     PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)
 /// ```
 ///
-/// A partition holds one day of one device. The day is that of the event's time in UTC, in every method; time zones play no
-/// role, not even the machine's. The column holds milliseconds, so smaller digits are cut off from all times, in writes and in
-/// reads. An event is therefore found by the exact time with which it was created, and consecutive ranges return each event
-/// once.
+/// A partition holds the events of one device on one day. Every method uses the day of the event's time in UTC; the
+/// machine's time zone has no effect. The column stores milliseconds, so all times are truncated to the millisecond, in
+/// writes and in reads. An event is therefore found by the exact time with which it was created, and consecutive ranges
+/// return each event once.
 ///
 /// An `Events` is cheap to clone.
 ///
@@ -84,7 +84,8 @@ impl Events {
         session.schema().create_table_if_not_exists(&Self::table(keyspace)?).await
     }
 
-    /// Returns the definition of the table `events` in `keyspace`, for callers who add options before they create it.
+    /// Returns the definition of the table `events` in `keyspace`, so that options can be added before the table is
+    /// created.
     ///
     /// # Errors
     ///
@@ -140,9 +141,9 @@ impl Events {
         session.schema().create_table_if_not_exists(&Self::sharded_table(keyspace)?).await
     }
 
-    /// Prepares all statements for the table `events_sharded` in `keyspace`, in which each day of a device is split into
-    /// `shards` partitions. It is for devices that write more than a partition takes: 1,000 write units a second, which is
-    /// 1,000 events of up to 1 KB (DG:bp-partition-key-design).
+    /// Prepares all statements for the table `events_sharded` in `keyspace`, in which each day of a device is split
+    /// into `shards` partitions. Use it for devices that write more than one partition accepts: 1,000 write units a
+    /// second, or 1,000 events of up to 1 KB (DG:bp-partition-key-design).
     ///
     /// Otherwise it works like the table `events`. Reading a day reads and merges all its shards, so use no more shards than
     /// needed. The shard of an event is computed from its time and the number of shards, so the number must never change for
@@ -165,7 +166,7 @@ impl Events {
 
     /// Writes an event.
     ///
-    /// An event of the same device and millisecond is overwritten without notice, because the time is part of the key. If
+    /// An event of the same device and millisecond is silently overwritten, because the time is part of the key. If
     /// that can happen, use [`insert_if_absent`](Self::insert_if_absent).
     ///
     /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
@@ -194,9 +195,10 @@ impl Events {
 
     /// Writes many events, up to 64 of them in flight, and returns the result of each, in the order of the events.
     ///
-    /// Each partition is written at 900 write units a second, of the 1,000 that it takes, so one day of one device takes time;
-    /// other days and devices are written in parallel. The rate is an average from the start: writes that slow answers delayed
-    /// are caught up with. Two events with the same device and millisecond are one row; which of them stays is undefined.
+    /// Each partition is written at 900 of the 1,000 write units a second that it accepts, so many events of one device
+    /// on one day take time; other days and devices are written in parallel. The rate is an average from the start:
+    /// writes delayed by slow answers are sent faster afterwards. Two events with the same device and millisecond are
+    /// one row; which of them stays is undefined.
     ///
     /// An event that fails neither undoes nor stops the others.
     ///
@@ -232,9 +234,9 @@ impl Events {
 
     /// Deletes all events of a device on a day, and waits until none of them can be read any more.
     ///
-    /// A range delete in Keyspaces deletes at most 1,000 rows, and since July 2026 after it was answered
-    /// (DG:functional-differences). So this reads the day, deletes it in slices of up to 900 events, and repeats that until the
-    /// day is empty. It may be called again after an error.
+    /// A range delete in Keyspaces deletes at most 1,000 rows, and since July 2026 it deletes them after the answer
+    /// (DG:functional-differences). So this method reads the day, deletes it in slices of up to 900 events, and repeats
+    /// both until the day is empty. It may be called again after an error.
     ///
     /// ```no_run
     /// # async fn run(events: keyspaces::tables::Events, date: chrono::NaiveDate) -> Result<(), keyspaces::Error> {
@@ -250,7 +252,7 @@ impl Events {
         DeleteDay::new(Arc::clone(&self.table), self.table.device("DELETE FROM", device_id), date)
     }
 
-    /// Returns the latest `count` events of a device, newest first; fewer if the last 30 days have fewer.
+    /// Returns the latest `count` events of a device, newest first; fewer if today and the 30 days before have fewer.
     ///
     /// # Errors
     ///
@@ -327,7 +329,7 @@ impl Events {
     }
 }
 
-// The first page of a day has 100 rows unless a page size is set.
+// The first page of a day has 100 rows, or fewer if a smaller page size is set.
 call_options!(impl [] Events, self: [&self], all, read, retry);
 
 impl EventTable {

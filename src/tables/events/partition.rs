@@ -33,7 +33,7 @@ pub(super) enum Days {
     None,
     /// All rows of a day's partition.
     Whole(NaiveDate),
-    /// All days from that of the first time to that of the last.
+    /// All days from the day of the first time to the day of the last.
     Over(Slice),
 }
 

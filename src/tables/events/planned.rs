@@ -15,7 +15,7 @@ pub(super) trait PlannedRead: Unpin {
     fn read(self) -> EventStream;
 }
 
-/// A planned read, and from the first poll on its events. It ends after an error.
+/// A planned read until the first poll, then the stream of its events. It ends after an error.
 pub(super) enum Planned<P> {
     Plan(Result<P, Error>),
     Reading(EventStream),
@@ -66,7 +66,7 @@ macro_rules! event_stream {
                 futures::TryStreamExt::try_next(&mut self.0).await
             }
 
-            /// Collects all events. The memory is not bounded, so use it only if the number of events is.
+            /// Collects all events. Memory use is not bounded, so use it only if the number of events is.
             ///
             /// Works like `TryStreamExt::try_collect` of the crate `futures`, without the import. Dropping the future ends the
             /// read.

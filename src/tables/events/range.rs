@@ -8,9 +8,10 @@ use crate::Error;
 /// Events of a device over one or several days, as a [`Stream`](futures::Stream) that is `Unpin` and `Send`; created by
 /// [`Events::between`](super::Events::between) and [`Events::on`](super::Events::on).
 ///
-/// Nothing is sent before the first poll. Then the first 100 events of up to 32 days are requested in parallel. The rest of a
-/// day is requested when the stream reaches it, one page ahead. So a month with few events takes hardly longer than a day, and
-/// the memory is bounded whatever the length of the range. Each day costs a read, even if it is empty.
+/// Nothing is sent before the first poll. Then the first 100 events of up to 32 days are requested in parallel. The
+/// rest of a day is requested when the stream reaches it, one page ahead. So a month with few events takes hardly
+/// longer than a day, and memory use does not depend on the length of the range. Each day costs a read, even if it is
+/// empty.
 ///
 /// The stream may be dropped at any time, and ends after an error.
 #[must_use = "a stream does nothing unless it is polled"]

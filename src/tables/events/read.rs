@@ -15,7 +15,8 @@ use crate::stream::Prefetch;
 use crate::tables::Event;
 use crate::{Error, Page, Pages, PagingState};
 
-/// How many partitions are requested ahead, including the current one: as many days, or fewer if a day has several shards.
+/// How many partitions are requested ahead, including the current one. This is the number of days, or fewer days with
+/// shards.
 const PARTITIONS_AHEAD: usize = 32;
 
 /// The first page of a partition is requested ahead, so it is small.
@@ -91,7 +92,7 @@ struct PartitionRead {
 }
 
 impl PartitionRead {
-    /// The pages from a paging state on, or from the first page.
+    /// The pages from a paging state, or from the first page.
     fn pages(&self, statements: &EventStatements, from: Option<&PagingState>) -> Pages<Event> {
         match from {
             Some(state) => statements.pages_from(&self.partition, &self.query, state),

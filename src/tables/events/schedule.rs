@@ -1,4 +1,4 @@
-//! Schedules the writes of many events, so that no partition gets more than it takes.
+//! Schedules the writes of many events, so that no partition gets more than it accepts.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use crate::saturated::saturated;
 use crate::tables::Event;
 use crate::tables::event::truncate_to_millis;
 
-/// A partition takes 1,000 write units a second (DG:bp-partition-key-design). One tenth is left to other writers, as AWS
-/// advises for bulk loads (DG:bulk-upload-config).
+/// A partition accepts 1,000 write units a second (DG:bp-partition-key-design). One tenth is left to other writers, as
+/// AWS advises for bulk loads (DG:bulk-upload-config).
 const UNITS_PER_SECOND: u32 = 900;
 
 /// A write unit writes up to 1 KB of a row (DG:ReadWriteCapacityMode).
 const BYTES_PER_UNIT: usize = 1_024;
 
-/// The indexes of the events in the order of their writes, each with its time after the start.
+/// Returns the indexes of the events in the order of their writes, each with its delay from the start.
 ///
-/// The first event of each partition is due at once, and each further one when the units before it are used up, so the
-/// partitions take turns.
+/// The first event of a partition is due at once. Each further event is due when the units of the events before it are
+/// used up, so the partitions alternate.
 pub(super) fn schedule(events: &[Event], shards: Shards) -> Vec<(Duration, usize)> {
     let mut units_before: HashMap<(&str, NaiveDate, i16), u32> = HashMap::new();
     let mut order: Vec<(Duration, usize)> = events

@@ -31,7 +31,8 @@ impl Shards {
     }
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014). Its results are in every sharded table, so it must not change.
+/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014). Every sharded table depends on its results, so it must not
+/// change.
 fn hash(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -67,7 +67,7 @@ impl EventStatements {
         let (insert, insert_if_absent, delete, delete_slice): (Write<ColumnValues<'static>>, _, _, _) = writes?;
         let sample = Event::new("", DateTime::UNIX_EPOCH, "", "");
         let partition = Partition { device: "".into(), date: sample.date(), shard: 0 };
-        // The type of the values is only checked when a sample is bound, unlike that of a tuple.
+        // Unlike the types of a tuple, those of `ColumnValues` are only checked when a sample is bound.
         insert.untyped.check_sample(&ColumnValues::for_event(&partition, &sample))?;
         let (get, times, newest_first, oldest_first, newest_first_of_type, oldest_first_of_type) = reads?;
         let statements = Self {
@@ -140,7 +140,7 @@ impl EventStatements {
         }
     }
 
-    /// Reads a part of a partition from a paging state on, in pages of the usual size.
+    /// Reads a part of a partition from a paging state, in pages of the usual size.
     #[inline] // compiled by the programs that use it, with all that it awaits
     pub(super) fn pages_from(
         &self,
@@ -158,7 +158,7 @@ impl EventStatements {
             get: self.get.with_changed_options(&change),
             delete: self.delete.with_changed_options(&change),
             delete_slice: self.delete_slice.with_changed_options(&change),
-            // One replica alone cannot tell that a partition is empty.
+            // A read of one replica does not prove that a partition is empty.
             times: self.times.with_changed_options(&change).with_consistency(ReadConsistency::LocalQuorum),
             newest_first: self.newest_first.with_changed_options(&change),
             oldest_first: self.oldest_first.with_changed_options(&change),
