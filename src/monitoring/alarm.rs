@@ -15,7 +15,7 @@ use crate::Error;
 /// # fn main() -> Result<(), keyspaces::Error> {
 /// let topic = Topic::new("arn:aws:sns:us-east-1:111122223333:keyspaces-alerts")?;
 /// let alarm = throttled_requests(&Table::new("my_application", "events")?).with_alarm_action(&topic)?;
-/// assert_eq!(alarm.watched().text(), "SUM([FILL(m1,0),FILL(m2,0),FILL(m3,0),FILL(m4,0),FILL(m5,0)])");
+/// assert_eq!(alarm.expression().text(), "SUM([FILL(m1,0),FILL(m2,0),FILL(m3,0),FILL(m4,0),FILL(m5,0)])");
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
