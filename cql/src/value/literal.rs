@@ -8,7 +8,7 @@ use crate::tree::{Tree, TreePart};
 /// The value of a term in a column of this type.
 ///
 /// `marker` returns the value bound to a marker inside the term, from the marker and the name that Cassandra gives it if it
-/// has none; `called` is Cassandra's name for the term itself.
+/// has none; `name` is Cassandra's name for the term itself.
 #[must_use]
 pub fn serialize(
     term: &Term,
@@ -53,12 +53,12 @@ impl Literals<'_> {
                     .collect();
                 Value::tuple(&parts)
             }
-            (TermKind::UserType(given), UserDefined(name)) => {
-                let Some(fields) = self.user_types.fields(name) else { return Value::of_type(cql_type) };
+            (TermKind::UserType(given), UserDefined(user_type)) => {
+                let Some(fields) = self.user_types.fields(user_type) else { return Value::of_type(cql_type) };
                 let field = |(field, field_type): &(String, CqlType)| {
                     let given = given.iter().find(|(given, _)| given.text == *field);
                     given.map_or_else(Value::null, |(_, term)| {
-                        self.value(term, &field_type.kind, &format!("{name}.{name}"))
+                        self.value(term, &field_type.kind, &format!("{name}.{field}"))
                     })
                 };
                 Value::tuple(&fields.iter().map(field).collect::<Vec<_>>())
@@ -107,6 +107,8 @@ mod tests {
             ("{1: 'a'}", "map<int, text>", [&[0, 0, 0, 1][..], &int(1), &[0, 0, 0, 1, b'a']].concat()),
             ("(1, null)", "tuple<int, text>", [&int(1)[..], &[0xff; 4]].concat()),
             ("{number: 5}", "address", [&[0xff; 4][..], &int(5)].concat()),
+            ("{street: ?, number: 5}", "address", [&[0, 0, 0, 8][..], b"c.street", &int(5)].concat()),
+            ("(?, null)", "tuple<text, text>", [&[0, 0, 0, 4][..], b"c[0]", &[0xff; 4]].concat()),
             ("[?]", "list<text>", [&[0, 0, 0, 1, 0, 0, 0, 8][..], b"value(c)"].concat()),
             ("{'k': ?}", "map<text, text>", [&[0, 0, 0, 1, 0, 0, 0, 1, b'k', 0, 0, 0, 8][..], b"value(c)"].concat()),
         ] {
