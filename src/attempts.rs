@@ -35,7 +35,7 @@ pub(crate) struct Attempts<'c> {
     attempt_timeout: Duration,
     /// Capacity units, as far as they are known before sending.
     units: f64,
-    /// `None` until the call has to wait or an attempt fails, so that a call without trouble stays small.
+    /// `None` until the call has to wait or an attempt fails, so that a call without a failure or a wait stays small.
     retry_state: Option<Box<RetryState>>,
 }
 
@@ -210,7 +210,7 @@ impl<'c> Attempts<'c> {
         self.notify_observer(permit, self.failed_attempts(), Some(kind));
     }
 
-    /// Whether another attempt does no harm.
+    /// Whether another attempt is safe.
     fn may_retry(&self) -> bool {
         let Some(state) = &self.retry_state else { return false };
         let Some((failure, _)) = &state.last_failure else { return false };
@@ -310,7 +310,7 @@ enum StopReason {
     NotRetryable,
     Deadline,
     RetryBudget,
-    /// Less time is left before the deadline than an answer takes.
+    /// The time left before the deadline is shorter than the expected latency.
     NoTimeForAnswer,
     /// The connections are full, and `WhenFull::Fail` is set.
     ConnectionsFull,
@@ -320,7 +320,7 @@ enum StopReason {
 }
 
 impl StopReason {
-    /// The part of an error's text that says why a failed attempt was the last one.
+    /// The part of the error's text that says why the call made no further attempt.
     fn explanation(self) -> Option<&'static str> {
         match self {
             Self::NotRetryable => None,

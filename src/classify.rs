@@ -1,4 +1,5 @@
-//! Gives every error of the driver and the server its kind. This is the only place that does.
+//! Classifies the errors of attempts and of preparing: assigns an `ErrorKind` to each error of the driver and the
+//! server. No other module does this.
 
 #[cfg(test)]
 mod tests;
@@ -104,7 +105,7 @@ impl AttemptFailure {
 
 /// Classifies the error of an attempt.
 pub(crate) fn execution_failure(error: ExecutionError) -> AttemptFailure {
-    // Do not remove this lint, nor those below: a person must decide the kind of a variant that the driver adds.
+    // Do not remove this lint or those below: when the driver adds a variant, somebody has to choose its kind.
     #[deny(clippy::wildcard_enum_match_arm)]
     match error {
         ExecutionError::LastAttemptError(attempt) => attempt_failure(attempt),
@@ -240,7 +241,7 @@ fn server_failure(code: &DbError, message: &str) -> AttemptFailure {
     }
 }
 
-/// Classifies an error with the code `Invalid`, which only its message tells apart.
+/// Classifies an error with the code `Invalid` by its message, because many different errors have this code.
 fn invalid_failure(message: &str) -> AttemptFailure {
     let refused = |kind| AttemptFailure::new(kind, "refused by the server");
     if is_missing_object(message) {
@@ -265,8 +266,8 @@ fn is_missing_object(message: &str) -> bool {
     message.starts_with("unconfigured ") || names_object && message.ends_with(" does not exist")
 }
 
-/// Whether the message refuses a bind marker inside a collection, in the words of Cassandra since 4.0: inside a literal, or
-/// inside what is added to a collection or removed from it.
+/// Whether the message refuses a bind marker inside a collection, in the words of Cassandra since 4.0: a marker inside
+/// a literal, or inside the operand of an addition to or a removal from a collection.
 fn is_marker_in_collection(message: &str) -> bool {
     let is_operand = |rest: &str| rest.split_once("but was: '").is_some_and(|(_, operand)| operand.contains('?'));
     message.ends_with("bind variables are not supported inside collection literals")

@@ -1,11 +1,11 @@
 //! The driver's types for value types that implement [`SerializeValue`](crate::SerializeValue) and
 //! [`DeserializeValue`](crate::DeserializeValue) by hand. Most types need not do that:
-//! [`derive(Value)`](macro@crate::Value) makes both for newtypes and enums, [`Json`](crate::value::Json) and
-//! [`AsText`](crate::value::AsText) keep other types in a text column, and
-//! [`user_type`](macro@crate::user_type) makes both for a user-defined type.
+//! [`derive(Value)`](macro@crate::Value) implements both for newtypes and enums, [`Json`](crate::value::Json) and
+//! [`AsText`](crate::value::AsText) store other types in a text column, and [`user_type`](macro@crate::user_type)
+//! implements both for a user-defined type.
 //!
-//! A value writes itself into a cell and reads itself from the bytes of a cell. If it does not fit, it returns its own error;
-//! the error of the call adds the name of the column to its text.
+//! A value writes itself into a cell and reads itself from the bytes of a cell. If the value does not fit, it returns
+//! an error of its own; the error of the call contains that error's text and the name of the column.
 //!
 //! ```
 //! use keyspaces::codec::{

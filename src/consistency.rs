@@ -4,10 +4,10 @@ use scylla::statement::Consistency;
 
 /// The consistency level of a read. Amazon Keyspaces supports these three (`DG:consistency`).
 ///
-/// There is no choice for a write: it always uses `LOCAL_QUORUM`.
+/// Writes always use `LOCAL_QUORUM`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum ReadConsistency {
-    /// `ONE`: half the read capacity of [`LocalQuorum`](Self::LocalQuorum), and may miss the latest writes.
+    /// `ONE`: uses half the read capacity of [`LocalQuorum`](Self::LocalQuorum), and may miss the latest writes.
     One,
     /// `LOCAL_ONE`: the same as [`One`](Self::One).
     LocalOne,

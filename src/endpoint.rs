@@ -14,8 +14,8 @@ use crate::{Error, ErrorKind};
 /// Where to connect: the host and port, the name that certificates must contain, and the region to sign for.
 ///
 /// The names of the service's endpoints are those of `DG:programmatic.endpoints`. A region that the guide does not list
-/// is accepted if its name has the form of a region name. A kind of endpoint that a region does not have is an error.
-/// All errors here are of kind [`Configuration`](crate::ErrorKind::Configuration).
+/// is accepted if its name has the form of a region name. A request for a kind of endpoint that the region does not
+/// have is an error. All errors here are of kind [`Configuration`](crate::ErrorKind::Configuration).
 ///
 /// ```
 /// use keyspaces::Endpoint;
@@ -124,8 +124,8 @@ impl Endpoint {
     /// `vpce-<id>.cassandra.us-east-1.vpce.amazonaws.com`, with or without an availability zone after the id. If
     /// private DNS is enabled, use [`Endpoint::region`] instead.
     ///
-    /// Certificates must contain the standard name of the region. It is unverified that they contain this name and not
-    /// that of the VPC endpoint; [`with_server_name`](Self::with_server_name) sets another name.
+    /// Certificates must contain the standard name of the region. Whether they contain this name or that of the VPC
+    /// endpoint is unverified; [`with_server_name`](Self::with_server_name) sets another name.
     ///
     /// # Errors
     ///
@@ -188,7 +188,7 @@ impl Endpoint {
         Ok(Self { host: parse_host(host)?, port, server_name: None, signing_region: None })
     }
 
-    /// Returns the same endpoint with another name that its certificate must contain.
+    /// Replaces the name that the endpoint's certificate must contain.
     ///
     /// # Errors
     ///
@@ -213,12 +213,12 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// Returns the same endpoint with another region to sign for. This is necessary only for an
-    /// [`explicit`](Self::explicit) endpoint whose server name is not a name of the service's endpoints.
+    /// Replaces the region to sign for. This is necessary only for an [`explicit`](Self::explicit) endpoint whose
+    /// server name is not a name of the service's endpoints.
     ///
     /// # Errors
     ///
-    /// If `region` does not have the form of a region name, if the server name belongs to another region, whose
+    /// If `region` does not have the form of a region name, if the server name belongs to another region, because its
     /// endpoint would refuse every signature, or for a plain Cassandra, which does not accept signatures.
     pub fn with_signing_region(mut self, region: impl AsRef<str>) -> Result<Self, Error> {
         let region = Region::parse(region.as_ref())?;
@@ -249,8 +249,7 @@ impl Endpoint {
         self.port
     }
 
-    /// The DNS name that every certificate must contain; `None` for a plain Cassandra, which is connected to without
-    /// TLS.
+    /// The DNS name that every certificate must contain; `None` for a plain Cassandra, which has no TLS.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
@@ -305,7 +304,7 @@ fn standard_name(service: &str, region: &Region) -> String {
 
 /// Returns the host, the name to verify and the region for the DNS name of a VPC endpoint; `None` if it is not one.
 ///
-/// Only this function decides which name the certificate behind a VPC endpoint must contain (unverified).
+/// Which name the certificate behind a VPC endpoint contains is unverified; only this function depends on it.
 fn vpc_parts(text: &str) -> Option<(String, String, Region)> {
     let host = parse_dns_name(text)?;
     let (id, rest) = host.split_once('.')?;

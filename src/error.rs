@@ -9,11 +9,12 @@ use std::time::Duration;
 pub use self::kind::{ErrorCategory, ErrorKind};
 use crate::PagingState;
 
-/// The error of every operation. Its text says what was attempted, at which peers and for how long, what the server said word
-/// for word, and what to do.
+/// The error of every operation. Its text says what was attempted, at which peers and for how long, quotes the server's
+/// message word for word, and says what to do.
 ///
-/// `(DG:page)` in a text, here as in these docs, is a page of the Amazon Keyspaces Developer Guide:
-/// `https://docs.aws.amazon.com/keyspaces/latest/devguide/page.html`. `(API:Operation)` is an operation of the API Reference.
+/// `(DG:page)` in an error text or in these docs is a page of the Amazon Keyspaces Developer Guide:
+/// `https://docs.aws.amazon.com/keyspaces/latest/devguide/page.html`. `(API:Operation)` is an operation of the API
+/// Reference.
 ///
 /// It is the size of one pointer. Programs match on [`kind`](Self::kind); the text is for people and may change. The text is
 /// complete without the cause, which is in [`source`](StdError::source).
@@ -36,11 +37,11 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// The attempts of a call, which the call's error reports.
+/// The attempts of a call, as its error reports them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AttemptHistory {
     pub(crate) attempts: u32,
-    /// The peers that attempts were sent to, each once, ordered by the last attempt.
+    /// The peers of the attempts, each once, ordered by the time of its last attempt.
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) elapsed: Duration,
     pub(crate) may_have_been_applied: bool,
@@ -59,7 +60,7 @@ impl AttemptHistory {
 }
 
 impl Error {
-    /// The kind of the error, which a program matches on.
+    /// The kind of the error, for programs to match on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -79,12 +80,12 @@ impl Error {
         self.0.advice.as_deref()
     }
 
-    /// The address of the last attempt; `None` if nothing was sent.
+    /// The address of the last attempt, even if that attempt could not be sent; `None` if no address was tried.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peers.last().copied()
     }
 
-    /// The addresses of all attempts, each once.
+    /// The addresses of all attempts, each once, ordered by the time of its last attempt.
     pub fn peers(&self) -> &[SocketAddr] {
         &self.0.peers
     }
@@ -95,7 +96,7 @@ impl Error {
     }
 
     /// The paging state of the page at which a stream failed, if that was not its first page.
-    /// [`Select::pages_from`](crate::Select::pages_from) resumes from it: it returns the missing rows, and none of them twice.
+    /// [`Select::pages_from`](crate::Select::pages_from) resumes from it: it returns the missing rows, each once.
     pub fn paging_state(&self) -> Option<&PagingState> {
         self.0.paging_state.as_ref()
     }
@@ -122,8 +123,8 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Whether the server, or every connection, was overloaded for another reason than a table's capacity. This is also true
-    /// if the kind is [`Unknown`](ErrorKind::Unknown) for this reason.
+    /// Whether the server or every connection was overloaded, for a reason other than a table's capacity. This is also
+    /// true if the kind is [`Unknown`](ErrorKind::Unknown) for this reason.
     pub fn is_overloaded(&self) -> bool {
         self.reason() == ErrorKind::Overloaded
     }
@@ -145,7 +146,7 @@ impl Error {
         self.0.elapsed
     }
 
-    /// Whether `connect()` failed, at whichever stage.
+    /// Whether `connect()` failed, at any of its stages.
     pub fn is_connect(&self) -> bool {
         matches!(
             self.0.kind,
@@ -256,7 +257,7 @@ impl Error {
         }
     }
 
-    /// Puts the operation that failed into the context of a larger one.
+    /// Prefixes the operation that failed with the larger operation that it belongs to.
     pub(crate) fn with_context(mut self, context: &str) -> Self {
         self.0.attempted = format!("{context}: {}", self.0.attempted).into();
         self
@@ -272,7 +273,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         write!(f, "{} failed", inner.attempted)?;
-        // A mistake in the statement does not depend on the peer or the time.
+        // A mistake in the statement does not depend on the peer or the time, so neither is printed.
         if !self.is_refused() && inner.kind != ErrorKind::Type {
             for (index, peer) in inner.peers.iter().enumerate() {
                 write!(f, "{}{peer}", if index == 0 { " at " } else { ", " })?;

@@ -27,7 +27,7 @@ use crate::saturated::saturated;
 use crate::statement::{NamedColumns, StatementInfo};
 use crate::{Error, Session, classify};
 
-/// Bytes that one capacity unit reads at LOCAL_QUORUM; `WRITE_UNIT` is the same for a write (DG:ReadWriteCapacityMode).
+/// The bytes that one capacity unit reads at LOCAL_QUORUM, or (`WRITE_UNIT`) writes (DG:ReadWriteCapacityMode).
 const READ_UNIT: usize = 4 * 1024;
 pub(crate) const WRITE_UNIT: usize = 1024;
 
@@ -95,7 +95,7 @@ impl Call {
 pub(crate) enum Request {
     /// A bound statement and the size of its values in bytes.
     Prepared(BoundStatement, usize),
-    /// A text without values: given values, the driver would prepare the text first.
+    /// A text without values. If it had values, the driver would prepare it first.
     Text(unprepared::Statement),
 }
 
@@ -120,9 +120,9 @@ impl Request {
 /// The path of every request: acquires a permit for a peer, pins the statement to that peer and sends it, until an attempt is
 /// answered or the call may not try again.
 ///
-/// This is a macro because the driver's futures are kilobytes in size: a future pinned where it is made is neither copied nor
-/// boxed. The rare paths are boxed as trait objects; otherwise their code would be compiled into every future that contains a
-/// call.
+/// This is a macro because the driver's futures are kilobytes in size: a future pinned where it is made is neither
+/// copied nor boxed. The rare paths are boxed as trait objects; otherwise, their code would be compiled into every
+/// future that contains a call.
 macro_rules! run_attempts {
     ($call:expr, $statement:expr, $bytes:expr, $timeout:expr, |$driver:ident| $attempt:expr) => {{
         let in_flight = $call.session.begin()?;
@@ -136,7 +136,7 @@ macro_rules! run_attempts {
             $statement.pin_to(&permit, attempts.attempt_timeout());
             let span = attempts.begin_attempt(&permit);
             let mut attempt = pin!($attempt);
-            // One await with and without a span: entering a disabled span does nothing.
+            // The same await with and without a span, because entering a disabled span does nothing.
             let answer = poll_fn(|context| {
                 let _entered = span.enter();
                 attempt.as_mut().poll(context)
@@ -178,7 +178,8 @@ pub(crate) async fn write(call: &Call, request: &mut Request) -> Result<QueryRes
     }
 }
 
-// The driver's futures for a text are twice as large as for a prepared statement, and rarely needed, so they are boxed.
+// Boxed, because the driver's futures for a text are twice as large as those for a prepared statement, and rarely
+// needed.
 fn read_page_of_text<'c>(
     call: &'c Call,
     text: &'c mut unprepared::Statement,
@@ -229,8 +230,8 @@ pub(crate) async fn define(call: &Call, text: &str) -> Result<(), Error> {
     write_text(call, &mut statement, 0, timeout).await.map(drop)
 }
 
-/// Waits until all nodes of a plain Cassandra have the same schema. On Keyspaces, schema agreement means nothing; there the
-/// `schema` module polls the tables instead.
+/// Waits until all nodes of a plain Cassandra have the same schema. On Keyspaces, schema agreement does not show that a
+/// table is ready; the `schema` module polls the tables instead.
 pub(crate) async fn agree_on_schema(call: &Call) -> Result<(), Error> {
     let in_flight = call.session.begin()?;
     let agreed = in_flight.driver().await_schema_agreement().boxed().await;

@@ -16,11 +16,11 @@ use crate::row::OwnedRow;
 use crate::stream::AbortOnDrop;
 use crate::{Conditional, Error, Increment, Outcome, Select, Session, Write};
 
-/// Statements in flight for each connection: 2,700 requests a second, of the 3,000 that a connection allows (DG:quotas), at
-/// about twelve milliseconds each.
+/// Statements in flight for each connection. At about 12 ms for each, this is 2,700 requests per second; a connection
+/// allows 3,000 (DG:quotas).
 const IN_FLIGHT_PER_CONNECTION: usize = 32;
 
-/// The maximum number of statements in flight; more would only wait in another queue.
+/// The maximum number of statements in flight; more would only wait in the queue of the connections.
 const MAX_IN_FLIGHT: usize = 1_024;
 
 /// A [`Stream`] of the results of many statements, one for each given key or row, with a bounded number of them in flight.
@@ -35,12 +35,12 @@ const MAX_IN_FLIGHT: usize = 1_024;
 /// # Ok(()) }
 /// ```
 ///
-/// Results come in the order of the keys unless [`unordered`](Self::unordered) is set. An error is the result of its
-/// own statement and stops no other; with [`into_try_stream`](Self::into_try_stream) the stream ends after the
-/// first error. A key is taken from its source when another statement may be in flight, so memory does not grow with the
-/// number of keys, and a slow table slows down a source that is a stream. Each statement runs in its own task, so it
-/// continues while the stream is not polled, and blocks no other call once it is answered. The stream may be dropped at any
-/// time; only the requests already sent remain.
+/// Results come in the order of the keys unless [`unordered`](Self::unordered) is set. An error is the result of one
+/// statement and does not stop the others; with [`into_try_stream`](Self::into_try_stream) the stream ends after the
+/// first error. The next key is taken from its source when another statement may start, so memory does not grow with
+/// the number of keys, and a slow table slows down a source that is a stream. Each statement runs in its own task: it
+/// continues while the stream is not polled, and frees its connection's capacity as soon as it is answered. The stream
+/// may be dropped at any time; only the requests already sent remain.
 pub struct FanOut<K, T> {
     keys: BoxStream<'static, K>,
     run: Run<K, T>,
@@ -77,7 +77,8 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
         self
     }
 
-    /// Returns results as they arrive, not in the order of the keys, so a slow statement delays no other result.
+    /// Returns results as they arrive, not in the order of the keys, so that a slow statement does not delay other
+    /// results.
     #[must_use]
     pub fn unordered(mut self) -> Self {
         self.unordered = true;
@@ -116,8 +117,8 @@ impl<K: Send + 'static, T: Send + 'static> FanOut<K, T> {
         self.next().await.map(|(key, result)| result.map(|found| (key, found))).transpose()
     }
 
-    /// Returns a stream that ends after the first error. The statements then in flight are dropped, but they have been
-    /// sent.
+    /// Returns a stream that ends after the first error. The statements in flight are then dropped; requests that were
+    /// already sent may still be executed.
     pub fn into_try_stream(self) -> impl Stream<Item = Result<(K, T), Error>> + Send + Unpin {
         let results = self.map(|(key, result)| result.map(|found| (key, found)));
         Box::pin(stream::unfold(Some(results), |results| async {
@@ -204,8 +205,9 @@ macro_rules! execute_each {
                 self.execute_stream(stream::iter(rows))
             }
 
-            /// Calls [`execute`](Self::execute) for each row of a stream, such as a queue or a file. A row is taken when
-            /// another statement may be in flight, and each result comes with its row, so that the row can be acknowledged.
+            /// Calls [`execute`](Self::execute) for each row of a stream, such as a queue or a file. The next row is
+            /// taken from the stream when another statement may start, and each result comes with its row, so that the
+            /// row can be acknowledged.
             ///
             /// ```no_run
             /// # use futures::stream::Stream;

@@ -1,15 +1,16 @@
 //! Opens one connection, stage by stage.
 //!
-//! The driver reports little about a connection that fails, and nothing about one that hangs. This module opens its own
-//! connection through the same stages and records the result of each. The results explain a failed `connect()` and are
-//! what `diagnose` reports; in a running session, a peer has to pass this handshake before the driver gets the peer's
-//! address.
+//! The driver reports little about a connection that fails, and nothing about one that hangs. This module opens a
+//! connection of its own, which passes the same stages, and records the result of each stage. The results explain a
+//! failed `connect()` and are what `diagnose` reports; in a running session, a peer has to pass this handshake before
+//! the driver gets the peer's address.
 //!
-//! What is bounded: the whole handshake by a deadline; each frame, the events before an answer and nested types by a
-//! maximum (`wire.rs`); each text of the server in length, before it reaches an error or a report (`failure.rs`).
+//! Bounds: the whole handshake has a deadline; the length of a frame, the number of events before an answer and the
+//! depth of nested types have a maximum (`wire.rs`); a text from the server is shortened before it appears in an error
+//! or a report (`failure.rs`).
 //!
-//! What is trusted: nothing that a server says before its certificate is verified, because the TLS handshake comes
-//! before the first request. Only an endpoint of a plain Cassandra has no TLS.
+//! Trust: the TLS handshake comes before the first request, so the server's certificate is verified before any of its
+//! answers is used. Only an endpoint of a plain Cassandra has no TLS.
 
 mod failure;
 mod resolve;
@@ -60,14 +61,14 @@ pub(crate) enum Stage {
 /// How far a handshake goes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Depth {
-    /// TCP only: whether anything listens.
+    /// TCP only, to find out whether anything listens at the address.
     Tcp,
-    /// TCP, TLS and OPTIONS. Reading an answer is necessary, because TLS 1.3 delivers with it the ticket with which the
-    /// driver's own handshake resumes the TLS session.
+    /// TCP, TLS and OPTIONS. An answer has to be read, because with TLS 1.3 the session ticket arrives with it, and the
+    /// driver's handshake needs that ticket to resume the TLS session.
     Options,
-    /// To the end of authentication, as far as a connection of the driver's pools goes.
+    /// Up to the end of authentication, like a connection of the driver's pools.
     Authentication,
-    /// To the registration for events and the two topology tables, as far as the driver's control connection goes.
+    /// Up to the registration for events and the read of the two topology tables, like the driver's control connection.
     SystemTables,
 }
 
@@ -116,7 +117,7 @@ impl Handshake {
     ) -> Result<Self, Error> {
         let tls = endpoint.server_name().map(|name| trust.client_config(name)).transpose()?;
         let mut startup = BTreeMap::from([
-            // The version that the driver sends; servers of CQL 3 accept it.
+            // The version that the driver sends, too. Servers of CQL 3 accept it.
             ("CQL_VERSION", "4.0.0".to_owned()),
             ("DRIVER_NAME", env!("CARGO_PKG_NAME").to_owned()),
             ("DRIVER_VERSION", env!("CARGO_PKG_VERSION").to_owned()),
@@ -140,8 +141,9 @@ impl Handshake {
         &self.authenticator
     }
 
-    /// The TLS configuration, with the verification of certificates. The driver uses the same one, so it verifies the
-    /// same names, and its handshakes resume the TLS sessions of ours. `None` for a plain Cassandra.
+    /// The TLS configuration, with the verification of certificates. The driver uses the same configuration, so it
+    /// verifies the same name, and its handshakes resume the TLS sessions of this module's handshakes. `None` for a
+    /// plain Cassandra.
     pub(crate) fn tls(&self) -> Option<&Arc<ClientConfig>> {
         self.tls.as_ref()
     }
@@ -188,8 +190,8 @@ impl Handshake {
             None => Box::new(tcp),
             Some(config) => {
                 attempt.enter(Stage::Tls);
-                // The driver passes the address, too, and TLS sessions are stored by it. The verifier ignores it and
-                // checks the endpoint's name.
+                // The driver also passes the address as the name, and rustls stores TLS sessions by this name. The
+                // verifier ignores it and checks the endpoint's name.
                 let name = ServerName::IpAddress(attempt.address.ip().into());
                 let connector = TlsConnector::from(Arc::clone(config));
                 let stream = connector.connect(name, tcp).await.map_err(|error| tls_failed(self, error))?;
@@ -315,8 +317,8 @@ impl HandshakeAttempt {
     /// Records that the current stage was passed, and begins the next.
     fn enter(&mut self, stage: Stage) {
         let now = Instant::now();
-        // Authentication waits for the credentials and for the server in turn, so these two stages are entered twice.
-        // Each is listed once, with the sum of its times.
+        // Authentication alternates between waiting for the credentials and for the server, so these two stages are
+        // entered twice. Each is listed once, with the sum of its times.
         match self.passed.iter_mut().find(|(passed, _)| *passed == self.stage) {
             Some((_, took)) => *took += now - self.stage_started,
             None => self.passed.push((self.stage, now - self.stage_started)),

@@ -53,7 +53,7 @@ pub use statement::{
 };
 pub use stream::{Page, Pages, PagingState, RawPage, RawPages, Rows};
 
-/// Makes a newtype a value, or an enum that is stored as text or as a number.
+/// Derives a value type from a newtype, or from an enum that is stored as text or as a number.
 ///
 /// A newtype (a struct with one unnamed field) is bound and read like its field:
 ///
@@ -68,9 +68,9 @@ pub use stream::{Page, Pages, PagingState, RawPage, RawPages, Rows};
 /// struct Name<'a>(&'a str);
 /// ```
 ///
-/// An enum has to declare how it is stored. `text` stores the name of the variant, changed by `rename` or `rename_all`
-/// (`lowercase`, `UPPERCASE`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`). `tinyint`, `smallint`, `int` and
-/// `bigint` store its number, which each variant has to declare.
+/// An enum has to declare how it is stored. `text` stores the name of the variant, which `rename` and `rename_all`
+/// change (`lowercase`, `UPPERCASE`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`). `tinyint`,
+/// `smallint`, `int` and `bigint` store the number that the variant has to declare.
 ///
 /// ```
 /// use keyspaces::Value;
@@ -92,16 +92,16 @@ pub use stream::{Page, Pages, PagingState, RawPage, RawPages, Rows};
 /// }
 /// ```
 ///
-/// Both implement [`SerializeValue`](trait@SerializeValue) and [`DeserializeValue`](trait@DeserializeValue), so they can be used
-/// like any value: in tuples, rows, collections and user-defined types, as an `Option` where the column may be null. A text or a
-/// number that is not a variant is an error of kind [`Type`](ErrorKind::Type) when the row is read: `the column status of a row
-/// cannot be read: "gone" is not a Status, which is one of draft, in_review, live`. For structured values, use
-/// [`value::Json`].
+/// The derive implements [`SerializeValue`](trait@SerializeValue) and [`DeserializeValue`](trait@DeserializeValue), so
+/// the type can be used like any value: in tuples, rows, collections and user-defined types, and as an `Option` where
+/// the column may be null. A text or a number that is not a variant is an error of kind [`Type`](ErrorKind::Type) when
+/// the row is read: `the column status of a row cannot be read: "gone" is not a Status, which is one of draft,
+/// in_review, live`. For structured values, use [`value::Json`].
 ///
 /// `#[value(crate = path)]` gives the path of this crate, if it is not `::keyspaces`.
 pub use keyspaces_macros::Value;
 
-/// Makes a struct a row type: rows are read into it, and its fields are bound by their names.
+/// Derives a row type from a struct: rows are read into it, and its fields are bound by their names.
 ///
 /// ```
 /// use keyspaces::{Select, Write};
@@ -130,7 +130,7 @@ pub use keyspaces_macros::Value;
 /// fields. `crate = path` gives the path of this crate, if it is not `::keyspaces`.
 pub use keyspaces_macros::row;
 
-/// Makes a struct a value of a user-defined type with the same fields.
+/// Derives a value type from a struct, for a user-defined type with the same fields.
 ///
 /// ```
 /// #[keyspaces::user_type]
@@ -145,8 +145,9 @@ pub use keyspaces_macros::row;
 /// and accepts the same arguments.
 pub use keyspaces_macros::user_type;
 
-/// The driver's derive. [`row`](macro@row) and [`user_type`](macro@user_type) add it with the attributes that it needs. On its own
-/// it needs `#[scylla(crate = keyspaces)]`; without that the compiler reports that there is no crate `scylla`.
+/// The driver's derive. [`row`](macro@row) and [`user_type`](macro@user_type) add it with the attributes that it needs.
+/// Without them it needs `#[scylla(crate = keyspaces)]`; otherwise, the compiler reports that there is no crate
+/// `scylla`.
 pub use scylla::{DeserializeRow, DeserializeValue, SerializeRow, SerializeValue};
 
 // The traits of these derives, under the same names, for generic code.
@@ -155,8 +156,8 @@ pub use scylla::deserialize::value::DeserializeValue;
 pub use scylla::serialize::row::SerializeRow;
 pub use scylla::serialize::value::SerializeValue;
 
-/// Checks CQL texts and tables before anything is sent: what Keyspaces refuses, what AWS advises on data models, and which parts
-/// of a Cassandra schema Keyspaces ignores or lacks.
+/// Checks CQL texts and tables before anything is sent: what Keyspaces refuses, what AWS recommends for data models,
+/// and which parts of a Cassandra schema Keyspaces ignores or does not support.
 ///
 /// ```
 /// let findings = keyspaces::lint::lint("CREATE INDEX ON shop.sales (price);");
@@ -168,8 +169,8 @@ pub mod lint {
     pub use keyspaces_cql::{Position, Span};
 }
 
-/// Converts a schema of Cassandra or ScyllaDB into one that Keyspaces accepts, and reports everything that is left out, replaced,
-/// added or left to decide.
+/// Converts a schema of Cassandra or ScyllaDB into one that Keyspaces accepts, and reports everything that it leaves
+/// out, replaces or adds, and everything that needs a decision.
 ///
 /// ```
 /// let conversion = keyspaces::convert::convert("CREATE TABLE shop.sales (id uuid PRIMARY KEY) WITH gc_grace_seconds = 3600;");

@@ -1,4 +1,4 @@
-//! Locks that ignore poisoning, because no panic leaves their contents half changed.
+//! Access to locks without regard to poisoning: no panic leaves the contents of a lock half changed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

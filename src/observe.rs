@@ -53,8 +53,8 @@ use crate::peer_limiter::Permit;
 /// # }
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// Called after each attempt, including those of batches and of pages of streams. Connecting and preparing make no such
-    /// attempts.
+    /// Called after each attempt, including those of batches and of pages of streams. Connecting and preparing are not
+    /// reported.
     fn attempt(&self, attempt: &Attempt<'_>) {
         let _ = attempt;
     }
@@ -69,7 +69,8 @@ pub trait Observer: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
-    /// The statement in a few words: `INSERT INTO shop.names`. There are as many different ones as the program has statements.
+    /// The statement in a few words: `INSERT INTO shop.names`. The number of different summaries is bounded by the
+    /// number of statements in the program.
     pub summary: &'a str,
     /// The tag of the call, from `with_tag`.
     pub tag: Option<&'a str>,
@@ -92,7 +93,7 @@ impl Observers {
         Self(Some(Arc::new(observer)))
     }
 
-    /// `attempt` is called only if there is an observer.
+    /// Notifies the observer, if there is one; `attempt` is called only then.
     pub(crate) fn attempt<'a>(&self, attempt: impl FnOnce() -> Attempt<'a>) {
         if let Some(observer) = &self.0 {
             observer.attempt(&attempt());

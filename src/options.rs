@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::ReadConsistency;
 use crate::saturated::saturated;
 
-/// The options of a call. An option that is `None` has the session's value.
+/// The options of a call. If an option is `None`, the session's setting or the text of the statement applies.
 ///
 /// A new option needs a field here, a method in [`call_options`], and the code that reads the field.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,8 @@ impl CallOptions {
 }
 
 /// Implements the methods of the named groups for a type. The type needs a method `with_changed_options`, which takes a
-/// function that changes [`CallOptions`] and returns the changed value; all methods have its receiver.
+/// function that changes [`CallOptions`] and returns the changed value. The generated methods have the same receiver as
+/// that method.
 macro_rules! call_options {
     (impl [$($generics:tt)*] $carrier:ty, $self:ident: $receiver:tt, $($group:ident),+) => {
         impl<$($generics)*> $carrier {
@@ -57,8 +58,8 @@ macro_rules! call_options {
         /// Sets the time limit for each attempt of a call, at most a year. Default: the session's [attempt
         /// timeout](crate::SessionBuilder::attempt_timeout). An attempt also ends at the deadline of its call.
         ///
-        /// A statement that takes long on the server needs both: with a deadline alone, each attempt is abandoned after the
-        /// session's attempt timeout.
+        /// A statement that the server executes slowly needs a longer deadline and a longer attempt timeout: with the
+        /// deadline alone, each attempt still ends after the session's attempt timeout.
         ///
         /// ```no_run
         /// # use std::time::Duration;
@@ -75,8 +76,8 @@ macro_rules! call_options {
         }
 
         /// Sets the caller's name for the calls: the field `tag` of their [`tracing`](https://docs.rs/tracing) span
-        /// [`request`](crate::observe) (at level DEBUG), and with feature `metrics` a label of their metrics. A program
-        /// should have few tags, not one for each user. Default: none.
+        /// [`request`](crate::observe) (at level DEBUG), and with feature `metrics` a label of their metrics. Use few
+        /// tags, not one for each user, because each tag creates a series of metrics. Default: none.
         #[must_use]
         pub fn with_tag($($receiver)*, tag: &str) -> Self {
             let tag: std::sync::Arc<str> = tag.into();
@@ -105,9 +106,9 @@ macro_rules! call_options {
         /// Retries a throttled statement even if it is not idempotent.
         ///
         /// AWS documents that a throttled write is not applied, and reports it as a write timeout without any response
-        /// (DG:troubleshooting.serverless); the protocol cannot distinguish that from a write that timed out after it was
-        /// applied. So this option relies on the documentation. Default: a statement that is not idempotent is sent once.
-        /// With this option too, it is not sent again after a lost answer.
+        /// (DG:troubleshooting.serverless); the protocol cannot distinguish that from a write that timed out after it
+        /// was applied. So this option relies on the documentation. It does not apply to a lost answer: the statement
+        /// is not sent again after one. Default: a statement that is not idempotent is not sent again.
         #[must_use]
         pub fn retry_when_throttled($($receiver)*) -> Self {
             $self.with_changed_options(|options| options.retry_when_throttled = true)
@@ -115,9 +116,9 @@ macro_rules! call_options {
     };
 
     (@idempotent $self:ident [$($receiver:tt)*]) => {
-        /// Treats the statement as idempotent, so that it is retried after a lost answer: the caller asserts that a second
-        /// execution does no harm. Default: whatever the text shows (a statement with `now()`, `uuid()` or an append to a
-        /// list is not idempotent, for instance).
+        /// Treats the statement as idempotent, so that it is retried after a lost answer: the caller asserts that a
+        /// second execution does no harm. Default: determined from the text; a statement with `now()`, `uuid()` or an
+        /// append to a list, for instance, is not idempotent.
         #[must_use]
         pub fn assume_idempotent($($receiver)*) -> Self {
             $self.with_changed_options(|options| options.assume_idempotent = true)
@@ -125,12 +126,12 @@ macro_rules! call_options {
     };
 
     (@using $self:ident [$($receiver:tt)*]) => {
-        /// Sets the time to live of the written values, rounded up to whole seconds, at most 20 years (DG:TTL). With zero
-        /// they never expire, even if the table has a default time to live.
+        /// Sets the time to live of the written values, rounded up to whole seconds, at most 20 years (DG:TTL). Zero
+        /// means that they never expire, even if the table has a default time to live.
         ///
-        /// The text must have `USING TTL ?`, and the values then have none for that bind marker. (Without this option, bind
-        /// an `i32` to it; its name is `[ttl]`, for a field `#[scylla(rename = "[ttl]")]`.) Keyspaces refuses a TTL on a
-        /// table that does not have the feature enabled.
+        /// The text must have `USING TTL ?`, and the bound values must leave out that bind marker. (Without this
+        /// option, bind an `i32` to it; its name is `[ttl]`, for a field `#[scylla(rename = "[ttl]")]`.) Keyspaces
+        /// refuses a TTL on a table that does not have the feature enabled.
         ///
         /// # Errors
         ///
@@ -144,9 +145,9 @@ macro_rules! call_options {
         /// Sets the write timestamp, with a precision of microseconds: if two writes set the same cell, the one with the
         /// later timestamp wins.
         ///
-        /// The text must have `USING TIMESTAMP ?`, and the values then have none for that bind marker. (Without this option,
-        /// bind an `i64` to it; its name is `[timestamp]`.) Keyspaces refuses a timestamp on a table without client-side
-        /// timestamps, and one that is more than two days old or more than five minutes in the future
+        /// The text must have `USING TIMESTAMP ?`, and the bound values must leave out that bind marker. (Without this
+        /// option, bind an `i64` to it; its name is `[timestamp]`.) Keyspaces refuses a timestamp on a table without
+        /// client-side timestamps, and one that is more than two days old or more than five minutes in the future
         /// (DG:client-side-timestamps-how-to-queries).
         ///
         /// # Errors

@@ -50,8 +50,8 @@ pub(crate) struct PeerState {
 /// Burst allowance.
 const BURST: Duration = Duration::from_millis(10);
 
-/// How long a pool takes to refill. A pool that lost a connection, or has only its first, opens the others in parallel, and
-/// each may take a second.
+/// How long a pool takes to refill. A pool that lost a connection, or has only its first, opens the missing ones in
+/// parallel, and each may take a second.
 const POOL_REFILL_TIME: Duration = Duration::from_secs(2);
 
 /// How often the driver's peers are read.
@@ -86,7 +86,7 @@ pub(crate) struct LimitedPeer {
 #[derive(Debug, Default)]
 struct HostLoad {
     in_flight: AtomicUsize,
-    /// Until this time the host counts as having one connection.
+    /// Until this time, the host is treated as having one connection.
     refilling_until: AtomicU64,
     /// When the next request would be due if requests were evenly spaced.
     due: AtomicU64,
@@ -120,7 +120,7 @@ impl PeerLimiter {
         }
     }
 
-    /// Whether it is time to read the driver's peers again. Returns true to one caller per interval.
+    /// Whether the driver's peers have to be read again. Returns true to only one caller per interval.
     pub(crate) fn begins_refresh(&self, now: Duration) -> bool {
         let (now, refreshed) = (nanos(now), self.refreshed.load(Ordering::Relaxed));
         now.saturating_sub(refreshed) > nanos(REFRESH_INTERVAL)
@@ -155,7 +155,8 @@ impl PeerLimiter {
         write_locked(&self.peers).clear();
     }
 
-    /// Returns a permit if one is available and no call is waiting; at a peer other than `avoided` if there is one.
+    /// Returns a permit if one is available and no call is waiting. The permit is for a peer other than `avoided`,
+    /// unless no other peer is usable.
     pub(crate) fn try_acquire(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Option<Permit<'_>> {
         if !self.queue.is_empty() {
             return None;
@@ -173,7 +174,8 @@ impl PeerLimiter {
     fn choose_peer(&self, avoided: Option<&Arc<LimitedPeer>>, now: Duration) -> Result<Arc<LimitedPeer>, NoPermit> {
         let at = nanos(now);
         let peers = read_locked(&self.peers);
-        // If no peer is connected, any peer is chosen: the driver reports the problem, and the request uses no capacity.
+        // If no peer is connected, any peer may be chosen: the request fails with the driver's error, and uses no
+        // capacity.
         let none_is_connected = !peers.iter().any(|peer| peer.is_connected.load(Ordering::Relaxed));
         let is_usable = |peer: &LimitedPeer| none_is_connected || peer.is_connected.load(Ordering::Relaxed);
         let avoided = avoided.filter(|avoided| peers.iter().any(|peer| is_usable(peer) && !Arc::ptr_eq(peer, avoided)));

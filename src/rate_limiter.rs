@@ -1,8 +1,8 @@
 //! Limits requests to a throttled table to the rate that the table accepts: a call waits for its turn, or fails at once if
 //! the turn would come after its deadline.
 //!
-//! A waiting call holds no lock. While the queue is not empty, one task serves it and hands each call its turn, so a future
-//! that nobody polls wastes only its own turn.
+//! A waiting call holds no lock. While the queue is not empty, one task serves it and notifies each call of its turn.
+//! So a future that is not polled delays no other call; only its own turn is lost.
 
 mod admission;
 mod allowance;
@@ -43,7 +43,7 @@ pub(crate) struct RateLimiter {
     next_place: AtomicU64,
     throttles: AtomicU64,
     state: Mutex<RateLimiterState>,
-    /// Wakes the task that serves the queue when a turn may come sooner than that task expects.
+    /// Wakes the task that serves the queue when the next turn may be due earlier than that task expects.
     reschedule: Notify,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct UnitsRequest {
     pub(crate) units: f64,
     /// A hash of the partition key, if the statement binds all of it.
     pub(crate) partition: Option<i64>,
-    /// When the call began. A retry keeps this time, and so its place ahead of calls that began later.
+    /// When the call began. A retry keeps this time, and with it its place ahead of calls that began later.
     pub(crate) called_at: Instant,
     pub(crate) deadline: Instant,
 }
@@ -95,8 +95,8 @@ impl RateLimiter {
         !self.is_limiting.load(Ordering::Relaxed)
     }
 
-    /// Starts limiting at the units per second that the table is known to have, so that no throttle is needed to find them.
-    /// If the table accepts more, the rate grows as it does after a throttle.
+    /// Starts limiting at the table's known capacity in units per second, without waiting for a throttle. If the table
+    /// accepts more, the rate grows as it does after a throttle.
     #[cfg(feature = "bulk")]
     fn set_known_rate(&self, units_per_second: NonZeroU32, now: Duration) {
         let mut state = self.lock();
@@ -138,7 +138,7 @@ impl RateLimiter {
         }
     }
 
-    /// Gives back units that were acquired and not used.
+    /// Returns units that were acquired and not used.
     pub(crate) fn refund(&self, request: UnitsRequest, session_began: Instant) {
         if !self.is_unlimited() {
             let ticket = self.ticket(request, session_began);
@@ -322,7 +322,7 @@ impl RateLimiters {
         limiters.get(&(table.to_owned(), is_read)).map_or(0, |limiter| limiter.throttles.load(Ordering::Relaxed))
     }
 
-    /// Sets how many units per second a table is known to have for reads or for writes: see
+    /// Sets the known capacity of a table for reads or for writes, in units per second: see
     /// [`RateLimiter::set_known_rate`].
     #[cfg(feature = "bulk")]
     pub(crate) fn set_known_rate(&self, table: &str, is_read: bool, units_per_second: NonZeroU32, now: Duration) {

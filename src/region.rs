@@ -59,8 +59,8 @@ const COMMERCIAL: AwsPartition =
     AwsPartition { prefix: "", suffix: "amazonaws.com", dual_stack_suffix: Some("api.aws"), fips_by_default: false };
 
 /// `DG:programmatic.endpoints` lists endpoints of the commercial regions, GovCloud and China (IPv4 only). It lists none
-/// for the other partitions: their suffixes are from the AWS SDK's table of partitions, and it is unverified that
-/// Keyspaces has endpoints there.
+/// for the other partitions. Their suffixes are from the AWS SDK's table of partitions; whether Keyspaces has endpoints
+/// there is unverified.
 const PARTITIONS: [AwsPartition; 7] = [
     AwsPartition {
         prefix: "us-gov-",

@@ -68,10 +68,11 @@ impl fmt::Debug for Random {
     }
 }
 
-/// How many seconds requests and retries are counted for.
+/// The number of seconds for which requests and retries are counted.
 const SECONDS: u64 = 10;
 
-/// The retry budget of a session: a share of its requests of the last ten seconds, and a minimum.
+/// The retry budget of a session: a percentage of its requests of the last ten seconds, but at least a minimum number
+/// of retries.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
     percent: u64,

@@ -1,4 +1,4 @@
-//! Row types: any type that owns its data, or [`Row`] for columns that are not known when the program is written.
+//! Row types that own their data, and [`Row`], for columns that are not known when the program is written.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use scylla::value::CqlValue;
 /// A row type that owns its data: any `DeserializeRow` type without borrowed fields, such as a tuple, a derived struct or
 /// [`Row`].
 ///
-/// Its fields must be able to represent these cases:
+/// The fields must represent these cases:
 ///
 /// - A column that can be null needs an `Option`, unless it is a collection: CQL stores no empty collections, and a null is read
 ///   as an empty `Vec`, set or map. With an `Option` it is `None`.

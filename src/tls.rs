@@ -1,4 +1,4 @@
-//! TLS: the roots that are trusted, and the one name that every server's certificate must contain.
+//! TLS: the trusted roots, and the name that every server's certificate must contain.
 //!
 //! Certificates of Keyspaces contain only DNS names, and the driver passes the address of a peer to rustls instead of a
 //! name. So the verifier here ignores that address and checks the endpoint's name, which is fixed when the session is
@@ -26,8 +26,8 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, 
 use crate::{Error, ErrorKind};
 pub(crate) use certificate::{PeerCertificate, RefusedCertificate};
 
-/// The roots that Keyspaces chains to, from `certs/`: Amazon's four, and Starfield's for Regions that have not moved
-/// (`DG:using_java_driver`).
+/// The roots of the service's certificates, from `certs/`: Amazon's four, and Starfield's for Regions that have not
+/// migrated to them (`DG:using_java_driver`).
 const ROOTS: [(&str, &str); 5] = [
     ("AmazonRootCA1.pem", include_str!("../certs/AmazonRootCA1.pem")),
     ("AmazonRootCA2.pem", include_str!("../certs/AmazonRootCA2.pem")),
@@ -92,7 +92,7 @@ impl Trust {
         let config = ClientConfig::builder_with_details(provider, Arc::clone(&self.clock))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|error| refused(error.into()))?
-            // rustls calls every custom verifier dangerous. This one checks all that rustls's own verifier checks.
+            // rustls calls every custom verifier dangerous. This one makes all the checks of rustls's own verifier.
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
@@ -124,7 +124,7 @@ fn built_in_roots() -> Result<&'static [CertificateDer<'static>], Error> {
     Ok(READ.get_or_init(|| roots))
 }
 
-/// Parses the certificates of one PEM. A PEM without a certificate is an error, because the caller meant to add one.
+/// Parses the certificates of one PEM. A PEM without a certificate is an error, because the caller intended to add one.
 fn parse_pem(mut pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let refused = |problem: &'static str| {
         Error::new(ErrorKind::Configuration, READING_ROOTS, problem)
@@ -139,8 +139,8 @@ fn parse_pem(mut pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     Ok(certificates)
 }
 
-/// WebPKI's verifier, but for the endpoint's name instead of the one that rustls passes. It adds nothing to what WebPKI
-/// accepts; it only explains in words why a certificate is refused.
+/// Calls WebPKI's verifier with the endpoint's name instead of the name that rustls passes. It accepts exactly what
+/// WebPKI accepts, and explains in words why a certificate is refused.
 #[derive(Debug)]
 struct PinnedNameVerifier {
     name: ServerName<'static>,
@@ -207,7 +207,7 @@ pub(crate) struct Explanation {
     pub(crate) problem: String,
     pub(crate) server_message: Option<String>,
     pub(crate) advice: &'static str,
-    /// Whether trying again cannot help.
+    /// Whether another try would fail, too.
     pub(crate) permanent: bool,
 }
 

@@ -22,11 +22,11 @@ use crate::lock::locked;
 use crate::region::Region;
 use crate::{Error, ErrorKind};
 
-/// Authenticates every connection of a session. The driver's connections and our own share it.
+/// Authenticates every connection of a session: the driver's connections and those of this crate.
 ///
-/// It counts the servers' requests for authentication, because a driver session can open without any: the server may
-/// accept everybody, and then it is not Amazon Keyspaces. It keeps the last error, because the driver passes on only
-/// its text.
+/// It counts the servers' requests for authentication. If there was none, the server accepts every client, so it is not
+/// Amazon Keyspaces, but the driver opens its session nevertheless. It keeps the last error, because the driver keeps
+/// only the text of that error.
 pub(crate) struct Authenticator {
     method: Method,
     requests: AtomicU64,
@@ -65,9 +65,9 @@ impl Authenticator {
         Self::new(Method::Anonymous)
     }
 
-    /// Returns the first response on a connection. With SigV4 it contains no secret: only the name of the method. The
-    /// credentials are fetched first nevertheless. So a provider without credentials fails before anything is sent, and
-    /// a slow provider does not delay the answer to a nonce.
+    /// Returns the first response on a connection. With SigV4, it contains only the name of the method and no secret.
+    /// The credentials are fetched first, so that a provider without credentials fails before anything is sent, and a
+    /// slow provider does not delay the answer to a nonce.
     ///
     /// # Errors
     ///
@@ -84,16 +84,16 @@ impl Authenticator {
         }
     }
 
-    /// Fetches the credentials before they are needed. An error is not reported here but to the connections that need
-    /// them.
+    /// Fetches the credentials before they are needed. An error is ignored here and reported to the connections that
+    /// need them.
     pub(crate) async fn prefetch_credentials(&self) {
         if let Method::SigV4 { credentials, .. } = &self.method {
             let _ = credentials.get().await;
         }
     }
 
-    /// Returns the answer to a connection's challenge. The caller has to answer only one challenge on each connection,
-    /// and to refuse a second with [`second_challenge`](Self::second_challenge).
+    /// Returns the answer to a connection's challenge. The caller must answer only one challenge on each connection,
+    /// and must refuse a second one with [`second_challenge`](Self::second_challenge).
     ///
     /// # Errors
     ///
@@ -116,16 +116,16 @@ impl Authenticator {
         }
     }
 
-    /// The error for a second challenge on one connection. No known server sends one, and a server that got an answer
-    /// to each of many challenges could collect signatures.
+    /// The error for a second challenge on one connection. No known server sends one. If many challenges on one
+    /// connection were answered, a server could collect signatures.
     pub(crate) fn second_challenge(&self) -> Error {
         Error::new(ErrorKind::Authentication, "authenticating", format!("{} sent a second challenge", self.server()))
             .with_advice("Check that the endpoint belongs to Amazon Keyspaces")
     }
 
     /// Records that a server has asked a connection to authenticate, with the authenticator's name in its AUTHENTICATE
-    /// frame. No name is refused, because a proxy may use another name than the service. The name serves only for
-    /// messages, so it is cut to 200 characters and loses its control characters.
+    /// frame. Every name is accepted, because a proxy may use another name than the service. The name is used only in
+    /// messages, so it is truncated to 200 characters, without control characters.
     pub(crate) fn record_request(&self, authenticator_name: &str) {
         const MAX_CHARS: usize = 200;
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -138,17 +138,19 @@ impl Authenticator {
         self.request_count() > 0
     }
 
-    /// How many connections were asked to authenticate.
+    /// The number of connections that had to authenticate.
     pub(crate) fn request_count(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// The authenticator name of the last server that asked: `com.amazon.helenus.auth.HelenusAuthenticator`.
+    /// The authenticator name of the last server that required authentication:
+    /// `com.amazon.helenus.auth.HelenusAuthenticator`.
     pub(crate) fn authenticator_name(&self) -> Option<String> {
         locked(&self.authenticator_name).clone()
     }
 
-    /// Takes the last authentication error of the driver's connections. `None` if one has been authenticated since.
+    /// Takes the last authentication error of the driver's connections; `None` if a connection has been authenticated
+    /// since.
     pub(crate) fn take_last_error(&self) -> Option<Error> {
         locked(&self.last_error).take()
     }
@@ -166,7 +168,7 @@ impl Authenticator {
         Arc::new(DriverProvider::new(Arc::clone(self)))
     }
 
-    /// The identity that this authenticator proves, for reports. It contains no secret.
+    /// The identity that this authenticator uses, for reports. It contains no secret.
     pub(crate) fn identity(&self) -> Identity {
         match &self.method {
             Method::SigV4 { region, credentials, .. } => Identity::SigV4 {

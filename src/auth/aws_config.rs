@@ -6,15 +6,16 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 
 /// The AWS SDK's default chain: variables, profile, SSO, web identity, container, instance.
 ///
-/// The chain is built for each request; the cache makes requests rare. A chain that is built once would keep the keys
-/// that it found in the profile, or its failure to find any, for ever. Building it reads files; that counts towards the
-/// cache's time limit.
+/// The chain is built for each request; because of the cache, requests are rare. If the chain were built once, it would
+/// for ever keep the keys that it found in the profile, or the failure to find any. Building the chain reads files;
+/// that counts towards the cache's time limit.
 pub(crate) struct DefaultChain {
     loader: Box<dyn Fn() -> ConfigLoader + Send + Sync>,
 }
 
 impl DefaultChain {
-    /// Creates the chain. With a region, it uses that region's STS for roles; without one, it looks for a region first.
+    /// Creates the chain. With a region, it uses the STS of that region for roles; without one, it first determines the
+    /// region.
     pub(crate) fn new(region: Option<&str>) -> Self {
         let region = region.map(|region| Region::new(region.to_owned()));
         Self::from_loader(move || match region.clone() {
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
     use crate::auth::CredentialSource;
 
-    /// A profile whose access key is another each time that it is read: `AKID0`, `AKID1`, …
+    /// A profile whose access key changes each time that it is read: `AKID0`, `AKID1`, …
     fn with_profile() -> DefaultChain {
         let times_read = AtomicUsize::new(0);
         DefaultChain::from_loader(move || {

@@ -23,21 +23,21 @@ use crate::lock::locked;
 
 /// A cache that fetches credentials from a provider once for all connections, and renews them before they expire.
 ///
-/// The AWS SDK caches nothing here, and a pool opens all its connections at once. Callers that find no fresh
-/// credentials share one request to the provider. The request continues while at least one caller waits, and is dropped
-/// with the last. If the provider fails, the cached credentials are used until they expire, and the provider is asked
-/// again after a pause.
+/// The AWS SDK does not cache credentials here, and a pool opens all its connections at once. Callers that find no
+/// fresh credentials share one request to the provider. The request continues while at least one caller waits, and is
+/// dropped with the last. If the provider fails, the cached credentials are used until they expire, and the next
+/// request to the provider is made after a pause.
 #[derive(Clone)]
 pub(crate) struct CredentialCache(Arc<Inner>);
 
-/// When the provider is asked for credentials, and how long it may take.
+/// When credentials are requested from the provider, and how long a request may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     /// How long the provider may take. Default: 5 s.
     pub(crate) provider_timeout: Duration,
     /// How long before their expiry credentials are renewed. Default: 5 min, because EC2 has new credentials of a role
     /// "at least five minutes before" the old ones expire (EC2 guide). Credentials that arrive with less than twice
-    /// this time left are renewed after half of the time left.
+    /// this time left are renewed when half of that time has passed.
     pub(crate) renew_ahead: Duration,
     /// How often credentials without an expiry are fetched again, because their file or variable may change. Default: 5
     /// min.
@@ -141,7 +141,7 @@ impl fmt::Debug for CredentialCache {
 
 enum CacheLookup {
     Fresh(Credentials),
-    /// The provider has just failed and is not asked again yet.
+    /// The provider failed, and the pause before the next request has not passed yet.
     Paused(Arc<CredentialsFailure>),
     Pending(Shared<BoxFuture<'static, CredentialsResult>>),
 }
@@ -167,7 +167,7 @@ impl Inner {
         CacheLookup::Pending(request)
     }
 
-    /// Asks the provider and stores the result. This runs once for all waiting callers.
+    /// Requests credentials from the provider and stores the result. This runs once for all waiting callers.
     async fn fetch(self: Arc<Self>) -> CredentialsResult {
         // A panic of the provider would otherwise end every waiting task, including those of the driver's pools.
         let request = AssertUnwindSafe(async { self.source.provide_credentials().await }).catch_unwind();
@@ -254,7 +254,7 @@ impl CachedCredentials {
     }
 }
 
-/// Returns the time until the expiry, or as the error the time since the expiry.
+/// Returns the time until the expiry; if the expiry has passed, the error is the time since then.
 fn time_left(expiry: SystemTime, now: SystemTime) -> Result<Duration, Duration> {
     match expiry.duration_since(now) {
         Ok(Duration::ZERO) => Err(Duration::ZERO),

@@ -15,7 +15,7 @@ pub(crate) struct EnvironmentCredentials {
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl EnvironmentCredentials {
-    /// The credentials in this process's environment.
+    /// Reads the variables of this process.
     pub(crate) fn from_process() -> Self {
         Self::new(|name| env::var(name).ok())
     }

@@ -1,13 +1,14 @@
-//! Authentication: the answers to a server's challenge, and the credentials that they are made with.
+//! Authentication: the answers to a server's challenge, and the credentials for these answers.
 //!
-//! - `authenticator`: one per session, for the driver's connections and our own. It answers one challenge per
-//!   connection.
+//! - `authenticator`: one for each session, shared by the driver's connections and those of this crate. It answers one
+//!   challenge on each connection.
 //! - `sigv4`: the answer itself, a pure function. It accepts only a challenge with a nonce of 32 bytes.
-//! - `cache`: asks the credentials provider once for all connections, within a time limit, and renews the credentials.
+//! - `cache`: requests the credentials from the provider once for all connections, within a time limit, and renews
+//!   them.
 //! - `source`, `environment`, `aws_config`: the providers. `password`: user names and passwords.
 //!
-//! The server has proved who it is before any of this runs: on an endpoint with TLS, its certificate is verified first.
-//! Credentials appear in no log, error or `Debug`; the types here implement `Debug` by hand.
+//! The identity of the server is verified before authentication: on an endpoint with TLS, the certificate is checked
+//! first. Credentials never appear in a log, an error or `Debug`; the types here implement `Debug` by hand.
 
 mod authenticator;
 #[cfg(feature = "aws-config")]

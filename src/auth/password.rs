@@ -39,8 +39,8 @@ impl Password {
         &self.user
     }
 
-    /// The response of SASL PLAIN: no authorization identity, the user name, the password. It contains the password in
-    /// clear, so it must not be logged; TLS protects it on the way, except to a plain Cassandra.
+    /// The response of SASL PLAIN: no authorization identity, the user name, the password. It contains the unencrypted
+    /// password, so it must not be logged. TLS encrypts the connection, except to a plain Cassandra.
     pub(crate) fn initial_response(&self) -> Vec<u8> {
         [b"\0", self.user.as_bytes(), b"\0", self.secret.as_bytes()].concat()
     }

@@ -17,8 +17,8 @@ pub(crate) const INITIAL_RESPONSE: &[u8] = b"SigV4\0\0";
 /// Returns the answer to the server's challenge: a signature over the nonce, the access key, the time, and the session
 /// token of temporary credentials.
 ///
-/// This is a pure function: the same challenge, credentials, region and time give the same bytes, which are those of
-/// AWS's own plugin for Java. `now` is truncated to the millisecond first. The signature is valid for one nonce, region
+/// This is a pure function: the same challenge, credentials, region and time give the same bytes, and AWS's own plugin
+/// for Java gives the same. `now` is truncated to the millisecond first. The signature is valid for one nonce, region
 /// and time and does not reveal the secret key. The answer contains the session token, so it must not be logged.
 pub(crate) fn answer(
     challenge: Option<&[u8]>,
@@ -36,8 +36,8 @@ pub(crate) fn answer(
     Ok(answer.concat().into_bytes())
 }
 
-/// Checks that the access key and the token can be part of an answer. The format has no escaping, so a line break or
-/// NUL is refused. A comma in a token is sent unchanged, as every plugin does.
+/// Checks that the access key and the token can be part of an answer. The format cannot escape characters, so a line
+/// break or NUL is refused. A comma in a token is sent unchanged, as every plugin does.
 pub(crate) fn check_credentials(credentials: &Credentials) -> Result<(), SigningError> {
     let breaks_answer = |text: &str| text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'));
     if breaks_answer(credentials.access_key_id()) {
@@ -88,7 +88,7 @@ impl<'a> SignedRequest<'a> {
         now: SystemTime,
     ) -> Result<Self, SigningError> {
         let nonce = nonce(challenge.unwrap_or_default())?;
-        // Implementations differ in how they escape. A lower-case region of these characters needs no escaping.
+        // Implementations escape differently. A lower-case region of these characters does not need escaping.
         let region = region.to_ascii_lowercase();
         if region.is_empty() || !region.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
             return Err(SigningError::Region);
@@ -129,8 +129,8 @@ impl<'a> SignedRequest<'a> {
     }
 }
 
-/// Returns the bytes after the first `nonce=`, up to a comma or the end. They may be any bytes, but have to be 32: what
-/// the server wants signed is bounded before it is used.
+/// Returns the bytes after the first `nonce=`, up to a comma or the end. They may be any bytes, but their number must
+/// be 32, which limits what a server can have signed.
 fn nonce(challenge: &[u8]) -> Result<&[u8], SigningError> {
     const KEY: &[u8] = b"nonce=";
     const LENGTH: usize = 32;
@@ -146,8 +146,8 @@ fn nonce(challenge: &[u8]) -> Result<&[u8], SigningError> {
     }
 }
 
-/// Truncates a time to the millisecond. `None` outside the years 1970 to 9999, because the timestamp has four digits
-/// for the year.
+/// Truncates a time to the millisecond. Returns `None` outside the years 1970 to 9999, because the timestamp has four
+/// digits for the year.
 fn truncate_to_millisecond(now: SystemTime) -> Option<(SystemTime, DateTime<Utc>)> {
     const END_OF_9999: u64 = 253_402_300_800_000;
     let millis = u64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;

@@ -5,7 +5,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 use super::environment::EnvironmentCredentials;
 
-/// A source of credentials: a provider, its name in messages, and the advice for when it has no credentials.
+/// A source of credentials: a provider, its name in messages, and the advice if it has no credentials.
 ///
 /// `Debug` prints only the name, because a provider's own `Debug` may print secrets.
 #[derive(Clone)]

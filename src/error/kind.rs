@@ -2,12 +2,12 @@ use std::fmt;
 
 /// The kind of an [`Error`](crate::Error). Programs match on it, and services derive their response from it.
 ///
-/// The first six are the stages of connecting, in order.
+/// The first six kinds are the stages of connecting, in order.
 ///
 #[doc = include_str!("kinds.md")]
 ///
-/// `Unknown` is 500 and not 503, because many HTTP clients retry automatically after a 503, which could apply a statement
-/// twice.
+/// The status of `Unknown` is 500 and not 503, because many HTTP clients retry automatically after a 503, which could
+/// apply a statement twice.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,9 +30,11 @@ use std::fmt;
 pub enum ErrorKind {
     /// The endpoint's name has no address, or it was not resolved in time.
     Resolve,
-    /// `connect()` could not open a connection: TCP is refused, unreachable or silent, or the peer does not speak CQL.
+    /// `connect()` could not open a connection: TCP was refused or not answered, the address is unreachable, or the
+    /// peer does not speak CQL.
     Connect,
-    /// TLS failed: the certificate has another name, an unknown issuer or has expired, or the peer does not speak TLS.
+    /// TLS failed: the certificate has another name, has an unknown issuer or has expired, or the peer does not speak
+    /// TLS.
     Tls,
     /// There are no credentials, or their provider failed. Nothing was sent.
     Credentials,
@@ -49,7 +51,8 @@ pub enum ErrorKind {
     /// A limit of the service is exceeded: a row of more than 1 MB, a partition key of more than 2,048 bytes, a batch with
     /// too many statements.
     TooLarge,
-    /// A paging state or the progress of a scan was cut or changed, or belongs to another statement or other values.
+    /// A paging state or the progress of a scan was truncated or altered, or belongs to another statement or other
+    /// values.
     Cursor,
     /// The object to be created already exists.
     AlreadyExists,
@@ -83,7 +86,7 @@ pub enum ErrorKind {
     Unknown,
 }
 
-/// Groups the [kinds](ErrorKind) of errors by who has to act.
+/// The categories of [error kinds](ErrorKind), by who has to act.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorCategory {
     /// The caller's data is wrong: the same call fails again, a call with other data may succeed.
@@ -168,7 +171,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed a little later, and does no harm if it is repeated.
+    /// Whether the same call may succeed a little later, and can safely be repeated.
     pub const fn is_retryable(self) -> bool {
         self.is_transient() || matches!(self, Self::Resolve | Self::Connect | Self::Topology | Self::NotReady)
     }

@@ -1,4 +1,4 @@
-//! The errors of failed handshakes: what the stage found, and what to do about it.
+//! The errors of failed handshakes, with the problem of the stage and advice.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, tls};
 #[derive(Debug)]
 pub(crate) struct HandshakeFailure {
     pub(crate) stage: Stage,
-    /// Whether trying again within the same `connect()` cannot help.
+    /// Whether another try within the same `connect()` would fail, too.
     pub(crate) permanent: bool,
     /// Whether the deadline passed while the stage waited for an answer.
     pub(crate) silent: bool,
@@ -25,7 +25,8 @@ impl HandshakeFailure {
         Self { stage: Stage::Credentials, permanent: true, silent: false, error }
     }
 
-    /// Adds the peer and the elapsed time, but not to an error of the credentials, which has nothing to do with either.
+    /// Adds the peer and the elapsed time. An error of the credentials gets neither, because it does not depend on
+    /// them.
     pub(super) fn with_peer(mut self, address: SocketAddr, elapsed: Duration) -> Self {
         if self.stage != Stage::Credentials || self.silent {
             self.error = self.error.with_peer(address);
@@ -83,7 +84,7 @@ fn error_kind(stage: Stage) -> ErrorKind {
     }
 }
 
-/// What the other side has to answer at this stage, for messages.
+/// The request that is answered at this stage, for error texts.
 fn request_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => "the lookup",
@@ -269,7 +270,7 @@ fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
     }
 }
 
-/// The failure for a server that requires credentials when none are configured.
+/// The failure if the server requires credentials and none are configured.
 pub(super) fn credentials_missing(handshake: &Handshake, authenticator: &str) -> HandshakeFailure {
     stage_failure(
         handshake,
@@ -280,8 +281,9 @@ pub(super) fn credentials_missing(handshake: &Handshake, authenticator: &str) ->
     .with_advice("Set SessionBuilder::password, or use an endpoint with TLS and SessionBuilder::credentials")
 }
 
-/// Refuses a server that answers STARTUP with READY, which means that it requires no authentication. Amazon Keyspaces always
-/// authenticates, so such a server is another one. A plain Cassandra is accepted, even if credentials are configured.
+/// Refuses a server that answers STARTUP with READY, which means that it requires no authentication. Amazon Keyspaces
+/// always requires authentication, so such a server is not Amazon Keyspaces. A plain Cassandra is accepted, even if
+/// credentials are configured.
 pub(crate) fn refuse_unauthenticated(handshake: &Handshake) -> Result<(), HandshakeFailure> {
     if handshake.endpoint.is_cassandra() {
         return Ok(());

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::failure::{resolve_failed, timed_out};
 use super::{Handshake, HandshakeFailure, Stage};
 
-/// The source of the endpoint's addresses. Nothing is cached here, so each lookup sees later changes of DNS.
+/// The source of the endpoint's addresses. Nothing is cached here, so each lookup returns the current addresses.
 #[derive(Clone, Default)]
 pub(crate) enum Resolver {
     #[default]
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Resolver {
 /// Returns every address of the endpoint's host, in the resolver's order.
 ///
 /// A lookup cannot be cancelled: after the deadline, or if this future is dropped, the system's resolver continues in
-/// its own thread until it gives up.
+/// its own thread until it completes.
 pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<Vec<SocketAddr>, HandshakeFailure> {
     let started = Instant::now();
     let lookup = handshake.resolver.look_up(handshake.endpoint.host(), handshake.endpoint.port());
@@ -62,8 +62,8 @@ pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<
     Err(failure.with_elapsed(started.elapsed()))
 }
 
-/// Whether the error is EAI_AGAIN. The standard library keeps only its text, which differs between glibc and macOS on
-/// the one hand and musl on the other.
+/// Whether the error is temporary: EAI_AGAIN, or an I/O error that says so. The standard library keeps only the text of
+/// EAI_AGAIN, which is one on glibc and macOS and another on musl.
 fn is_temporary(error: &io::Error) -> bool {
     let text = error.to_string();
     ["Temporary failure in name resolution", "Try again"].iter().any(|again| text.contains(again))

@@ -106,7 +106,7 @@ async fn second_connection_resumes_the_tls_session() {
     peer.stub.wait_until(|seen| seen.resumed == 1).await;
 }
 
-/// Each stage, with the kind and text of its error when the server is silent.
+/// Each stage, with the kind and text of its error if the server is silent.
 #[tokio::test]
 async fn silence_is_reported_with_the_stage_that_waits() {
     let close = "A proxy or firewall may block it, or the endpoint may be down; another try may reach another address";

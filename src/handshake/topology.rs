@@ -55,7 +55,7 @@ impl Topology {
         }
     }
 
-    /// The addresses of the peers that can be connected to, sorted.
+    /// The addresses of the peers that have a host id, sorted.
     pub(crate) fn visible_peers(&self) -> Vec<IpAddr> {
         let usable = self.peers.iter().filter(|peer| peer.host_id.is_some());
         let mut addresses: Vec<IpAddr> = usable.filter_map(|peer| peer.address).collect();
@@ -68,8 +68,7 @@ impl Topology {
         self.rows().any(|row| row.host_id == Some(host_id))
     }
 
-    /// Why the driver cannot use this topology; `None` if it can. The driver accepts a topology as a whole or not at
-    /// all.
+    /// Why the driver cannot use this topology; `None` if it can. The driver accepts a topology only as a whole.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         let usable = || self.rows().filter(|row| row.host_id.is_some() && row.address.is_some());
         if usable().next().is_none() {
@@ -96,7 +95,7 @@ fn topology_rows(rows: &WireRows) -> Vec<TopologyRow> {
         .map(|row| TopologyRow {
             host_id: cell(rows, row, "host_id").and_then(|bytes| Uuid::from_slice(bytes).ok()),
             address: cell(rows, row, "rpc_address").and_then(address),
-            // A set starts with the number of its elements in four bytes; an empty set has nothing after it.
+            // A set starts with the number of its elements in four bytes; an empty set consists of only these.
             has_tokens: cell(rows, row, "tokens").is_some_and(|bytes| bytes.len() > 4),
         })
         .collect()

@@ -6,12 +6,13 @@ use std::io;
 use crate::saturated::saturated;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The longest body that is read. A length announced by the server is compared with it before memory is allocated.
+/// The maximum length of a body. The length that the server announces is compared with it before memory is allocated.
 /// Answers in a handshake are shorter: the two system tables have at most a few dozen short rows.
 const MAX_FRAME_BYTES: usize = 1 << 20;
-/// How many events are skipped before an answer. A server may push events after REGISTER, but not without end.
+/// The maximum number of frames read for an answer, including the events that are skipped before it. A server may send
+/// events after REGISTER, but not without end.
 const MAX_EVENTS: usize = 32;
-/// How deeply the type of a column may be nested, so that a server cannot exhaust the stack.
+/// The maximum depth of a column's type, so that a server cannot exhaust the stack.
 const MAX_TYPE_DEPTH: usize = 8;
 const VERSION: u8 = 4;
 const LOCAL_QUORUM: u16 = 0x0006;
@@ -90,8 +91,8 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u8, u8, Ve
             });
         }
         filled += read;
-        // A server that does not support v4 answers with an ERROR in its own version, 3 to 6. The text of that error is
-        // useful.
+        // A server that does not support v4 answers with an ERROR in its own version, 3 to 6. The error is read for its
+        // text.
         if !(0x83..=0x86).contains(&header[0]) {
             return Err(WireError::NotCql(header[..filled].to_vec()));
         }
@@ -215,9 +216,9 @@ impl<'a> BodyReader<'a> {
         }
     }
 
-    /// Skips the parts that the header's flags announce before the body: tracing id, warnings, custom payload. We
-    /// request none of them, but a proxy may add them. Compression was not negotiated, so a compressed body is
-    /// malformed.
+    /// Skips the parts that the header's flags announce before the body: tracing id, warnings, custom payload. The
+    /// requests here ask for none of them, but a proxy may add them. Compression was not negotiated, so a compressed
+    /// body is malformed.
     fn skip_extensions(&mut self, flags: u8) -> Option<()> {
         if flags & flag::COMPRESSED != 0 {
             return None;
@@ -299,8 +300,8 @@ impl<'a> BodyReader<'a> {
     }
 }
 
-/// Writes a length in two bytes. Everything that is sent here is short: options, an answer to a challenge, a SELECT.
-/// The length of a longer text is clamped, and the server refuses the frame.
+/// Writes a number in two bytes. The options and the names of events are short; the length of a longer text would be
+/// clamped, and the server would refuse the frame.
 fn put_short(body: &mut Vec<u8>, number: usize) {
     body.extend(saturated::<u16>(number).to_be_bytes());
 }

@@ -1,4 +1,4 @@
-//! The same types without the feature `metrics`: they do nothing.
+//! Stands in for `statement_metrics` without the feature `metrics`: the same types, which do nothing.
 
 use std::time::Duration;
 

@@ -50,8 +50,8 @@ impl StatementMetrics {
         );
     }
 
-    /// Creates the metrics of a statement. No label contains a value, a size or a text, so there are as many series as the
-    /// program has statements.
+    /// Creates the metrics of a statement. No label contains a value, a size or a text, so the number of series is
+    /// bounded by the number of statements and tags in the program.
     pub(crate) fn for_statement(info: &StatementInfo, tag: Option<&str>) -> Self {
         let mut labels =
             vec![Label::new("db.system.name", "cassandra"), Label::new("db.query.summary", info.summary().to_owned())];

@@ -8,7 +8,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::ErrorKind;
 
-/// The fields of each span, as they were recorded last.
+/// The fields of each span, each with the value recorded last.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<Vec<RecordedSpan>>>);
 

@@ -1,5 +1,6 @@
 //! The queue of callers that wait for a permit. A caller holds no lock while it waits, so a caller that is not polled
-//! blocks no other. A permit is granted to the caller that has waited longest, and reclaimed if it is not collected.
+//! does not block the others. A permit is granted to the caller that has waited longest, and reclaimed if it is not
+//! collected.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -16,7 +17,8 @@ use super::{LimitedPeer, NoPermit, PeerLimiter, Permit, REFRESH_INTERVAL, WhenFu
 use crate::lock::{locked, read_locked};
 use crate::saturated::saturated;
 
-/// How long a permit is kept for a caller that was woken for it. A caller that does not poll loses it to the next one.
+/// How long a permit is kept for a caller that was woken for it. If the caller is not polled within this time, the next
+/// caller gets the permit.
 pub(super) const COLLECT_WITHIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
@@ -49,7 +51,7 @@ struct GrantedPermit {
     granted_at: Duration,
 }
 
-/// Why callers that avoid this peer, or none, got no permit.
+/// Why the callers that avoid this peer got no permit; with `None`, the callers that accept any peer.
 struct Denial {
     avoided: Option<Arc<LimitedPeer>>,
     reason: NoPermit,
@@ -67,8 +69,8 @@ impl PermitQueue {
     }
 }
 
-/// Waits for a permit, first come, first served; at a peer other than `avoided` if one has capacity within 100 ms. Fails only
-/// if all peers are full and [`WhenFull::Fail`] is set. The future may be dropped at any time.
+/// Waits for a permit, first come, first served; for a peer other than `avoided` if one has capacity within 100 ms.
+/// Fails only if all peers are full and [`WhenFull::Fail`] is set. The future may be dropped at any time.
 pub(crate) async fn acquire<'l>(
     limiter: &'l PeerLimiter,
     avoided: Option<&Arc<LimitedPeer>>,
@@ -173,7 +175,7 @@ impl<'l> Acquire<'l> {
         let limiter = self.limiter;
         loop {
             let now = Instant::now();
-            // The avoided peer is better than none.
+            // After that time, the avoided peer is better than no peer.
             if now >= self.began + REFRESH_INTERVAL {
                 self.avoided = None;
             }
@@ -196,7 +198,8 @@ impl<'l> Acquire<'l> {
                         return ControlFlow::Break(Err(NoPermit::Full));
                     }
                 }
-                // Each caller wakes when its own turn may have come. If all woke together, all but one would wake in vain.
+                // Each caller wakes when its own turn may have come. If all woke at the same time, all but one would
+                // have to wait again.
                 Some(NoPermit::NotBefore(due)) => {
                     let ahead = interval(limiter).saturating_mul(saturated::<u32>(callers_ahead));
                     return ControlFlow::Continue((due + ahead).min(now + REFRESH_INTERVAL));

@@ -146,7 +146,7 @@ async fn uncollected_permit_does_not_block_other_callers() {
     drop(held);
     let began = Instant::now();
     drop(acquire(&limiter, None).await.unwrap());
-    // Three callers at a time lose the permits they did not collect.
+    // Three callers at a time lose the permits that they did not collect.
     assert!(began.elapsed() <= queue::COLLECT_WITHIN * 4, "{:?}", began.elapsed());
     for permit in paused {
         drop(permit.await.unwrap());

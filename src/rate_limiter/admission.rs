@@ -1,7 +1,7 @@
 //! Admits requests to a table: one queue for the whole table and, in front of it, one queue for each hot partition.
 //!
 //! A partition is hot if it is throttled while the table's other partitions are acknowledged. Its calls then wait in a
-//! queue of their own, and its throttles do not lower the table's rate. The queue is removed when the partition is no
+//! separate queue, and its throttles do not lower the table's rate. The queue is removed when the partition is no
 //! longer throttled.
 
 use std::collections::HashMap;
@@ -11,14 +11,15 @@ use super::allowance::Allowance;
 use super::queue::{AdmissionDecision, Queue, Ticket};
 use super::token_bucket::TokenBucket;
 
-/// The maximum number of partitions with a rate of their own, and of those that are watched. Further partitions share the
-/// table's rate.
+/// The maximum number of hot partitions, each with its own rate, and of watched partitions. Further partitions share
+/// the table's rate.
 const MAX_HOT_PARTITIONS: usize = 64;
 const MAX_WATCHED_PARTITIONS: usize = 64;
 
 /// The time window in which the answers of partitions are compared.
 const WATCH_WINDOW: Duration = Duration::from_secs(2);
-/// The throttles of a partition, and the acknowledgements of the others, that it takes to call the partition hot.
+/// The minimum number of throttles of a partition, and of acknowledgements of the other partitions, for the partition
+/// to count as hot.
 const MIN_THROTTLES: u32 = 4;
 const MIN_OTHERS_ACKNOWLEDGED: u32 = 8;
 /// A partition is hot if at least this share of its attempts is throttled, and at most [`MAX_OTHERS_SHARE`] of the attempts
@@ -127,7 +128,7 @@ impl<T> Admission<T> {
         hot.and_then(|hot| hot.remove(ticket)).or_else(|| self.table.remove(ticket))
     }
 
-    /// Gives back the units of a turn that was not used.
+    /// Returns the units of a turn that was not used.
     pub(super) fn refund(&mut self, ticket: Ticket) {
         self.refund_hot(ticket);
         self.table.refund(ticket.units);
@@ -222,7 +223,8 @@ impl<T> Admission<T> {
         {
             return false;
         }
-        // The other hot partitions say nothing about the rest of the table, so they are left out.
+        // Partitions with many throttles, this one included, are left out, because they say nothing about the rest of
+        // the table.
         let mut others = self.all;
         for watched in self.watched.values().filter(|watched| watched.throttled >= MIN_THROTTLES) {
             others.acknowledged -= watched.acknowledged.min(others.acknowledged);
@@ -231,7 +233,7 @@ impl<T> Admission<T> {
         others.acknowledged >= MIN_OTHERS_ACKNOWLEDGED && others.throttled_share() <= MAX_OTHERS_SHARE
     }
 
-    /// Gives a hot partition a queue and a rate of its own. The table no longer counts the partition's throttles, and loses
+    /// Gives a hot partition its own queue and rate. The table no longer counts the partition's throttles, and loses
     /// its own rate limit if no other partition was throttled.
     fn split_off(&mut self, partition: i64, units: f64, now: Duration) {
         let Some(own) = self.watched.remove(&partition) else { return };

@@ -1,4 +1,4 @@
-//! The program's own limit to the capacity that a session uses of a table.
+//! The limit that the program sets on a session's use of a table's capacity.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub struct TableLimit {
 }
 
 impl TableLimit {
-    /// Limits neither reads nor writes.
+    /// Sets no limit for reads or writes.
     pub fn none() -> Self {
         Self::default()
     }
@@ -37,8 +37,8 @@ impl TableLimit {
     }
 }
 
-/// The units that may be used now, as a token bucket. A request that uses more than it acquired leaves a debt, and the
-/// next requests wait until the debt is paid.
+/// The units that may be used now, as a token bucket. If a request uses more units than it acquired, the balance
+/// becomes negative, and the next requests wait until it has refilled.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     per_second: f64,
@@ -52,13 +52,13 @@ impl Allowance {
     }
 
     /// How long until `units` may be used, after the `ahead` units before them. The bucket holds at most one second's
-    /// units; a larger request waits for a full bucket, and leaves a debt.
+    /// units; a larger request waits for a full bucket and leaves a negative balance.
     pub(crate) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.refilled_at).as_secs_f64();
         self.refilled_at = self.refilled_at.max(now);
         self.units = (self.units + passed * self.per_second).min(self.per_second);
         let missing = ahead + units.min(self.per_second) - self.units;
-        // Rounded up, because a wait that is rounded down ends just too early.
+        // Rounded up, because a wait that is rounded down ends slightly too early.
         if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
     }
 
@@ -67,7 +67,7 @@ impl Allowance {
         self.units -= units;
     }
 
-    /// Gives back units that were charged and not used.
+    /// Returns units that were charged and not used.
     pub(super) fn refund(&mut self, units: f64) {
         self.units += units;
     }

@@ -1,8 +1,9 @@
 //! The waiting calls, divided into lanes by the length of their deadlines.
 //!
-//! In a single first-come queue, callers with long deadlines would fill the queue up to these deadlines, and callers with
-//! short ones would never be served. So each lane with waiting calls gets an equal share of the units, and the others share
-//! what a lane does not use (start-time fair queueing). Within a lane, calls are served in the order of arrival.
+//! In a single first-come queue, calls with long deadlines would fill the queue up to these deadlines, and calls with
+//! short deadlines would never be served. So each lane with waiting calls gets an equal share of the units; what a lane
+//! does not use is shared by the others (start-time fair queueing). Within a lane, calls are served in the order of
+//! arrival.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +21,8 @@ struct Lane<T> {
     waiting: BTreeMap<QueuePlace, (Ticket, T)>,
     /// The units of all waiting calls.
     units: f64,
-    /// The units granted to this lane. When a call joins the empty lane, they are raised to the minimum of the other lanes.
+    /// The units granted to this lane. When a call joins the empty lane, this is raised to the minimum of the other
+    /// lanes with waiting calls.
     granted: f64,
     last_joined: Duration,
 }
@@ -30,7 +32,8 @@ impl<T> Lanes<T> {
         Self(BTreeMap::new())
     }
 
-    /// The units ahead of a call: those of its own lane, and as many again, with the call's own, for each other lane in use.
+    /// The units ahead of a call: those ahead of it in its own lane and, for each other lane in use, the same number
+    /// plus the call's own units.
     pub(super) fn ahead(&self, ticket: Ticket, now: Duration) -> f64 {
         let own = self.0.get(&lane_of(ticket)).map_or(0.0, |lane| lane.ahead(ticket.place));
         self.ahead_in_all_lanes(lane_of(ticket), own, ticket.units, now)
@@ -56,8 +59,8 @@ impl<T> Lanes<T> {
         late
     }
 
-    /// The maximum number of units that all lanes are granted before a call with `own` units ahead of it in its lane has its
-    /// turn.
+    /// The maximum number of units that all lanes together are granted before the turn of a call with `own` units ahead
+    /// of it in its lane.
     fn ahead_in_all_lanes(&self, number: u32, own: f64, units: f64, now: Duration) -> f64 {
         let is_in_use = |lane: &Lane<T>| !lane.waiting.is_empty() || now.saturating_sub(lane.last_joined) < IN_USE_FOR;
         let others = self.0.iter().filter(|(other, lane)| **other != number && is_in_use(lane));
@@ -115,7 +118,8 @@ impl<T> Lane<T> {
     }
 }
 
-/// The lane of a call: the time from its place to its deadline, in powers of four milliseconds.
+/// The lane of a call: the logarithm to base 4 of the milliseconds between its beginning and its deadline, rounded
+/// down.
 fn lane_of(ticket: Ticket) -> u32 {
     let time_to_deadline = ticket.deadline.saturating_sub(ticket.place.0).as_millis();
     (time_to_deadline + 1).ilog2() / 2

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// How long an answer counts. If older answers counted, callers with less time than those took would be refused for ever:
-/// no request would be sent whose faster answer could lower the estimate.
+/// How long an answer counts. A call with less time left than the estimate is refused. If old answers counted, one slow
+/// period could make the limiter refuse such calls for ever: no request would be sent, so no faster answer could lower
+/// the estimate.
 const COUNTS_FOR: Duration = Duration::from_secs(2);
 
 /// The smoothed latency and deviation of recent answers, computed as TCP computes its retransmission timeout (RFC 6298).

@@ -1,9 +1,9 @@
 //! The queue of calls that wait for a turn at a table or a hot partition.
 //!
-//! A call joins the queue only if, at the current rate, its turn comes before its deadline; otherwise it is refused at
-//! once, with the time at which its turn would have come. So under lasting overload the queue is as long as the callers'
-//! deadlines allow, every call in it is served, and every other call is refused on arrival. The queue has no clock and no
-//! tasks: the callers pass in the time.
+//! A call joins the queue only if, at the current rate, its turn comes before its deadline; otherwise, it is refused at
+//! once, with the time at which its turn would have come. So under lasting overload the queue is as long as the
+//! callers' deadlines allow, a call that joined it is served unless the rate drops, and every other call is refused on
+//! arrival. The queue has no clock and no tasks: the callers pass in the time.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::lanes::Lanes;
 use super::latency::LatencyEstimate;
 use super::token_bucket::TokenBucket;
 
-/// A call joins only if one part in `DEADLINE_MARGIN` of its remaining time is left after its turn, in case the rate drops
-/// meanwhile.
+/// A call joins the queue only if at least 1/`DEADLINE_MARGIN` of its remaining time is left after its turn, in case
+/// the rate drops while it waits.
 const DEADLINE_MARGIN: u32 = 10;
 
 /// The waiting calls, each with a handle that notifies it.
@@ -29,7 +29,7 @@ pub(super) struct Queue<T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     pub(super) units: f64,
-    /// A retry keeps its place, and so is ahead of the calls that came later.
+    /// A retry keeps its place, so it is ahead of the calls that began later.
     pub(super) place: QueuePlace,
     pub(super) deadline: Duration,
     /// A hash of the partition key, if it is known.
@@ -84,8 +84,9 @@ impl<T> Queue<T> {
         self.waiting.insert(ticket, handle, now);
     }
 
-    /// Grants the turns that are due and refuses the calls that are late: `notify` receives each handle with `Ok`, or with
-    /// the time at which its turn would come. Returns when the next turn is due, or `None` if the queue is empty.
+    /// Grants the turns that are due, and refuses the calls that can no longer be answered before their deadlines:
+    /// `notify` receives each handle with `Ok`, or with the time at which its turn would come. Returns when the next
+    /// turn is due, or `None` if the queue is empty.
     pub(super) fn serve(
         &mut self,
         now: Duration,
@@ -138,7 +139,7 @@ impl<T> Queue<T> {
         self.waiting.remove(ticket)
     }
 
-    /// Gives back the units of a turn that was not used.
+    /// Returns the units of a turn that was not used.
     pub(super) fn refund(&mut self, units: f64) {
         if let Some(rate) = &mut self.rate {
             rate.refund(units);

@@ -4,7 +4,7 @@ use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A need of `units` with a deadline that never matters.
+/// A request for `units` with a deadline that is never reached.
 fn units(units: f64) -> UnitsRequest {
     within(units, HOUR)
 }

@@ -1,20 +1,21 @@
-//! The rate limit of a throttled table or a hot partition: a little more than what it acknowledges.
+//! The rate limit of a throttled table or a hot partition: slightly above the rate that it acknowledges.
 //!
-//! Attempts are counted in epochs. The throttled share of an epoch's units decides the next rate: a small share means that
-//! the rate is right, a large share that it is too high, and no throttle that the capacity may have grown. An attempt sent
-//! before the epoch began says nothing about the current rate and is not counted.
+//! Attempts are counted in epochs. The throttled share of an epoch's units decides the next rate: a small share means
+//! that the rate is right, a large share means that the rate is too high, and no throttle means that the capacity may
+//! have grown. An attempt sent before the epoch began is not counted, because it was sent at another rate.
 
 use std::time::Duration;
 
-/// An epoch ends after this many answers, or after [`EPOCH_TIME`] with at least [`EPOCH_MIN_ANSWERS`] answers, or after
-/// [`EPOCH_MAX_TIME`] unless it began with throttles that may be over.
+/// An epoch ends after this many answers (except at a known rate), or after [`EPOCH_TIME`] with at least
+/// [`EPOCH_MIN_ANSWERS`] answers, or after [`EPOCH_MAX_TIME`] unless the epoch began with an outage that may have
+/// ended.
 const EPOCH_ANSWERS: u32 = 100;
 const EPOCH_TIME: Duration = Duration::from_secs(1);
 const EPOCH_MIN_ANSWERS: u32 = 8;
 const EPOCH_MAX_TIME: Duration = Duration::from_secs(4);
 
-/// The rate exceeds the acknowledged rate by this share, so that a growing capacity is noticed. The price is that two of a
-/// hundred attempts are throttled.
+/// The rate exceeds the acknowledged rate by this share, so that a growing capacity is noticed. As a consequence, two
+/// of a hundred attempts are throttled.
 const PROBE_SHARE: f64 = 0.02;
 /// At low rates that share is too small to notice a change within seconds, so the excess is at least this many requests per
 /// second.
@@ -34,9 +35,9 @@ const THROTTLES_IN_A_ROW: u32 = 4;
 const SEARCH_AFTER_DROP: f64 = 1.5;
 /// During a search, each acknowledged unit raises the rate by this many units per second.
 const SEARCH_GAIN: f64 = 5.0;
-/// The minimum rate to start at, in requests per second, even if fewer were acknowledged.
+/// The minimum initial rate, in requests per second, even if fewer requests were acknowledged.
 const MIN_START_REQUESTS: f64 = 10.0;
-/// Fewer acknowledged requests per second say nothing about the capacity, so a search begins.
+/// With fewer acknowledged requests per second, the capacity is unknown, so a search begins.
 const MIN_CONCLUSIVE_REQUESTS: f64 = 50.0;
 /// The minimum rate while nothing is acknowledged, in requests per second.
 const MIN_REQUESTS: f64 = 1.0;
@@ -60,8 +61,8 @@ pub(super) struct TokenBucket {
     epoch: Epoch,
     /// Whether the capacity is unknown, so that each acknowledgement raises the rate.
     is_searching: bool,
-    /// Whether the rate is the table's known capacity. The table accepts more only from its saved-up burst capacity, which
-    /// will run out, so the rate grows only slowly.
+    /// Whether the rate is the table's known capacity. The table accepts more only while its saved burst capacity
+    /// lasts, so the rate grows only slowly.
     is_known_rate: bool,
     epochs_without_throttle: usize,
     last_throttled: Duration,
@@ -77,12 +78,13 @@ struct Epoch {
     throttled: f64,
     answers: u32,
     throttled_in_a_row: u32,
-    /// Whether a call had to wait. A rate that is not used up says nothing about the table's capacity.
+    /// Whether a call had to wait. Without a wait, the rate was not fully used, and the answers say nothing about the
+    /// table's capacity.
     is_used_up: bool,
 }
 
 impl TokenBucket {
-    /// Starts at the units per second that a table is known to have, before any throttle.
+    /// Starts at the table's known capacity in units per second, before any throttle.
     pub(super) fn with_known_rate(per_second: f64, now: Duration) -> Self {
         Self {
             per_second,
@@ -99,7 +101,7 @@ impl TokenBucket {
         }
     }
 
-    /// Starts when a request of `units` is throttled, at the units per second `acknowledged` until then.
+    /// Starts when a request of `units` is throttled, at the rate acknowledged until then, in units per second.
     pub(super) fn after_throttle(acknowledged: f64, units: f64, now: Duration) -> Self {
         Self {
             epoch: Epoch { began: now, throttled_in_a_row: 1, ..Epoch::default() },
@@ -117,7 +119,7 @@ impl TokenBucket {
         }
         self.fill(now);
         let missing = ahead + self.needed(units) - self.tokens;
-        // Rounded up, because a wait that is rounded down ends just too early.
+        // Rounded up, because a wait that is rounded down ends slightly too early.
         if missing <= 0.0 { Duration::ZERO } else { seconds(missing / self.per_second) + Duration::from_micros(1) }
     }
 
@@ -127,7 +129,7 @@ impl TokenBucket {
         self.next_request = 0.0;
     }
 
-    /// Gives back units that were taken and not used.
+    /// Returns units that were taken and not used.
     pub(super) fn refund(&mut self, units: f64) {
         self.tokens += units;
     }
@@ -174,7 +176,8 @@ impl TokenBucket {
         self.epoch.throttled_in_a_row += 1;
         if self.epoch.throttled_in_a_row >= THROTTLES_IN_A_ROW {
             let lowered = (self.per_second / 4.0).max((MIN_REQUESTS * self.units_per_request).min(self.per_second));
-            // A rate only just above the lowest sees a run of throttles by chance; a search would find nothing.
+            // At a rate only slightly above the minimum, several throttles in a row may be chance, and a search would
+            // find nothing.
             self.is_searching |= self.per_second >= SEARCH_AFTER_DROP * lowered;
             if self.per_second > lowered {
                 self.set_rate(lowered, now);
@@ -235,12 +238,12 @@ impl TokenBucket {
         self.epochs_without_throttle += usize::from(!self.is_known_rate);
         let min_growth = (self.units_per_request * MIN_PROBE_REQUESTS).min(self.per_second * MAX_SLOW_GROWTH_SHARE);
         let raised = (self.per_second * factor).max(self.per_second + min_growth);
-        // At most twice what was sent, because the epoch has proved no more.
+        // At most twice the rate that was sent, because the epoch does not show that the table accepts more.
         self.set_rate(raised.min(2.0 * sent_per_second).max(self.per_second), now);
     }
 
     fn lower_rate(&mut self, throttled_share: f64, sent_per_second: f64, now: Duration) {
-        // If the rate was not used up, the units sent are the better measure.
+        // If the rate was not fully used, the units sent are the better measure.
         let tried = self.per_second.min(1.05 * sent_per_second);
         let acknowledged = tried * (1.0 - throttled_share);
         let probe = (acknowledged * PROBE_SHARE)

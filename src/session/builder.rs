@@ -49,11 +49,11 @@ pub struct SessionBuilder {
 }
 
 impl SessionBuilder {
-    /// Sets the region to connect to, at its standard endpoint. If an [`endpoint`](Self::endpoint) is set, too, this is
-    /// the region to sign for; it must be the region of the endpoint's name.
+    /// Sets the region to connect to, at its standard endpoint. If an [`endpoint`](Self::endpoint) is also set, this is
+    /// only the region to sign for, and it must be the region of the endpoint's name.
     ///
     /// Default: the environment variable `AWS_REGION`, then `AWS_DEFAULT_REGION`; with feature `aws-config`, then the
-    /// region of the AWS profile or the instance. Without any, [`connect`](Self::connect) fails with
+    /// region of the AWS profile or the instance. If none of them is set, [`connect`](Self::connect) fails with
     /// [`Configuration`](crate::ErrorKind::Configuration).
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
@@ -69,9 +69,9 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets the credentials provider: any provider of the AWS SDK, or your own. The session asks it once for all
-    /// connections, and again 5 min before the credentials expire, or every 5 min if they have no expiry. A request to
-    /// the provider may take 5 s.
+    /// Sets the credentials provider: any provider of the AWS SDK, or your own. The session requests credentials once
+    /// for all connections, and again 5 min before they expire, or every 5 min if they have no expiry. A request to the
+    /// provider may take 5 s.
     ///
     /// Default: the environment variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; with
     /// feature `aws-config`, the default chain of the AWS SDK instead. It is an error to set both credentials and a
@@ -102,8 +102,8 @@ impl SessionBuilder {
     /// service-specific credentials of an IAM user (`DG:programmatic.credentials.ssc`); a plain Cassandra has its own
     /// users.
     ///
-    /// TLS protects the password on the way to Amazon Keyspaces. A plain Cassandra gets it in clear, because it is
-    /// connected to without TLS.
+    /// TLS protects the password on the way to Amazon Keyspaces. A plain Cassandra receives it unencrypted, because the
+    /// connection has no TLS.
     ///
     /// Default: none.
     pub fn password(mut self, user: impl Into<String>, secret: impl Into<String>) -> Self {
@@ -112,8 +112,8 @@ impl SessionBuilder {
     }
 
     /// Trusts the certificates in this PEM as roots, in addition to the five roots of Amazon Keyspaces. It is meant for
-    /// a local Keyspaces, or a proxy with its own certificate authority. The name of each certificate is verified as
-    /// before. Several calls add up.
+    /// a local Keyspaces, or a proxy with its own certificate authority. The names in certificates are still verified.
+    /// Several calls add their certificates.
     ///
     /// # Errors
     ///
@@ -126,8 +126,8 @@ impl SessionBuilder {
     }
 
     /// Sets the keyspace for tables and types that a text names without one, in statements and definitions. The library
-    /// completes the names in the text, so nothing is sent, and the keyspace need not exist yet. A name with a keyspace
-    /// keeps it.
+    /// adds the keyspace to the names in the text. Nothing is sent, so the keyspace does not have to exist yet. A name
+    /// that has a keyspace keeps it.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), keyspaces::Error> {
@@ -141,7 +141,7 @@ impl SessionBuilder {
     /// # }
     /// ```
     ///
-    /// Give the name without the quotes that CQL needs for some names. `USE` is refused, because it would apply to only
+    /// Write the name without quotes, even if it needs quotes in CQL. `USE` is refused, because it would apply to only
     /// one of many connections. [`Session::in_keyspace`] sets another keyspace for one statement.
     ///
     /// Default: none.
@@ -170,9 +170,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets how long [`connect`](Self::connect) may take in all, whatever the server does. It must be longer than zero;
-    /// a year is the maximum, as for every timeout here. It must be longer than zero; a year is the maximum, as for
-    /// every timeout here.
+    /// Sets how long [`connect`](Self::connect) may take in all, regardless of what the server does. Like every timeout
+    /// here, it must be longer than zero, and is at most a year.
     ///
     /// Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -183,8 +182,8 @@ impl SessionBuilder {
     /// Sets whether [`connect`](Self::connect) waits for every peer or for the first.
     ///
     /// Amazon Keyspaces lists nine peers at a public endpoint, and the session opens three connections to each, each
-    /// with TLS and a signature. A program that runs for a second, or has to answer its first request soon, need not
-    /// wait for all of them:
+    /// with TLS and a signature. A program that runs only for a second, or that has to answer its first request soon,
+    /// does not have to wait for all of them:
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), keyspaces::Error> {
@@ -196,11 +195,11 @@ impl SessionBuilder {
     /// ```
     ///
     /// The session then connects to the other peers in the background. Until then, [`Session::health`] lists them as
-    /// not connected, and all requests use the connections to the first peer: 2,700 a second on each. If that peer
-    /// cannot be connected, `connect` waits for every peer after all.
+    /// not connected, and all requests use the connections to the first peer, with 2,700 requests per second on each.
+    /// If that peer cannot be connected, `connect` waits for every peer.
     ///
-    /// Every peer is the default because a service that starts under load would otherwise send all of it to one peer,
-    /// and because unreachable peers are then known when `connect` returns.
+    /// Every peer is the default, because a service that starts under load would otherwise send all of its requests to
+    /// one peer, and because `connect` then knows the unreachable peers when it returns.
     ///
     /// Default: EveryPeer.
     pub fn ready_when(mut self, ready_when: ReadyWhen) -> Self {
@@ -225,8 +224,8 @@ impl SessionBuilder {
     }
 
     /// Sets the wait before a retry: a random time up to a bound (full jitter). The bound is `initial` before the first
-    /// retry, doubles with each retry, and is at most `max`. A statement is retried only if that does no harm: it was
-    /// certainly not sent, it is a read, or it is a write that may be sent twice.
+    /// retry, doubles with each retry, and is at most `max`. A statement is retried only if that is safe: it was
+    /// certainly not sent, it is a read, or it is an idempotent write.
     ///
     /// Default: up to 10ms, doubling to 1s.
     pub fn backoff(mut self, initial: Duration, max: Duration) -> Self {
@@ -235,8 +234,9 @@ impl SessionBuilder {
     }
 
     /// Sets how many retries the session may make, in percent of its requests of the last 10 s; at least 10 are
-    /// allowed. When the budget is spent, a failed call is not retried. Two kinds of retries do not count: of attempts
-    /// that were certainly not sent, and of throttled attempts, which wait for a turn under the table's rate limit.
+    /// allowed. When the budget is used up, a failed call is not retried. Two kinds of retries do not count: those
+    /// after an attempt that was certainly not sent, and those after a throttled attempt, which wait for a turn under
+    /// the table's rate limit.
     ///
     /// Default: 20 %.
     pub fn retry_budget(mut self, percent: u8) -> Self {
@@ -245,7 +245,7 @@ impl SessionBuilder {
     }
 
     /// Sets whether the [span](crate::observe) of a call contains the text of its statement (`db.query.text`),
-    /// including values written as literals. Bound values are in no span. A batch has no text.
+    /// including values written as literals. Spans never contain bound values. A batch has no text.
     ///
     /// Default: no, because literals may be secrets.
     pub fn trace_query_text(mut self, is_traced: bool) -> Self {
@@ -253,7 +253,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets the observer. It is notified of every attempt of every call and of every warning of the server; see
+    /// Sets the observer, which is notified of every attempt of every call and of every warning of the server; see
     /// [`Observer`](crate::observe::Observer).
     ///
     /// Default: none.
@@ -271,15 +271,15 @@ impl SessionBuilder {
         self
     }
 
-    /// Limits how much of the capacity of a table this session uses, so that it leaves capacity to other programs.
-    /// `table` is `keyspace.table`, with quotes as in CQL. A call waits for its turn if the turn comes before its
-    /// deadline. Otherwise it fails at once with [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), unsent, and
-    /// [`Error::retry_after`] says how long it would have waited.
+    /// Limits the capacity of a table that this session uses, to leave capacity for other programs. `table` is
+    /// `keyspace.table`, with quotes as in CQL. A call waits for its turn if the turn comes before its deadline.
+    /// Otherwise, it fails at once with [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), nothing is sent, and
+    /// [`Error::retry_after`] returns how long it would have waited.
     ///
     /// The units counted are an estimate: for a write, from the bytes of its values (for a batch, all of them for each
-    /// of its tables); for a read, one unit, corrected when the page arrives to what the page costs at LOCAL_QUORUM.
+    /// of its tables); for a read, one unit, and when the page arrives, what the page costs at LOCAL_QUORUM.
     ///
-    /// Default: none. The session finds the rate of a throttled table without it.
+    /// Default: none. The session measures the rate of a throttled table without a limit, too.
     ///
     /// # Errors
     ///
@@ -301,7 +301,7 @@ impl SessionBuilder {
         Ok(self)
     }
 
-    /// Sets the consistency of reads that do not set their own. Writes are always sent at LOCAL_QUORUM, the only
+    /// Sets the consistency of reads that do not set it themselves. Writes are always sent at LOCAL_QUORUM, the only
     /// consistency that the service accepts for them (`DG:consistency`).
     ///
     /// Default: LOCAL_QUORUM.
@@ -318,7 +318,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets how often the session reads the list of peers, because the service is not known to push changes of it. At
+    /// Sets how often the session reads the list of peers. The service is not known to send events for its changes. At
     /// the same interval the session reads the ids of the tables of prepared statements, with one request for each
     /// keyspace ([`Session::prepare`] says why). The list of peers is also read when the control connection is lost.
     ///
@@ -339,15 +339,15 @@ impl SessionBuilder {
     /// Connects: resolves the endpoint, connects with TCP and TLS, verifies the certificate, authenticates, reads the
     /// list of peers, and connects to each peer ([`ready_when`](Self::ready_when) says how many it waits for).
     ///
-    /// If all is well, every connection opened is kept by the session. A step that takes longer than 250 ms is probed
-    /// by additional connections. One deadline ([`connect_timeout`](Self::connect_timeout)) applies to the whole. This
-    /// table says what happens when something is wrong:
+    /// If there is no problem, the session keeps every connection that it opens. If a step takes longer than 250 ms,
+    /// additional connections probe the addresses. One deadline ([`connect_timeout`](Self::connect_timeout)) applies to
+    /// all steps together. This table lists the result of each problem:
     ///
     /// | problem | result |
     /// |---|---|
-    /// | the endpoint's name cannot be resolved at the moment | new tries until the deadline |
+    /// | the endpoint's name cannot be resolved temporarily | new tries until the deadline |
     /// | the endpoint's name has no address; its addresses refuse TCP, do not speak TLS or CQL, or have a certificate that is not accepted; the credentials are missing or refused | an error at once |
-    /// | one of the endpoint's addresses is silent or refuses, another works | the one that works is used |
+    /// | one of the endpoint's addresses is silent or refuses, another works | the working address is used |
     /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the read of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
     /// | a peer is silent at TCP, TLS or OPTIONS | it is left out after 1 s; the driver tries it again in the background |
     /// | a peer is silent at STARTUP or AUTH_RESPONSE | it is left out after 1.5 s; the driver tries it again in the background |
@@ -357,8 +357,8 @@ impl SessionBuilder {
     /// | the server does not require authentication, although credentials are set | an error; a plain Cassandra is accepted |
     /// | `system.peers` is empty | a session with the endpoint only, and a warning; see [`diagnose`](Self::diagnose) |
     ///
-    /// Dropping the future closes every opened connection. Only a name lookup in progress continues, until the system's
-    /// resolver ends by itself.
+    /// Dropping the future closes every connection that it has opened. Only a name lookup in progress continues, until
+    /// the system's resolver completes.
     ///
     /// # Errors
     ///
@@ -366,13 +366,13 @@ impl SessionBuilder {
     /// [`Connect`](crate::ErrorKind::Connect), [`Tls`](crate::ErrorKind::Tls),
     /// [`Credentials`](crate::ErrorKind::Credentials), [`Authentication`](crate::ErrorKind::Authentication) or
     /// [`Topology`](crate::ErrorKind::Topology); [`Configuration`](crate::ErrorKind::Configuration) for invalid
-    /// settings, found before anything is sent. The text says where connecting failed, after how long, what the other
-    /// side said, and what to do.
+    /// settings, found before anything is sent. The text says where connecting failed and after how long, quotes the
+    /// message of the server, and says what to do.
     pub async fn connect(self) -> Result<Session, Error> {
         self.connecting().await
     }
 
-    /// Boxed, so that the code of connecting is compiled once in this crate, and not into each program.
+    /// Boxed, so that the code that connects is compiled once, in this crate, and not in each program.
     fn connecting(self) -> BoxFuture<'static, Result<Session, Error>> {
         async move {
             let started = Instant::now();

@@ -29,17 +29,17 @@ use crate::handshake::{
 };
 use crate::{Error, ErrorKind};
 
-/// The share of the deadline that the first try may take. The rest is for finding the problem and for another try.
+/// The share of the time limit that the first try may take. The rest is for finding the problem and for another try.
 const FIRST_TRY_SHARE: f64 = 0.4;
-/// How long the handshakes and the build of a further try may take. Each may take half of the time left, so that
-/// another try is possible, but at least this long: a handshake takes a few round trips; a build makes several
-/// handshakes and waits for the probes of its peers.
+/// The minimum times for the handshakes and for the build of a further try. Each may take half of the time left, so
+/// that another try is possible, or all of it if half is less than this minimum. A handshake takes a few round trips; a
+/// build makes several handshakes and waits for the probes of its peers.
 const MIN_HANDSHAKE_TIME: Duration = Duration::from_secs(1);
 const MIN_BUILD_TIME: Duration = Duration::from_secs(3);
-/// The pause after a failed try. It starts with the first and doubles up to the second.
+/// The pause after a failed try starts with `MIN_PAUSE` and doubles up to `MAX_PAUSE`.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// How many reasons for left-out peers an error lists. There may be hundreds of peers.
+/// The maximum number of reasons for excluded peers in an error. There may be hundreds of peers.
 const MAX_REASONS: usize = 3;
 
 /// A working driver session, with the translator that knows its peers.
@@ -64,9 +64,9 @@ impl Connected {
     }
 }
 
-/// Tries to connect until the deadline. In the first try the driver connects at once, and peers are probed only if that
-/// takes long. Each further try makes a full handshake before the driver connects: the handshake finds the stage that
-/// fails, and peers that are silent at a late stage are left out.
+/// Tries to connect until the deadline. In the first try, the driver connects at once, and peers are probed only if
+/// that takes long. Each further try makes a full handshake before the driver connects: the handshake finds the stage
+/// that fails, and peers that are silent at a late stage are excluded.
 pub(super) fn connect<'a>(
     handshake: &'a Handshake,
     settings: &'a Settings,
@@ -85,7 +85,7 @@ pub(super) fn connect<'a>(
     .boxed()
 }
 
-/// What all tries of one `connect()` share.
+/// The state shared by all tries of one `connect()`.
 struct Connecting<'a> {
     handshake: &'a Handshake,
     settings: &'a Settings,
@@ -95,7 +95,7 @@ struct Connecting<'a> {
 
 /// Why one try failed.
 struct ConnectFailure {
-    /// Whether another try within this `connect()` cannot help.
+    /// Whether another try within this `connect()` would fail, too.
     permanent: bool,
     /// Whether the deadline passed without a known cause.
     timed_out: bool,
@@ -105,7 +105,7 @@ struct ConnectFailure {
 /// The endpoint's addresses that passed a probe.
 struct ReachableContactPoints {
     passed: Vec<HandshakeAttempt>,
-    /// How many addresses had not answered when the first one passed.
+    /// The number of addresses that had not answered when the first one passed.
     unanswered: usize,
 }
 
@@ -126,7 +126,7 @@ impl Connecting<'_> {
             debug!(reason = %last_failure.error, "connecting again");
             match self.try_again().await {
                 Ok(connected) => return Ok(connected),
-                // An expired deadline says less than the error found before it.
+                // The error found before is more useful than an expired deadline.
                 Err(failure) if failure.timed_out && !last_failure.timed_out => {}
                 Err(failure) => last_failure = failure,
             }
@@ -186,7 +186,8 @@ impl Connecting<'_> {
             }
         }
         let permanent = failures.iter().all(|failure| failure.permanent);
-        // A temporary failure is reported rather than a permanent one, and among those the one of the latest stage.
+        // A temporary failure is reported in preference to a permanent one, and among several the one at the latest
+        // stage.
         let reported = failures.into_iter().max_by_key(|failure| (failure.permanent == permanent, failure.stage));
         Err(match reported {
             Some(failure) => ConnectFailure { permanent, ..failure.into() },
@@ -206,7 +207,7 @@ impl Connecting<'_> {
         }
     }
 
-    /// Builds a driver session with contact points that passed; a peer has to pass a probe of `depth`.
+    /// Builds a driver session with contact points that passed a probe. Each peer has to pass a probe of `depth`.
     async fn build(
         &self,
         contact_points: &[HandshakeAttempt],
@@ -235,8 +236,8 @@ impl Connecting<'_> {
         }
     }
 
-    /// Checks a new driver session. The driver reports success even if it could not read the system tables, is
-    /// connected to no peer, or was accepted without authentication.
+    /// Checks a new driver session. The driver reports success even if it could not read the system tables, has no
+    /// connected peer, or was accepted without authentication.
     async fn verify(
         &self,
         connected: Connected,
@@ -253,8 +254,8 @@ impl Connecting<'_> {
             (nodes().filter(|node| !node.is_connected()).count(), nodes().count())
         };
         if unconnected().0 > 0 {
-            // The local row has the host id of a peer. The driver opens two pools for that host and may show the one
-            // that it does not wait for. Reading the tables again merges the two.
+            // The local row has the host id of a peer. The driver opens two pools for that host, and may report the
+            // state of the pool that it does not wait for. Reading the tables again merges the two pools.
             let _ = timeout_at(limit, driver::refresh_metadata(&connected.driver)).await;
         }
         let (missing, peers) = unconnected();
@@ -292,7 +293,7 @@ impl Connecting<'_> {
         Ok(connected)
     }
 
-    /// Whether this may be the topology that the driver invents if it cannot read the system tables. A real topology
+    /// Whether this may be the topology that the driver generates if it cannot read the system tables. A real topology
     /// with null fields looks the same.
     fn may_be_invented(&self, driver: &DriverSession) -> bool {
         let state = driver.get_cluster_state();

@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::handshake::HandshakeAttempt;
 use crate::retry::Backoff;
 
-/// The longest timeout: a year. It is as good as none, and adding it to an instant does not overflow.
+/// The maximum timeout, a year: practically unlimited, and adding it to an instant does not overflow.
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time for a probe of one address: TCP, TLS and the answer to OPTIONS.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long the driver may take before parallel probes find out what holds it up: once until it has read the list of
-/// peers, and again until it has connected to them. Each takes about ten round trips.
+/// How long the driver may take before parallel probes find out what it waits for. The limit applies twice: until the
+/// driver has read the list of peers, and until it has connected to them. Each takes about ten round trips.
 pub(super) const PROBE_AFTER: Duration = Duration::from_millis(250);
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), 
 pub(super) const RETRY_PERCENT: u8 = 20;
 pub(super) const MIN_RETRIES: u32 = 10;
 /// The requests per second for each connection. The driver chooses among a peer's connections at random; with three,
-/// none gets more than the 3,000 that the service accepts (DG:quotas), except in one second of 10¹².
+/// none gets more than the 3,000 that the service accepts (DG:quotas), except in one of 10¹² seconds.
 pub(super) const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(2_699);
 pub(super) const IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
 pub(super) const CONNECTIONS_PER_HOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
@@ -30,7 +30,7 @@ pub(super) const PAGE_SIZE: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
-/// The time for reading the topology. The driver's own limits apply to each of its requests, and it has none for a
+/// The time for reading the topology. The driver's own time limits apply to single requests; it has none for a
 /// handshake.
 pub(super) const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the session may be without any connected peer before it reconnects.
@@ -39,8 +39,8 @@ pub(super) const RECONNECT_AFTER: Duration = Duration::from_secs(3);
 /// The maximum number of peers, or of their addresses, that are remembered. The server chooses how many it lists.
 pub(super) const MAX_REMEMBERED_PEERS: usize = 256;
 
-/// The probe timeout for peers of an endpoint reached by these attempts: longer for a distant endpoint, which is slow,
-/// not silent.
+/// The probe timeout for peers of an endpoint reached by these attempts: longer for a distant endpoint, whose peers
+/// answer slowly.
 pub(super) fn probe_timeout<'a>(attempts: impl IntoIterator<Item = &'a HandshakeAttempt>) -> Duration {
     PROBE_TIMEOUT.max(longest_probe(attempts) * 2)
 }

@@ -1,4 +1,4 @@
-//! Connects step by step and reports what each step found.
+//! Connects step by step and reports the result of each step.
 
 use crate::handshake::resolve;
 use crate::saturated::saturated;
@@ -21,10 +21,10 @@ use crate::handshake::{
     Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Stage, TlsDetails, Topology,
 };
 
-/// The least connections of a pool if there is only one peer (`DG:troubleshooting.serverless`).
+/// The minimum number of connections of a pool if there is only one peer (`DG:troubleshooting.serverless`).
 const MIN_CONNECTIONS_TO_ONE_PEER: usize = 9;
 
-/// The most peers probed. A public endpoint lists nine, but the server could list any number.
+/// The maximum number of peers to probe. A public endpoint lists nine, but a server could list any number.
 const MAX_PROBED: usize = 50;
 
 pub(super) async fn diagnose(builder: &SessionBuilder) -> Diagnosis {
@@ -72,7 +72,7 @@ async fn report_connection(
     let attempts =
         join_all(addresses.into_iter().map(|address| handshake.attempt(address, Depth::SystemTables, deadline))).await;
     let failed_stage = |attempt: &HandshakeAttempt| attempt.failure.as_ref().map(|failure| failure.stage);
-    // The attempt that came farthest says most; `None` means that it passed every stage.
+    // The attempt that reached the latest stage is the most informative; `None` means that it passed every stage.
     let best = attempts.iter().max_by_key(|attempt| (failed_stage(attempt).is_none(), failed_stage(attempt)))?;
     report_stages(handshake, best, diagnosis);
     for other in attempts.iter().filter(|other| other.address != best.address) {

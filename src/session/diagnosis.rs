@@ -1,4 +1,4 @@
-//! What `diagnose` found out.
+//! The result of `diagnose`.
 
 use std::fmt;
 
@@ -48,9 +48,8 @@ impl Diagnosis {
     }
 }
 
-/// Shortens an error to its problem and the server's message, because the diagnosis has the rest already. Errors of
-/// settings and credentials keep what was attempted, because only that names the wrong setting or the missing
-/// credentials.
+/// Shortens an error to its problem and the server's message, because the diagnosis already contains the rest. Errors
+/// of settings and credentials keep the operation, because only it names the wrong setting or the missing credentials.
 pub(super) fn short_text(error: &Error) -> String {
     let mut text = match error.kind() {
         ErrorKind::Configuration | ErrorKind::Credentials => {

@@ -1,7 +1,7 @@
 //! The driver's configuration. Each default of the driver that does harm on Keyspaces is replaced here, and only here.
 //!
-//! The driver's futures that are rarely needed are boxed here. A future that is held by value is compiled into each
-//! crate and each codegen unit that holds it, and the driver's futures are large: the code of connecting was compiled
+//! The driver's rarely needed futures are boxed here. A future that is held by value is compiled in each crate and each
+//! codegen unit that holds it, and the driver's futures are large: without boxes, the code that connects was compiled
 //! nine times.
 
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ pub(super) fn builder(
     translator: Arc<dyn AddressTranslator>,
 ) -> SessionBuilder {
     let profile = ExecutionProfile::builder()
-        // The only consistency of a write. A read with another consistency sets it itself.
+        // The only consistency of a write. A statement that reads sets its own consistency.
         .consistency(WRITE_CONSISTENCY)
         // The driver's default sends LOCAL_SERIAL with every request. Whether the service accepts that is unverified.
         .serial_consistency(None)
@@ -43,7 +43,7 @@ pub(super) fn builder(
         // itself.
         .retry_policy(Arc::new(FallthroughRetryPolicy))
         // The service's tokens are not i64, so the driver replaces them with random ones. A token-aware policy would
-        // then send each partition to one node, and some nodes would get forty times the requests of others.
+        // then send each partition to one node, and some nodes would get forty times as many requests as others.
         .load_balancing_policy(Arc::new(Rotation::default()))
         .request_timeout(Some(settings.attempt_timeout.min(settings.call_timeout)))
         .speculative_execution_policy(None)
@@ -70,13 +70,14 @@ pub(super) fn builder(
         .fetch_full_schema_metadata(false)
         // By default the driver reads peers again only after a server event, and the service is not known to send any.
         .periodic_metadata_fetch_mode(PeriodicFetchMode::FullMetadata)
-        // The session refreshes the metadata itself, so that it notices a refresh that hangs.
+        // The session refreshes the metadata itself, to notice a refresh that hangs.
         .cluster_metadata_refresh_interval(NEVER)
         .metadata_request_clientside_timeout(KEEPALIVE_TIMEOUT)
         // Only ScyllaDB receives this timeout. With its default of 30 s, the driver warns at every start that the
         // client-side timeout is shorter.
         .metadata_request_serverside_timeout(KEEPALIVE_TIMEOUT)
-        // Schema agreement says nothing about a table that is being created, and can fail DDL that succeeded.
+        // Schema agreement does not show whether a table has been created, and can report a failure for DDL that
+        // succeeded.
         .auto_await_schema_agreement(false)
         .refresh_metadata_on_auto_schema_agreement(false)
         // The report would send 800 bytes about this program's configuration to every server, in STARTUP.
@@ -84,7 +85,8 @@ pub(super) fn builder(
         .custom_identity(identity)
         .pool_size(PoolSize::PerHost(settings.connections_per_host))
         .disallow_shard_aware_port(true)
-        // `prepare` asks every node and has no deadline of its own, so a half-open connection would block it for 60 s.
+        // `prepare` sends a request to every node and has no deadline of its own, so a half-open connection would block
+        // it for 60 s.
         .keepalive_interval(KEEPALIVE_INTERVAL)
         .keepalive_timeout(KEEPALIVE_TIMEOUT)
         .connection_timeout(PROBE_TIMEOUT)

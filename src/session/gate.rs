@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// Counts the calls in flight, admits none once it is closed, and notifies when the last has left.
+/// Counts the calls in flight, refuses calls once it is closed, and notifies when the last call has left.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     /// The number of calls in flight; the top bit is set when the gate is closed.

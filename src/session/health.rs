@@ -1,4 +1,4 @@
-//! The health of a session, from what it knows without sending anything.
+//! The health of a session, from its recorded state.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::auth::Identity;
 
 /// The health of a session, from [`Session::health`](crate::Session::health). Its `Display` describes it in words.
 ///
-/// It is a snapshot of what the session has already observed; taking it sends nothing. It contains no secret.
+/// It is a snapshot of the session's recorded state, taken without sending anything. It contains no secret.
 #[derive(Clone, Debug)]
 pub struct Health {
     endpoint: String,
@@ -49,7 +49,7 @@ pub struct TopologyHealth {
     problem: Option<HealthProblem>,
 }
 
-/// The last problem of its kind, and how many there have been.
+/// The last problem of one kind, and the number of such problems.
 #[derive(Clone, Debug)]
 pub struct HealthProblem {
     text: String,
@@ -119,19 +119,19 @@ impl Health {
         &self.topology
     }
 
-    /// How often the session has reconnected, beginning with the lookup of the endpoint's name, because no peer was
-    /// connected or reads of the topology got no answer.
+    /// How many times the session has reconnected because no peer was connected or reads of the topology got no answer.
+    /// Reconnecting begins with the lookup of the endpoint's name.
     pub fn reconnects(&self) -> u64 {
         self.reconnects
     }
 
-    /// The problem of the last try to reconnect, until the session has reconnected.
+    /// Why the last try to reconnect failed. It is kept until a peer is connected again after none was.
     pub fn reconnect_problem(&self) -> Option<&HealthProblem> {
         self.reconnect_problem.as_ref()
     }
 
     /// Whether calls can be made now: the session is open and a peer is connected. Use it for a readiness probe: an
-    /// instance that is not ready should get no requests for now.
+    /// instance that is not ready should receive no requests.
     ///
     /// ```no_run
     /// # fn run(session: &keyspaces::Session) {
@@ -204,7 +204,7 @@ impl PeerHealth {
         self.is_connected
     }
 
-    /// When the peer was connected or disconnected last, to within half a second.
+    /// When the peer was last connected or disconnected, accurate to half a second.
     pub fn since(&self) -> SystemTime {
         self.since
     }

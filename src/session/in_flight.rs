@@ -8,7 +8,8 @@ use scylla::client::session::Session as DriverSession;
 use super::Session;
 use super::connect::Connected;
 
-/// A call in flight. [`Session::close`] waits until it is dropped. Calls reach the driver's session only through it.
+/// A call in flight. [`Session::close`] waits until it is dropped. A call has access to the driver's session only
+/// through it.
 pub(crate) struct InFlight {
     connected: Arc<Connected>,
     session: Session,

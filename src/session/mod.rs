@@ -71,7 +71,7 @@ pub struct Session {
 /// The keyspace of table and type names without one, if the session has a default.
 type DefaultKeyspace = Option<Arc<str>>;
 
-/// What all clones of a session share.
+/// The state shared by all clones of a session.
 struct Inner {
     /// `None` once the session is closed.
     connected: RwLock<Option<Arc<Connected>>>,
@@ -90,7 +90,7 @@ struct Inner {
     watch: Watch,
 }
 
-/// How often `warm_up` checks which peers are connected. The driver sends no notice.
+/// How often `warm_up` checks which peers are connected. The driver does not notify.
 const WARM_UP_INTERVAL: Duration = Duration::from_millis(20);
 
 const PEERS_REACHABLE: &str = "Check that security groups and network ACLs let this machine reach every address that \
@@ -107,8 +107,8 @@ impl Session {
         self.inner.handshake.endpoint()
     }
 
-    /// The default keyspace, for tables and types that a statement names without a keyspace; `None` if the session has
-    /// none. It is set with [`SessionBuilder::keyspace`] or [`in_keyspace`](Self::in_keyspace).
+    /// The default keyspace, for tables and types that a statement names without a keyspace; `None` if there is no
+    /// default. It is set with [`SessionBuilder::keyspace`] or [`in_keyspace`](Self::in_keyspace).
     pub fn keyspace(&self) -> Option<&str> {
         self.keyspace.as_deref()
     }
@@ -116,8 +116,8 @@ impl Session {
     /// Returns the same session with another default keyspace, for one statement or for a part of a program. Nothing is
     /// sent.
     ///
-    /// The returned session shares the connections, prepared statements and limits of this one. Give the name without
-    /// the quotes that CQL needs for some names.
+    /// The returned session shares the connections, prepared statements and limits of this one. Write the name without
+    /// quotes, even if it needs quotes in CQL.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -134,7 +134,7 @@ impl Session {
     }
 
     /// Returns the same session without a default keyspace. A call does not need one, because the names in its
-    /// statement are complete already.
+    /// statement already have a keyspace.
     pub(crate) fn without_keyspace(&self) -> Self {
         Self::from_inner(Arc::clone(&self.inner))
     }
@@ -169,27 +169,27 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// A session recovers by itself. This table says how long that takes at most after the cause is gone:
+    /// A session recovers by itself. This table lists the maximum time until then, from the end of the cause:
     ///
-    /// | what happened | recovered after |
+    /// | problem | recovered after |
     /// |---|---|
     /// | all connections were closed, or the server restarted within 3 s | 2 s |
     /// | a connection is half open, so nothing arrives any more | 12 s from the last answer: 5 s until a keepalive, 5 s for its answer, and the time to connect |
-    /// | a peer was down or silent, or its certificate was not accepted | 13 s: the driver waits up to 11.5 s between tries; the other peers serve meanwhile |
+    /// | a peer was down or silent, or its certificate was not accepted | 13 s: the driver waits up to 11.5 s between tries; meanwhile, requests go to the other peers |
     /// | the program was frozen, as on AWS Lambda between two invocations, and its connections were closed meanwhile | the first call, which waits for new connections within its deadline |
     /// | all peers were down, or the endpoint's name has other addresses | 16 s: after 3 s without a connected peer the session reconnects; it tries again after up to 5 s, and a try without an answer takes up to 10 s |
     /// | the credentials expired or were refused, and no connection was left | 30 s: the provider is asked again after up to 15 s, and the driver tries again within another 12 s |
-    /// | the system tables show other peers | 60 s, the [`topology_interval`](SessionBuilder::topology_interval) |
+    /// | the system tables list other peers | 60 s, the [`topology_interval`](SessionBuilder::topology_interval) |
     ///
-    /// Each change is logged once through `tracing`, not with each request. The driver logs its own lines besides.
+    /// Each change is logged once through `tracing`, not with each request. The driver also logs events of its own.
     pub fn health(&self) -> Health {
         Health::new(self)
     }
 
     /// Passes the peers, and whether they are connected, to the peer limiter.
     pub(crate) fn refresh_peers(&self, now: Duration) {
-        // A peer's connections are closed when its last holder drops it, so a closed session must not give peers to the
-        // limiter again. Calls in flight continue with the peers that the limiter still has.
+        // The connections of a peer are closed when its last holder drops it, so a closed session must not pass peers
+        // to the limiter again. Calls in flight continue with the peers that the limiter still holds.
         let Some(connected) = self.connected() else { return };
         let state = connected.driver.get_cluster_state();
         let peers = state.get_nodes_info().iter().map(|node| PeerState {
@@ -215,12 +215,12 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// The future may be dropped at any time. The connections after the first of each peer are opened in the
-    /// background; the driver does not report how many are open.
+    /// The future may be dropped at any time. Only the first connection of each peer is awaited; the driver opens the
+    /// others in the background, and does not report how many are open.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] if a peer is not connected after `deadline`. The text names the peer; the session can be
-    /// used nevertheless. [`ErrorKind::Closed`] after [`close`](Self::close).
+    /// [`ErrorKind::Timeout`] if a peer is not connected after `deadline`. The text names the peer. The session can
+    /// still be used. [`ErrorKind::Closed`] after [`close`](Self::close).
     pub async fn warm_up(&self, deadline: Duration) -> Result<(), Error> {
         let started = Instant::now();
         loop {
@@ -245,8 +245,8 @@ impl Session {
 
     /// Refuses new calls from now on, waits for the calls in flight, and closes the connections.
     ///
-    /// Calls in flight keep their own deadlines. If some are left at `deadline`, they continue, and the connections are
-    /// closed when the last of them has ended. A second `close` waits again.
+    /// Calls in flight keep their own deadlines. If calls are still in flight after `deadline`, they continue, and the
+    /// connections are closed when the last of them ends. A second `close` waits again.
     ///
     /// If the future is dropped while it waits, new calls are still refused; the connections stay open until `close` is
     /// called again or the session is dropped.
@@ -290,7 +290,7 @@ impl Session {
     /// Registers a call as in flight, or fails if the session is closed.
     pub(crate) fn begin(&self) -> Result<InFlight, Error> {
         if !self.inner.gate.enter() {
-            // This refused call may be the last to leave the gate, so it has to release the peers.
+            // This refused call may be the last one to leave the gate, so it has to release the peers.
             if self.inner.gate.in_flight() == 0 {
                 self.inner.peer_limiter.clear();
             }

@@ -13,7 +13,7 @@ use crate::statement::{self, Query, Statement, Statements};
 use crate::stream::Rows;
 
 impl Session {
-    /// Prepares one statement, to be executed many times. The requested type says what kind of statement it is.
+    /// Prepares one statement, to be executed many times. The return type determines the kind of the statement.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -28,39 +28,39 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// A session prepares each text once, however many callers ask for it, and keeps the last 1,000 texts used.
-    /// Preparing is repeated like a read until the session's call timeout has passed.
+    /// A session prepares each text once, even if several callers request it, and caches the 1,000 most recently used
+    /// texts. Preparing is retried like a read, until the session's call timeout has passed.
     ///
-    /// The future may be dropped at any time: the text is still prepared, for the next caller that asks for it.
+    /// The future may be dropped at any time; the text is still prepared, for the next caller that requests it.
     ///
     /// # Tables that change under a running program
     ///
-    /// A column that another program adds changes nothing: see [`Select`](crate::Select). If another program drops a
-    /// table and creates it again with other types, the session notices as follows. Before it reports that a row type
-    /// or values do not fit, it prepares the text again, once; so a statement prepared after the change has the new
-    /// types. A statement prepared before the change fails with [`Type`](crate::ErrorKind::Type) as soon as the session
-    /// has read the ids of its tables again, every 60 s
-    /// ([`SessionBuilder::topology_interval`](crate::SessionBuilder::topology_interval)). Until then it is sent with
-    /// values of the old types, and the server stores them if their bytes are also valid for the new type: a client
-    /// cannot notice this with version 4 of the protocol. A definition made by this session itself is seen at once by
-    /// every statement that it prepares afterwards.
+    /// If another program adds a column, statements continue to work: see [`Select`](crate::Select). If another program
+    /// drops a table and creates it again with other types, the session notices as follows. Before it reports that a
+    /// row type or values do not fit, it prepares the text again, once. So a statement that is prepared after the
+    /// change has the new types. A statement prepared before the change fails with [`Type`](crate::ErrorKind::Type) as
+    /// soon as the session has read the ids of its tables again, every 60 s
+    /// ([`SessionBuilder::topology_interval`](crate::SessionBuilder::topology_interval)). Until then, it is sent with
+    /// values of the old types, and the server stores them if their bytes are also valid for the new type: with version
+    /// 4 of the protocol, a client cannot notice this. After a definition by this session, every statement that it
+    /// prepares has the new types at once.
     ///
     /// # Errors
     ///
-    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is not CQL (the error says where, and
-    /// what is expected there), is another kind of statement than the type says, names a table without its keyspace in
-    /// a session that has [none](crate::SessionBuilder::keyspace), or is not supported by Keyspaces; the error has the
-    /// reason and advice. After the server was asked: the server refuses the text, for instance because the table does
-    /// not exist. [`Type`](crate::ErrorKind::Type): the rows of a `Select` do not fit its row type, or a tuple of
-    /// values differs in length from the statement's bind markers, or contains a type that never fits; values of other
-    /// types are checked when they are bound. [`Timeout`](crate::ErrorKind::Timeout): the text was not prepared within
-    /// the session's call timeout.
+    /// [`Refused`](crate::ErrorKind::Refused), before anything is sent: the text is not CQL (the error contains the
+    /// position and what is expected there), is another kind of statement than the return type, names a table without
+    /// its keyspace in a session without a [default keyspace](crate::SessionBuilder::keyspace), or is not supported by
+    /// Keyspaces; the error has the reason and advice. After sending: the server's error if the server refuses the
+    /// text, for instance because the table does not exist. [`Type`](crate::ErrorKind::Type): the rows of a `Select` do
+    /// not fit its row type, or a tuple of values has another length than the statement has bind markers, or contains a
+    /// type that never fits; values of other types are checked when they are bound.
+    /// [`Timeout`](crate::ErrorKind::Timeout): the text was not prepared within the session's call timeout.
     pub async fn prepare<S: Statement>(&self, text: &str) -> Result<S, Error> {
         statement::prepare(self, text).await
     }
 
-    /// Prepares several statements concurrently, each like [`prepare`](Self::prepare), in the time of one. More than 16
-    /// statements need several calls.
+    /// Prepares several statements concurrently, each like [`prepare`](Self::prepare), in about the time of one. A call
+    /// prepares at most 16 statements.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -77,7 +77,7 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
-    /// The future may be dropped at any time: texts being prepared are still finished and kept.
+    /// The future may be dropped at any time: the texts are still prepared and cached.
     ///
     /// # Errors
     ///
@@ -86,17 +86,17 @@ impl Session {
         S::prepare(self, texts).await
     }
 
-    /// Creates a statement for one use, with `()` for no values. Options can be set on it before it is executed or its
+    /// Creates a statement for one use; pass `()` for no values. Options can be set on it before it is executed or its
     /// rows are read.
     ///
     /// Without values the text is sent unprepared. With values it is prepared first, because only the server knows the
-    /// types of the values, and kept as [`prepare`](Self::prepare) does. Prepare a statement that is executed often.
+    /// types of the values, and cached as by [`prepare`](Self::prepare). Prepare a statement that is executed often.
     #[must_use = "nothing is sent until it is executed or its rows are read"]
     pub fn query<'q, V: SerializeRow>(&'q self, text: &'q str, values: V) -> Query<'q, V> {
         Query::new(self, text, values)
     }
 
-    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition, with `()` for no values. This is short
+    /// Executes a write once: an INSERT, UPDATE or DELETE without a condition; pass `()` for no values. This is short
     /// for [`query`](Self::query) and [`Query::execute`].
     ///
     /// ```no_run
@@ -115,7 +115,7 @@ impl Session {
         self.query(text, values).execute().await
     }
 
-    /// Executes a read once and returns its rows as type `R` ([`Row`](crate::Row) if the columns are not known), with
+    /// Executes a read once and returns its rows as type `R` ([`Row`](crate::Row) if the columns are not known); pass
     /// `()` for no values. This is short for [`query`](Self::query) and [`Query::rows`].
     ///
     /// ```no_run
@@ -135,10 +135,11 @@ impl Session {
         self.query(text, values).rows()
     }
 
-    /// Creates, changes, drops, awaits and describes keyspaces, tables and types, which are given as values.
+    /// Returns the operations on the schema: they create, change, drop, await and describe keyspaces, tables and types,
+    /// which are passed as values.
     ///
     /// A change is sent when it is awaited, not before. It completes when `system_schema_mcs` shows it as done, because
-    /// Keyspaces answers a definition before carrying it out, and a table used too early fails with
+    /// Keyspaces answers a definition before it carries it out, and a request to a table that is not ready fails with
     /// `unconfigured table`. On a plain Cassandra, a change waits for schema agreement instead, `SingleRegionStrategy`
     /// is sent as `NetworkTopologyStrategy` with one replica, and options that only Keyspaces has are refused unless
     /// [the change leaves them out](SchemaChange::without_keyspaces_options_on_cassandra); so the same program can
@@ -190,7 +191,7 @@ impl Session {
     /// # Errors
     ///
     /// The errors of [`schema`](Self::schema), and [`Refused`](crate::ErrorKind::Refused) if the text is not a
-    /// definition. Repeat a definition with `IF NOT EXISTS` to continue waiting for it.
+    /// definition. To continue waiting for a definition, repeat it with `IF NOT EXISTS`.
     pub fn define(&self, cql: &str) -> SchemaChange<'_> {
         schema::define(self, cql)
     }
@@ -199,23 +200,24 @@ impl Session {
     /// applied files is in `keyspace`, which is created in the session's Region if it does not exist. Names without a
     /// keyspace in the files refer to `keyspace`; the session's own default keyspace is not used.
     ///
-    /// The module [`migrate`](crate::migrate) describes what happens if several programs migrate at once, or one is
+    /// The module [`migrate`](crate::migrate) describes what happens if several programs migrate at once, or if one is
     /// interrupted.
     ///
     /// # Errors
     ///
     /// [`Refused`](crate::ErrorKind::Refused) if an applied file is missing, has changed since, or has a higher number
-    /// than a file not applied yet; nothing is sent then. Also if Keyspaces refuses a statement: the error names its
-    /// file and number, and the statements before it stay applied. [`Timeout`](crate::ErrorKind::Timeout) if another
-    /// program holds the lock for longer than the [lock timeout](Migrate::lock_timeout), if the lease was lost, or if a
-    /// definition takes longer than [`with_deadline`](Migrate::with_deadline). [`Unknown`](crate::ErrorKind::Unknown)
-    /// if it is not known whether a write that may not be sent twice was applied.
+    /// than a file not applied yet; then no statement of the files is sent. Also if Keyspaces refuses a statement: the
+    /// error names its file and number, and the statements before it stay applied.
+    /// [`Timeout`](crate::ErrorKind::Timeout) if another program holds the lock for longer than the [lock
+    /// timeout](Migrate::lock_timeout), if the lease was lost, or if a definition takes longer than
+    /// [`with_deadline`](Migrate::with_deadline). [`Unknown`](crate::ErrorKind::Unknown) if it is not known whether a
+    /// write that may not be sent twice was applied.
     pub fn migrate<'a>(&'a self, keyspace: &'a str, migrations: &Migrations) -> Migrate<'a> {
         Migrate::new(self, keyspace, migrations)
     }
 
     #[cfg(feature = "bulk")]
-    /// Operations on whole tables: load, export and copy.
+    /// Returns the operations on whole tables: load, export and copy.
     pub fn bulk(&self) -> Bulk<'_> {
         Bulk::new(self)
     }

@@ -8,8 +8,8 @@ use crate::saturated::saturated;
 ///
 /// > requests per second / (instances − 1) / endpoints / 500, rounded up
 ///
-/// One instance is subtracted so that the others can take its load if it fails. AWS plans 500 requests per second on
-/// each connection, where 3,000 are possible, so that an uneven load fits. The result is at least 3
+/// One instance is subtracted so that the others can take its load if it fails. AWS plans 500 requests per second for
+/// each connection, although 3,000 are possible, to leave room for an uneven load. The result is at least 3
 /// (`DG:using_java_driver`).
 ///
 /// ```
@@ -28,19 +28,19 @@ pub struct PoolAdvice {
 /// The requests per second that the formula plans for one connection (`DG:connections`).
 pub(super) const REQUESTS_PER_CONNECTION: u64 = 500;
 
-/// The least connections of a pool (`DG:using_java_driver`).
+/// The minimum number of connections of a pool (`DG:using_java_driver`).
 const MIN_CONNECTIONS: u64 = 3;
 
 impl PoolAdvice {
-    /// How many endpoints `system.peers` lists for a public endpoint (`DG:connections`).
+    /// The number of endpoints that `system.peers` lists for a public endpoint (`DG:connections`).
     pub const PUBLIC_ENDPOINTS: u32 = 9;
 
     /// Creates the advice from the requests per second of the whole application, the number of its instances, and the
     /// number of endpoints: 9 for a public endpoint; 2 to 5 for a VPC endpoint, one for each availability zone; 1 if
     /// `system.peers` is empty.
     ///
-    /// Each key of an `IN` and each replicated write of a multi-Region table counts (`DG:functional-differences`). With
-    /// one instance, the divisor is 1; zero instances or endpoints count as one.
+    /// Each key of an `IN` and each replicated write of a multi-Region table counts as a request
+    /// (`DG:functional-differences`). With one instance, the divisor is 1; zero instances or endpoints count as one.
     pub fn new(requests_per_second: u64, instances: u32, endpoints: u32) -> Self {
         Self { requests_per_second, instances: instances.max(1), endpoints: endpoints.max(1) }
     }
@@ -53,7 +53,7 @@ impl PoolAdvice {
         saturated::<usize>(needed.max(MIN_CONNECTIONS))
     }
 
-    /// The same advice for the number of endpoints that was found.
+    /// Returns the same advice for another number of endpoints.
     pub(super) fn with_endpoints(self, endpoints: u32) -> Self {
         Self::new(self.requests_per_second, self.instances, endpoints)
     }

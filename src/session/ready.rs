@@ -1,4 +1,4 @@
-//! When `connect` returns, and which peer the driver connects to first if one is enough.
+//! When `connect` returns, and which peer the driver connects to first if one peer is enough.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard};
@@ -14,8 +14,8 @@ use super::defaults::MAX_REMEMBERED_PEERS;
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ReadyWhen {
-    /// Every peer that the service lists is connected, or known not to answer. The load is spread over all peers from
-    /// the first request on, and the problem of an unreachable peer is known.
+    /// Every peer that the service lists is connected, or is known to be unreachable. The load is spread over all peers
+    /// from the first request on, and the problem of an unreachable peer is known.
     #[default]
     EveryPeer,
     /// One peer is connected. The others are connected in the background; until then all requests go to that peer.
@@ -31,7 +31,7 @@ pub(super) struct FirstPeerFilter {
 #[derive(Default)]
 struct FilterState {
     accepts_all: bool,
-    /// The rows of the system tables that the driver has asked about.
+    /// The rows of the system tables that the driver has passed to the filter.
     rows: Vec<(Uuid, SocketAddr)>,
     chosen: Option<Uuid>,
 }
@@ -47,8 +47,9 @@ impl FirstPeerFilter {
         self.state().accepts_all = true;
     }
 
-    /// Whether the driver may connect to a peer. The driver asks about each row twice: first, for every row, whether
-    /// its control connection may go there, which is always allowed; then whether to open a pool.
+    /// Whether the driver may connect to a peer. The driver calls this twice for each row: first, for every row, to
+    /// find out whether its control connection may use the peer, which is always allowed; then to find out whether to
+    /// open a pool.
     fn accepts(&self, host_id: Uuid, address: SocketAddr) -> bool {
         let mut state = self.state();
         if state.accepts_all {

@@ -6,7 +6,7 @@ use scylla::routing::Shard;
 
 /// A load-balancing policy that rotates through the peers, those with connections first.
 ///
-/// The driver's own policy leaves out peers without tokens, but on the service all peers are equal.
+/// The driver's own policy leaves out peers without tokens, but all peers of the service are equal.
 #[derive(Debug, Default)]
 pub(super) struct Rotation {
     next: AtomicUsize,

@@ -1,4 +1,4 @@
-//! Turns the builder's values into an endpoint, a handshake and the settings of a session.
+//! Derives the endpoint, the handshake and the settings of a session from the builder's values.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -27,7 +27,7 @@ impl Site {
         Self { ca, stub }
     }
 
-    /// A builder with a deadline that only tests of the deadline reach.
+    /// A builder whose deadline only the tests of the deadline reach.
     fn builder(&self) -> SessionBuilder {
         self.builder_at("127.0.0.1")
     }

@@ -1,15 +1,15 @@
 //! Translates the addresses that the system tables list into the addresses that the driver connects to.
 //!
 //! The driver waits for every node of the ring and sets no deadline after TCP, so one silent peer would block the whole
-//! session. And the service's `system.local` names an address where nothing listens, under the host id of one of the
-//! peers. The translator solves both problems, because the driver asks it for each address to connect to.
+//! session. In addition, the service's `system.local` lists an address where nothing listens, with the host id of one
+//! of the peers. The translator solves both problems, because the driver calls it for each address before it connects.
 //!
-//! At first a translator returns each address without a probe. This is so while a session connects for the first time;
-//! the code that waits for the driver then probes the peers in parallel if connecting takes long
-//! ([`Translator::probe_translated`]). After [`Translator::require_probe`], an address has to pass a probe before the
-//! driver gets it.
+//! While a session connects for the first time, the translator returns each address without a probe; the code that
+//! waits for the driver probes the peers in parallel if connecting takes long ([`Translator::probe_translated`]). After
+//! [`Translator::require_probe`], an address has to pass a probe before the driver gets it.
 //!
-//! None of this decides whom the session trusts: the TLS configuration verifies the certificate on every connection.
+//! None of this affects which servers the session trusts: the TLS configuration verifies the certificate on every
+//! connection.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,15 +32,15 @@ use super::health::HealthProblem;
 use crate::handshake::{Depth, Handshake, HandshakeAttempt, Stage, resolve};
 use crate::lock::locked;
 
-/// How long a passed probe counts; a pool opens its connections within this time.
+/// How long a passed probe is valid; a pool opens its connections within this time.
 const PASSED_VALID_FOR: Duration = Duration::from_secs(5);
-/// How long a silent peer is not probed again, because each probe of it takes a second.
+/// How long the result of a silent probe is valid, because each probe of a silent peer takes a second.
 const SILENT_VALID_FOR: Duration = Duration::from_secs(2);
-/// How long to wait until the driver asks for another address of the same host id. It asks for the addresses of all
-/// rows at once.
+/// How long to wait until the driver translates another address of the same host id. It translates the addresses of all
+/// rows at the same time.
 const SIBLING_TIMEOUT: Duration = Duration::from_millis(100);
-/// How many addresses are remembered for one host id. The service lists two; host ids that move between peers may have
-/// more.
+/// The maximum number of addresses that are remembered for one host id. The service lists two; host ids that move
+/// between peers may have more.
 const MAX_ADDRESSES_OF_A_HOST: usize = 4;
 
 /// The address translator of one session.
@@ -49,7 +49,7 @@ pub(super) struct Translator {
     probe_settings: Mutex<ProbeSettings>,
     probes: Arc<Mutex<HashMap<SocketAddr, ProbeRecord>>>,
     hosts: Mutex<HashMap<Uuid, TranslatedHost>>,
-    /// Notified when the driver asks for an address that was not listed before.
+    /// Notified when the driver translates an address that was not listed before.
     address_listed: Notify,
     first_translation: OnceLock<Instant>,
 }
@@ -94,7 +94,7 @@ impl ProbeResult {
     fn new(attempt: HandshakeAttempt) -> Self {
         match attempt.failure {
             None => Self::Passed,
-            // The peer has no part in missing credentials, and the driver's own connection will report them.
+            // Missing credentials are not a problem of the peer, and the driver's own connection will report them.
             Some(failure) if failure.stage == Stage::Credentials => Self::Passed,
             Some(failure) if failure.silent => Self::Silent(failure.error.to_string()),
             Some(failure) if failure.stage == Stage::Tcp => Self::Refused(failure.error.to_string()),
@@ -124,13 +124,13 @@ impl ProbeResult {
     }
 
     /// How long to wait for another address of the same host id. After a silent probe there is no need to wait, because
-    /// the driver has asked for the addresses of all rows by then.
+    /// the driver has translated the addresses of all rows by then.
     fn sibling_timeout(&self) -> Duration {
         if matches!(self, Self::Silent(_)) { Duration::ZERO } else { SIBLING_TIMEOUT }
     }
 }
 
-/// The results of probing the addresses that the driver got, together.
+/// The combined results of probing the addresses that the driver got.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProbeSummary {
     pub(super) all_passed: bool,
@@ -171,20 +171,20 @@ impl Translator {
         record(&self.probes, address, depth, ProbeResult::Passed);
     }
 
-    /// From now on, a probe makes the full handshake of a pool's connection. That costs too much while a session
-    /// connects. In a running session it is needed: a peer that falls silent late in the handshake would block the
-    /// driver's worker, and only the driver would see the peer's answer to the credentials.
+    /// From now on, a probe makes the full handshake of a pool's connection. While a session connects, that would take
+    /// too long. In a running session it is necessary: a peer that becomes silent late in the handshake would block the
+    /// driver's worker, and only the driver would receive the peer's answer to the credentials.
     pub(super) fn require_full_handshake(&self) {
         let mut settings = locked(&self.probe_settings);
         settings.depth = settings.depth.max(Depth::Authentication);
     }
 
-    /// When the driver first asked for a peer's address. By then it has read the list of peers.
+    /// When the driver first translated a peer's address. By then, it has read the list of peers.
     pub(super) fn first_translation(&self) -> Option<Instant> {
         self.first_translation.get().copied()
     }
 
-    /// Waits until the driver has asked for a peer's address.
+    /// Waits until the driver has translated a peer's address.
     pub(super) async fn wait_for_first_translation(&self) -> Instant {
         loop {
             let listed = self.address_listed.notified();
@@ -227,15 +227,16 @@ impl Translator {
         locked(&self.hosts).get(&host_id).is_some_and(|host| host.listed.len() > 1)
     }
 
-    /// Returns the address to connect to for an address that the system tables list. If the listed address
+    /// Returns the address to connect to for an address that the system tables list:
     ///
-    /// - passes the probe, it is the one;
-    /// - does not pass, another address of the same host id that passes takes its place. If there is none, and the
-    ///   listed address
-    ///   - refuses TCP: one of the endpoint's addresses takes its place;
-    ///   - is silent: it is left out, so that it costs a second and not the session. If no other peer answers either,
-    ///     this machine cannot reach the peers, and one of the endpoint's addresses takes its place;
-    ///   - answers but cannot be used, for instance because its certificate is not accepted: it is left out.
+    /// - If the listed address passes the probe, it is returned.
+    /// - Otherwise, another address of the same host id that passes a probe is returned. If there is none, the result
+    ///   depends on why the listed address did not pass:
+    ///   - It refuses TCP: one of the endpoint's addresses is returned.
+    ///   - It is silent: the peer is excluded, so that it delays the session by a second instead of blocking it. If no
+    ///     other peer answers either, this machine cannot reach the peers, and one of the endpoint's addresses is
+    ///     returned.
+    ///   - It answers but cannot be used, for instance because its certificate is not accepted: the peer is excluded.
     async fn translate(&self, host_id: Uuid, listed: SocketAddr) -> Result<SocketAddr, Excluded> {
         self.record_listed(host_id, listed);
         let probe = self.probe(listed).await;
@@ -264,7 +265,7 @@ impl Translator {
         translation
     }
 
-    /// Replaces or leaves out an address that did not pass and has no sibling.
+    /// Replaces or excludes an address that did not pass, if no other address of the same host id passed.
     async fn replace(&self, host_id: Uuid, listed: SocketAddr, result: ProbeResult) -> Result<SocketAddr, Excluded> {
         match result {
             ProbeResult::Passed => Ok(listed),
@@ -285,7 +286,7 @@ impl Translator {
         locked(&self.hosts).get(&host_id)?.problem.clone()
     }
 
-    /// Why addresses did not pass their last probe. Addresses that are being probed now are missing.
+    /// The reasons why addresses did not pass their last probe, without the addresses that are being probed now.
     pub(super) fn exclusion_reasons(&self) -> Vec<String> {
         let probes = locked(&self.probes);
         let last = probes.values().filter_map(|record| record.last.as_ref()?.2.problem());

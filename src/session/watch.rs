@@ -2,7 +2,7 @@
 //! reconnect where the driver cannot recover by itself.
 //!
 //! The driver refills its pools and reopens its control connection, but only with addresses that it knows. It does not
-//! look up the endpoint's name again, and a hanging handshake blocks its reading of the topology for ever.
+//! look up the endpoint's name again, and a handshake that hangs blocks its reads of the topology for ever.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -22,13 +22,14 @@ use super::{Inner, Session, driver};
 use crate::lock::{locked, write_locked};
 use crate::retry::Random;
 
-/// How often to check which peers are connected. The driver sends no notice when a pool is empty.
+/// How often to check which peers are connected. The driver does not notify when a pool is empty.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long to wait before reading the topology again after a failure.
 const RETRY_READ_AFTER: Duration = Duration::from_secs(5);
-/// How many reads of the topology in a row may get no answer before the session reconnects. A single one may be chance.
+/// The number of consecutive reads of the topology without an answer after which the session reconnects. A single one
+/// may be chance.
 const MAX_SILENT_READS: u32 = 2;
-/// The pause after a failed try to reconnect: it starts with the first and doubles up to the second.
+/// The pause after a failed try to reconnect starts with `MIN_PAUSE` and doubles up to `MAX_PAUSE`.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
@@ -51,7 +52,7 @@ pub(super) struct WatchState {
     pub(super) topology_problem: Option<HealthProblem>,
     pub(super) reconnects: u64,
     pub(super) reconnect_problem: Option<HealthProblem>,
-    /// How many reads of the topology in a row have got no answer.
+    /// The number of consecutive reads of the topology without an answer.
     silent_reads: u32,
 }
 
@@ -70,8 +71,8 @@ impl Watch {
         Self { state: Mutex::new(state), task: OnceLock::new() }
     }
 
-    /// Starts the tasks. If `peers_pending`, the driver has not been allowed to connect to every peer yet, and the
-    /// topology is read at once so that it does.
+    /// Starts the tasks. If `peers_pending`, the driver was limited to one peer until now; the topology is then read at
+    /// once, so that the driver connects to the others.
     pub(super) fn start(&self, session: &Weak<Inner>, topology_interval: Duration, peers_pending: bool) {
         let (watching, reading, checking) = (Weak::clone(session), Weak::clone(session), Weak::clone(session));
         let first = if peers_pending { Duration::ZERO } else { topology_interval };
@@ -189,8 +190,8 @@ impl Drop for Watch {
     }
 }
 
-/// Records which peers are connected, and reconnects a lost session. Between two checks it does not hold the session,
-/// so that dropping the last clone closes it.
+/// Records which peers are connected, and reconnects a lost session. Between two checks, it does not hold the session,
+/// so that dropping the last clone closes the session.
 async fn watch_peers(session: Weak<Inner>) {
     let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -212,7 +213,8 @@ async fn watch_peers(session: Weak<Inner>) {
             Err(error) => {
                 session.watch.record_failed_reconnect(error.to_string());
                 drop(session);
-                // Jitter, so that a fleet that lost its connections all at once does not reconnect all at once.
+                // Jitter, so that the instances of an application that lost their connections at the same time do not
+                // reconnect at the same time.
                 sleep(pause.mul_f64(0.5 + random.next() / 2.0)).await;
                 pause = (pause * 2).min(MAX_PAUSE);
             }

@@ -19,7 +19,8 @@ use crate::lock::locked;
 use crate::session::{InFlight, driver};
 use crate::{Error, ErrorKind, Session, classify};
 
-/// The maximum number of cached statements. A program has a few dozen; if there are more, their texts contain literals.
+/// The maximum number of cached statements. Most programs have a few dozen; many more mean that the texts contain
+/// literals.
 pub(crate) const MAX_CACHED_STATEMENTS: usize = 1_000;
 
 type Preparing = Shared<BoxFuture<'static, Result<Arc<PreparedText>, PrepareFailure>>>;
@@ -45,7 +46,7 @@ struct Registry {
 #[derive(Default)]
 struct CachedStatements {
     by_text: HashMap<Arc<str>, Entry>,
-    /// Counts requests, to find the text that was requested longest ago.
+    /// The number of requests, to find the least recently requested text.
     clock: u64,
 }
 
@@ -78,8 +79,8 @@ impl Cache {
         preparing.await.map_err(|failure| failure.into_error(&info.attempted))
     }
 
-    /// Prepares a text again after values did not fit it, at most once a second, and returns the statement as the server
-    /// sees it now.
+    /// Prepares a text again after values did not fit it, at most once a second, and returns the statement with its
+    /// current bind markers and columns.
     pub(super) async fn prepare_again(
         &self,
         session: &Session,
@@ -129,7 +130,7 @@ impl Cache {
         locked(&self.prepared)
     }
 
-    /// Removes all statements, because a definition may have changed what they mean.
+    /// Removes all statements, because a definition may have changed their columns.
     pub(crate) fn clear(&self) {
         self.lock().by_text.clear();
         self.keys.clear();
@@ -187,7 +188,7 @@ fn begin_preparing(session: &Session, text: &str, table: Option<(String, String)
     Ok(async { task.await.unwrap_or(Err(PrepareFailure::Stopped)) }.boxed().shared())
 }
 
-/// Prepares a text, with retries as for a read, because preparing a statement twice does no harm.
+/// Prepares a text, with retries as for a read, because a statement can safely be prepared twice.
 async fn prepare_with_retries(
     session: &Session,
     in_flight: &InFlight,

@@ -34,11 +34,12 @@ use crate::{Error, ErrorKind, Session, execute};
 /// ```
 ///
 /// The server chooses the columns of that row: all of them after `INSERT … IF NOT EXISTS`, those of the condition after
-/// `UPDATE … IF`, none after `IF EXISTS`. A derived `R` reads the columns that it names and ignores the others, so that a
-/// column added to the table later breaks nothing; a tuple must have exactly the columns that the server returns.
+/// `UPDATE … IF`, none after `IF EXISTS`. A derived `R` reads the columns that it names and ignores the others, so a
+/// column that is added to the table later does not affect it; a tuple must have exactly the columns that the server
+/// returns.
 ///
-/// It is cheap to clone. A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any
-/// shorter lifetime.
+/// It is cheap to clone. If a statement with a borrowed `V` is stored, its type may use the lifetime `'static`; it
+/// still binds values of any shorter lifetime.
 pub struct Conditional<V, R = Row> {
     pub(super) untyped: UntypedStatement,
     shape: PhantomData<fn() -> (V, R)>,
@@ -55,8 +56,8 @@ pub enum Outcome<T> {
     /// The condition did not hold, and nothing was written. Contains the existing row, if the server returns it.
     NotApplied(T),
     /// The answer was lost or the request was throttled, so the write may have been applied or not; the error says why.
-    /// [`Conditional::resolve`] reads whether it was applied. If it is sent again, its condition may fail because of its
-    /// own first write.
+    /// [`Conditional::resolve`] reads whether it was applied. If the write is sent again, its condition may fail
+    /// because the first attempt was applied.
     Unknown(Error),
 }
 
@@ -79,17 +80,17 @@ impl<T> Outcome<T> {
 impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// Executes the write if the condition holds.
     ///
-    /// The write is not sent twice (but see [`retry_when_throttled`](Self::retry_when_throttled)), because the second
-    /// attempt might find what the first has written.
+    /// The write is not sent twice (but see [`retry_when_throttled`](Self::retry_when_throttled)), because the
+    /// condition of the second attempt could fail on the row that the first attempt wrote.
     ///
     /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
     /// # Errors
     ///
     /// Before anything is sent: [`Type`](ErrorKind::Type) if the values do not fit the bind markers,
-    /// [`TooLarge`](ErrorKind::TooLarge) if they exceed a limit of Keyspaces. After: [`Type`](ErrorKind::Type) if the write
-    /// was not applied and the existing row does not fit `R`; any refusal by the server. A lost or throttled answer is not
-    /// an error but [`Outcome::Unknown`].
+    /// [`TooLarge`](ErrorKind::TooLarge) if they exceed a limit of Keyspaces. After: [`Type`](ErrorKind::Type) if the
+    /// write was not applied and the existing row does not fit `R`; any refusal by the server. If the answer was lost
+    /// or the request was throttled, the result is [`Outcome::Unknown`], not an error.
     pub async fn execute(&self, values: impl Values<V>) -> Result<Outcome<Option<R>>, Error> {
         let mut request = match self.untyped.bind(values.values()) {
             Ok(request) => request,
@@ -106,7 +107,7 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// - [`NotApplied`](Outcome::NotApplied) with a row: some column has another value. With `None`: the row does not
     ///   exist, or the write has `IF EXISTS`.
     ///
-    /// This tells the write from other writes only if no other write has the same values. Give each call a unique id, in a
+    /// The comparison identifies the write only if no other write has the same values. Give each call a unique id, in a
     /// column that is never changed.
     ///
     /// ```no_run
@@ -139,13 +140,14 @@ impl<V: SerializeRow, R: OwnedRow> Conditional<V, R> {
     /// applied after the read; a throttled attempt is not (DG:troubleshooting.serverless). So if no row exists, try again
     /// with the same id: if the first attempt is applied late, the existing row has this id.
     ///
-    /// It compares the columns of native types that are set to a bind marker, except `varint` and `decimal`, whose numbers
-    /// have several encodings. The future may be dropped at any time.
+    /// It compares the columns of native types that are set to a bind marker, except `varint`, `decimal` and
+    /// `duration`, whose values have several encodings. The future may be dropped at any time.
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if the text sets no such column, like a DELETE, or does not name the whole primary
-    /// key; [`Type`](ErrorKind::Type) if the values do not fit, or the row does not fit `R`; and the errors of the read.
+    /// [`Refused`](ErrorKind::Refused) if the text sets no such column (a DELETE, for instance) or does not name the
+    /// whole primary key; [`Type`](ErrorKind::Type) if the values do not fit, or the row does not fit `R`; and the
+    /// errors of the read.
     pub async fn resolve(&self, values: impl Borrow<V>) -> Result<Outcome<Option<R>>, Error> {
         super::resolve::resolve(self, values).await
     }

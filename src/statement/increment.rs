@@ -19,9 +19,9 @@ use crate::{Error, Session, execute};
 /// # Ok(()) }
 /// ```
 ///
-/// The increment is not sent twice (but see [`retry_when_throttled`](Self::retry_when_throttled)), because it might count
-/// twice. So a lost or throttled answer is an error of kind [`Unknown`](crate::ErrorKind::Unknown), and the increment may
-/// have been applied or not.
+/// The increment is not sent twice (but see [`retry_when_throttled`](Self::retry_when_throttled)), because it could be
+/// applied twice. So if the answer was lost or the request was throttled, the error has the kind
+/// [`Unknown`](crate::ErrorKind::Unknown): the increment may have been applied or not.
 pub struct Increment<V> {
     untyped: UntypedStatement,
     shape: PhantomData<fn() -> V>,

@@ -1,4 +1,4 @@
-//! The information that the text of a statement gives before it is sent.
+//! Parses and checks the text of a statement before it is sent.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use scylla::statement::batch::BatchType;
 use super::refused;
 use crate::{Error, ErrorKind, Session};
 
-/// The information that the text of a statement gives before it is sent.
+/// The properties of a statement that are known from its text.
 #[derive(Debug)]
 pub(crate) struct StatementInfo {
     /// The statement in a few words, for errors: `INSERT INTO ks.t`.
     pub(crate) attempted: String,
-    /// Whether the statement may be sent twice.
+    /// Whether the statement is idempotent, so that it may be sent twice.
     pub(crate) is_idempotent: bool,
     content: Content,
 }
@@ -30,8 +30,8 @@ enum Content {
 }
 
 impl StatementInfo {
-    /// Parses `text` and refuses it if it is invalid or has none of the effects `expected`. Also returns the text to send, in
-    /// which every name has a keyspace.
+    /// Parses `text`, and refuses it if it is invalid or has none of the effects in `expected`. Also returns the text
+    /// to send, in which every name has a keyspace.
     pub(crate) fn check<'t>(
         text: &'t str,
         session: &Session,
@@ -116,7 +116,7 @@ impl StatementInfo {
         Self::for_batch(BatchType::Unlogged, attempted, true)
     }
 
-    /// Creates the info of a text that cannot be parsed, and so may not be repeated.
+    /// Creates the info of a text that cannot be parsed. It counts as not idempotent.
     pub(crate) fn unparsed(attempted: &str) -> Self {
         Self { attempted: attempted.to_owned(), is_idempotent: false, content: Content::Unparsed }
     }
@@ -133,7 +133,8 @@ impl StatementInfo {
         }
     }
 
-    /// Checks, once the types are known, whether `SET n = n + ?` increments a counter as `expected` says.
+    /// Checks, once the types of the bind markers are known, whether `SET n = n + ?` has the effect `expected`: an
+    /// increment of a counter, or a write.
     pub(super) fn check_counter_effect(&self, expected: Effect, bound: &[ColumnSpec<'_>]) -> Result<(), Error> {
         let Some(tree) = self.tree().filter(|tree| may_be_increment(tree)) else { return Ok(()) };
         let counts = bound.iter().any(|column| matches!(column.typ(), ColumnType::Native(NativeType::Counter)));
@@ -158,7 +159,8 @@ impl StatementInfo {
         }
     }
 
-    /// The operation and its object: a text with a small number of different values, one for each statement of the program.
+    /// The operation and its object. The number of different summaries is bounded by the number of statements in the
+    /// program.
     pub(crate) fn summary(&self) -> &str {
         match &self.content {
             Content::One(_) => &self.attempted,
@@ -220,7 +222,7 @@ impl StatementInfo {
     }
 }
 
-/// Whether only a column's type can show if an UPDATE increments a counter.
+/// Whether the text of an UPDATE leaves open if it increments a counter, so that the type of the column decides.
 fn may_be_increment(statement: &Statement) -> bool {
     match statement {
         Statement::Update(update) => {

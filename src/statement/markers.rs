@@ -1,4 +1,5 @@
-//! The bind markers of a prepared statement that this client treats specially, found once when it is prepared.
+//! The bind markers of a prepared statement that this crate treats specially. They are found once for each prepared
+//! text.
 
 use keyspaces_cql::statement::{Comparand, CqlType, CqlTypeKind, NativeType as Native, Operator, Term, Using};
 use keyspaces_cql::value::max_digits;
@@ -19,7 +20,7 @@ pub(super) struct Markers {
     numbers: Vec<(usize, CqlTypeKind)>,
     /// The marker of each `IN ?`.
     in_lists: Vec<usize>,
-    /// The product of the lengths of the literal in_lists in the text.
+    /// The product of the lengths of the literal lists after IN.
     literal_combinations: usize,
 }
 
@@ -63,7 +64,7 @@ impl Markers {
         }
     }
 
-    /// The markers that options may bind, so that the values may leave them out.
+    /// The markers that the options may bind. The values may leave them out.
     pub(super) fn optional(&self) -> Vec<usize> {
         self.ttl.iter().chain(&self.timestamp).copied().collect()
     }
@@ -75,7 +76,7 @@ impl Markers {
 
     /// The first marker whose value has more digits than the service accepts, and the number of digits.
     pub(super) fn too_many_digits(&self, values: SerializedView<'_>) -> Option<(usize, usize)> {
-        // A number of this many bytes has at most 36 digits, so the counting, which allocates, is skipped.
+        // A number of this many bytes has at most 36 digits. Its digits are not counted, because counting allocates.
         const NEVER_TOO_MANY: usize = 15;
         let mut digits = self.numbers.iter().filter_map(|(index, kind)| {
             let bytes = values.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
@@ -84,7 +85,7 @@ impl Markers {
         digits.find(|(_, digits)| *digits > rules::MAX_DIGITS)
     }
 
-    /// The number of key combinations that the in_lists after IN produce.
+    /// The number of key combinations that the lists after IN produce.
     pub(super) fn subqueries(&self, values: SerializedView<'_>) -> usize {
         let bound = self.in_lists.iter().map(|index| {
             let count = values.value(*index).and_then(|list| list.first_chunk::<4>());

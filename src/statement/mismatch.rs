@@ -48,7 +48,7 @@ pub(crate) fn explain_row(error: &DeserializationError) -> Cow<'static, str> {
     .into()
 }
 
-/// Advice on values that do not fit `statement`, if it is not simply to bind values of its types.
+/// Advice on values that do not fit `statement`; `None` if the only remedy is to bind values of the right types.
 pub(crate) fn advice_on_values(error: &SerializationError, statement: Option<&Statement>) -> Option<String> {
     let (name, mut error) = failed_bound_column(error)?;
     while let Some(failed) = error.downcast_ref::<bind_value::BuiltinSerializationError>() {
@@ -58,7 +58,7 @@ pub(crate) fn advice_on_values(error: &SerializationError, statement: Option<&St
     advice_on_bound_type(name, &value.got, value.rust_name, statement)
 }
 
-/// Advice on a row type that does not fit, if it is not simply to read other types.
+/// Advice on a row type that does not fit; `None` if the only remedy is to read other types.
 pub(crate) fn advice_on_columns(error: &TypeCheckError) -> Option<&'static str> {
     let row = error.downcast_ref::<read_row::BuiltinTypeCheckError>()?;
     let read_row::BuiltinTypeCheckErrorKind::ColumnTypeCheckFailed { err, .. } = &row.kind else { return None };
@@ -70,7 +70,7 @@ pub(crate) fn advice_on_columns(error: &TypeCheckError) -> Option<&'static str> 
         .then_some("Read it as value::CqlTimeuuid: Uuid::from() makes a Uuid of it")
 }
 
-/// Advice on a null, if it is the reason why a row cannot be read.
+/// Advice on a row that cannot be read because of a null; `None` for other reasons.
 pub(crate) fn advice_on_row(error: &DeserializationError) -> Option<&'static str> {
     let (_, error) = failed_read_column(error)?;
     let value = error.downcast_ref::<read_value::BuiltinDeserializationError>()?;
@@ -98,7 +98,7 @@ fn failed_read_column(error: &DeserializationError) -> Option<(&str, &Deserializ
     }
 }
 
-/// The message of an error from the program's own type, without the name of the driver's error around it.
+/// The message of an error of the program's own type, without the name of the driver's error that wraps it.
 fn message_without_type(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let words = ["SerializationError: ", "DeserializationError: ", "TypeCheckError: "]
@@ -133,12 +133,12 @@ fn has_in_with_one_marker(statement: &Statement, column: &str) -> bool {
     })
 }
 
-/// The wording of [`explain_values`] for a wrong number of values, known without a value.
+/// The text of [`explain_values`] for a wrong number of values, from the type alone.
 pub(super) fn bound_count(rust: &str, values: usize, markers: usize) -> String {
     format!("{} has {values} values, the statement has {markers} bind markers", rust_type(rust))
 }
 
-/// The wording of [`explain_values`] for a type that does not fit, known without a value. `place` is the bind marker for a
+/// The text of [`explain_values`] for a type that does not fit, from the type alone. `place` is the bind marker for a
 /// column, or a part of it.
 pub(super) fn bound_type(place: &str, cql: &ColumnType<'_>, rust: &str) -> String {
     format!("{place} is {}, {} cannot be bound to it", cql_type(cql), rust_type(rust))
@@ -190,8 +190,8 @@ fn explain_bound_value(marker: &str, value: &str, error: &SerializationError) ->
     if let Some(wrong) = error.downcast_ref::<bind_value::BuiltinTypeCheckError>() {
         let (cql, rust) = (cql_type(&wrong.got), rust_type(wrong.rust_name));
         return match &wrong.kind {
-            // The driver's derive reports this for a field that only the CQL type has; the driver's own values report it
-            // for a field that only they have.
+            // The driver's derive macros report this for a field that only the CQL type has; the driver's own types
+            // report it for a field that only the Rust value has.
             TypeKind::UdtError(UdtType::NoSuchFieldInUdt { field_name }) if has_field(&wrong.got, field_name) => {
                 format!("{marker} is {cql}, which has a field {field_name}, and {rust} has none")
             }
@@ -199,8 +199,8 @@ fn explain_bound_value(marker: &str, value: &str, error: &SerializationError) ->
                 format!("{marker} is {cql}, which has no field {field_name}, and {rust} has one")
             }
             TypeKind::UdtError(UdtType::ValueMissingForUdtField { field_name }) => {
-                // The driver's derive reports this for a field that the CQL type lacks; the driver's own values report it
-                // for a field that they lack.
+                // The driver's derive macros report this for a field that the CQL type lacks; the driver's own types
+                // report it for a field that the Rust value lacks.
                 format!("{marker} is {cql}, and the field {field_name} is not in both this type and {rust}")
             }
             TypeKind::UdtError(UdtType::FieldNameMismatch { rust_field_name, db_field_name }) => {
@@ -273,7 +273,7 @@ fn explain_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) ->
     }
 }
 
-/// `place`: a column, or a part of one.
+/// `place` names a column or a part of one.
 fn explain_read_type(place: &str, error: &TypeCheckError) -> String {
     use read_value::{BuiltinTypeCheckErrorKind as Kind, UdtTypeCheckErrorKind as Udt};
     let Some(wrong) = error.downcast_ref::<read_value::BuiltinTypeCheckError>() else {
@@ -317,9 +317,9 @@ fn read_part(kind: &read_value::BuiltinTypeCheckErrorKind) -> Option<(Cow<'stati
     }
 }
 
-/// `place`: a column, or a part of one.
+/// `place` names a column or a part of one.
 fn explain_read_value(place: &str, error: &DeserializationError) -> String {
-    // The driver's derive has the only path to this type.
+    // This type is public only in the module for the driver's derive macros.
     use scylla::_macro_internal::UdtDeserializationErrorKind as Udt;
 
     use read_value::{
@@ -406,7 +406,7 @@ fn rust_type(full: &str) -> String {
         short.push_str(path.rsplit("::").next().unwrap_or(path).trim_start_matches("{{closure}}"));
         short.push_str(sign);
     }
-    // The derive wraps the program's own type.
+    // The driver's derive macros wrap the program's own type.
     match short.strip_prefix("ByName<'_, ").and_then(|own| own.strip_suffix('>')) {
         Some(own) => own.to_owned(),
         None => short,

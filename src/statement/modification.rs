@@ -1,13 +1,13 @@
-//! The columns that a modification sets, and those that it fixes to one value.
+//! Finds the columns that an INSERT, UPDATE or DELETE modifies.
 
 use keyspaces_cql::Statement;
 use keyspaces_cql::statement::{InsertContent, Target, Term};
 
-/// The columns that a modification sets, and the columns that its WHERE fixes to one value.
+/// The columns that a modification sets, and the columns that its WHERE restricts to one value.
 #[derive(Debug)]
 pub(super) struct ModifiedColumns<'t> {
     pub(super) set_columns: Vec<&'t str>,
-    /// The fixed columns with their values; an INSERT fixes the columns that it sets.
+    /// The columns restricted to one value, with that value; for an INSERT, the columns that it sets.
     pub(super) fixed_columns: Vec<(&'t str, &'t Term)>,
     /// Whether WHERE has a relation other than equality.
     pub(super) has_range: bool,

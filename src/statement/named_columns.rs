@@ -1,4 +1,5 @@
-//! Selects the columns that a row type names. `SELECT *` and answers to conditional writes return others as well.
+//! Selects the columns that a row type names, because `SELECT *` and answers to conditional writes may have other
+//! columns, too.
 
 use std::sync::Arc;
 
@@ -23,8 +24,7 @@ pub(crate) struct NamedColumns {
 pub(super) type NamedCells<'r> = Vec<Option<FrameSlice<'r>>>;
 
 impl NamedColumns {
-    /// Keeps the columns that `R` names, and leaves out `except`. A tuple has no names, so it has to have all of the
-    /// columns.
+    /// Keeps the columns that `R` names, and leaves out `except`. A tuple has no names, so it must match all columns.
     pub(crate) fn select<R: OwnedRow>(
         columns: &[ColumnSpec<'_>],
         except: Option<usize>,
@@ -69,7 +69,7 @@ impl NamedColumns {
         bytes
     }
 
-    /// Whether the selection was made for exactly these columns.
+    /// Whether the selection was made from exactly these columns.
     pub(crate) fn matches(&self, columns: &[ColumnSpec<'_>]) -> bool {
         self.all == columns
     }
@@ -89,7 +89,7 @@ pub(super) fn cells<'r>(row: ColumnIterator<'r, '_>) -> Result<NamedCells<'r>, D
     row.map(|cell| cell.map(|cell| cell.slice)).collect()
 }
 
-// The trait bound names both lifetimes, so that the row type may be any type that owns its data.
+// Generic over the lifetime, so that the row type may be any type that owns its data.
 fn read_row<'b, R: DeserializeRow<'b, 'b>>(
     columns: &'b [ColumnSpec<'b>],
     bytes: &'b [u8],

@@ -25,8 +25,8 @@ use thiserror::Error;
 /// # Ok(()) }
 /// ```
 ///
-/// Binding fails with an error of kind [`Type`](crate::ErrorKind::Type) if a value has a name that the statement does not
-/// have, or if a marker has no value.
+/// Binding fails with an error of kind [`Type`](crate::ErrorKind::Type) if the statement has no bind marker with the
+/// name of a value, or if there is no value for a bind marker.
 #[derive(Default)]
 pub struct NamedValues<'v>(Vec<(&'v str, BoxedValue<'v>)>);
 
@@ -72,7 +72,7 @@ impl SerializeRow for NamedValues<'_> {
             let Some((_, value)) = self.0.iter().find(|(name, _)| *name == marker.name()) else {
                 return Err(SerializationError::new(NamesDoNotFit::NoValue(marker.name().to_owned())));
             };
-            // Serialises the value itself and not the box, because errors name the type.
+            // Serializes the value and not the box, because the driver's errors contain the name of the type.
             (**value).serialize(marker.typ(), writer.make_cell_writer()).map_err(|err| {
                 let name = marker.name().to_owned();
                 let kind = BuiltinSerializationErrorKind::ColumnSerializationFailed { name, err };

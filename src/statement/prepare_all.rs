@@ -20,7 +20,7 @@ mod several {
         ($($number:literal: $($statement:ident $text:ident),+;)+) => {$(
             impl<$($statement: Statement + Send),+> Several<$number> for ($($statement,)+) {
                 async fn prepare(session: &Session, [$($text),+]: [&str; $number]) -> Result<Self, Error> {
-                    // Not `try_join`, which would return whichever error comes first.
+                    // Not `try_join`, which would return the error that occurs first, and not that of the first text.
                     let ($($text,)+) = tokio::join!($(session.prepare::<$statement>($text)),+);
                     Ok(($($text?,)+))
                 }

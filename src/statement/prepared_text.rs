@@ -16,7 +16,7 @@ use crate::lock::locked;
 /// The minimum time between two checks that prepare a text again because values do not fit it.
 const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A prepared text, and whether its table is still the one that it was prepared for.
+/// A prepared text, with the state of the check whether its table has changed since.
 pub(crate) struct PreparedText {
     pub(super) statement: PreparedStatement,
     markers: OnceLock<Arc<Markers>>,
@@ -64,7 +64,7 @@ impl PreparedText {
         Arc::clone(markers)
     }
 
-    /// Whether the text may be prepared again now because values do not fit. If so, the check counts as started.
+    /// Whether the text may be prepared again now because values do not fit. If so, records the start of this check.
     pub(super) fn begin_check(&self) -> bool {
         let mut last_checked = locked(&self.last_checked);
         let is_due = last_checked.is_none_or(|at| at.elapsed() >= MIN_CHECK_INTERVAL);

@@ -1,4 +1,4 @@
-//! Statements for one use, prepared only if there are values to bind.
+//! Statements for one use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -78,7 +78,8 @@ impl<V: SerializeRow> Query<'_, V> {
         !self.values.is_empty() || self.options.ttl.is_some() || self.options.timestamp.is_some()
     }
 
-    /// Returns the only row of a read, or `None` if there is none. The text is prepared and kept, even without values.
+    /// Returns the only row of a read, or `None` if there is none. The text is prepared, even without values, and
+    /// cached.
     ///
     /// Dropping the future ends the read.
     ///

@@ -46,7 +46,7 @@ pub(super) fn syntax(text: &str, expected: &[Effect], error: SyntaxError) -> Err
         return Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice);
     }
     let is_cut_off = matches!(error.problem, SyntaxProblem::Unexpected { .. });
-    // If the text has several statements, the first error is the one that the reader can act on.
+    // If the text has several statements, the error of the first invalid statement is the most useful one.
     let first = statements.into_iter().find_map(Result::err).filter(|_| is_cut_off && count > 1);
     let error = first.unwrap_or(error);
     Error::new(ErrorKind::Refused, attempted, format!("syntax error at {error}")).with_source(error)

@@ -62,7 +62,7 @@ struct OutcomeQuery<'t> {
     key: Vec<usize>,
     /// The columns to compare, and the bind markers that they are set to.
     written: Vec<(&'t str, usize)>,
-    /// How many of the read columns, from the first, belong to the returned row.
+    /// The number of leading columns that belong to the returned row; `None` if all do.
     returned: Option<usize>,
 }
 
@@ -201,8 +201,8 @@ fn key_conditions<'k>(
     Ok((conditions.join(" AND "), bound))
 }
 
-/// The columns to read, and how many of them, from the first, belong to the returned row; `None` if all do. After an INSERT
-/// the server returns the whole row, otherwise the columns of the condition.
+/// The columns to read, and the number of leading columns that belong to the returned row; `None` if all do. After an
+/// INSERT the server returns the whole row, otherwise the columns of the condition.
 fn selected_columns(tree: &Statement, assigned: &[(&Name, &Term)]) -> (String, Option<usize>) {
     if matches!(tree, Statement::Insert(_)) {
         return ("*".to_owned(), None);

@@ -19,20 +19,20 @@ const TWO: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
 
 /// A prepared SELECT that binds values of type `V` and returns rows of type `R`.
 ///
-/// It is cheap to clone. A statement stored with a borrowed `V` may name the lifetime `'static` (`Select<(&'static str,),
-/// Name>`); it binds values of any shorter lifetime.
+/// It is cheap to clone. If a statement with a borrowed `V` is stored, its type may use the lifetime `'static`
+/// (`Select<(&'static str,), Name>`); it still binds values of any shorter lifetime.
 ///
-/// A page has at most 1,000 rows, unless the session or [`with_page_size`](Self::with_page_size) sets another number, and
-/// at most 1 MB (DG:paginating-results). With `LIMIT n` a page has at most `n` rows, because the service would otherwise
-/// read to the end of the page whatever the limit (DG:limit_queries). That does not apply with `ALLOW FILTERING`, where the
-/// page size counts the rows read.
+/// A page has at most 1,000 rows, unless the session or [`with_page_size`](Self::with_page_size) sets another number,
+/// and at most 1 MB (DG:paginating-results). With `LIMIT n` a page has at most `n` rows, because otherwise the service
+/// would read a whole page regardless of the limit (DG:limit_queries). With `ALLOW FILTERING`, `LIMIT` does not change
+/// the page size, which then counts the rows read.
 ///
-/// A column added to a table later does not affect a statement that names its columns. With `SELECT *`, a derived `R` reads
-/// the columns that it names and ignores the others; a tuple must have exactly the returned columns, and fails if there is
-/// one more.
+/// A column added to a table later does not affect a statement that names its columns. With `SELECT *`, a derived `R`
+/// reads the columns that it names and ignores the others; a tuple must have exactly the returned columns, and fails
+/// after a column is added.
 pub struct Select<V, R = Row> {
     pub(crate) untyped: UntypedStatement,
-    // Covariant in both, because values are only borrowed for a call.
+    // Covariant in both parameters, because values are only borrowed for a call.
     shape: PhantomData<fn() -> (V, R)>,
 }
 
@@ -48,7 +48,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Rows::new(self.read(values.values()))
     }
 
-    /// Returns the rows as pages, from the first page on, each with the paging state of the next page.
+    /// Returns the rows as pages, starting at the first page; each page has the paging state of the next.
     ///
     /// # Errors
     ///
@@ -57,8 +57,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Pages::new(self.read(values.values()), None)
     }
 
-    /// Returns the pages starting at `state`, which came with a page of the same statement with the same values, perhaps in
-    /// an earlier run of the program.
+    /// Returns the pages starting at `state`, which is from a page of the same statement with the same values, possibly
+    /// from an earlier run of the program.
     ///
     /// ```no_run
     /// # async fn run(names: keyspaces::Select<(String,), (String,)>, stored: &str) -> Result<(), keyspaces::Error> {
@@ -77,7 +77,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Pages::new(self.read(values.values()), Some(state.clone()))
     }
 
-    /// Returns the undecoded pages, starting at `from` or at the first; each [lends](crate::RawPage::rows) its rows.
+    /// Returns the undecoded pages, starting at `from` or at the first page. [`RawPage::rows`](crate::RawPage::rows)
+    /// decodes rows that borrow from the page.
     ///
     /// ```no_run
     /// # async fn run(names: keyspaces::Select<(String,)>) -> Result<(), keyspaces::Error> {
@@ -92,8 +93,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// # Ok(()) }
     /// ```
     ///
-    /// The statement's own row type `R` is checked when it is prepared, and not used here; the default, [`Row`], accepts
-    /// any columns. A `SELECT *` returns all columns, and a row type that does not name all of them is refused.
+    /// The statement's row type `R` is checked when the statement is prepared, but not used here; the default, [`Row`],
+    /// accepts any columns. A `SELECT *` returns all columns, and a row type that does not name all of them is refused.
     ///
     /// # Errors
     ///
@@ -102,7 +103,7 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         RawPages::new(self.read(values.values()), from.cloned())
     }
 
-    /// Returns the names of the row's columns, in order. They are known before any row is read.
+    /// Returns the names of the result's columns, in order. They are known without reading a row.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -116,8 +117,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         columns.get().iter().map(|column| column.name().to_owned()).collect()
     }
 
-    /// Returns one page, at `cursor` or the first; its [`cursor`](Page::cursor) is the text with which to request the next.
-    /// This suits an HTTP endpoint, because nothing is kept between two requests.
+    /// Returns one page: the page at `cursor`, or the first page. [`Page::cursor`] is the text with which to request
+    /// the next page. This suits an HTTP endpoint, because the server keeps no state between two requests.
     ///
     /// ```no_run
     /// # async fn run(names: keyspaces::Select<(String,), (String,)>) -> Result<(), keyspaces::Error> {
@@ -135,13 +136,13 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     /// # Ok(()) }
     /// ```
     ///
-    /// [`with_page_size`](Self::with_page_size) sets the most rows of a page. A page is empty only if there are no more
-    /// rows. Dropping the future ends the read.
+    /// [`with_page_size`](Self::with_page_size) sets the maximum number of rows of a page. A page is empty only if
+    /// there are no more rows. Dropping the future ends the read.
     ///
     /// # Errors
     ///
-    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the text is not a cursor, was cut or changed, or
-    /// belongs to another statement or other values; nothing was sent.
+    /// As [`rows`](Self::rows), and [`Cursor`](ErrorKind::Cursor) if the cursor is not valid, was truncated or altered,
+    /// or belongs to another statement or other values; nothing was sent.
     pub async fn page(&self, values: impl Values<V>, cursor: Option<&str>) -> Result<Page<R>, Error> {
         let from = cursor.map(str::parse).transpose()?;
         let page = Pages::new(self.read(values.values()), from).try_next().await?;
@@ -154,8 +155,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
     ///
     /// # Errors
     ///
-    /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there is more than one row: use [`first`](Self::first) if
-    /// any row will do.
+    /// As [`rows`](Self::rows), and [`Type`](ErrorKind::Type) if there is more than one row: use [`first`](Self::first)
+    /// to accept any row.
     pub async fn one(&self, values: impl Values<V>) -> Result<Option<R>, Error> {
         let request = match self.bind_for_few_rows(values.values(), TWO) {
             Ok(request) => request,
@@ -205,9 +206,9 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         self.untyped.read(values)
     }
 
-    /// Returns a request for a caller that wants at most `rows` rows, with that page size, because the service fills each
-    /// page. The page size is left alone if the statement sets its own, or filters out rows: it would then need many small
-    /// pages.
+    /// Returns a request for a caller that needs at most `rows` rows. The page size is set to `rows`, because the
+    /// service reads a whole page, unless the options set a page size or the statement filters out rows, which would
+    /// then need many small pages.
     fn bind_for_few_rows(&self, values: &V, rows: NonZeroU8) -> Result<Request, Error> {
         let mut request = self.untyped.bind(values)?;
         if self.untyped.call.options.page_size.is_none() && !self.untyped.call.info.filters_rows() {
@@ -216,7 +217,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
         Ok(request)
     }
 
-    /// Passes rows to `is_enough` until it returns true, and returns whether it did. Requests no page that is not needed.
+    /// Passes rows to `is_enough` until it returns true, and returns whether it did. Requests a page only when it is
+    /// needed.
     async fn read_until(&self, mut request: Request, mut is_enough: impl FnMut(R) -> bool) -> Result<bool, Error> {
         let call = &self.untyped.call;
         let mut state = DriverState::start();
@@ -237,8 +239,8 @@ impl<V: SerializeRow, R: OwnedRow> Select<V, R> {
 }
 
 impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
-    /// Reads [`one`](Self::one) row for each of `keys`, with many reads in flight at once. This is better than `IN`, which
-    /// Keyspaces executes as one query after another (DG:in.select).
+    /// Reads [`one`](Self::one) row for each of `keys`, with many reads in flight at once. This is faster than `IN`,
+    /// whose queries Keyspaces executes one after another (DG:in.select).
     ///
     /// # Errors
     ///
@@ -261,8 +263,8 @@ impl<V: SerializeRow + Send + Sync + 'static, R: OwnedRow> Select<V, R> {
 impl<R: OwnedRow> Select<(i64, i64), R> {
     /// Reads a whole table page by page, with as many token ranges in flight as the session has connections (at most 32).
     ///
-    /// The text must select by token, with both bounds as bind markers: `WHERE token(…) > ? AND token(…) <= ?`, all columns
-    /// of the partition key in the parentheses.
+    /// The text must select by token, with both bounds as bind markers: `WHERE token(…) > ? AND token(…) <= ?`, with
+    /// all columns of the partition key in the parentheses.
     ///
     /// ```no_run
     /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -279,14 +281,14 @@ impl<R: OwnedRow> Select<(i64, i64), R> {
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if the text does not select by token in this way, if it has a `LIMIT`, which would
-    /// apply to each range, or if the account's partitioner is not Murmur3 (DG:working-with-partitioners), as the type of
-    /// its tokens shows.
+    /// [`Refused`](ErrorKind::Refused) if the text does not select by token in this way, if it has a `LIMIT`, which
+    /// would apply to each range, or if the type of the tokens shows that the account's partitioner is not Murmur3
+    /// (DG:working-with-partitioners).
     pub fn scan(&self) -> Result<Scan<R>, Error> {
         crate::scan::scan(self)
     }
 
-    /// Resumes a scan from `progress`, perhaps from an earlier run of the program.
+    /// Resumes a scan from `progress`, possibly from an earlier run of the program.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Values in the wire format: serialised once, then measured and bound from the same bytes.
+//! Values in the wire format. They are serialized once; the same bytes are then measured and bound.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::{RowWriter, WrittenCellProof};
 use scylla_cql_core::serialize::row::SerializedValues;
 
-/// A larger buffer is freed after use, so that one large row does not stay in memory for ever.
+/// Larger buffers are freed after use, so that one large row does not occupy memory for ever.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// The size of the field for the number of values in a request.
@@ -21,7 +21,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// The values of one request, serialised into the thread's buffer, which is returned to the thread when this is dropped.
+/// The values of one request, serialized into the thread's buffer. Dropping them returns the buffer to the thread.
 pub(super) struct BoundValues {
     /// The wire format: the number of values in two bytes, then the values.
     buffer: Vec<u8>,
@@ -48,7 +48,7 @@ impl BoundValues {
     }
 }
 
-/// Binds all values in one copy. Appended one by one, they would make the driver's buffer grow several times.
+/// Binds all values with one copy. If they were appended one by one, the driver's buffer would grow several times.
 impl SerializeRow for BoundValues {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
         let values = SerializedValues::new_from_frame(&mut self.buffer.as_slice()).map_err(SerializationError::new)?;
@@ -81,8 +81,8 @@ pub(super) fn append(
     Ok(writer.value_count())
 }
 
-/// Serialised values in the protocol's format: each has a length of four bytes, negative for null or unset, and then its
-/// bytes.
+/// Serialized values in the protocol's format: each has a length of four bytes, negative for null or unset, and then
+/// its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SerializedView<'b> {
     bytes: &'b [u8],
@@ -137,9 +137,9 @@ impl<'b> SerializedView<'b> {
         }
     }
 
-    /// A lower bound of the size that the service computes for the values. The service has its own size for each type; here
-    /// text and blobs count with their length, numbers as one byte, and collections of text or blobs without the lengths of
-    /// their elements.
+    /// A lower bound of the size that the service computes for the values. The service computes the size differently
+    /// for each type. Here, text and blobs count with their length, other native values as one byte, collections of
+    /// text or blobs without the lengths of their elements, and all other values as zero.
     pub(super) fn min_size(self, columns: &[ColumnSpec<'_>]) -> usize {
         let sizes = columns.iter().zip(self.iter()).map(|(column, value)| match value {
             SerializedValue::Bytes(bytes) => min_value_size(column.typ(), bytes),
@@ -183,7 +183,7 @@ impl<'b> SerializedValue<'b> {
     }
 }
 
-/// Binds values already serialised. They were checked against the columns when they were serialised.
+/// Binds values that are already serialized. They were checked against the columns when they were serialized.
 impl SerializeRow for SerializedView<'_> {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
         let mut rest = self.bytes;

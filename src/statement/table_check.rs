@@ -39,8 +39,9 @@ pub(super) struct TableIds {
 }
 
 impl TableIds {
-    /// Returns the id of the table of a statement that is about to be prepared. The ids of a keyspace are read in parallel
-    /// with its first PREPARE, so that the first check of the tables need not prepare each statement again.
+    /// Returns the id of the table of a statement that is about to be prepared. The ids of a keyspace are read in
+    /// parallel with its first PREPARE, so that the first check of the tables does not have to prepare each statement
+    /// again.
     pub(super) fn id_of(
         &self,
         in_flight: &InFlight,
@@ -82,7 +83,7 @@ fn first_read(in_flight: &InFlight, keyspace: &str) -> KnownIds {
 /// Reads the table ids of all prepared statements in use. If the id of a text's table has changed, the text is prepared
 /// again; if its columns differ, statements made from it fail from now on.
 ///
-/// It holds no session, so that a session dropped meanwhile is closed at once.
+/// This function does not hold the session, so a session that is dropped meanwhile is closed at once.
 pub(crate) async fn check_tables(cache: &Cache, driver: &DriverSession) {
     let mut by_keyspace: BTreeMap<String, Vec<Arc<PreparedText>>> = BTreeMap::new();
     for prepared in cache.in_use() {

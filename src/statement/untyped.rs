@@ -45,7 +45,7 @@ impl UntypedStatement {
         call.info.check_counter_effect(effect, prepared.get_variable_col_specs().as_slice())?;
         let markers = prepared_text.markers(&call.info);
         let mut untyped = Self {
-            // On a plain Cassandra, values that Keyspaces would refuse are sent, as such texts are.
+            // To a plain Cassandra, values that Keyspaces would refuse are sent, like texts that it would refuse.
             is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
             text: TextHash::new(prepared.get_statement()),
             call,
@@ -63,7 +63,7 @@ impl UntypedStatement {
         self.apply_options();
     }
 
-    /// Sets the driver's options once, not with each call.
+    /// Sets the driver's options when this crate's options change, not with each call.
     fn apply_options(&mut self) {
         let Call { info, session, options, .. } = &*self.call;
         if !info.is_read() {
@@ -100,8 +100,8 @@ impl UntypedStatement {
             .with_source(error)
     }
 
-    /// Checks that a write without a condition has no rows in its answer. Rows mean a condition that the parser did not
-    /// see, whose outcome would be ignored.
+    /// Checks that a write without a condition has no rows in its answer. Rows mean that the statement has a condition
+    /// that the parser did not recognize, and its outcome would be ignored.
     pub(super) fn expect_no_rows(info: &StatementInfo, answer: QueryResult) -> Result<(), Error> {
         if !answer.is_rows() {
             return Ok(());
@@ -116,7 +116,7 @@ impl UntypedStatement {
         self.bind_serialized(&self.serialize(values)?)
     }
 
-    /// Refuses a type whose values can never be bound, as far as its name shows.
+    /// Refuses a type if its name shows that its values can never be bound.
     pub(super) fn check_value_type<V>(&self) -> Result<(), Error> {
         self.check_value_type_name(type_name::<V>())
     }
@@ -133,7 +133,7 @@ impl UntypedStatement {
         }
     }
 
-    /// Refuses a table that values like these do not fit, for a type whose name does not show it.
+    /// Checks that values like these fit the statement, for a type whose name does not show it.
     pub(crate) fn check_sample(&self, values: &impl SerializeRow) -> Result<(), Error> {
         let columns = self.prepared.get_variable_col_specs();
         serialized::append(columns.as_slice(), values, &mut Vec::new())
@@ -160,7 +160,7 @@ impl UntypedStatement {
         Ok(Request::Prepared(bound, view.as_bytes().len()))
     }
 
-    /// Serialises the values of a row that is sent later, each prefixed with its length.
+    /// Serializes the values of a row that is sent later, each prefixed with its length.
     #[cfg(feature = "bulk")]
     pub(crate) fn serialize_row(&self, values: &impl SerializeRow) -> Result<Vec<u8>, Error> {
         let mut row = Vec::new();
@@ -172,8 +172,8 @@ impl UntypedStatement {
         BoundValues::serialize_with(|buffer| self.append_values(values, buffer))
     }
 
-    /// Checks the values, appends them as they are sent, and returns their number. After an error, `buffer` may contain
-    /// some of them.
+    /// Appends the values in the wire format, checks them, and returns their number. After an error, `buffer` may
+    /// contain some of them.
     pub(super) fn append_values(&self, values: &impl SerializeRow, buffer: &mut Vec<u8>) -> Result<usize, Error> {
         if self.prepared_text.is_outdated() {
             return Err(self.outdated_error());
@@ -261,7 +261,7 @@ impl UntypedStatement {
         if self.is_restricted { self.check_rules(view, SystemTime::now()) } else { Ok(()) }
     }
 
-    /// Checks the rules that a value can break besides size limits.
+    /// Checks the rules other than size limits that a value can break.
     fn check_rules(&self, view: SerializedView<'_>, now: SystemTime) -> Result<(), Error> {
         let refused = |rule, given: String| Err(self.refused(ErrorKind::Value, rule, &given));
         let number = |index: &usize| number(view.value(*index)?);
@@ -297,7 +297,8 @@ impl UntypedStatement {
         Error::new(kind, self.call.info.attempted.clone(), format!("{problem}, and {given}")).with_advice(advice)
     }
 
-    /// The page size that a bound LIMIT asks for.
+    /// The page size for a bound LIMIT; `None` if there is none, if the options set a page size, or if rows are
+    /// filtered out.
     fn limit(&self, view: SerializedView<'_>) -> Option<i32> {
         let rows = number(view.value(self.markers.limit?)?)?;
         let page = i64::from(self.prepared.get_page_size());

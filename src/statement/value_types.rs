@@ -1,7 +1,8 @@
-//! Derives from the name of a Rust type how many values it binds and which of them never fit, before there is any value.
+//! Derives from the name of a Rust type how many values it binds and which of them never fit, without a value.
 //!
-//! The driver's traits check a value only when it is bound. The name of a tuple of common types shows as much, so a mistake
-//! is found when the statement is prepared. A type whose name shows nothing, such as a struct, is checked when it is bound.
+//! The driver's traits check a value only when it is bound. The name of a tuple of common types shows both, so a
+//! mistake is found when the statement is prepared. A type whose name does not show its values, such as a struct, is
+//! checked when a value is bound.
 
 use std::any::type_name;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -23,8 +24,8 @@ pub(super) struct NeverFits {
     pub(super) advice: Option<String>,
 }
 
-/// Returns why no value of the type `name` fits these bind markers of `statement`, or `None` if one may fit. The values may
-/// leave out the markers at `optional`.
+/// Returns why no value of the type `name` fits these bind markers of `statement`, or `None` if a value may fit. The
+/// values may leave out the markers whose indexes are in `optional`.
 pub(super) fn mismatch(
     name: &str,
     markers: &[ColumnSpec<'_>],
@@ -128,7 +129,7 @@ impl<'n> Collection<'n> {
     fn parse(name: &'n str) -> Option<Self> {
         let inside = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         if let Some(element) = inside {
-            // A type with a length is an array, which fits only a blob.
+            // A type with a length is an array, which fits only a blob; it is checked when a value is bound.
             return (!element.contains(';')).then_some(Self::Elements(element));
         }
         let arguments = |generic: &str| parameters(name, generic).and_then(parts);
@@ -146,7 +147,7 @@ impl<'n> Collection<'n> {
     }
 }
 
-/// The parameters of a generic type: `i32` for `Vec<i32>`. `generic` is the full name of any `Vec`.
+/// The parameters of a generic type: `i32` for `Vec<i32>`. `generic` is the full name of the type with any parameters.
 fn parameters<'n>(name: &'n str, generic: &str) -> Option<&'n str> {
     let (path, _) = generic.split_once('<')?;
     name.strip_prefix(path)?.strip_prefix('<')?.strip_suffix('>')
@@ -326,7 +327,7 @@ mod tests {
             problem(mismatch(type_name::<()>(), &markers, &[], None)).as_deref(),
             Some("() has 0 values, the statement has 2 bind markers")
         );
-        // The names of these types show nothing; they are checked when a value is bound.
+        // The names of these types do not show their values; they are checked when a value is bound.
         struct Own;
         assert_eq!(mismatch(type_name::<(Own, [Own; 2])>(), &markers, &[], None), None);
         assert_eq!(mismatch(type_name::<Own>(), &markers, &[], None), None);

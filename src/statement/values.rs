@@ -8,7 +8,7 @@
 /// # Ok(()) }
 /// ```
 ///
-/// Each value has exactly the type that the statement was prepared with:
+/// Each value must have exactly the type that the statement was prepared with:
 ///
 /// ```compile_fail,E0277
 /// # async fn run(store: keyspaces::Write<(i64, String)>) -> Result<(), keyspaces::Error> {

@@ -9,8 +9,9 @@ use crate::{Error, Session, execute};
 
 /// A prepared INSERT, UPDATE or DELETE without a condition that binds values of type `V`.
 ///
-/// It writes at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). It is cheap to clone.
-/// A statement stored with a borrowed `V` may name the lifetime `'static`; it binds values of any shorter lifetime.
+/// It writes at `LOCAL_QUORUM`, the only consistency that Keyspaces has for writes (DG:consistency). It is cheap to
+/// clone. If a statement with a borrowed `V` is stored, its type may use the lifetime `'static`; it still binds values
+/// of any shorter lifetime.
 pub struct Write<V> {
     pub(crate) untyped: UntypedStatement,
     shape: PhantomData<fn() -> V>,
@@ -19,9 +20,10 @@ pub struct Write<V> {
 impl<V: SerializeRow> Write<V> {
     /// Executes the write, and returns when the service has acknowledged it.
     ///
-    /// If one attempt is not answered in time and another is acknowledged, the first may still be in progress. It may be
-    /// applied after a later write to the same row, and then replaces that write's values. To prevent this, the table needs
-    /// client-side timestamps and the text `USING TIMESTAMP ?`: see [`with_timestamp`](Self::with_timestamp).
+    /// If one attempt is not answered in time and another is acknowledged, the first may still be in progress. It may
+    /// be applied after a later write to the same row, and then replaces the values of that write. To prevent this, the
+    /// table needs client-side timestamps and the text `USING TIMESTAMP ?`: see
+    /// [`with_timestamp`](Self::with_timestamp).
     ///
     /// If the future is dropped before it completes, the write may have been sent and executed; no other attempt follows.
     ///
@@ -29,8 +31,8 @@ impl<V: SerializeRow> Write<V> {
     ///
     /// Before anything is sent: [`Type`](crate::ErrorKind::Type) if the values do not fit the bind markers,
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if they exceed a limit of Keyspaces (1 MB for a row, 2,048 bytes for a
-    /// partition key, DG:quotas). After: the server's error; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost
-    /// and the statement may not be sent twice (`now()`, a list append).
+    /// partition key, DG:quotas). After: the server's error; [`Unknown`](crate::ErrorKind::Unknown) if the answer was
+    /// lost and the statement is not idempotent (`now()`, a list append).
     pub async fn execute(&self, values: impl Values<V>) -> Result<(), Error> {
         let mut request = match self.untyped.bind(values.values()) {
             Ok(request) => request,

@@ -1,4 +1,4 @@
-//! Describes certificates in words. Nothing here decides whether a certificate is accepted; WebPKI alone does.
+//! Describes certificates in words. Only WebPKI decides whether a certificate is accepted.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-/// How many characters of a text, and how many names, a message has at most. Certificates come from the network.
+/// The maximum number of characters of a text, and of names, in a message. Certificates come from the network.
 const MAX_TEXT_CHARS: usize = 253;
 const MAX_NAMES: usize = 8;
 
@@ -20,7 +20,7 @@ pub(crate) struct PeerCertificate {
     pub(crate) addresses: Vec<String>,
     pub(crate) issuer: String,
     pub(crate) self_signed: bool,
-    /// The purposes of a certificate that may not be used by a server; `None` if a server may use it.
+    /// The purposes of a certificate that servers may not use; `None` if servers may use it.
     pub(crate) not_for_servers: Option<Vec<&'static str>>,
     /// The end of its validity, in seconds since 1970.
     pub(crate) not_after: i64,

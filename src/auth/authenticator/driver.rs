@@ -52,7 +52,7 @@ impl AuthenticatorSession for ConnectionAuthenticator {
     }
 }
 
-/// Returns an error as the driver's, which is only a text, and stores the typed error in the authenticator.
+/// Converts an error to the driver's error, which is only a text, and stores the typed error in the authenticator.
 fn store_error(authenticator: &Authenticator, error: Error) -> AuthError {
     let text = error.to_string();
     authenticator.set_last_error(Some(error));

@@ -9,7 +9,7 @@ use crate::auth::environment::MissingVariable;
 use crate::auth::source::CredentialSource;
 use crate::{Error, ErrorKind};
 
-/// Why a provider returned no usable credentials. Every waiting caller gets it.
+/// Why a provider returned no usable credentials; shared by all waiting callers.
 #[derive(Debug)]
 pub(super) enum CredentialsFailure {
     TimedOut(Duration),
@@ -21,7 +21,8 @@ pub(super) enum CredentialsFailure {
 }
 
 impl CredentialsFailure {
-    /// Makes the error. `cached_expired_for` is how long ago the cached credentials expired; `None` if there are none.
+    /// Creates the error. `cached_expired_for` is the time since the cached credentials expired; `None` if there are
+    /// none.
     pub(super) fn to_error(&self, source: &CredentialSource, cached_expired_for: Option<Duration>) -> Error {
         let problem = match cached_expired_for {
             None => self.to_string(),
@@ -74,7 +75,7 @@ fn cause_chain(error: &CredentialsError) -> Option<String> {
     let mut cause = error.source();
     while let Some(error) = cause.filter(|_| texts.len() < MAX_BYTES) {
         let text = error.to_string();
-        // Many errors print the cause that they wrap, too.
+        // The text of many errors already contains the text of their cause.
         if !texts.contains(&text) {
             texts.push_str(if texts.is_empty() { "" } else { ": " });
             texts.push_str(&text);
@@ -86,7 +87,8 @@ fn cause_chain(error: &CredentialsError) -> Option<String> {
     (!texts.is_empty()).then_some(texts)
 }
 
-/// Prints a duration in its largest unit: `4s`, `12min`, `3h`.
+/// Prints a duration in one unit, rounded down: milliseconds below 1 s, seconds below 2 min (`4s`), minutes below 2 h
+/// (`12min`), and then hours (`3h`).
 struct Rounded(Duration);
 
 impl fmt::Display for Rounded {

@@ -14,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A time of day that moves with the runtime's.
+/// A wall clock that advances with the runtime's clock.
 #[derive(Clone, Copy)]
 struct Day(Instant);
 
@@ -34,7 +34,7 @@ impl Day {
 
 type Script = Box<dyn Fn(usize) -> BoxFuture<'static, provider::Result> + Send + Sync>;
 
-/// Answers the n-th request (from 0) as the script says, and records the time of each request.
+/// Answers the n-th request (counted from 0) according to the script, and records the time of each request.
 struct Scripted {
     script: Script,
     start: Instant,
@@ -77,7 +77,7 @@ fn scripted(
     (CredentialCache::new(source, day.clock(), Timing::default()), provider)
 }
 
-/// The n-th has the access key `key-n`.
+/// The n-th credentials, with the access key `key-n`.
 fn numbered(n: usize, expiry: Option<SystemTime>) -> Credentials {
     Credentials::new(format!("key-{n}"), "secret", Some("token".to_owned()), expiry, "test")
 }
@@ -264,7 +264,7 @@ async fn while_the_provider_fails_the_cached_credentials_are_used_until_they_exp
 #[tokio::test(start_paused = true)]
 async fn the_pause_after_each_failure_of_the_provider_is_longer() {
     let (cache, provider) = scripted(|_| ready(Err(CredentialsError::not_loaded_no_source())));
-    // Someone requests for credentials ten times a second, for a minute.
+    // A caller requests credentials ten times a second, for a minute.
     for _ in 0..600 {
         assert_eq!(cache.get().await.unwrap_err().kind(), ErrorKind::Credentials);
         advance(Duration::from_millis(100)).await;
@@ -286,7 +286,7 @@ async fn a_success_resets_the_pause() {
         advance(Duration::from_millis(pause)).await;
     }
     assert_eq!(key(&cache).await, "key-2");
-    // Five minutes on it fails again, and the first pause is the shortest.
+    // Five minutes later it fails again, and the first pause is the shortest one again.
     advance(5 * MINUTE).await;
     assert_eq!(key(&cache).await, "key-2");
     advance(Duration::from_millis(500)).await;

@@ -1,10 +1,10 @@
-//! Compares the answer with a file of test vectors: the one in the environment variable `SIGV4_VECTORS`, or else
-//! `tests/vectors/sigv4.json`.
+//! Compares the answer with a file of test vectors: the file that the environment variable `SIGV4_VECTORS` names, or
+//! `tests/vectors/sigv4.json` if it is not set.
 //!
-//! A file is an object with the list `cases`, or only such a list. A case has the challenge (`challenge_hex`), the
+//! A file contains an object with the list `cases`, or the list alone. A case has the challenge (`challenge_hex`), the
 //! credentials (`access_key`, `secret`, `token`), `region`, `time`, and in `recommended` the expected result: an object
-//! with `response_hex` or `response`, an object with `error`, or the name of another field of the case, such as
-//! `"= expected"`. If the expected result has intermediate results (`canonical_request`, `string_to_sign`,
+//! with `response_hex` or `response`, an object with `error`, or the name of another field of the case, such as `"=
+//! expected"`. If the expected result has intermediate results (`canonical_request`, `string_to_sign`,
 //! `signing_key_hex`, `signature`), they are compared, too.
 
 use std::path::{Path, PathBuf};
@@ -144,7 +144,7 @@ fn challenge(case: &Value) -> Result<Option<Vec<u8>>, String> {
     Ok(text_of(case, "nonce").filter(|_| !null).map(|nonce| format!("nonce={nonce}").into_bytes()))
 }
 
-/// Whether the error is the one that the file names. For a reason that is not known here, any error will do.
+/// Whether the error is the one that the file names. For a reason that is not known here, any error matches.
 fn matches_reason(error: &SigningError, reason: &str) -> bool {
     let is_nonce_error =
         matches!(error, SigningError::NoChallenge | SigningError::NoNonce | SigningError::NonceLength(_));

@@ -162,15 +162,15 @@ fn queue_policy_determines_waiting_time_and_time_to_refusal() {
     };
     let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
     let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
-    // FIFO serves calls until none is answered in time.
+    // FIFO serves calls so late that their answers miss the deadlines.
     assert!(fifo.written_and_failed > 0.01 || fifo.per_second < 0.95 * 200.0, "{fifo:?}");
     assert!(chosen.per_second >= 190.0 && chosen.refused_after <= Duration::from_millis(100), "{chosen:?}");
-    // LIFO serves the newest calls soon; the others learn only at their deadlines that they were not served.
+    // LIFO serves the newest calls soon; the other calls fail only at their deadlines.
     assert!(lifo.p50 < chosen.p50 && lifo.refused_after > Duration::from_secs(3), "{lifo:?}");
     assert!(codel.p50 < chosen.p50 && codel.refused_after >= Duration::from_millis(100), "{codel:?}");
 }
 
-/// Regression cases: each asserts the right figure where the pacing was once found wrong.
+/// Regression cases: each asserts the correct figure for a load at which the rate was once wrong.
 #[test]
 fn overloaded_table_reaches_its_capacity_with_four_second_deadlines() {
     let calls = run(&table(100.0), &Arrivals { seconds: 40.0, ..load(250.0) }, 1);

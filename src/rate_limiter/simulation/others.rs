@@ -1,4 +1,4 @@
-//! The admission policies that were not chosen, at the same rate, for comparison.
+//! The admission policies that are not used, at the same rate, for comparison.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The first try: the driver connects at once, and peers are probed only if that takes long.
 //!
-//! If all is well, this costs no more than the driver alone. The driver does not report what it waits for, so if it
-//! takes longer than it should, first the contact points and then the peers are probed in parallel. If a probe finds a
-//! silent peer, for which the driver may wait in vain, the driver starts again without that peer.
+//! If there is no problem, this takes no longer than the driver alone. The driver does not report what it waits for. So
+//! if it takes too long, first the contact points and then the peers are probed in parallel. If a probe finds a peer
+//! that the driver may wait for without success, the driver starts again without that peer.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use crate::session::driver;
 use crate::session::ready::{FirstPeerFilter, ReadyWhen};
 use crate::session::translator::Translator;
 
-/// How often to check for the first connection of a pool that the driver does not wait for. The driver sends no notice.
+/// How often to check for the first connection of a pool that the driver does not wait for. The driver does not notify.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 pub(super) async fn first_try(connecting: &Connecting<'_>) -> Result<Connected, ConnectFailure> {
@@ -77,9 +77,9 @@ async fn build_without_probes(
     }
 }
 
-/// Probes the contact points, and then the peers, if the driver takes longer than it should. Completes only when a
-/// probe finds that the driver may be waiting in vain; otherwise it stays pending. Returns the contact points that
-/// passed a probe, if they were probed.
+/// Probes the contact points, and then the peers, if the driver takes too long. Completes only when a probe finds an
+/// address that the driver may be waiting for without success; otherwise, it stays pending. Returns the contact points
+/// that passed a probe, if they were probed.
 ///
 /// # Errors
 ///
@@ -110,8 +110,8 @@ async fn probe_if_slow(
     if !translator.probe_translated(|_| true, Depth::Options, topology_read + probe_timeout(&passed)).await.all_passed {
         return Ok(passed);
     }
-    // A peer may be silent at a later stage. The later stages take about as long as the stages measured, which may be
-    // long if the endpoint is distant or this machine is busy.
+    // A peer may be silent at a later stage. The later stages take about as long as the measured ones, which take long
+    // if the endpoint is distant or this machine is busy.
     let deadline = Instant::now() + PROBE_TIMEOUT.max(longest_probe(&passed).max(started.elapsed()) * 4);
     if !translator.probe_translated(|_| true, Depth::Authentication, deadline).await.any_silent {
         return pending().await;
@@ -121,7 +121,7 @@ async fn probe_if_slow(
 }
 
 /// Probes the peers that the driver did not connect to. Returns whether building again may connect more of them: no
-/// peer is connected, or an address refused and can be replaced. From then on, each address has to pass a probe.
+/// peer is connected, or an address refused TCP and can be replaced. From then on, each address has to pass a probe.
 async fn needs_another_build(connecting: &Connecting<'_>, connected: &Connected, limit: Instant) -> bool {
     let translator = &connected.translator;
     wait_for_second_pools(connecting, connected).await;
@@ -132,7 +132,7 @@ async fn needs_another_build(connecting: &Connecting<'_>, connected: &Connected,
         translator.record_passed(connected.address(node), Depth::Authentication);
     }
     let now = Instant::now();
-    // Longer for a distant endpoint, whose peers are slow, not silent.
+    // Longer for a distant endpoint, whose peers answer slowly.
     let limit_of_a_probe =
         translator.first_translation().map_or(PROBE_TIMEOUT, |first| PROBE_TIMEOUT.max((now - first) * 2));
     translator.require_probe(Depth::Options, limit_of_a_probe);
@@ -145,7 +145,7 @@ async fn needs_another_build(connecting: &Connecting<'_>, connected: &Connected,
 }
 
 /// Waits until the hosts with two rows are connected. The row of `system.local` has the host id of a peer, so the
-/// driver opens two pools for that host and may show the one that it did not wait for.
+/// driver opens two pools for that host, and may report the state of the pool that it did not wait for.
 async fn wait_for_second_pools(connecting: &Connecting<'_>, connected: &Connected) {
     let state = connected.driver.get_cluster_state();
     let is_due =

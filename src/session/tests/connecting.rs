@@ -121,7 +121,7 @@ async fn with_ready_when_one_peer_the_others_are_connected_later() {
     })
     .await;
     let mut builder = site.builder().ready_when(ReadyWhen::OnePeer);
-    // The driver never seems to be held up, so nothing is probed.
+    // With this limit the driver never counts as slow, so nothing is probed.
     builder.settings.probe_after = Duration::from_secs(60);
     let session = builder.connect().await.unwrap();
     assert_eq!((session.peers().len(), connected(&session)), (9, 1));

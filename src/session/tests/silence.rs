@@ -1,4 +1,4 @@
-//! Whatever the server does, `connect()` ends. The time limits are five times the promised times.
+//! `connect()` ends regardless of what the server does. The time limits are five times the documented times.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -75,7 +75,7 @@ async fn peer_silent_in_tls_or_at_options_delays_connect_by_one_second() {
     .await;
 }
 
-/// The connections are the driver's, the check for a listener, and the probe's.
+/// The connections are those of the driver, of the check for a listener, and of the probe.
 #[tokio::test]
 async fn peer_found_silent_by_a_probe_is_not_probed_again() {
     let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::Accept, Reaction::Hang)).await;

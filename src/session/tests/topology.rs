@@ -1,4 +1,4 @@
-//! The topology that Keyspaces reports, which differs from a Cassandra's.
+//! The topology that Keyspaces reports, which differs from that of a Cassandra.
 
 use std::collections::HashSet;
 use std::net::IpAddr;

@@ -11,12 +11,12 @@ use crate::statement::answer;
 use crate::statement::{Conditional, Outcome, Write};
 use crate::{Error, Session, Values};
 
-/// Several writes that are all applied if every condition among them holds; otherwise none is.
+/// Several writes, with conditions. If every condition holds, all writes are applied; otherwise, none is.
 ///
-/// It is sent as a logged batch, with the limits and the cost of a [`LoggedBatch`](super::LoggedBatch), because Keyspaces
-/// documents conditions for logged batches (DG:batchStatements). A plain Cassandra accepts one only within one partition of
-/// one table. If the batch is not applied, each existing row is returned as an `R`, whichever statement it belongs to. So
-/// `R` should name the columns of all of them as `Option`s, including the primary key, to identify the row.
+/// It is sent as a logged batch, with the limits and the cost of a [`LoggedBatch`](super::LoggedBatch), because
+/// Keyspaces documents conditions for logged batches (DG:batchStatements). A plain Cassandra accepts one only within
+/// one partition of one table. If the batch is not applied, each existing row is returned as an `R`, for any of the
+/// statements. So `R` should name the columns of all statements as `Option`s, and the primary key to identify the row.
 pub struct ConditionalBatch<R = Row> {
     statements: BatchStatements,
     rows: PhantomData<fn() -> R>,
@@ -42,7 +42,7 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         Ok(self)
     }
 
-    /// Adds a write without a condition. It is applied if the conditions of the others hold.
+    /// Adds a write without a condition. It is applied if the conditions of the other writes hold.
     ///
     /// # Errors
     ///
@@ -56,7 +56,8 @@ impl<R: OwnedRow> ConditionalBatch<R> {
         Ok(self)
     }
 
-    /// Executes the batch, which is applied as a whole or not at all. It is never sent twice.
+    /// Executes the batch, which is applied as a whole or not at all. It is not sent twice (but see
+    /// [`retry_when_throttled`](Self::retry_when_throttled)).
     ///
     /// If the future is dropped before it completes, the batch may have been sent and executed; no other attempt follows.
     ///

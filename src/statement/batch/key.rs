@@ -1,4 +1,4 @@
-//! The primary key of a table, read once.
+//! The primary keys of tables, each read once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -15,12 +15,13 @@ const MAX_STATEMENTS: usize = 100;
 const MAX_STATEMENTS_WITH_STATIC_COLUMNS: usize = 50;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Several writes that are all applied or none: at most 100 statements (50 if one sets a static column) and 4 MB
-/// (DG:batchStatements).
+/// Several writes that are applied together or not at all: at most 100 statements (50 if one sets a static column) and
+/// 4 MB (DG:batchStatements).
 ///
-/// A logged batch costs twice the write units of its rows. No two statements may write the same row, and none may delete a
-/// range. This is checked before the batch is sent, with the table's primary key, which is read from `system_schema` the
-/// first time and kept; if it cannot be read, the service checks. Counters are not allowed, and the types rule them out.
+/// A logged batch costs twice the write units of its rows. Two statements must not write the same row, and a statement
+/// must not delete a range. Both rules are checked before the batch is sent, with the primary key of the table. The key
+/// is read from `system_schema` the first time and then kept; if it cannot be read, only the service checks the rules.
+/// Counters are not allowed, and do not compile.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -51,8 +52,8 @@ impl LoggedBatch {
     /// # Errors
     ///
     /// The errors of [`Write::execute`] before anything is sent, [`TooLarge`](crate::ErrorKind::TooLarge) for the 101st
-    /// statement and for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a DELETE of a range. The batch remains
-    /// unchanged.
+    /// statement and for more than 4 MB, [`Refused`](crate::ErrorKind::Refused) for a statement that applies to a range
+    /// of rows. After an error, the batch is unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
         push_logged(&mut self.statements, &write.untyped, values.values(), false)?;
         Ok(self)
@@ -64,10 +65,10 @@ impl LoggedBatch {
     ///
     /// # Errors
     ///
-    /// Before anything is sent: [`Refused`](crate::ErrorKind::Refused) if two statements write the same row, if one deletes
-    /// a range, or if there are more than 50 and one sets a static column. After: the server's error, and then nothing was
-    /// applied; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and one of the statements may not be sent
-    /// twice.
+    /// Before anything is sent: [`Refused`](crate::ErrorKind::Refused) if two statements write the same row, if one
+    /// deletes a range, or if there are more than 50 statements and one sets a static column. After: the server's
+    /// error; [`Unknown`](crate::ErrorKind::Unknown) if the answer was lost and one of the statements is not
+    /// idempotent. If [`may_have_been_applied`](crate::Error::may_have_been_applied) is `false`, nothing was applied.
     pub async fn execute(&mut self) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
@@ -94,7 +95,7 @@ pub(super) fn push_logged(
                 "Put into one batch only what must be applied together",
             ));
         }
-        // The lower bound of the size is never larger than the values themselves, so small batches need no computation.
+        // The lower bound is at most the size of the values themselves, so it is not computed for small batches.
         if statements.values.len() > MAX_BYTES {
             let columns = untyped.prepared.get_variable_col_specs();
             let bytes = statements.min_size() + values.min_size(columns.as_slice());

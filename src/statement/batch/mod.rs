@@ -39,7 +39,8 @@ struct BatchStatements {
     session: Session,
     batch: Batch,
     entries: Vec<BatchEntry>,
-    /// The values of all entries, one after the other. A buffer for each entry would cost an allocation for each.
+    /// The values of all entries, one after the other, in one buffer: a buffer for each entry would need an allocation
+    /// for each.
     values: Vec<u8>,
     options: CallOptions,
 }
@@ -53,7 +54,7 @@ struct BatchEntry {
     is_conditional: bool,
 }
 
-/// The capacity reserved with the first statement.
+/// The capacities that the first statement reserves.
 const TYPICAL_STATEMENTS: usize = 10;
 const TYPICAL_BYTES: usize = 2 * 1024;
 

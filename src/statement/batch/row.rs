@@ -1,4 +1,4 @@
-//! Identifies the row that a statement of a batch writes, as far as its text and values show it.
+//! Identifies the row that a statement of a batch writes, from its text and values.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl ModifiedRow {
     }
 
     pub(super) fn identity(self) -> Option<RowIdentity> {
-        // Without clustering columns the statement writes the static row, or the row is not known.
+        // Without clustering columns, the statement writes only static columns, or its row is not known.
         let static_only = self.sets_static_columns && !self.sets_regular_columns;
         match (self.partition, self.clustering) {
             (Some(partition), None) if static_only => Some((self.table, partition, None)),

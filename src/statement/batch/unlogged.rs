@@ -10,10 +10,10 @@ const MAX_STATEMENTS: usize = 30;
 
 /// Several independent writes in one request: at most 30 statements (DG:batchStatements).
 ///
-/// **It is not atomic.** If it fails, some of its statements may have been applied and others not, and the service does not
-/// say which. Either repeat all of them, which does no harm if each may be sent twice, or read the rows. A batch saves
-/// round trips if all rows are in one partition, and nothing else; on Keyspaces it is no faster than concurrent single
-/// writes.
+/// **It is not atomic.** If it fails, some of its statements may have been applied and others not, and the service does
+/// not say which. Either repeat the whole batch, which is safe if every statement is idempotent, or read the rows. A
+/// batch saves round trips if all rows are in one partition, but has no other advantage; on Keyspaces it is not faster
+/// than concurrent single writes.
 ///
 /// ```no_run
 /// # async fn run(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -42,8 +42,8 @@ impl UnloggedBatch {
     ///
     /// # Errors
     ///
-    /// The errors of [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the 31st
-    /// statement. The batch remains unchanged.
+    /// The errors of [`Write::execute`] before anything is sent, and [`TooLarge`](crate::ErrorKind::TooLarge) for the
+    /// 31st statement. After an error, the batch is unchanged.
     pub fn push<V: SerializeRow>(&mut self, write: &Write<V>, values: impl Values<V>) -> Result<&mut Self, Error> {
         self.statements.push(&write.untyped, values.values(), false, |statements, _| {
             if statements.entries.len() < MAX_STATEMENTS {
@@ -64,7 +64,7 @@ impl UnloggedBatch {
     /// # Errors
     ///
     /// The server's error; some of the statements may have been applied. [`Unknown`](crate::ErrorKind::Unknown) if the
-    /// answer was lost and one of the statements may not be sent twice.
+    /// answer was lost and one of the statements is not idempotent.
     pub async fn execute(&mut self) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());

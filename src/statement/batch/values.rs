@@ -1,4 +1,4 @@
-//! The values of a batch in the form the driver asks for: one statement after the other.
+//! The values of a batch as the driver requests them: statement by statement.
 
 use std::slice;
 
