@@ -1,13 +1,14 @@
-//! What loading a file costs: by itself, beside other people's tools, and on a table that throttles.
+//! The cost of loading a file: by itself, compared with other tools, and on a table that throttles.
 //!
-//! `cargo bench --features bulk --bench bulk` prints four groups, and at the end what is not within its bound. Words after
-//! `--` choose groups:
+//! `cargo bench --features bulk --bench bulk` prints four groups, and at the end the values that are not within their bounds.
+//! Words after `--` select groups:
 //!
-//! - `instructions`: of a line of ten columns, from the bytes of the file to values that can be bound, by Callgrind;
+//! - `instructions`: instructions and allocations for a line of ten columns, from the bytes of the file to values that can be
+//!   bound, counted by Callgrind;
 //! - `stub`: rows a CPU second and resident memory for `--megabytes` of CSV, on a server that answers at once;
 //! - `beside`: this crate, DSBulk and cqlsh-expansion's COPY, one after the other, with the same file and a local Keyspaces.
 //!   `tests/clients/run dsbulk cqlsh` installs both tools;
-//! - `capacity`: how much of a table's 2,000 write units a second is used, and the attempts a row.
+//! - `capacity`: the share of a table's 2,000 write units a second that is used, and the attempts a row.
 //!
 //! With `--check` it counts instructions and allocations only, and fails if there are more than their bounds.
 #![expect(clippy::print_stdout, reason = "the lines printed are what the bench is for")]
@@ -35,13 +36,13 @@ use testkit::instant::Delay;
 
 use crate::server::Server;
 
-/// Whatever goes wrong ends the bench.
+/// Any error ends the bench.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const MOST_INSTRUCTIONS: f64 = 10_000.0;
 const MOST_ALLOCATIONS: f64 = 2.0;
 const MOST_MEMORY: u64 = 200 * 1024 * 1024;
-/// How many lines Callgrind counts the instructions of.
+/// The number of lines for which Callgrind counts instructions.
 const LINES: u64 = 20_000;
 
 #[derive(Parser)]
@@ -61,14 +62,14 @@ struct Arguments {
     /// For `capacity`.
     #[arg(long, default_value_t = 30)]
     seconds: u32,
-    /// Given by Cargo.
+    /// Passed by Cargo.
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
     part: Option<Part>,
 }
 
-/// What a process started by this one does.
+/// The role of a process that this one starts.
 #[derive(Subcommand)]
 enum Part {
     #[command(hide = true)]
@@ -77,10 +78,10 @@ enum Part {
         #[arg(long)]
         always: bool,
     },
-    /// Writes so many rows to standard output.
+    /// Writes this number of rows to standard output.
     #[command(hide = true)]
     Generate { rows: u64 },
-    /// Reads so many lines without sending them.
+    /// Reads this number of lines without sending them.
     #[command(hide = true)]
     Parse { address: String, lines: u64 },
     /// Loads standard input.

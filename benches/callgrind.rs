@@ -1,7 +1,7 @@
 //! Instructions and allocations of one function in a process, counted by Callgrind.
 //!
-//! Allocations are the calls of `malloc`, `calloc`, `realloc` and their aligned kin that Callgrind saw: nothing in the
-//! process counts, so nothing that counts is counted.
+//! Allocations are the calls of `malloc`, `calloc`, `realloc` and their aligned variants that Callgrind saw. The process
+//! itself contains no code that counts, so the counts do not include any.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) struct Counts {
     pub(crate) allocations: u64,
 }
 
-/// The function that is counted. The client has it, and nothing else with this in its name.
+/// The function that is counted. The client has it, and no other function has this in its name.
 const COUNTED: &str = "counted_by_callgrind";
 
 /// Runs this program with these arguments and counts from the last entry of the counted function to the program's end. The
@@ -24,7 +24,7 @@ const COUNTED: &str = "counted_by_callgrind";
 pub(crate) fn count(arguments: &[String], out: &Path) -> Result<Counts> {
     let ended = Command::new("valgrind")
         .arg("--tool=callgrind")
-        // Not `--toggle-collect`, which counts the calls before and after.
+        // Not `--toggle-collect`, which includes the calls before and after the function.
         .arg(format!("--zero-before=*{COUNTED}*"))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe()?)
@@ -42,7 +42,7 @@ fn read(profile: &str) -> Result<Counts> {
     if !profile.contains(COUNTED) {
         return Err(format!("callgrind did not see {COUNTED}").into());
     }
-    // A name is written out once, with a number, and is the number alone from then on.
+    // The profile has each name once, together with a number. Later lines have only the number.
     let mut names = HashMap::new();
     let mut called = None;
     let mut counts = Counts { instructions: 0, allocations: 0 };

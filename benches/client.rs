@@ -1,4 +1,4 @@
-//! A client in a process of its own: one task, done so many times, by ours or by the bare driver.
+//! A client in a separate process. It repeats one task, with this crate or with the bare driver.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -20,7 +20,7 @@ use crate::work::ours::Ours;
 use crate::work::signing::Answers;
 use crate::work::{Client, Event, ROWS_PER_PAGE, Result, partition_of};
 
-/// Calls made before those that count, so that whatever is made once is there.
+/// The number of calls before those that are measured, so that one-time initialization is done.
 const WARMING_UP: u64 = 200;
 
 /// The defaults of `keyspaces`.
@@ -29,7 +29,7 @@ const IN_FLIGHT_PER_CONNECTION: usize = 512;
 const ROWS_IN_A_BATCH: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Whose code does it.
+/// The client that does the work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Whose {
     Ours,
@@ -41,12 +41,12 @@ pub(crate) enum Task {
     Insert,
     /// With a subscriber for spans and events at INFO, as programs have in production.
     InsertAtInfo,
-    /// With a subscriber at DEBUG, where the spans of a call are.
+    /// With a subscriber at DEBUG, which records the spans of a call.
     InsertAtDebug,
     /// With a recorder of metrics.
     #[cfg(feature = "metrics")]
     InsertMeasured,
-    /// So many inserts at a time.
+    /// This number of inserts at a time.
     InFlight1,
     InFlight64,
     InFlight1024,
@@ -55,30 +55,30 @@ pub(crate) enum Task {
     Batch,
     SelectOne,
     SelectFirst,
-    /// One page, its rows collected.
+    /// One page, whose rows are collected.
     Rows1,
     Rows10,
     Rows100,
-    /// From nothing to a session, and its end.
+    /// Connects a session and closes it.
     Connect,
     /// The size of a future.
     SizeOfInsert,
     SizeOfSelectOne,
     SizeOfTryNext,
-    /// Pages of 1,000 rows, as one stream.
+    /// Reads pages of 1,000 rows as one stream.
     Pages,
-    /// The same, held to the memory it takes after its first page.
+    /// The same; measures the growth of memory after the first page.
     PagesMemory,
-    /// Keys, read through the fan-out, held to the memory it takes.
+    /// Reads keys through the fan-out; measures the growth of memory.
     FanOutMemory,
-    /// An event a day, of 30 days as one range; the bare driver reads one day.
+    /// Reads 30 days with one event each as one range; the bare driver reads one day.
     Month,
-    /// Answers to the server's challenge, as when a connection is opened.
+    /// Signs the answer to the server's challenge, as when a connection is opened.
     Sigv4,
 }
 
 impl Task {
-    /// How many calls it has in flight at a time.
+    /// The number of calls in flight at a time.
     fn in_flight(self) -> usize {
         match self {
             Self::InFlight64 => 64,
@@ -88,7 +88,7 @@ impl Task {
         }
     }
 
-    /// Installs what watches the calls.
+    /// Installs the subscriber or recorder of the task.
     fn watch(self) -> Result<()> {
         use tracing::Level;
         let level = match self {
@@ -102,16 +102,16 @@ impl Task {
     }
 }
 
-/// What an allocation costs depends on where the heap has holes, by some hundred instructions a call, so each run begins
-/// with others.
+/// Fills the heap differently for each run. The cost of an allocation depends on the holes in the heap, by some hundred
+/// instructions a call.
 pub(crate) fn heap_of(run: usize) -> Vec<Vec<u8>> {
     let made: Vec<Vec<u8>> = (1..=run * 97).map(|number| Vec::with_capacity(number * 193 % 4_099)).collect();
     made.into_iter().step_by(2).collect()
 }
 
-/// Gives nanoseconds for each time or, of a task that is held to its memory, bytes.
+/// Returns nanoseconds for each repetition or, for a task that measures memory or sizes, bytes.
 pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result<u64> {
-    // One thread: what is counted does not depend on how threads take turns.
+    // With one thread, counts do not depend on the scheduling of threads.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if task == Task::Sigv4 {
         return sign(&runtime, times);
@@ -127,7 +127,7 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
     let builder = Session::builder()
         .endpoint(Endpoint::cassandra(address)?)
         .connections_per_host(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN))
-        // Thousands of calls in flight take long where each instruction is counted.
+        // Thousands of calls in flight take long under Callgrind.
         .connect_timeout(PATIENCE)
         .call_timeout(PATIENCE)
         .attempt_timeout(PATIENCE);
@@ -138,7 +138,7 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
     }
     match (whose, task) {
         (Whose::Ours, Task::Month) => read_month(&runtime, &session, times),
-        // Both are made and live, whichever is used, so that the heap looks the same.
+        // Both clients are created, whichever is used, so that the heap is the same.
         (whose, _) => {
             let (ours, bare) =
                 runtime.block_on(async { futures::try_join!(Ours::new(&session), Bare::new(&session)) })?;
@@ -213,7 +213,7 @@ fn run_on(runtime: &Runtime, client: &impl Client, task: Task, times: u64) -> Re
             let before = resident("VmRSS")?;
             let keys = (0..times).map(move |number| (format!("device-{number}"), date, time));
             expect(times, count(pin!(client.fan_out(keys))).await?)?;
-            // At its highest.
+            // VmHWM is the peak of the resident memory.
             Ok(resident("VmHWM")?.saturating_sub(before))
         }),
         Task::Month => timed(runtime, times, async |times| {
@@ -278,7 +278,7 @@ fn sign(runtime: &Runtime, times: u64) -> Result<u64> {
     })
 }
 
-/// Nanoseconds for each time.
+/// Returns nanoseconds for each repetition.
 fn timed(runtime: &Runtime, times: u64, task: impl AsyncFn(u64) -> Result<()>) -> Result<u64> {
     runtime.block_on(task(WARMING_UP.min(times)))?;
     let start = Instant::now();
@@ -286,8 +286,9 @@ fn timed(runtime: &Runtime, times: u64, task: impl AsyncFn(u64) -> Result<()>) -
     Ok(u64::try_from(start.elapsed().as_nanos())? / times)
 }
 
-/// Callgrind counts while this runs, and knows it by its name: it must not be inlined, and hold no closure, whose name
-/// would contain its own. The tasks of a current-thread runtime, those of the driver too, run inside.
+/// Callgrind counts while this function runs, and finds it by its name. It must not be inlined and must not contain a
+/// closure, whose name would contain that of the function. The tasks of a current-thread runtime, including those of the
+/// driver, run inside.
 #[inline(never)]
 fn counted_by_callgrind(runtime: &Runtime, task: Pin<Box<dyn Future<Output = Result<()>> + '_>>) -> Result<()> {
     runtime.block_on(task)
@@ -309,7 +310,7 @@ fn expect(expected: u64, rows: u64) -> Result<()> {
     if rows == expected { Ok(()) } else { Err(format!("{rows} rows came, {expected} were to come").into()) }
 }
 
-/// A line of `/proc/self/status`, in bytes.
+/// The value of a line of `/proc/self/status`, in bytes.
 fn resident(what: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));

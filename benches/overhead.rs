@@ -1,8 +1,8 @@
-//! What this crate adds to the driver underneath, in instructions, allocations, time and memory.
+//! The instructions, allocations, time and memory that this crate adds to the driver underneath.
 //!
-//! `cargo bench --bench overhead` prints one line for each thing measured, `name: ours, bare, ratio`, and at the end
-//! what is over its bound. Words after `--` choose the lines that have one of them in their names. With `--check` it
-//! measures only what does not depend on the load of the machine, once, and fails if something is over its bound.
+//! `cargo bench --bench overhead` prints one line for each measurement, `name: ours, bare, ratio`, and at the end the lines
+//! that are over their bounds. Words after `--` select the lines that have one of them in their names. With `--check` it
+//! measures only numbers that do not depend on the load of the machine, and fails if one is over its bound.
 #![expect(clippy::print_stdout, reason = "the lines printed are what the bench is for")]
 
 mod callgrind;
@@ -29,21 +29,21 @@ struct Arguments {
     /// Only instructions, allocations and sizes, counted once; the program fails if one is over its bound.
     #[arg(long)]
     check: bool,
-    /// Given by Cargo.
+    /// Passed by Cargo.
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
     part: Option<Part>,
 }
 
-/// What a process started by this one does: client and server are apart, so that one's work is not counted as the
-/// other's.
+/// The role of a process that this one starts. Client and server are separate processes, so that the work of one is not
+/// counted for the other.
 #[derive(Subcommand)]
 enum Part {
     #[command(hide = true)]
     Serve {
         delay_millis: u64,
-        /// Every answer, those of connecting too.
+        /// Delay every answer, also while connecting.
         #[arg(long)]
         always: bool,
     },

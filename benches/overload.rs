@@ -1,9 +1,9 @@
-//! How a table of 200 write units a second is used by callers who do not wait for each other.
+//! How clients use a table of 200 write units a second if callers do not wait for each other.
 //!
 //! `cargo bench --bench overload` starts a local Keyspaces and prints a line for each scenario and client. In each scenario
 //! calls arrive at random, by a seed, for 60 s, then three a second for 20 s, each with a deadline of 4 s; the table's bucket
-//! is empty. All of it takes some 35 minutes. Words after `--` choose scenarios and clients (`ours`, `driver`, `helper`);
-//! `--seconds` and `--seed` change the numbers. At the end comes what of ours is not within its bounds.
+//! is empty. The whole bench takes some 35 minutes. Words after `--` select scenarios and clients (`ours`, `driver`, `helper`);
+//! `--seconds` and `--seed` change the numbers. At the end it prints the values of this crate that are not within their bounds.
 #![expect(clippy::print_stdout, reason = "the lines printed are what the bench is for")]
 
 #[path = "overload/client.rs"]
@@ -25,7 +25,7 @@ use crate::client::{Client, Policy};
 use crate::figures::Figures;
 use crate::scenario::Scenario;
 
-/// Whatever goes wrong ends the bench.
+/// Any error ends the bench.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 pub(crate) const KEYSPACE: &str = "bench";
@@ -40,13 +40,13 @@ struct Arguments {
     seconds: u32,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Given by Cargo.
+    /// Passed by Cargo.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 impl Arguments {
-    /// Words that are in no name of a kind choose all of it.
+    /// A word selects names of one kind only, scenarios or clients. Without a word for a kind, all of that kind are chosen.
     fn chooses(&self, name: &str, all: &[String]) -> bool {
         let is_about = |word: &&String| all.iter().any(|known| known.contains(word.as_str()));
         let mut words = self.words.iter().filter(is_about).peekable();
@@ -75,7 +75,7 @@ async fn main() -> Result<()> {
             session.define(&scenario::definition(&table)).await?;
             let other = format!("{table}_other");
             session.define(&scenario::definition(&other)).await?;
-            // A session of its own: what one has learned does not help the next.
+            // Each client has a new session, so that it does not know the rate that an earlier one found.
             let own = keyspaces::Session::builder().local(&local)?.connect().await?;
             let client = Client::new(policy, &own, &table).await?;
             let neighbour = Client::new(policy, &own, &other).await?;

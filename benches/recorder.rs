@@ -1,4 +1,4 @@
-//! The least that a recorder of metrics does: it adds numbers up.
+//! A recorder of metrics that does the minimum: it adds up the numbers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

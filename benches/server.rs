@@ -1,4 +1,4 @@
-//! The stub in a process of its own.
+//! The stub in a separate process.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::Result;
 use testkit::instant::{self, Delay};
 
-/// A stub that runs until this is dropped.
+/// A stub that runs until this value is dropped.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: String,
@@ -38,7 +38,7 @@ impl Drop for Server {
     }
 }
 
-/// Says where it listens, and serves until its input ends, which is when its owner does, however that ends.
+/// Prints the address, and serves until standard input ends. It ends with the parent process, even if that is killed.
 pub(crate) fn serve(delay: Delay) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;

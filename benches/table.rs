@@ -1,4 +1,4 @@
-//! The lines that are printed: what is measured, how often it is done, and its bound.
+//! The lines that are printed: the task and the number of repetitions, the measurements, and their bounds.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,11 +12,11 @@ use crate::server::Server;
 use crate::work::Result;
 use testkit::instant::Delay;
 
-/// Runs of each, ours and bare in turn: of instructions and allocations the median counts, of times the shortest, of
-/// memory the most.
+/// The number of runs for each line, alternating between both clients. The result is the median of instructions and
+/// allocations, the shortest time, and the maximum of memory.
 const RUNS: usize = 5;
-/// A check counts once, and what is over its bound as often as without a check: a single count is off by some percent now
-/// and then. Medians differ by the addresses that allocations get, by less than this share of the instructions.
+/// A check counts each line once, and a line over its bound [`RUNS`] times, because a single count is sometimes off by some
+/// percent. Medians differ with the addresses of allocations, by less than this share of the instructions.
 const CHECK_TOLERANCE: f64 = 0.005;
 const MEGABYTE: f64 = 1024.0 * 1024.0;
 
@@ -25,16 +25,16 @@ struct Row {
     task: Task,
     times: u64,
     measures: &'static [Measure],
-    /// Whether the driver can do it at all.
+    /// Whether the bare driver is measured too.
     beside_bare: bool,
 }
 
-/// What the name of a line ends in, and the bound on it.
+/// The unit, with which the name of the line ends, and the bound.
 struct Measure(Unit, Bound);
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Unit {
-    /// For each time, or for each page.
+    /// For each repetition, or for each page.
     Instructions,
     Allocations,
     Nanoseconds,
@@ -42,7 +42,7 @@ enum Unit {
     Memory,
     /// The size of a future, in bytes.
     Size,
-    /// How many requests wait for each other: by how much longer it takes when each takes longer.
+    /// The number of requests that wait for each other, computed from the times with a slow and a slower server.
     InARow,
 }
 
@@ -50,7 +50,7 @@ enum Unit {
 enum Bound {
     None,
     Ratio(f64),
-    /// A line over the required ratio (`BENCHMARKS.md` says why), held to the ratio that it has reached.
+    /// For a line over the required ratio (`BENCHMARKS.md` says why): slightly above the ratio that it has reached.
     Reached(f64),
     Difference(f64),
     Ours(f64),
@@ -67,22 +67,22 @@ const BESIDE_BARE: &[Measure] = &[
 const COUNTED: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Ratio(WANTED)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
-/// Within the required ratio by less than the allocator's share differs from run to run.
+/// For lines that are within the required ratio by less than the allocator's share varies between runs.
 const CLOSE: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.09)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
 const TEN_ROWS: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.07)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
-/// A page of one row: the driver's own work is little.
+/// For a page of one row, where the driver itself does little work.
 const ONE_ROW: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.09)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
-/// Its values are kept until it is sent, and copied then.
+/// For a batch, which keeps its values until it is sent, and then copies them.
 const KEPT: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.2)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
-/// What somebody asked to see of each call has its price.
+/// For lines without a bound: their cost is for information that the user requests about each call, or for connecting.
 const STATED: &[Measure] = &[Measure(Unit::Instructions, Bound::None), Measure(Unit::Allocations, Bound::None)];
 
 const SIZES: &[Measure] = &[Measure(Unit::Size, Bound::None)];
@@ -187,7 +187,8 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// Prints the lines with one of the words in their names. A check is of what does not depend on the machine's load.
+/// Prints the lines with one of the words in their names. A check measures only numbers that do not depend on the load of the
+/// machine.
 pub(crate) fn print(words: &[String], is_check: bool) -> Result<()> {
     let servers = Servers::start()?;
     let (runs, tolerance) = if is_check { (1, CHECK_TOLERANCE) } else { (RUNS, 0.0) };
@@ -236,7 +237,7 @@ pub(crate) fn print(words: &[String], is_check: bool) -> Result<()> {
 struct Servers {
     at_once: Server,
     after_5_millis: Server,
-    /// They delay every answer, by different times.
+    /// `slow` and `slower` delay every answer, by different times.
     slow: Server,
     slower: Server,
 }
@@ -263,12 +264,12 @@ impl Servers {
     }
 }
 
-/// What each run measured, for ours and for the bare driver.
+/// The measurements of each run, for this crate and for the bare driver.
 #[derive(Default)]
 struct Measured {
     instructions: [Vec<f64>; 2],
     allocations: [Vec<f64>; 2],
-    /// What the client measured itself.
+    /// Measured by the client itself.
     itself: [Vec<f64>; 2],
 }
 
@@ -277,7 +278,7 @@ impl Measured {
         match unit {
             Unit::Instructions => self.instructions.each_ref().map(|runs| median(runs)),
             Unit::Allocations => self.allocations.each_ref().map(|runs| median(runs)),
-            // Other activity only adds to it.
+            // Other activity of the machine can only make it longer.
             Unit::Nanoseconds | Unit::InARow => {
                 self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::min))
             }
@@ -331,7 +332,7 @@ impl Row {
     }
 }
 
-/// As the command line has it.
+/// The value as the command line spells it.
 fn word(value: &impl ValueEnum) -> Result<String> {
     let value = value.to_possible_value().ok_or("a value without a name")?;
     Ok(value.get_name().to_owned())
@@ -357,7 +358,7 @@ impl Unit {
         }
     }
 
-    /// Whether it is the same on a busy machine.
+    /// Whether the value does not depend on the load of the machine.
     fn is_exact(self) -> bool {
         matches!(self, Self::Instructions | Self::Allocations | Self::Size)
     }
@@ -384,7 +385,7 @@ impl Bound {
             Self::Ratio(most) | Self::Reached(most) => {
                 (ours > bare? * (most + tolerance), format!("{most} times the bare driver's"))
             }
-            // What is done once in a run is a fraction of one for each time.
+            // An allocation that is made once in a run is a fraction for each repetition.
             Self::Difference(most) => ((ours - bare?).round() > most, format!("{most} more than the bare driver's")),
             Self::Ours(most) => (ours > most, format!("{most}")),
         };

@@ -1,7 +1,7 @@
 //! Times of this crate and of the bare driver, by Criterion: on the stub, where only the client takes time, and on
-//! keyspaces-local, with TLS and Cassandra behind it.
+//! keyspaces-local with TLS and Cassandra.
 //!
-//! `cargo bench --bench times`; with `-- stub` it starts no local Keyspaces.
+//! `cargo bench --bench times` runs both; with `-- stub` it does not start a local Keyspaces.
 
 #[expect(dead_code, reason = "the bench `overhead` does more of it")]
 mod work;
@@ -90,7 +90,7 @@ fn measure_client<C: Client>(group: &mut BenchmarkGroup<'_, WallTime>, whose: &s
     });
 }
 
-/// As the stub has it: an event, and a partition that fills a page.
+/// Writes the rows that the stub has: an event, and a partition that fills a page.
 async fn fill(session: &Session) -> Result<()> {
     session.define("CREATE KEYSPACE IF NOT EXISTS bench WITH REPLICATION = {'class': 'SingleRegionStrategy'}").await?;
     keyspaces::tables::Events::create_table(session, "bench").await?;

@@ -1,4 +1,4 @@
-//! What is measured: the same work for a [`Client`] of either kind, ours and the bare driver.
+//! The work that is measured. Both kinds of [`Client`], this crate and the bare driver, do the same.
 
 pub(crate) mod bare;
 pub(crate) mod ours;
@@ -11,7 +11,7 @@ use futures::Stream;
 use keyspaces::Session;
 use scylla::{DeserializeRow, SerializeRow};
 
-/// Whatever goes wrong ends the bench.
+/// Any error ends the bench.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A row of the `events` table, owned.
@@ -32,13 +32,13 @@ pub(crate) const SELECT_DAY: &str = "SELECT device_id, event_date, event_time, e
                                      WHERE device_id = ? AND event_date = ?";
 
 pub(crate) const ROWS_PER_PAGE: u32 = 1_000;
-/// How many requests of a fan-out are in flight together.
+/// The number of requests of a fan-out that are in flight at a time.
 pub(crate) const IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
 
 /// The primary key of one event.
 pub(crate) type Key = (String, NaiveDate, DateTime<Utc>);
 
-/// The statements, prepared.
+/// A client with its prepared statements.
 pub(crate) trait Client: Sized {
     /// Connects and closes.
     async fn connect(address: &str) -> Result<()>;
@@ -47,31 +47,31 @@ pub(crate) trait Client: Sized {
 
     async fn insert(&self, event: &Event) -> Result<()>;
 
-    /// Several rows in one unlogged batch, built again each time.
+    /// Inserts several rows in one unlogged batch, which is built anew each time.
     async fn batch(&self, events: &[Event]) -> Result<()>;
 
-    /// The one row that there is.
+    /// Reads the only row; an error if there are several.
     async fn select_one(&self, key: &Key) -> Result<Event>;
 
-    /// The first row, whether or not there are others.
+    /// Reads the first row, whether or not there are others.
     async fn select_first(&self, key: &Key) -> Result<Event>;
 
-    /// The rows of a partition that fits one page.
+    /// Reads the rows of a partition that fits into one page.
     async fn select_few(&self, partition: &(String, NaiveDate)) -> Result<Vec<Event>>;
 
-    /// The size in bytes of the future that one insert is.
+    /// The size in bytes of the future of an insert.
     fn size_of_insert(&self, event: &Event) -> usize;
 
-    /// The size in bytes of the future that one read is.
+    /// The size in bytes of the future of a read of one row.
     fn size_of_select_one(&self, key: &Key) -> usize;
 
     /// The size in bytes of the future that waits for the next row of a stream.
     async fn size_of_try_next(&self, partition: (String, NaiveDate)) -> Result<usize>;
 
-    /// All rows of one partition, page by page.
+    /// Reads all rows of one partition, page by page.
     async fn stream(&self, partition: (String, NaiveDate)) -> Result<impl Stream<Item = Result<Event>> + Unpin>;
 
-    /// One row for each key, [`IN_FLIGHT`] requests together, as they come.
+    /// Reads one row for each key, with [`IN_FLIGHT`] requests at a time, in the order in which results arrive.
     fn fan_out(&self, keys: impl Iterator<Item = Key> + Send + 'static) -> impl Stream<Item = Result<Event>>;
 }
 
@@ -92,7 +92,7 @@ impl Event {
     }
 }
 
-/// A partition that the stub gives so many rows for.
+/// The key of a partition for which the stub returns this number of rows.
 pub(crate) fn partition_of(rows: u64) -> (String, NaiveDate) {
     (format!("{rows} rows"), Event::sample().event_date)
 }

@@ -1,4 +1,4 @@
-//! How much of a table's capacity a load uses.
+//! The share of a table's capacity that a load uses.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{Result, rows};
 
 /// Write units a second; each row takes one.
 const UNITS: u32 = 2_000;
-/// What was there in the bucket is used up by then.
+/// By then, the initial contents of the token bucket are used up.
 const FROM_SECOND: u32 = 5;
 const SHARE: f64 = 0.98;
 const ATTEMPTS: f64 = 1.05;
@@ -30,7 +30,7 @@ async fn measure(seconds: u32) -> Result<Vec<String>> {
     let capacity = format!("{{'capacity_mode': {{'throughput_mode': 'PROVISIONED', {capacity}}}}}");
     let definition = rows::definition("limited.sales");
     session.define(&format!("{definition} WITH CUSTOM_PROPERTIES = {capacity}")).await?;
-    // More than can be loaded in that time.
+    // More rows than can be loaded in this time.
     let mut text = Vec::new();
     rows::write(u64::from(2 * UNITS * seconds), &mut text)?;
     let input = Input::reader("generated", std::io::Cursor::new(text));

@@ -1,4 +1,4 @@
-//! This crate in a process of its own.
+//! This crate in a separate process.
 
 use std::pin::Pin;
 
@@ -8,10 +8,10 @@ use tokio::runtime::Runtime;
 
 use crate::{Result, rows};
 
-/// What a process needs to connect to a local Keyspaces: host, port, name, access key, secret and CA, a line each.
+/// The variable with the parameters to connect to a local Keyspaces: host, port, name, access key, secret and CA, a line each.
 pub(crate) const LOCAL: &str = "KEYSPACES_BENCH_LOCAL";
 
-/// Reads lines and makes values of them; Callgrind counts.
+/// Reads lines and converts them to values, while Callgrind counts.
 pub(crate) fn parse(address: &str, lines: u64) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let session = runtime.block_on(Session::builder().endpoint(Endpoint::cassandra(address)?).connect())?;
@@ -23,13 +23,13 @@ pub(crate) fn parse(address: &str, lines: u64) -> Result<()> {
             .load("bench", "sales", Input::reader("lines", std::io::Cursor::new(text)), Csv::new())
             .dry_run())
     };
-    // Whatever is made once is there.
+    // One-time initialization is done before the count.
     runtime.block_on(dry_run(100)?.into_future())?;
     let counted = dry_run(lines)?;
     counted_by_callgrind(&runtime, Box::pin(expect(lines, counted)))
 }
 
-/// Callgrind counts while this runs, and knows it by its name: it must not be inlined.
+/// Callgrind counts while this function runs, and finds it by its name, so it must not be inlined.
 #[inline(never)]
 fn counted_by_callgrind(runtime: &Runtime, task: Pin<Box<dyn Future<Output = Result<()>> + '_>>) -> Result<()> {
     runtime.block_on(task)
@@ -40,7 +40,7 @@ async fn expect(rows: u64, load: Load) -> Result<()> {
     if done == rows { Ok(()) } else { Err(format!("{done} of {rows} rows were read").into()) }
 }
 
-/// Loads standard input: on the stub at this address, or on the local Keyspaces of the environment.
+/// Loads standard input, to the stub at this address or to the local Keyspaces that the environment names.
 pub(crate) fn load(address: Option<&str>) -> Result<()> {
     let runtime = Runtime::new()?;
     runtime.block_on(async {

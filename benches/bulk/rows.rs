@@ -1,4 +1,4 @@
-//! Lines of ten columns, the same each time, and the table for them.
+//! Lines of ten columns, which are the same each time, and the table for them.
 
 use std::io::{BufWriter, Write};
 
@@ -16,7 +16,7 @@ pub(crate) fn definition(table: &str) -> String {
     )
 }
 
-/// Writes the line that names the columns, and so many rows.
+/// Writes the header line and this number of rows.
 pub(crate) fn write(rows: u64, to: &mut impl Write) -> Result<()> {
     let mut to = BufWriter::with_capacity(256 * 1024, to);
     writeln!(to, "{COLUMNS}")?;

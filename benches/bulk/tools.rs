@@ -12,7 +12,7 @@ use crate::client::LOCAL;
 use crate::usage::Usage;
 use crate::{Result, rows, usage};
 
-/// Rows a CPU second, beside DSBulk.
+/// The minimum of rows a CPU second, as a multiple of DSBulk's.
 const TIMES_DSBULK: f64 = 5.0;
 
 pub(crate) fn beside_each_other(rows: u64) -> Result<Vec<String>> {
@@ -81,7 +81,7 @@ impl Run<'_> {
         Ok(command)
     }
 
-    /// As `local/README.md` shows it, without its limit of rows a second.
+    /// The command in `local/README.md`, without its limit of rows a second.
     fn dsbulk(&self, truststore: &Path) -> Result<Option<Command>> {
         let Some(library) = self.installed("dsbulk/lib") else { return Ok(None) };
         let (local, own) = (self.local, self.local.credentials());

@@ -1,4 +1,4 @@
-//! What a process and those that it starts use.
+//! The CPU time and memory that a process and its descendants use.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// Between two looks at the memory.
+/// The interval at which memory is measured.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// As Linux counts CPU time for programs.
+/// The unit in which Linux reports CPU time to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 const PAGE_BYTES: u64 = 4_096;
 
 pub(crate) struct Usage {
     pub(crate) elapsed: Duration,
     pub(crate) cpu_seconds: f64,
-    /// Resident, of all processes together, at most.
+    /// The maximum of the resident memory of all processes together.
     pub(crate) memory: u64,
 }
 
@@ -36,7 +36,7 @@ impl Usage {
     }
 }
 
-/// Runs a program to its end; an error if it fails.
+/// Runs a program to its end. A program that fails is an error.
 pub(crate) fn of(mut command: Command) -> Result<Usage> {
     let before = cpu_of_children()?;
     let began = Instant::now();
@@ -51,13 +51,13 @@ pub(crate) fn of(mut command: Command) -> Result<Usage> {
     };
     let elapsed = began.elapsed();
     if !status.success() {
-        // Not all of the command, which has secrets in its environment.
+        // Only the program: the environment of the command contains secrets.
         return Err(format!("{} ended with {status}", command.get_program().display()).into());
     }
     Ok(Usage { elapsed, cpu_seconds: cpu_of_children()? - before, memory })
 }
 
-/// The fields of `/proc/PID/stat` from the state on, which is the third.
+/// The fields of `/proc/PID/stat` from the third, the state, on.
 fn stat(process: &str) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, fields) = text.rsplit_once(") ")?;
@@ -71,7 +71,7 @@ fn cpu_of_children() -> Result<f64> {
     Ok((field(16) + field(17)) / TICKS_PER_SECOND)
 }
 
-/// The resident bytes of a process and of those that descend from it, now.
+/// The current resident bytes of a process and its descendants.
 fn resident(process: u32) -> u64 {
     let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
     let names = all.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

@@ -63,7 +63,7 @@ impl Client {
         Ok(Self::Driver { session, insert: Box::new(insert), repeats: if is_default { 0 } else { MOST_REPEATS } })
     }
 
-    /// Whether it was acknowledged.
+    /// Returns whether the write was acknowledged.
     pub(crate) async fn write(&self, partition: i64, row: i64, payload: &str) -> bool {
         match self {
             Self::Ours(insert) => insert.execute((partition, row, payload.to_owned())).await.is_ok(),

@@ -1,4 +1,4 @@
-//! What a scenario shows of a client, and the bounds that it is held to.
+//! The results of a client in a scenario, and their bounds.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::load::{Call, Ran};
 use crate::scenario::{SETTLED, Scenario};
 
 pub(crate) struct Figures {
-    /// From the fifth second to the last before the light load; with a capacity that changes, five seconds after each.
+    /// Counted from the fifth second until the light load begins; with a changing capacity, from five seconds after each change.
     per_second: f64,
     of_capacity: f64,
     written_and_failed: f64,
@@ -77,7 +77,7 @@ impl Figures {
         }
     }
 
-    /// What is not within its bound.
+    /// Describes the values that are not within their bounds.
     pub(crate) fn over(&self, scenario: &Scenario) -> Vec<String> {
         let mut over = Vec::new();
         let mut bound = |is_within: bool, told: String| {
@@ -111,7 +111,7 @@ impl Figures {
     }
 }
 
-/// Whether arrivals are so few that nothing need fail once the trouble is over.
+/// Whether arrivals are so few that no call has to fail once the outage is over.
 fn light(scenario: &Scenario) -> bool {
     scenario.arrivals.iter().all(|(_, rate)| *rate <= 5.0)
 }
@@ -120,7 +120,8 @@ fn acknowledged_in<'c>(calls: impl Iterator<Item = &'c Call>, from: Duration, un
     calls.filter(|call| call.is_acknowledged && (from..until).contains(&call.ended)).count()
 }
 
-/// What else the machine does only adds to it, so the best of three counts.
+/// The p99 of the other table's calls, under load and during the light load. Other activity of the machine can only make it
+/// longer, so the best of three parts counts.
 fn neighbour(calls: &[Call], main: Duration) -> (Duration, Duration) {
     let p99 = |from: Duration, until: Duration| {
         let between: Vec<Call> = calls.iter().filter(|call| (from..until).contains(&call.came)).copied().collect();

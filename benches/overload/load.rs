@@ -1,4 +1,4 @@
-//! Calls that arrive whatever became of those before them.
+//! Calls that arrive independently of the calls before them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::client::Client;
 use crate::scenario::Scenario;
 use crate::{KEYSPACE, Result};
 
-/// Partitions beside the hot one, which is 0.
+/// The number of partitions in addition to the hot partition, which is 0.
 const PARTITIONS: i64 = 64;
-/// Calls a second to another table meanwhile.
+/// Calls a second to another table at the same time.
 const NEIGHBOURS: f64 = 20.0;
 
-/// A call and what became of it. Times are since the load began.
+/// A call and its result. Times are since the load began.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) partition: i64,
@@ -28,12 +28,12 @@ pub(crate) struct Call {
     pub(crate) is_acknowledged: bool,
 }
 
-/// What became of a load.
+/// The results of a load.
 pub(crate) struct Ran {
     pub(crate) calls: Vec<Call>,
     /// The calls to another table.
     pub(crate) neighbours: Vec<Call>,
-    /// Without those of the outage.
+    /// Without the attempts that the outage throttled.
     pub(crate) attempts: u64,
     pub(crate) attempts_of_outage: u64,
 }
@@ -52,7 +52,7 @@ pub(crate) async fn run(
     };
     let first = scenario.capacity.first().ok_or("a scenario has a capacity")?;
     set(first.1);
-    // As nearly empty as it can be made: without the units of the first second.
+    // The bucket is as nearly empty as it can be made: it has no units beyond those of the first second.
     let began = Instant::now();
     let beside = tokio::spawn(arrivals(
         Arc::new(neighbour),
@@ -88,7 +88,7 @@ pub(crate) async fn run(
     Ok(Ran { calls, neighbours, attempts, attempts_of_outage })
 }
 
-/// A Poisson process: each call is a task of its own.
+/// Makes calls in a Poisson process. Each call is a separate task.
 async fn arrivals(
     client: Arc<Client>,
     rates: Vec<(u32, f64)>,
@@ -117,7 +117,7 @@ async fn arrivals(
     }
     let mut ended = Vec::with_capacity(calls.len());
     for call in calls {
-        // A call that panicked is none that ended.
+        // A call that panicked has no result.
         if let Ok(call) = call.await {
             ended.push(call);
         }
@@ -125,7 +125,7 @@ async fn arrivals(
     ended
 }
 
-/// The rows that are there.
+/// Reads the rows that the table has.
 pub(crate) async fn written(session: &Session, table: &str) -> Result<HashSet<(i64, i64)>> {
     let text = format!("SELECT row FROM {KEYSPACE}.{table} WHERE partition = ?");
     let there: Select<(i64,), (i64,)> = session.prepare(&text).await?;

@@ -1,33 +1,33 @@
-//! What happens to the table, and how calls arrive.
+//! The scenarios: the capacity of the table over time, outages, and the arrivals of calls.
 
 use std::time::Duration;
 
 use crate::KEYSPACE;
 
-/// Write units a second.
+/// The capacity, in write units a second.
 pub(crate) const CAPACITY: u32 = 200;
 
-/// Arrivals a second after each scenario, and for how long.
+/// The light load after each scenario: arrivals a second, and its duration.
 const LIGHT: f64 = 3.0;
 const LIGHT_SECONDS: u32 = 20;
 
-/// How long after its start, an outage or a change a scenario is not settled: figures leave that time out.
+/// The time after the start, an outage or a change of the capacity that the figures leave out.
 pub(crate) const SETTLED: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
-    /// Without the light load after it.
+    /// The duration, without the light load after it.
     pub(crate) seconds: u32,
-    /// Calls a second from each second on.
+    /// The second from which a rate applies, and the rate in calls a second.
     pub(crate) arrivals: Vec<(u32, f64)>,
-    /// Units a second from each second on.
+    /// The second from which a capacity applies, and the capacity in units a second.
     pub(crate) capacity: Vec<(u32, u32)>,
     /// Every write is throttled between these seconds.
     pub(crate) outage: Option<(u32, u32)>,
-    /// Three calls of four are to one partition, and rows are of ten units.
+    /// Whether three of four calls go to one partition, with rows of ten units.
     pub(crate) is_hot: bool,
-    /// Whether what is acknowledged is held to the capacity.
+    /// Whether the acknowledged writes have to use the capacity.
     pub(crate) is_full: bool,
 }
 
@@ -61,7 +61,7 @@ impl Scenario {
         all
     }
 
-    /// Whether all of it is alike until the light load.
+    /// Whether nothing changes until the light load.
     pub(crate) fn is_steady(&self) -> bool {
         self.outage.is_none() && self.capacity.len() == 1
     }
@@ -71,7 +71,7 @@ impl Scenario {
     }
 
     pub(crate) fn payload(&self) -> String {
-        // With keys and metadata within ten units, or one (cql's `units`).
+        // With keys and metadata, a row is within ten units, or one (cql's `units`).
         "x".repeat(if self.is_hot { 9_800 } else { 100 })
     }
 }

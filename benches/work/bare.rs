@@ -1,4 +1,4 @@
-//! The `scylla` driver as it is.
+//! The bare `scylla` driver.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct Bare {
 }
 
 impl Client for Bare {
-    /// With what of our settings changes the number of requests.
+    /// Uses those settings of this crate that change the number of requests.
     async fn connect(address: &str) -> Result<()> {
         let _session = SessionBuilder::new()
             .known_node(address)
@@ -39,7 +39,7 @@ impl Client for Bare {
         Ok(())
     }
 
-    /// The driver's own session out of ours: its settings are the same because it is the same.
+    /// Uses the driver session inside a session of this crate, so that both have the same settings.
     async fn new(session: &keyspaces::Session) -> Result<Self> {
         let session = session.dangerous_driver()?;
         let insert = session.prepare(INSERT).await?;

@@ -1,6 +1,6 @@
-//! What a connection's authentication costs apart from waiting.
+//! The cost of a connection's authentication, without waiting for the server.
 
-// The crate keeps it to itself, and so it comes with its tests: Cargo sets `cfg(test)` for a bench too.
+// The module is private to the crate, so its file is included. Its tests come with it: Cargo sets `cfg(test)` for benches too.
 #[path = "../../src/auth/sigv4.rs"]
 #[expect(dead_code, unused_imports, reason = "only the answer is measured here")]
 mod sigv4;
@@ -11,7 +11,7 @@ use aws_credential_types::Credentials;
 
 use super::Result;
 
-/// An answer with a session token, as credentials of a role have one.
+/// Signs answers with a session token, as the credentials of a role have one.
 pub(crate) struct Answers {
     credentials: Credentials,
     now: SystemTime,

@@ -79,7 +79,7 @@ async fn with_profile(builder: SessionBuilder, profile: &str, takes_region: bool
 
 fn explicit_endpoint(endpoint: &str, settings: &Settings) -> Result<Endpoint, Failure> {
     let (host, port) = match endpoint.rsplit_once(':') {
-        // What follows the last colon of an IPv6 address is a port only behind a bracket.
+        // An IPv6 address has colons of its own, so its port is only recognized after a closing bracket.
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
             let port = port.parse().map_err(|_| Failure::usage(format!("{port:?} in {endpoint} is not a port")))?;
             (host, port)

@@ -29,7 +29,7 @@ pub(crate) enum FindingsFormat {
     Github,
 }
 
-/// A problem or a note at one place of a text.
+/// A problem or a note, with its position in a text.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) level: Level,
@@ -40,7 +40,7 @@ pub(crate) struct Finding {
     pub(crate) text: String,
     /// What to do, in whole sentences.
     pub(crate) help: Option<String>,
-    /// The page or issue it comes from.
+    /// The page or issue that documents the rule.
     pub(crate) source: Option<&'static str>,
 }
 
@@ -115,7 +115,7 @@ impl Finding {
 mod tests {
     use super::*;
 
-    /// One error in the second line of two.
+    /// The output for one error, which is in the second of two lines.
     fn rendered(format: FindingsFormat) -> String {
         let text = "-- 100 %\nCREATE INDEX ON shop.sales (price);\n".to_owned();
         let source = Source { name: "a,b.cql".to_owned(), text };

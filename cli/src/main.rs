@@ -86,8 +86,8 @@ fn exit_code(result: Result<Status, Failure>) -> ExitCode {
     }
 }
 
-/// Ends background tasks. A task of the driver panics if its work is cancelled before it has begun. The result is printed by
-/// now, so that panic is not reported.
+/// Ends background tasks. A task of the driver panics if it is cancelled before its first poll. The result has been printed
+/// by then, so the panic is not reported.
 fn shut_down(runtime: Runtime) {
     panic::set_hook(Box::new(|_| {}));
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);

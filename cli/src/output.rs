@@ -16,7 +16,7 @@ pub(crate) enum SummaryFormat {
     Json,
 }
 
-/// Prints a part of the result. A reader that closes the pipe has read enough, so that is no error.
+/// Prints a part of the result. A closed pipe is not an error: the reader has read enough.
 pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
     check_written(write!(anstream::stdout(), "{text}"))
 }
@@ -28,7 +28,7 @@ pub(crate) fn print_if_open(text: impl Display) -> Result<bool, Failure> {
     check_written(result).map(|()| is_open)
 }
 
-/// The result of a write to standard output. A closed pipe is no error.
+/// The result of a write to standard output. A closed pipe is not an error.
 pub(crate) fn check_written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! Names of variants in another case, by the names that serde has for them.
+//! Names of variants in another case. The cases have the names that serde uses.
 
 use syn::{Error, LitStr};
 
@@ -46,7 +46,7 @@ impl Case {
     }
 }
 
-/// The name with a sign before each capital but the first.
+/// Inserts a separator before each capital letter except the first letter.
 fn words(variant: &str, sign: char) -> String {
     let mut words = String::with_capacity(variant.len() + 4);
     for (index, letter) in variant.chars().enumerate() {

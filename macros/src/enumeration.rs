@@ -1,4 +1,4 @@
-//! `#[derive(Value)]` of an enum: a text or a number for each variant.
+//! `#[derive(Value)]` of an enum, which is stored as a text or a number for each variant.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -104,7 +104,8 @@ fn as_number(input: &DeriveInput, data: &DataEnum, options: &Options, number: &I
     Ok(quote!(#checks #implemented))
 }
 
-/// Both traits: `bound` makes what is stored of `self`, and `read` maybe a variant of `stored`.
+/// Implements both traits. `bound` is an expression for the stored value of `self`; `read` is one for the variant of `stored`,
+/// an `Option`.
 fn implemented(
     input: &DeriveInput,
     options: &Options,

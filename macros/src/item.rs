@@ -1,4 +1,4 @@
-//! `#[row]` and `#[user_type]`: the driver's derives, with what they need to find this crate.
+//! `#[row]` and `#[user_type]`: the driver's derives, with the path by which their code finds the crate `keyspaces`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -41,7 +41,7 @@ pub(crate) fn expand(traits: Traits, arguments: TokenStream, input: TokenStream)
     for field in &mut fields.named {
         let Some(ident) = &field.ident else { continue };
         let bare = ident.unraw().to_string();
-        // The driver binds `r#type` to a column of that name.
+        // The driver would look for a column named `r#type`.
         if *ident != bare && !is_named(&field.attrs)? {
             field.attrs.push(parse_quote!(#[scylla(rename = #bare)]));
         }
@@ -58,7 +58,7 @@ pub(crate) fn expand(traits: Traits, arguments: TokenStream, input: TokenStream)
     })
 }
 
-/// Whether a field says which column it is, or that it is none.
+/// Whether an attribute of the field sets its column or excludes the field from the columns.
 fn is_named(attributes: &[Attribute]) -> syn::Result<bool> {
     let mut is_named = false;
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("scylla")) {

@@ -1,4 +1,4 @@
-//! `#[derive(Value)]` of a struct with one field without a name: bound and read as what it holds.
+//! `#[derive(Value)]` of a struct with one unnamed field: bound and read as the type of this field.
 
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
@@ -83,14 +83,14 @@ fn read(input: &DeriveInput, inner: &Type, options: &Options) -> TokenStream {
     }
 }
 
-/// A bound that a concrete type meets or not is said by the compiler where it is used; one on parameters has to be written.
+/// Adds the bound if the type has parameters. Without parameters, the compiler checks the concrete type where it is used.
 fn require(generics: &mut Generics, bound: syn::WherePredicate) {
     if generics.type_params().next().is_some() {
         generics.make_where_clause().predicates.push(bound);
     }
 }
 
-/// The parameters of a type, and the lifetimes that reading has. What a type borrows, it borrows from the frame.
+/// Adds the lifetimes of `DeserializeValue` to the parameters of a type. A type that borrows, borrows from the frame.
 fn with_frame(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
     let mut frame: LifetimeParam = parse_quote!('__frame);

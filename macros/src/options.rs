@@ -1,4 +1,4 @@
-//! What stands in `#[value(…)]`.
+//! The options in `#[value(…)]`.
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
@@ -25,17 +25,17 @@ const STORED: [(&str, Stored); 5] = [
 ];
 
 impl Stored {
-    /// As `#[value(…)]` and CQL have it.
+    /// The name of the type in `#[value(…)]` and in CQL.
     pub(crate) fn name(self) -> &'static str {
         STORED.iter().find(|(_, stored)| *stored == self).map_or("", |(name, _)| name)
     }
 }
 
-/// What `#[value(…)]` says of a type.
+/// The options of a type in `#[value(…)]`.
 pub(crate) struct Options {
-    /// How it is stored, and where that is said.
+    /// The stored type, and the position of this option.
     pub(crate) stored: Option<(Stored, Span)>,
-    /// How the names of variants become texts, and where that is said.
+    /// The case of the names of variants as texts, and the position of this option.
     pub(crate) case: Option<(Case, Span)>,
     /// The path of the crate `keyspaces`.
     pub(crate) krate: Path,

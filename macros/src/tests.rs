@@ -1,4 +1,4 @@
-//! What is wrong with an input, in words that name the variant or the field.
+//! Compile errors for wrong inputs. They name the variant or the field.
 
 use quote::quote;
 

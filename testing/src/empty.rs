@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use keyspaces::value::CqlValue;
 use keyspaces::{Error, ErrorKind, Row, Session};
 
-/// Deletes all rows of all tables in the keyspace of the session: what is cheaper than a new keyspace where many tests use
-/// the same tables, one after the other.
+/// Deletes all rows of all tables in the keyspace of the session. This is cheaper than a new keyspace for each test if many
+/// tests use the same tables one after the other.
 ///
 /// ```no_run
 /// # async fn test(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -12,12 +12,12 @@ use keyspaces::{Error, ErrorKind, Row, Session};
 /// # Ok(()) }
 /// ```
 ///
-/// Keyspaces has no TRUNCATE (DG:cassandra-apis), so every partition is read and deleted: for tables as small as those of
-/// tests. A counter that was deleted cannot be used again (Cassandra's own rule); take a new keyspace for those.
+/// Keyspaces has no TRUNCATE (DG:cassandra-apis), so this reads and deletes every partition: use it for small tables only. A
+/// deleted counter cannot be used again (a rule of Cassandra); create a new keyspace for tests with counters.
 ///
 /// # Errors
 ///
-/// [`Configuration`](keyspaces::ErrorKind::Configuration) if the session has no keyspace; what a read or a delete comes to.
+/// [`Configuration`](keyspaces::ErrorKind::Configuration) if the session has no keyspace; the errors of reads and deletes.
 pub async fn empty_tables(session: &Session) -> Result<(), Error> {
     let Some(keyspace) = session.keyspace() else {
         let attempted = "emptying the tables of the session's keyspace";
@@ -44,7 +44,7 @@ async fn empty_table(session: &Session, table: &str, key: &[String]) -> Result<(
     let mut deleted = None;
     while let Some(row) = rows.try_next().await? {
         let partition: Vec<CqlValue> = row.into_columns().filter_map(|(_, value)| value).collect();
-        // The rows of a partition come one after the other.
+        // The rows of a partition are adjacent, so one comparison is enough to delete each partition once.
         if deleted.as_ref() != Some(&partition) {
             session.execute(&delete, &partition).await?;
             deleted = Some(partition);

@@ -1,4 +1,4 @@
-//! What tests of a program that uses the crate `keyspaces` need, each in one line.
+//! Sessions, keyspaces and empty tables for the tests of programs that use the crate `keyspaces`, each in one line.
 //!
 //! ```no_run
 //! # mod test {
@@ -16,8 +16,8 @@
 //!
 //! By default tests run against the [local Keyspaces](keyspaces_local::Local::shared) that all tests of a binary share. With
 //! `KEYSPACES_TEST_CASSANDRA=host:port` in the environment the same tests run against that Cassandra, without TLS and
-//! without signatures. `KEYSPACES_LOCAL_CASSANDRA=host:port` is something else: the backing Cassandra of the local Keyspaces,
-//! which several test binaries can then share.
+//! without signatures. Do not confuse it with `KEYSPACES_LOCAL_CASSANDRA=host:port`, which names the backing Cassandra of the
+//! local Keyspaces, so that several test binaries can share one.
 
 mod empty;
 
@@ -28,15 +28,15 @@ use uuid::Uuid;
 
 pub use self::empty::empty_tables;
 
-/// What goes wrong: an error of the library, or of the start of a local Keyspaces.
+/// An error of the library, or of starting a local Keyspaces.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The plain Cassandra that tests are to run against, as `host:port`.
+/// The variable with the `host:port` of the plain Cassandra to run tests against.
 const CASSANDRA: &str = "KEYSPACES_TEST_CASSANDRA";
 
-/// The way from a local Keyspaces to a session.
+/// Configures a session builder for a local Keyspaces.
 pub trait LocalBuilder: Sized {
-    /// Connects to this local Keyspaces: its address, the name in its certificate, its authority and its credentials.
+    /// Sets the address of the local Keyspaces, the name in its certificate, its certificate authority and its credentials.
     ///
     /// ```no_run
     /// # async fn test() -> Result<(), keyspaces_testing::Error> {
@@ -51,8 +51,8 @@ pub trait LocalBuilder: Sized {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](keyspaces::ErrorKind::Configuration), if the local Keyspaces has a name or an authority that no
-    /// client could use.
+    /// [`Configuration`](keyspaces::ErrorKind::Configuration) if the local Keyspaces has an invalid host name or certificate
+    /// authority.
     fn local(self, local: &Local) -> Result<Self, keyspaces::Error>;
 }
 
@@ -66,8 +66,8 @@ impl LocalBuilder for SessionBuilder {
     }
 }
 
-/// The local Keyspaces that the tests of this binary share, for its journal and its faults; `None` where they run against a
-/// plain Cassandra.
+/// The local Keyspaces that the tests of this binary share, for its journal and its faults; `None` if the tests run against
+/// a plain Cassandra.
 ///
 /// ```no_run
 /// # async fn test() -> Result<(), keyspaces_testing::Error> {
@@ -77,11 +77,11 @@ impl LocalBuilder for SessionBuilder {
 /// # Ok(()) }
 /// ```
 ///
-/// To have it started with other settings, call [`Local::shared_with`] before.
+/// To start it with other settings, call [`Local::shared_with`] first.
 ///
 /// # Errors
 ///
-/// The local Keyspaces does not start.
+/// The local Keyspaces fails to start.
 pub async fn local() -> Result<Option<&'static Local>, Error> {
     if std::env::var_os(CASSANDRA).is_some() {
         return Ok(None);
@@ -89,7 +89,7 @@ pub async fn local() -> Result<Option<&'static Local>, Error> {
     Ok(Some(Local::shared().await?))
 }
 
-/// A builder that only needs `connect()`, for a session with settings of the test's own.
+/// A builder that is ready for `connect()`, for a session with further settings.
 ///
 /// ```no_run
 /// # async fn test() -> Result<(), keyspaces_testing::Error> {
@@ -102,7 +102,7 @@ pub async fn local() -> Result<Option<&'static Local>, Error> {
 ///
 /// # Errors
 ///
-/// The local Keyspaces does not start, or `KEYSPACES_TEST_CASSANDRA` is no address.
+/// The local Keyspaces fails to start, or `KEYSPACES_TEST_CASSANDRA` is not an address.
 pub async fn builder() -> Result<SessionBuilder, Error> {
     Ok(match local().await? {
         Some(local) => Session::builder().local(local)?,
@@ -110,7 +110,7 @@ pub async fn builder() -> Result<SessionBuilder, Error> {
     })
 }
 
-/// A session of the test's own, in a [new keyspace](new_keyspace): each test has its own tables, and tests run side by side.
+/// A new session in a [new keyspace](new_keyspace). Each test has its own tables, so tests can run in parallel.
 ///
 /// ```no_run
 /// # async fn test() -> Result<(), keyspaces_testing::Error> {
@@ -121,12 +121,12 @@ pub async fn builder() -> Result<SessionBuilder, Error> {
 ///
 /// # Errors
 ///
-/// As [`builder`], and what connecting and creating the keyspace come to.
+/// As [`builder`]; and the errors of connecting and of creating the keyspace.
 pub async fn session() -> Result<Session, Error> {
     Ok(new_keyspace(&builder().await?.connect().await?).await?)
 }
 
-/// The same session in a new keyspace, which is created and waited for: names without a keyspace are looked for there.
+/// Creates a keyspace, waits until it is active, and returns the session with it as the default keyspace.
 ///
 /// ```no_run
 /// # async fn test(session: keyspaces::Session) -> Result<(), keyspaces::Error> {
@@ -135,8 +135,8 @@ pub async fn session() -> Result<Session, Error> {
 /// # Ok(()) }
 /// ```
 ///
-/// It is there until the local Keyspaces ends, which takes 256 keyspaces as the service does (DG:quotas); a plain Cassandra
-/// keeps it.
+/// The keyspace exists until the local Keyspaces ends; a plain Cassandra keeps it. Like the service, the local Keyspaces allows
+/// 256 keyspaces (DG:quotas).
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What the crate gives, against the target that the environment names.
+//! The functions of the crate, against the target that the environment names.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use keyspaces::{ErrorKind, Session};

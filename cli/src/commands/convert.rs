@@ -37,7 +37,7 @@ impl Convert {
             output::print(&conversion)?;
             report.add(source, conversion.findings.into_iter().map(finding));
         }
-        // Lost if standard error is closed.
+        // The notes are lost if standard error is closed; the converted statements are the result.
         let _ = report.write(self.format, &mut anstream::stderr());
         if report.has_errors() {
             status = status.max(Status::Negative);

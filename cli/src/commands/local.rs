@@ -66,7 +66,7 @@ impl FromStr for LoadArgument {
 
 impl Local {
     pub(crate) async fn run(self) -> Result<Status, Failure> {
-        // A program that waits for the file must not find the file of an earlier start.
+        // A program that waits for the file must not find the file of an earlier run.
         remove_ready_file(self.ready_file.as_deref())?;
         let mut builder = Service::builder()
             .port(self.port)

@@ -15,7 +15,7 @@ pub(super) fn write(report: &Report<'_>, to: &mut impl Write) -> io::Result<()> 
         let (start, end) = (finding.position, finding.end(&source.text));
         let (file, title) = (escape_property(&source.name), escape_property(&finding.id));
         let text = escape_data(&finding.message());
-        // The columns count only where start and end are on one line.
+        // GitHub ignores columns unless start and end are on one line.
         let columns = match start.line == end.line {
             true => format!(",col={},endColumn={}", start.column, end.column),
             false => String::new(),

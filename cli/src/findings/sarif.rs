@@ -51,7 +51,7 @@ fn result(source: &Source, finding: &Finding, rule: usize) -> Value {
     })
 }
 
-/// A path as a relative URI (RFC 3986). A colon is encoded too: what stands before one would be a scheme.
+/// A path as a relative URI (RFC 3986). A colon is encoded too: the text before it would be read as the scheme.
 fn uri(path: &str) -> String {
     let mut uri = String::new();
     for byte in path.bytes() {

@@ -18,7 +18,7 @@ pub(crate) fn rows_to_load() -> Folder {
     folder
 }
 
-/// A load so slow that it is under way when the first checkpoint has been written.
+/// Starts a load that is slow enough to be running still when its first checkpoint has been written.
 async fn slow_load(folder: &Folder, table: &str) -> Child {
     let load = ["load", table, "rows.csv", "--checkpoint", "t.load", "--rate", "60"];
     let running = folder.command(&load).await.spawn().unwrap();
@@ -68,7 +68,7 @@ async fn ctrl_c_without_a_checkpoint_explains_that_resuming_needs_one() {
     let folder = rows_to_load();
     let mut command = folder.command(&["load", "program.unkept", "rows.csv", "--rate", "1"]).await;
     let running = command.spawn().unwrap();
-    // It is loading when rows are there.
+    // The load has begun once the table has rows.
     let began = tokio::time::Instant::now();
     while folder.run(&["count", "program.unkept"]).await.stdout == "0\n" {
         assert!(began.elapsed() < Duration::from_secs(60), "no row was loaded");

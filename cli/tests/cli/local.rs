@@ -20,7 +20,7 @@ async fn local_command_loads_schema_and_rows_and_ends_on_ctrl_c() {
     let expected_stderr = expected_stderr.split_once("```").unwrap().0;
 
     let mut command = folder.command(&start.split(' ').collect::<Vec<_>>()).await;
-    // A namespace of its own in the Cassandra that the shared service runs over.
+    // The started service uses the Cassandra of the shared service, in a namespace of its own.
     command.env("KEYSPACES_LOCAL_CASSANDRA", service().await.ready().cassandra.to_string());
     let mut running = command.spawn().unwrap();
     let mut line = String::new();

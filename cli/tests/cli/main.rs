@@ -1,4 +1,4 @@
-//! The program as its users run it, with one local Keyspaces for the whole run.
+//! Runs the program as users do, against one local Keyspaces for all tests.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod interrupted;

@@ -1,4 +1,4 @@
-//! Standard output has the result and nothing else.
+//! Standard output contains the result and nothing else.
 
 use std::fs;
 use std::process::Stdio;
@@ -39,7 +39,7 @@ async fn standard_output_has_only_the_result() {
     }
 }
 
-/// As with `| head`. The table has more pages than the pipe holds.
+/// A reader such as `head` closes the pipe. The table has more pages than the pipe can buffer.
 #[tokio::test]
 async fn query_stops_when_its_output_pipe_is_closed() {
     let folder = Folder::new();
@@ -72,7 +72,8 @@ async fn file_format_options_apply_to_load_and_export() {
     assert_eq!(written, ["id\tn\tv\n7\t1\t-\n", "id\tn\tv\n7\t2\ta b\n"]);
 }
 
-/// Background tasks of the driver end silently with the program. The test repeats, because they are busy only by chance.
+/// Background tasks of the driver end silently with the program. The test repeats, because they are running at exit only by
+/// chance.
 #[tokio::test]
 async fn background_tasks_print_nothing_at_exit() {
     let folder = Folder::new();

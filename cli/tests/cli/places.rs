@@ -1,4 +1,4 @@
-//! Where the program connects: flags, then the environment, then `keyspaces.toml`.
+//! The service that the program connects to: from flags, then the environment, then `keyspaces.toml`.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::service::{Ended, Folder, PROGRAM, service};
 
-/// An address where nobody listens.
+/// An address on which no server listens.
 const UNREACHABLE: &str = "127.0.0.1:1";
 
 /// `keyspaces ping` in a folder, without connection settings in the environment.

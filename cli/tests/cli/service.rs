@@ -12,7 +12,7 @@ use tokio::process::Command as Process;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_keyspaces");
 
-/// It has the tables of `schema.cql`, and few peers, because each run of the program connects to all of them.
+/// The local Keyspaces with the tables of `schema.cql`. It has few peers, because most commands connect to all of them.
 pub(crate) async fn service() -> &'static Local {
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/schema.cql");
     let builder = Local::builder().ddl_delay(Duration::ZERO).peers(2).schema(schema);
@@ -41,7 +41,7 @@ impl Folder {
         output.into()
     }
 
-    /// The program with the shared service as the place to connect to, and nothing on standard input.
+    /// A command that runs the program against the shared service, with an empty standard input.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Process {
         let mut command = Process::new(PROGRAM);
         command.args(arguments).current_dir(self.0.path()).env("KEYSPACES_LOCAL_READY", ready().await);
@@ -50,7 +50,7 @@ impl Folder {
     }
 }
 
-/// What a program wrote, and the status that it ended with.
+/// The output and the exit status of a program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: Option<i32>,

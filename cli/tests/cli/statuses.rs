@@ -1,4 +1,4 @@
-//! The exit status says who has to act.
+//! The exit status of each kind of failure.
 
 use keyspaces_local::fault::{Effect, Fault, Moment};
 
@@ -58,7 +58,7 @@ async fn each_exit_status_is_produced_by_a_command() {
 async fn increment_with_lost_response_is_unknown() {
     let folder = Folder::new();
     let fault = Fault::new(Effect::Close(Moment::After)).containing("UPDATE program.lost").times(1);
-    // PREPARE of the statement has its text too.
+    // Only EXECUTE is to fail; PREPARE contains the same text.
     let faults = service().await.faults();
     faults.inject(fault.kind(keyspaces_local::journal::Kind::Execute));
     let ended = folder.run(&["query", "UPDATE program.lost SET n = n + 1 WHERE id = 1"]).await;

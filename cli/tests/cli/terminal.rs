@@ -1,4 +1,4 @@
-//! Progress on a terminal, which the program `script` of util-linux provides.
+//! Progress on a terminal, which `script` of util-linux provides.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::interrupted::rows_to_load;
 use crate::service::{Folder, PROGRAM, ready};
 
-/// The program on a terminal, which is its standard output and standard error.
+/// The program with a terminal as its standard input, output and error.
 struct OnTerminal {
     process: Child,
     keyboard: ChildStdin,
@@ -53,7 +53,7 @@ impl OnTerminal {
     }
 }
 
-/// The final contents of the screen, without cleared lines.
+/// The text that is left on the screen, without cleared lines.
 fn final_screen(seen: &str) -> String {
     let lines = seen.lines().map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or_default().trim_end());
     lines.collect::<Vec<_>>().join("\n")

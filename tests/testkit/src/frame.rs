@@ -21,7 +21,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// The parameters of a statement: its values, the page size and the paging state.
+/// The parameters of a statement, as far as the stubs use them.
 #[derive(Default)]
 pub struct Parameters<'a> {
     pub first_value: Option<&'a [u8]>,

@@ -1,6 +1,6 @@
-//! A server that always gives the same answers at once, so that benches measure the client and not the server.
+//! A server that always sends the same answers at once, so that benches measure the client and not the server.
 //!
-//! It speaks CQL v4 over plain TCP, is one node, and has the tables of `columns`. A read returns one row. If its first bound
+//! It speaks CQL v4 over plain TCP, appears as one node, and has the tables of `columns`. A read returns one row. If its first bound
 //! value is a text such as `5000 rows`, it returns that many, in pages of the requested size.
 
 mod columns;
@@ -23,7 +23,7 @@ use crate::frame::{Answer, Request, opcode};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Delay {
     pub duration: Duration,
-    /// Whether all answers are delayed, not only those to prepared statements over other than system tables.
+    /// Whether all answers are delayed. If not, only answers to batches and to prepared statements over user tables are.
     pub applies_to_all: bool,
 }
 
@@ -87,7 +87,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The answer, and whether it comes without delay.
+    /// The answer, and whether it may be sent without delay.
     fn answer(&self, request: &Request) -> (Answer, bool) {
         let answer = match request.opcode {
             opcode::OPTIONS => Answer::supported(),

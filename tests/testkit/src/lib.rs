@@ -1,8 +1,8 @@
-//! What the tests and benches of this workspace share.
+//! Servers and generators that the tests and benches of this workspace share.
 //!
-//! [`stub`] is a server for tests of connecting and failing, [`instant`] one for benches. Both speak CQL v4 by [`frame`],
-//! which is written by hand: the driver's codec writes requests and reads answers, and a server needs the opposite.
-//! [`tables`] makes random definitions of tables.
+//! [`stub`] is a server for tests of connecting and failing, [`instant`] one for benches. Both speak CQL v4 with the codec
+//! in [`frame`], because the driver's codec writes requests and reads responses, and a server needs the opposite.
+//! [`tables`] generates random table definitions.
 #![allow(missing_docs, missing_debug_implementations, reason = "only tests and benches of this workspace use it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

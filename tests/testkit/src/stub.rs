@@ -1,4 +1,4 @@
-//! A server for tests. It speaks enough CQL to connect to, and fails at the configured points.
+//! A server for tests. It supports the part of CQL that clients need to connect, and fails at the configured points.
 
 mod ca;
 mod connection;
@@ -37,18 +37,22 @@ pub enum FaultPoint {
     SystemTable,
 }
 
-/// What the stub does instead of answering.
+/// The reaction of the stub to a request, instead of its usual answer.
 #[derive(Clone, Debug)]
 pub enum Reaction {
+    /// Keeps the connection open and sends nothing.
     Hang,
+    /// Closes the connection.
     Close,
+    /// Answers with an ERROR of this code and message.
     Error(i32, &'static str),
+    /// Sends these bytes and keeps the connection open.
     Bytes(Vec<u8>),
     /// Answers like the service when it throttles a write.
     Throttle,
-    /// Executes the request and closes the connection without an answer.
+    /// Closes the connection, so that the client cannot know whether the request was executed.
     LoseAnswer,
-    /// Answers after this time.
+    /// Sends the usual answer after this time.
     Delay(Duration),
 }
 
@@ -210,7 +214,7 @@ impl Stub {
         }
     }
 
-    /// Answers one of the statements that have `held` in their text, which wait for this.
+    /// Answers one of the waiting statements. A statement with `held` in its text waits for this call.
     pub fn release(&self) {
         self.state.release.notify_one();
     }
@@ -239,7 +243,8 @@ pub fn loopback(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
 }
 
-/// Makes an address that neither accepts nor refuses a TCP connection: its backlog is full and nobody accepts.
+/// Makes an address neither accept nor refuse a TCP connection while the result is held: its listener accepts nothing, and
+/// its backlog is full.
 pub async fn unresponsive_address(address: SocketAddr) -> Vec<Box<dyn std::any::Any + Send>> {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -253,7 +258,7 @@ pub async fn unresponsive_address(address: SocketAddr) -> Vec<Box<dyn std::any::
     held
 }
 
-/// Listens on one port that is free at every address.
+/// Listens on all addresses, at one port that is free on each of them.
 async fn listen(addresses: &[IpAddr]) -> Vec<TcpListener> {
     'port: loop {
         let first = TcpListener::bind((addresses[0], 0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Random definitions of tables.
+//! Random table definitions.
 
 use keyspaces_cql::statement::{CqlType, NativeType, SortOrder};
 use keyspaces_cql::{
@@ -52,7 +52,7 @@ fn scaling() -> impl Strategy<Value = CapacityScaling> {
     ]
 }
 
-/// Any definition that is possible of the table `ks.table`. A third of its columns have names that need quotes.
+/// Any valid definition of the table with this name in the keyspace `ks`. A third of its columns have names that need quotes.
 pub fn definition(table: impl Into<String>) -> impl Strategy<Value = TableDefinition> {
     let name = table.into();
     let key = vec(key_type(), 1..4);

@@ -16,8 +16,8 @@ use crate::failure::{Failure, Status};
 use crate::output::{self, SummaryFormat};
 use crate::progress;
 
-/// Runs an operation and shows its progress. The first Ctrl-C or SIGTERM completes the future that `operation` gets, at which
-/// it stops so that it can be resumed. The second ends it as a kill would.
+/// Runs an operation and shows its progress. The first Ctrl-C or SIGTERM completes the future that is passed to `operation`,
+/// which then stops in a state that it can be resumed from. The second stops it at once, as a kill would.
 pub(super) async fn run<F: Future<Output = Result<Summary, Error>>>(
     mut changes: watch::Receiver<Progress>,
     operation: impl FnOnce(BoxFuture<'static, ()>) -> F,

@@ -37,7 +37,7 @@ impl RowWriter {
         }
     }
 
-    /// The rest of the text, after the last row.
+    /// The rest of the text, to print after the last row.
     pub(super) fn finish(&mut self) -> String {
         match (self.format, self.rows) {
             (RowFormat::Json, 0) => "[]\n".to_owned(),

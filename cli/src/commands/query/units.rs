@@ -10,7 +10,7 @@ use keyspaces_cql::{
 };
 use serde_json::{Map, Value as Json};
 
-/// The read units of the pages so far; `None` for system tables and a plain Cassandra, which have none.
+/// The read units of the pages so far; `None` for system tables and a plain Cassandra, which do not charge units.
 pub(super) struct ReadUnits(Option<f64>);
 
 impl ReadUnits {
@@ -27,7 +27,7 @@ impl ReadUnits {
         }
     }
 
-    /// The units of all pages. A read that finds nothing costs as much as one that finds a small row.
+    /// The units of all pages. A read that finds no row costs as much as one that finds a small row.
     pub(super) fn total(&self) -> Option<f64> {
         self.0.map(|units| units.max(ReadCost::Quorum.units(0)))
     }

@@ -44,7 +44,7 @@ pub(super) fn json(value: &CqlValue) -> Value {
         CqlValue::BigInt(value) => Value::from(*value),
         CqlValue::Counter(value) => Value::from(value.0),
         CqlValue::Double(number) => Number::from_f64(*number).map_or_else(|| Value::from(text(value)), Value::Number),
-        // The shortest digits of the float. Converted to a double it would have more.
+        // Printed as a float, because a conversion to a double adds digits.
         CqlValue::Float(number) => number.to_string().parse().map_or_else(|_| Value::from(text(value)), Value::Number),
         CqlValue::List(items) | CqlValue::Set(items) => items.iter().map(json).collect(),
         CqlValue::Tuple(items) => items.iter().map(|item| item.as_ref().map_or(Value::Null, json)).collect(),

@@ -1,4 +1,4 @@
-//! The columns that the stub knows: their types, and their value, which is the same in every row.
+//! The columns that the stub knows: the type of each, and its value, which is the same in every row.
 
 use crate::frame::{put_bytes, put_int, put_short};
 
@@ -41,7 +41,7 @@ const SALES: [(&str, &str); 10] = [
     ("note", "text"),
 ];
 
-/// The number and the values of the rows of a table with constant contents.
+/// The number of rows and their values, for a table with constant contents.
 pub(super) fn fixed_rows(table: &str, columns: &[&str]) -> Option<(usize, Vec<u8>)> {
     let mut values = Vec::new();
     match table {

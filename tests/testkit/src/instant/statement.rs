@@ -26,7 +26,7 @@ struct Selection {
     /// The table and each column with its type.
     specification: Vec<u8>,
     row: Vec<u8>,
-    /// The number and the bytes of the rows of a table that has always the same ones.
+    /// The number of rows and their bytes, for a table with constant contents.
     fixed_rows: Option<(usize, Vec<u8>)>,
 }
 
@@ -113,7 +113,7 @@ impl Selection {
     }
 }
 
-/// The paging state is the number of rows that are still remaining.
+/// The number of rows that are left to send. The paging state holds it.
 fn remaining_rows(parameters: &Parameters<'_>) -> usize {
     if let Some(state) = parameters.paging_state.and_then(|state| state.try_into().ok()) {
         return u64::from_be_bytes(state) as usize;

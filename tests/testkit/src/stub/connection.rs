@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::{Fault, FaultPoint, Observed, Reaction, Request, TopologyFn, system_tables};
 use crate::frame::{self, Answer, opcode};
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct State {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     pub(super) other_tls: HashMap<IpAddr, Arc<rustls::ServerConfig>>,

@@ -15,7 +15,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// A peer as the service lists it: its host id is derived from its address, and its token is no `i64`.
+    /// A peer as the service lists it: its host id is derived from its address, and its token does not fit into an `i64`.
     pub fn peer(address: IpAddr) -> Self {
         let IpAddr::V4(v4) = address else { unimplemented!("the stub's peers are IPv4") };
         let number = u128::from(u32::from(v4));
@@ -37,7 +37,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// Like the service: the local row has an address where nothing listens, and the host id of the first peer.
+    /// Like the service: the local row has an address on which no server listens, and the host id of the first peer.
     pub fn like_keyspaces(peers: &[IpAddr]) -> Self {
         let peers: Vec<Row> = peers.iter().copied().map(Row::peer).collect();
         let dead = IpAddr::V4(Ipv4Addr::new(127, 255, 1, 1));
