@@ -98,7 +98,7 @@ impl Lexer<'_> {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    /// Skips white space and comments. Stops before an unterminated comment and returns whether it did.
+    /// Skips white space and comments. Returns `true` at an unterminated comment, which is not skipped.
     fn skip_blanks(&mut self) -> bool {
         loop {
             match (self.peek(0), self.peek(1)) {
@@ -249,7 +249,7 @@ impl Lexer<'_> {
         })
     }
 
-    /// The length of a duration such as `12h30m`; the units are CQL's.
+    /// The length of a duration in CQL's units, such as `12h30m`.
     fn duration_with_units(&self) -> Option<usize> {
         let mut length = 0;
         loop {
@@ -270,8 +270,8 @@ impl Lexer<'_> {
         (length > 0 && !goes_on).then_some(length)
     }
 
-    /// The length of a duration such as `P1Y2M`, `P3W`, `PT5H` or `P0001-02-03T04:05:06`, if the word of `word` bytes here
-    /// begins one.
+    /// The length of a duration such as `P1Y2M`, `P3W`, `PT5H` or `P0001-02-03T04:05:06`; `None` if the current word, which
+    /// has `word` bytes, does not begin one.
     fn iso_duration(&self, word: usize) -> Option<usize> {
         if self.peek(0) != b'P' {
             return None;

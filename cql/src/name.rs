@@ -5,10 +5,10 @@ use std::fmt;
 use crate::reserved::{is_reserved, is_reserved_for_types};
 use crate::{Span, rules};
 
-/// A name as CQL understands it.
+/// A name in CQL.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Name {
-    /// The name, in lower case unless it was quoted. `""` inside quotes is one `"` here.
+    /// The name, in lower case unless it was quoted. A doubled `"` of a quoted name is one `"` here.
     pub text: String,
     /// Whether the name stood in double quotes.
     pub quoted: bool,

@@ -15,14 +15,14 @@ pub(crate) fn is_reserved_for_types(word: &str) -> bool {
         || kept.iter().any(|kept| kept.eq_ignore_ascii_case(word))
 }
 
-/// Whether Cassandra 3.11 and Keyspaces reserve a word that a later Cassandra or ScyllaDB does not.
+/// Whether Cassandra 3.11 and Keyspaces reserve the word, but later versions of Cassandra and ScyllaDB do not.
 pub(crate) fn is_reserved_only_in_keyspaces(word: &str) -> bool {
     ["default", "mbean", "mbeans", "replace", "unset"].iter().any(|free| free.eq_ignore_ascii_case(word))
 }
 
 /// The keywords of Cassandra 3.11 that its grammar does not list as unreserved. AWS's own grammar
 /// (`gh:aws/amazon-keyspaces-cql-to-cfn-converter`, CfnCompatibleCql.g) agrees. Later versions of Cassandra accept
-/// `default`, `mbean`, `mbeans`, `replace` and `unset` as names. The last two are constants.
+/// `default`, `mbean`, `mbeans`, `replace` and `unset` as names. `true` and `false` are constants.
 const RESERVED: &[&str] = &[
     "add",
     "allow",

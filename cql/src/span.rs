@@ -1,22 +1,21 @@
-//! Places in the text.
+//! Spans and positions in a text.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A part of the text, in bytes; `end` is the first byte after it.
+/// A part of a text, as byte offsets.
 ///
-/// Both ends are always at the boundary of a character, so `&text[span.range()]` does not panic for the text that was
-/// parsed.
+/// Both offsets are at character boundaries, so `&text[span.range()]` does not panic for the text that was parsed.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Span {
-    /// The first byte.
+    /// The offset of the first byte.
     pub start: usize,
-    /// The byte after the last.
+    /// The offset after the last byte.
     pub end: usize,
 }
 
 impl Span {
-    /// The span from `start` to `end`, which is not included.
+    /// The span from `start` up to, but not including, `end`.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
         Self { start, end }
@@ -34,14 +33,14 @@ impl Span {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    /// Line and column of the start of the span in `text`. Takes time linear in its offset.
+    /// Line and column of the start of the span in `text`. Takes time linear in the offset of the span.
     #[must_use]
     pub fn position(self, text: &str) -> Position {
         Position::default().after(text.get(..self.start).unwrap_or(text))
     }
 }
 
-/// A place in the text as an editor shows it.
+/// A place in a text, as editors show it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position {
     /// The line, counted from 1.

@@ -5,9 +5,9 @@ use std::fmt;
 
 use crate::{MAX_DEPTH, MAX_TEXT_BYTES, MAX_TOKENS, Position, Span};
 
-/// A text could not be parsed as CQL: the reason and the place.
+/// The first problem of a text that could not be parsed as CQL, and its place.
 ///
-/// The message names words and signs of the statement, never the contents of a string or another literal.
+/// The message shows words and signs of the text, but never the contents of a string or another literal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SyntaxError {
     /// The place of the error.
@@ -22,14 +22,14 @@ pub struct SyntaxError {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SyntaxProblem {
-    /// CQL expects something else here.
+    /// CQL does not allow this token here.
     Unexpected {
-        /// The text that CQL would allow here, in words.
+        /// The tokens that CQL allows here, in words.
         expected: String,
-        /// The text found at this position, in words.
+        /// The token found here, in words.
         found: String,
     },
-    /// A reserved word stands where a name should.
+    /// A reserved word without quotes stands where CQL expects a name.
     Reserved {
         /// The expected kind of name, in words.
         expected: String,
@@ -54,7 +54,7 @@ pub enum SyntaxProblem {
 }
 
 impl SyntaxError {
-    /// The text that CQL would allow here, in words, if the problem has one.
+    /// The tokens that CQL allows here, in words; `None` if the problem is not an unexpected token.
     #[must_use]
     pub fn expected(&self) -> Option<&str> {
         match &self.problem {

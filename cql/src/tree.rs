@@ -12,7 +12,7 @@ pub(crate) enum TreePart<'t> {
 }
 
 pub(crate) trait Tree {
-    /// Calls `see` with this part and the parts in it.
+    /// Calls `visit` with this part and each part inside it.
     fn walk<'t>(&'t self, visit: &mut dyn FnMut(TreePart<'t>));
 
     /// Calls `change` with every span.
