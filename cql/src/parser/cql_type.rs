@@ -33,7 +33,7 @@ fn parse_type_level(parser: &mut Parser<'_>) -> Parsed<CqlType> {
     Ok(CqlType { kind, span: parser.span_from(start) })
 }
 
-/// Refuses a user-defined type whose unquoted name is that of a native type.
+/// Refuses an unquoted name of a user-defined type that is the name of a native type, or reserved for one.
 pub(super) fn check_type_name(parser: &Parser<'_>, name: &QualifiedName) -> Parsed<()> {
     let free = parser.cassandra_dialect || name.name.quoted || !is_reserved_for_types(&name.name.text);
     if free { Ok(()) } else { Err(parser.reserved(name.name.span, "a user-defined type")) }

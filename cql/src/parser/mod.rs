@@ -83,12 +83,12 @@ struct Parser<'t> {
     depth: usize,
     /// Whether the text comes from Cassandra or ScyllaDB, which reserve fewer words.
     cassandra_dialect: bool,
-    /// The errors that were recovered from in the current statement; `None` unless a script is read.
+    /// The errors in the current statement after which parsing continued; `None` unless a script is parsed.
     recovered: Option<Vec<SyntaxError>>,
     /// The offset and position of the last error. The next position is counted from there, because a script can have many
     /// errors.
     last_error: Cell<(usize, Position)>,
-    /// How many times a token, or a byte before an error, was read: the test of linear time counts these.
+    /// The number of reads of tokens and of bytes before errors, for the test that parsing takes linear time.
     #[cfg(test)]
     reads: Cell<usize>,
 }
@@ -265,7 +265,7 @@ impl<'t> Parser<'t> {
         Ok(items)
     }
 
-    /// Runs `inner` one level nested.
+    /// Runs `inner` one nesting level deeper, or fails if that is deeper than [`MAX_DEPTH`].
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
             return Err(self.error_at(self.span(), SyntaxProblem::TooDeep));
@@ -276,7 +276,7 @@ impl<'t> Parser<'t> {
         parsed
     }
 
-    /// The error where a name is expected and none was found.
+    /// The error for a token that is not the expected name.
     fn expected_name(&self, what: &str) -> SyntaxError {
         if self.is_reserved_name() { self.reserved(self.span(), what) } else { self.unexpected(what) }
     }
@@ -368,13 +368,13 @@ fn is_type_word(word: &str) -> bool {
 
 const TYPES_WITH_PARTS: &[&str] = &["list", "set", "map", "tuple", "frozen", "vector"];
 
-/// Words that follow the name of a column, a table or a keyspace.
+/// Words that can follow the name of a column, a table or a keyspace.
 const AFTER_A_NAME: &[&str] = &[
     "and", "as", "asc", "contains", "desc", "from", "in", "like", "limit", "order", "set", "to", "type", "using",
     "values", "where", "with",
 ];
 
-/// Reserved words that stand before a name, where a text ends too early.
+/// Reserved words that precede a name. At the end of a text, they are keywords of an incomplete statement, not names.
 const BEFORE_A_NAME: &[&str] =
     &["and", "by", "from", "if", "in", "into", "limit", "on", "or", "set", "to", "using", "where", "with"];
 

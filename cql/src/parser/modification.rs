@@ -77,7 +77,7 @@ fn parse_assignment(parser: &mut Parser<'_>) -> Parsed<Assignment> {
     Ok(Assignment { target, operation, value, shorthand, span: parser.span_from(start) })
 }
 
-/// `value`, `c + value`, `c - value` or `value + c` for the column `c`.
+/// Parses `value`, `c + value`, `c - value` or `value + c`, where `c` is the column of `target`.
 fn parse_assigned_value(
     parser: &mut Parser<'_>,
     target: &Target,

@@ -23,7 +23,7 @@ pub(super) fn at_end_of_statement(parser: &Parser<'_>) -> bool {
     matches!(parser.kind(), TokenKind::Semicolon | TokenKind::End) || begins_statement(parser)
 }
 
-/// Whether the next words begin a statement and cannot occur inside a statement that is read to its end.
+/// Whether the next words begin a statement and cannot continue the statement before them.
 pub(super) fn begins_statement(parser: &Parser<'_>) -> bool {
     let token = parser.token(0);
     let is_one_of = |token: Token, words: &[&str]| {
@@ -35,7 +35,7 @@ pub(super) fn begins_statement(parser: &Parser<'_>) -> bool {
     is_one_of(token, BEGINNINGS) || (is_one_of(token, &["RESTORE"]) && is_one_of(parser.token(1), &["TABLE"]))
 }
 
-/// Skips from an unreadable item of a parenthesised list to the token that ends the item.
+/// Skips an item of a parenthesised list that cannot be parsed, up to the token that ends the item.
 pub(super) fn skip_item(parser: &mut Parser<'_>, from: usize) {
     parser.at = from;
     let (mut parentheses, mut angles) = (0_usize, 0_usize);
@@ -53,15 +53,15 @@ pub(super) fn skip_item(parser: &mut Parser<'_>, from: usize) {
     }
 }
 
-/// Whether a column with its type, or a PRIMARY KEY, begins `ahead` tokens from here. The tokens after the comma inside
-/// `map<text, int>` do not look like one.
+/// Whether a column with its type, or a PRIMARY KEY, begins `ahead` tokens from here. No column begins after the comma
+/// inside `map<text, int>`.
 pub(super) fn begins_column(parser: &Parser<'_>, ahead: usize) -> bool {
     let key = parser.is_word_at(ahead, "PRIMARY") && parser.is_word_at(ahead + 1, "KEY");
     let word = matches!(parser.kind_at(ahead + 1), TokenKind::Word | TokenKind::QuotedName | TokenKind::String);
     key || (word && parser.is_name_at(ahead))
 }
 
-/// Skips from inside an unreadable option to the AND before the next option; AND occurs inside no value.
+/// Skips the rest of an option that cannot be parsed, up to the AND before the next option. No value contains AND.
 pub(super) fn skip_option(parser: &mut Parser<'_>) {
     while !at_end_of_statement(parser) && !parser.is_word("AND") {
         parser.advance();

@@ -5,9 +5,9 @@ use super::recovery::at_end_of_statement;
 use crate::lexer::{TokenKind, tokens};
 use crate::{MAX_TEXT_BYTES, Span, Statement, SyntaxError, SyntaxProblem};
 
-/// Parses all statements of `text`, separated by `;`. A statement that cannot be read gives its first error. Parsing
-/// continues after its `;` (after its `APPLY BATCH;` if it begins a batch), or at words that can only begin a statement, so
-/// that an error does not hide the next statement.
+/// Parses all statements of `text`, separated by `;`. A statement that cannot be parsed is returned as its first error.
+/// Parsing continues after its `;` (after its `APPLY BATCH;` if it begins a batch), or at words that can only begin a
+/// statement, so that an error does not hide the next statement.
 #[must_use]
 pub fn parse_script(text: &str) -> Vec<Result<Statement, SyntaxError>> {
     let readings = read_script(text).into_iter();
@@ -26,7 +26,7 @@ pub(crate) fn read_script(text: &str) -> Vec<ScriptStatement> {
     read(text, false)
 }
 
-/// Like [`read_script`], for a text in which words that only Keyspaces and Cassandra 3.11 reserve may be names.
+/// Like [`read_script`], but accepts as names the words that only Keyspaces and Cassandra 3.11 reserve.
 pub(crate) fn read_cassandra_script(text: &str) -> Vec<ScriptStatement> {
     read(text, true)
 }

@@ -275,7 +275,7 @@ fn parse_type_hint(parser: &mut Parser<'_>, context: TermContext) -> Parsed<Term
     Ok(TermKind::TypeHint(Box::new(TypeHint { hint, term })))
 }
 
-/// Whether the parenthesis at the current position holds a type hint for the value after it.
+/// Whether the parenthesis at the current position contains a type hint for the value after it.
 fn is_type_hint(parser: &Parser<'_>, context: TermContext) -> bool {
     let mut ahead = 1;
     let mut open = 0_usize;
@@ -295,7 +295,7 @@ fn is_type_hint(parser: &Parser<'_>, context: TermContext) -> bool {
         ahead += 1;
     }
     if context == TermContext::Value || parts {
-        // `(null)` and `(true)` are tuples of one, and so is `(NaN)`.
+        // `(null)`, `(true)` and `(NaN)` are tuples of one element.
         return parts || parser.is_name_at(1);
     }
     let native = parser.token(1).kind == TokenKind::Word

@@ -185,7 +185,7 @@ fn parser_recovers_after_an_error_in_a_script() {
     );
 }
 
-/// Twice the text takes at most about twice the token reads, whatever part is repeated.
+/// A text of twice the length takes at most about twice the token reads, whatever part is repeated.
 #[test]
 fn parsing_time_is_linear_in_the_text_length() {
     let reads = |text: &str| {

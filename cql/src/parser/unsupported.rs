@@ -6,7 +6,7 @@ use crate::QualifiedName;
 use crate::lexer::TokenKind;
 use crate::statement::{UnsupportedKind, UnsupportedStatement};
 
-/// Parses one of these statements, up to its `;` or to the end of the text.
+/// Parses a statement that Keyspaces lacks, up to its `;` or the end of the text. Returns `None` for other statements.
 pub(super) fn parse_unsupported(parser: &mut Parser<'_>) -> Parsed<Option<UnsupportedStatement>> {
     let Some(kind) = UnsupportedKind::ALL.iter().copied().find(|kind| is_at_words(parser, kind.name())) else {
         return Ok(None);
@@ -28,7 +28,8 @@ pub(super) fn parse_unsupported(parser: &mut Parser<'_>) -> Parsed<Option<Unsupp
     Ok(Some(UnsupportedStatement { span: parser.span_from(start), kind, tables, text }))
 }
 
-/// Whether a definition begins at the current position. Other statements' words can occur inside, as in `GRANT SELECT`.
+/// Whether a definition begins at the current position. The first words of other statements do not count, because they
+/// can be part of this statement, as in `GRANT SELECT`.
 fn at_definition(parser: &Parser<'_>) -> bool {
     recovers(parser) && parser.is_word("CREATE") && begins_statement(parser)
 }

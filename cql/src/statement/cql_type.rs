@@ -36,7 +36,7 @@ pub enum CqlTypeKind {
 
 macro_rules! native_types {
     ($($variant:ident $name:literal,)*) => {
-        /// A type without parts.
+        /// A native type, which has no element types.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum NativeType {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
@@ -205,7 +205,7 @@ impl CqlType {
         }
     }
 
-    /// The rule that refuses a counter inside the type, if the type has one.
+    /// The rule that refuses a counter inside the type; `None` if the type contains no counter.
     pub(crate) fn counter_inside(&self) -> Option<&'static Rule> {
         let (parts, rule): (Vec<&Self>, _) = match &self.kind {
             CqlTypeKind::Frozen(inner) => return inner.counter_inside(),

@@ -244,7 +244,7 @@ pub struct RestoreTable {
 }
 
 impl RestoreTable {
-    /// The restore that the statement asks for.
+    /// The restore that the statement requests.
     ///
     /// # Errors
     ///

@@ -124,7 +124,7 @@ impl Statement {
         crate::facts::functions(self)
     }
 
-    /// The user-defined types of columns, fields, type hints and casts, in the order of the text.
+    /// The user-defined types that columns, fields, type hints and casts name, in the order of the text.
     #[must_use]
     pub fn user_types(&self) -> Vec<&QualifiedName> {
         crate::facts::user_types(self)
@@ -171,8 +171,8 @@ impl Statement {
     ///
     /// Reads are idempotent, and so are writes that set columns to values or delete them. Statements that cannot be judged
     /// count as not idempotent. A write without `USING TIMESTAMP` that is sent again is a new write: it overwrites what
-    /// others wrote in between, and its TTL starts again. With its own timestamp it stays the same write, but that does not
-    /// make every write idempotent: a counter has no timestamp, and a value is appended to a list again. Bound values are
+    /// others wrote in between, and its TTL starts again. With `USING TIMESTAMP` it stays the same write, but not every such
+    /// write is idempotent: a counter has no timestamp, and a value is appended to a list again. Bound values are
     /// assumed to be the same each time, except for bound JSON, because the server evaluates its `"now"`.
     #[must_use]
     pub fn idempotence(&self) -> Idempotence {

@@ -145,7 +145,7 @@ pub enum ArithmeticOperator {
     Modulo,
 }
 
-/// A part of a value: a field or an element.
+/// Access to a part of a value: a field or an element.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Access {
     /// `base.field`
