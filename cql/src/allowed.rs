@@ -55,7 +55,7 @@ pub(crate) fn operator(operator: Operator) -> bool {
     condition_operator(operator) || matches!(operator, Operator::In | Operator::Contains | Operator::ContainsKey)
 }
 
-/// The operators of an IF (`DG:cql.dml.update`, whose `operator` is the one of `DG:cql.dml.select`).
+/// The operators of an IF (`DG:cql.dml.update`, which refers to the operators of `DG:cql.dml.select`).
 pub(crate) fn condition_operator(operator: Operator) -> bool {
     operator == Operator::Equal || operator.is_range()
 }
@@ -78,7 +78,7 @@ pub(crate) fn is_ignored_keyspace_option(option: &WithOption) -> bool {
 /// `DG:cql.ddl.keyspace`
 pub(crate) const ALTER_KEYSPACE_OPTIONS: &[&str] = &["replication", "client_side_timestamps"];
 
-/// The options of Keyspaces' own (`DG:cql.ddl.table`), and `comment`, which the service stores (`API:CreateTable`).
+/// The options in the guide's grammar (`DG:cql.ddl.table`), and `comment`, which the service stores (`API:CreateTable`).
 pub(crate) const CREATE_TABLE_OPTIONS: &[&str] =
     &["autoscaling_settings", "cdc", "comment", "custom_properties", "default_time_to_live", "tags"];
 

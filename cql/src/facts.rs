@@ -1,4 +1,4 @@
-//! Facts about a statement: the functions that it calls, its user-defined types, bind markers, USINGs and conditions.
+//! Facts about a statement: its functions, user-defined types, bind markers, USING clauses and conditions.
 
 use crate::statement::{
     BindMarker, Comparand, Condition, CqlType, CqlTypeKind, Modification, Operator, Relation, Subject, Target, Term,
@@ -18,7 +18,7 @@ pub struct Function<'t> {
     pub span: Span,
 }
 
-/// An IN of a WHERE or an IF.
+/// An IN relation of a WHERE or an IF.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InWidth {
     /// The number of values in the IN; `None` for `IN ?`, where the bound value decides.

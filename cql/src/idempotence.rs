@@ -27,11 +27,12 @@ pub enum NotIdempotent {
     Condition,
     /// The statement adds to a counter.
     Counter,
-    /// The statement adds a bind marker, to which a counter's or a list's value may be bound.
+    /// The statement adds the value of a bind marker to a column that may be a counter or a list.
     CounterOrList,
     /// The statement appends to a list or prepends to it.
     ListAppend,
-    /// The statement sets or deletes an element by a possible list index, which may have changed in between.
+    /// The statement sets or deletes an element by an integer. If this is a list index, another element may have it at the
+    /// second execution.
     ListIndex,
     /// The statement calls a function whose value differs from call to call.
     NonDeterministicFunction,
@@ -163,7 +164,7 @@ fn element_reason(target: &Target) -> Reason {
     (!map_key).then_some((NotIdempotent::ListIndex, key.span))
 }
 
-/// The first value in the tree that may differ the next time.
+/// The first value in the tree that may differ at a second execution.
 fn value_reason(tree: &impl Tree) -> Reason {
     let mut found = None;
     tree.walk(&mut |part| {
@@ -197,8 +198,9 @@ fn is_marker(term: &Term) -> bool {
     matches!(term.kind, TermKind::Marker(_))
 }
 
-/// Whether a text may mean the current time. Cassandra reads `'now'` so, in JSON too; whether Keyspaces does is unverified.
-/// JSON may write any character as `\u…`, and a collection as a string with JSON in it, whose quotes then have backslashes.
+/// Whether a text may mean the current time. Cassandra reads `'now'` that way, also in JSON; whether Keyspaces does is
+/// unverified. In JSON, any character may be written as `\u…`, and a collection may be a string that contains JSON, whose
+/// quotes have backslashes.
 fn may_mean_now(text: &str) -> bool {
     text.eq_ignore_ascii_case("now") || {
         let unescaped = text.replace('\\', "").to_ascii_lowercase();

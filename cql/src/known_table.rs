@@ -80,7 +80,7 @@ impl KnownTable {
         Self { expires, ..self }
     }
 
-    /// Takes over the default time to live, if `options` sets one.
+    /// Applies the default time to live, if `options` sets one.
     pub(crate) fn apply(&mut self, options: &TableOptions) {
         if let Some(seconds) = options.default_time_to_live {
             self.expires = seconds > 0;
@@ -137,7 +137,7 @@ impl KnownColumn {
         self.is_multi_cell() || !matches!(unfrozen.kind, CqlTypeKind::Native(_) | CqlTypeKind::Custom(_))
     }
 
-    /// Whether each element or field is stored by itself, as in a collection or user-defined type that is not frozen.
+    /// Whether each element or field is stored separately, as in a collection or user-defined type that is not frozen.
     #[must_use]
     pub fn is_multi_cell(&self) -> bool {
         use CqlTypeKind::{List, Map, Set, UserDefined};

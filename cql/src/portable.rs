@@ -11,7 +11,7 @@ pub enum Portable {
     All,
     /// This statement, without the options that only Keyspaces has.
     Part(Box<Statement>),
-    /// Nothing: the definition is about Keyspaces alone.
+    /// Nothing: only Keyspaces can execute the definition.
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! What holds for every text and every statement.
+//! Properties of every text and every statement.
 
 mod statements;
 mod terms;
@@ -9,7 +9,7 @@ use crate::lexer::{TokenKind, tokens};
 use crate::lint::lint;
 use crate::{Judgement, Statement, judge, judge_prepare, parse, parse_script};
 
-/// Reads the text in every way there is, and reads what was printed again.
+/// Parses, judges and lints the text, and parses the printed statements again.
 fn survives(text: &str) -> Result<(), TestCaseError> {
     for parsed in parse_script(text).into_iter().chain([parse(text)]) {
         match parsed {
@@ -224,7 +224,7 @@ proptest! {
             if token.kind != TokenKind::End {
                 text.push_str(blanks.next().copied().unwrap_or(" "));
                 text.push_str(&printed[token.span().range()]);
-                // Else a comment after it would be another one.
+                // Without a space, this sign and a comment after it would begin another comment.
                 if matches!(token.kind, TokenKind::Slash | TokenKind::Minus) {
                     text.push(' ');
                 }
@@ -265,7 +265,7 @@ proptest! {
     }
 }
 
-/// Statements with mistakes of all kinds, none of which takes the next statement's words for its own.
+/// Statements with mistakes of all kinds. None of the mistakes swallows words of the next statement.
 const MISTAKEN: &[&str] = &[
     "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
     "CREATE TABLE t (a int, b 5, c set<text>, PRIMARY KEY (a, b, b))",

@@ -1,4 +1,4 @@
-//! Statements of every kind, as `parse` could give them.
+//! Statements of every kind, as `parse` could return them.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -100,7 +100,7 @@ fn a_select() -> impl Strategy<Value = Select> {
     })
 }
 
-/// After JSON and DISTINCT a sign would make a column of the word.
+/// Whether JSON or DISTINCT before the selection is a keyword: a sign after it would make it a column.
 fn begins_plainly(selection: &Selection) -> bool {
     match selection {
         Selection::All(_) => true,
@@ -302,7 +302,7 @@ fn an_other() -> impl Strategy<Value = Statement> {
     )
 }
 
-/// Only TRUNCATE finds a table in these.
+/// The tables that the parser recognises in these texts: only those of TRUNCATE.
 fn tables_of(kind: UnsupportedKind, text: &str) -> Vec<QualifiedName> {
     let first = text.split(' ').nth(1);
     match (kind, first) {

@@ -1,4 +1,4 @@
-//! Names, types and values of every kind, as `parse` could give them.
+//! Names, types and values of every kind, as `parse` could return them.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -30,7 +30,7 @@ pub(super) fn qualified_name() -> impl Strategy<Value = QualifiedName> {
     (option::of(name()), name()).prop_map(|(keyspace, name)| QualifiedName { keyspace, name })
 }
 
-/// The name of a user-defined type, as a reader gives it.
+/// The name of a user-defined type, as the parser returns it.
 pub(super) fn type_name() -> impl Strategy<Value = QualifiedName> {
     qualified_name().prop_map(|mut of| {
         of.name.quoted |= crate::reserved::is_reserved_for_types(&of.name.text);
@@ -81,7 +81,7 @@ pub(super) fn leaf() -> BoxedStrategy<Term> {
     .boxed()
 }
 
-/// A name that can be called: `cast` is not one.
+/// The name of a function. `cast` is not one.
 fn function() -> impl Strategy<Value = QualifiedName> {
     let plain = select(&["now", "uuid", "todate", "count", "min", "blobasint", "ttl", "writetime", "f"][..])
         .prop_map(Name::new);
@@ -92,7 +92,7 @@ pub(super) fn value() -> BoxedStrategy<Term> {
     leaf().prop_recursive(3, 24, 4, made_of).boxed()
 }
 
-/// What may stand in a SELECT: values in which columns may be.
+/// Selectors of a SELECT: values that may contain columns.
 pub(super) fn selector() -> BoxedStrategy<Term> {
     let leaf = prop_oneof![3 => name().prop_map(|name| at(TermKind::Name(name))), 1 => leaf()];
     leaf.prop_recursive(3, 24, 4, |inner| {

@@ -9,8 +9,8 @@ pub(super) const MAX_PARSED_DIGITS: usize = 10_000;
 /// Every number with this many digits fits an `i64`.
 const DIGITS_OF_I64: usize = 18;
 
-/// Appends the bytes of a number in decimal digits, whose last digits may be in `further`. Returns `None` if it is no
-/// integer. Only the first [`MAX_PARSED_DIGITS`] digits count.
+/// Appends the bytes of the integer whose decimal digits are `text` followed by `further`. Returns `None` if they are not
+/// an integer. Digits after the first [`MAX_PARSED_DIGITS`] are ignored.
 pub(super) fn append(text: &[u8], further: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

@@ -4,7 +4,7 @@ use super::big_integer;
 use crate::UserTypes;
 use crate::statement::{CqlType, CqlTypeKind, NativeType};
 
-/// Far more bytes than a number within the limit has. Digits of a longer number are not counted exactly.
+/// Far more bytes than a number within the limit has. The digits of a longer number are not counted exactly.
 const MAX_COUNTED_BYTES: usize = 128;
 
 /// The largest number of digits of any number in a serialised value: all digits of a `varint`, the digits of a `decimal`
@@ -42,7 +42,7 @@ fn may_have_numbers(cql_type: &CqlTypeKind) -> bool {
     }
 }
 
-/// Walks the length-prefixed values, as far as they are present.
+/// The largest number of digits in a sequence of length-prefixed values, which may end early.
 fn max_in_parts<'t>(types: impl Iterator<Item = &'t CqlType>, bytes: &[u8], user_types: &UserTypes) -> usize {
     let (mut rest, mut max) = (bytes, 0);
     for cql_type in types {

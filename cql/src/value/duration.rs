@@ -120,7 +120,7 @@ fn alternative(date: &str, time: Option<&str>) -> Option<Duration> {
     Some(Duration { months, days: *days, nanos: nanos.checked_mul(SECOND)? })
 }
 
-/// Reads the leading digits, and returns the rest.
+/// Reads the leading digits, and returns the number and the rest.
 fn number(text: &str) -> Option<(i128, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     Some((text[..end].parse().ok()?, &text[end..]))

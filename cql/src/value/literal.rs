@@ -7,8 +7,8 @@ use crate::tree::{Tree, TreePart};
 
 /// The value of a term in a column of this type.
 ///
-/// `marker` returns the value bound to a marker inside the term, from the marker and the name that Cassandra gives it if it
-/// has none; `name` is Cassandra's name for the term itself.
+/// `marker` returns the value that is bound to a marker inside the term. Its arguments are the marker and the name that
+/// Cassandra gives to a marker without one. `name` is the name that Cassandra gives to the term itself.
 #[must_use]
 pub fn serialize(
     term: &Term,

@@ -5,7 +5,7 @@
 //! use keyspaces_cql::value::{Value, scalar};
 //!
 //! assert_eq!(scalar(NativeType::Date, "1970-01-02"), Value::from_bytes([0x80, 0, 0, 1]));
-//! // Which moment it is only the server knows.
+//! // Only the server knows the current time.
 //! assert!(!scalar(NativeType::Timestamp, "now").is_exact);
 //! ```
 
@@ -25,13 +25,13 @@ pub use text::write_scalar;
 use crate::saturated::saturated;
 use crate::statement::{CqlTypeKind, NativeType};
 
-/// A value in the encoding in which it would be bound.
+/// A value as it would be bound.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Value {
-    /// `None` is null.
+    /// The encoded value; `None` is null.
     pub bytes: Option<Vec<u8>>,
-    /// Whether the bytes are those that Cassandra stores. Otherwise only the number of bytes is right, and only if the type
-    /// fixes it, as for the result of a function.
+    /// Whether Cassandra stores exactly these bytes. Otherwise, as for the result of a function, only the number of bytes is
+    /// right, and only for a type of fixed width.
     pub is_exact: bool,
 }
 
@@ -48,7 +48,7 @@ impl Value {
         Self { bytes: Some(bytes.into()), is_exact: true }
     }
 
-    /// A value whose type alone is known: zeros of the type's fixed width, or no bytes if the width varies.
+    /// A value of which only the type is known: zeros of the type's fixed width, or no bytes if the width varies.
     #[must_use]
     pub fn of_type(cql_type: &CqlTypeKind) -> Self {
         let width = match cql_type {
@@ -59,13 +59,13 @@ impl Value {
         Self { bytes: Some(vec![0; width]), is_exact: false }
     }
 
-    /// A list. Cassandra sorts sets and maps, so the encoding of those is exact for at most one element.
+    /// A list.
     #[must_use]
     pub fn list(elements: Vec<Self>) -> Self {
         Self::with_count(elements.len(), &elements)
     }
 
-    /// A set.
+    /// A set. It is exact for at most one element, because Cassandra sorts the elements.
     #[must_use]
     pub fn set(elements: Vec<Self>) -> Self {
         let one_order = elements.len() <= 1;
@@ -73,7 +73,7 @@ impl Value {
         Self { is_exact: set.is_exact && one_order, ..set }
     }
 
-    /// A map.
+    /// A map. It is exact for at most one pair, because Cassandra sorts the pairs.
     #[must_use]
     pub fn map(pairs: Vec<(Self, Self)>) -> Self {
         let count = pairs.len();
@@ -108,7 +108,7 @@ impl Value {
     }
 }
 
-/// A length in the protocol's encoding. Saturation never happens, because texts are shorter.
+/// A length in the protocol's encoding. It never saturates, because texts are shorter.
 fn length(length: usize) -> [u8; 4] {
     saturated::<i32>(length).to_be_bytes()
 }

@@ -6,11 +6,10 @@ use super::time::split_once;
 use super::{Value, big_integer, duration, time};
 use crate::statement::{CqlTypeKind, NativeType};
 
-/// The value of a literal in a column of this type, whether the literal is written as a string or as a number; JSON writes
-/// either.
+/// The value of a literal in a column of this type. The literal may be a string or a number, because JSON allows both.
 ///
-/// If the text is not of the type, or only the server can read it (`'now'`, a timestamp without a zone), only the number of
-/// bytes is right.
+/// Only the number of bytes is right if the text is not of the type, or if only the server can read it (`'now'`, a
+/// timestamp without a zone).
 #[must_use]
 pub fn scalar(native: NativeType, text: &str) -> Value {
     let mut bytes = Vec::new();
@@ -21,7 +20,7 @@ pub fn scalar(native: NativeType, text: &str) -> Value {
 }
 
 /// Appends the bytes of a literal in a column of this type and returns `true`. Appends nothing and returns `false` if the
-/// text is no such literal. Numbers of more than 10,000 digits are refused, and so are floating-point numbers beyond the
+/// text is not a literal of the type. Numbers of more than 10,000 digits are refused, and so are floating-point numbers beyond the
 /// largest of the type.
 ///
 /// ```
@@ -86,7 +85,7 @@ fn append(native: NativeType, text: &str, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Whether the text has digits. A number with digits that became infinite was too large; the literal `Infinity` has none.
+/// Whether the text has digits: a number with digits that is read as infinite was too large, and `Infinity` has no digits.
 fn has_digits(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }

@@ -1,4 +1,4 @@
-//! Text of scalar values, which reads back as the same bytes.
+//! Writes scalar values as text that reads back as the same bytes.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};

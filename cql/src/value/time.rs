@@ -4,7 +4,7 @@ use crate::calendar::{days_in_month, days_since_1970};
 
 pub(super) const DAY_MILLIS: i64 = 86_400_000;
 
-/// Days since 1970-01-01, which is 2^31. Reads `2026-01-31`, or the number itself.
+/// A date in the protocol's encoding: days, where 1970-01-01 is 2^31. Reads `2026-01-31`, or the number itself.
 pub(super) fn date(text: &str) -> Option<u32> {
     if let Ok(number) = text.parse::<u32>() {
         return Some(number);
@@ -20,8 +20,8 @@ pub(super) fn time(text: &str) -> Option<i64> {
     time_of_day(text.as_bytes())
 }
 
-/// Milliseconds since 1970. Reads `2026-01-31 13:30:54.123+0000`, with or without the time, or the number itself. Returns
-/// `None` without a zone: such a time is in the server's zone, which is unknown here.
+/// Milliseconds since 1970. Reads `2026-01-31 13:30:54.123+0000`, with or without the time of day, or the number itself.
+/// Returns `None` without a zone: the time is in the server's zone, which is unknown here.
 pub(super) fn timestamp(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse::<i64>() {
         return Some(number);
