@@ -20,7 +20,7 @@ pub struct KeyspaceDefinition {
     pub tags: Tags,
 }
 
-/// The Regions in which the rows of a keyspace are stored. Each Region has three copies; this number is fixed.
+/// The Regions in which the rows of a keyspace are stored. Each Region always has three copies.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Replication {
     /// The Region of the session.
@@ -37,7 +37,7 @@ pub enum KeyspaceChange {
     /// Replicates the rows to one more Region, which takes long. This permanently turns on client-side timestamps in all
     /// tables of the keyspace (`DG:keyspaces-multi-region-add-replica`).
     AddRegion(String),
-    /// Adds tags, or gives existing tags other values.
+    /// Adds tags, or changes the values of existing tags.
     AddTags(Tags),
     /// Drops tags.
     DropTags(Tags),

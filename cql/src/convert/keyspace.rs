@@ -48,11 +48,11 @@ pub(super) fn create_keyspace(converter: &mut Converter, mut create: CreateKeysp
     converter.statements.push(Statement::CreateKeyspace(create));
 }
 
-/// Whether Keyspaces accepts the replication. For several Regions that means the names of AWS Regions.
+/// Whether Keyspaces accepts the replication. Several Regions must have the names of AWS Regions.
 fn is_accepted(option: &WithOption) -> bool {
     match Replication::read(&option.value) {
         Ok(Replication::MultiRegion(regions)) => regions.iter().all(|region| is_region(region)),
-        // Another strategy that means a single Region is replaced.
+        // Other strategies for a single Region are replaced.
         Ok(Replication::SingleRegion) => replication_class(&option.value).ends_with("SingleRegionStrategy"),
         Err(_) => false,
     }

@@ -53,9 +53,9 @@ pub struct ConversionFinding {
     pub position: Position,
     /// The change, in one sentence without a full stop.
     pub summary: String,
-    /// The reason and what to do, in whole sentences.
+    /// The reason and the remedy, in whole sentences.
     pub reason: String,
-    /// A definition that replaces what was left out.
+    /// A definition that replaces the part that was left out.
     pub replacement: Option<String>,
     /// The source: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
     pub source: Option<&'static str>,
@@ -149,7 +149,7 @@ struct Converter {
 }
 
 impl Converter {
-    /// Reports the words that only Keyspaces reserves, which are quoted when they are printed.
+    /// Reports the names that only Keyspaces reserves. They are printed in quotes.
     fn reserved_words(&mut self, text: &str) {
         for error in read_script(text).iter().flat_map(|of| of.recovered.iter().chain(of.statement.as_ref().err())) {
             if let SyntaxProblem::Reserved { word, .. } = &error.problem
@@ -166,7 +166,7 @@ impl Converter {
             let summary = format!("syntax error: {}", error.problem);
             self.report(Action::Decide, error.span, summary, "Correct it, and convert the schema again.", None);
         }
-        // A definition with an unreadable part would be another definition.
+        // Without the part that cannot be parsed, it would be a different definition.
         if let (Ok(statement), true) = (reading.statement, reading.recovered.is_empty()) {
             self.statement(statement);
         }
@@ -220,7 +220,7 @@ impl Converter {
         Conversion { statements: self.statements, findings: self.findings }
     }
 
-    /// Whether Keyspaces accepts a statement, as far as is known. If not, reports the problems.
+    /// Whether Keyspaces is known to accept a statement. If not, reports the problems.
     fn is_accepted(&mut self, statement: &Statement) -> bool {
         let mut problems = Vec::new();
         let at = |span: Span| if span == Span::default() { statement.span() } else { span };

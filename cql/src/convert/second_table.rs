@@ -1,4 +1,4 @@
-//! Second tables that replace indexes and materialized views, for the application to write to.
+//! Second tables that replace indexes and materialized views. The application writes to both tables.
 
 use super::{Action, ConversionFinding, Converter};
 use crate::statement::{CqlType, CqlTypeKind, CreateTable, NativeType, UnsupportedStatement};
@@ -61,7 +61,7 @@ fn find_table<'c>(converter: &'c Converter, name: &QualifiedName) -> Option<&'c 
     }
 }
 
-/// The indexed part of a collection, if any, and the column, from `( keys ( labels ) )`.
+/// Reads the indexed part of a collection, if any, and the column from a text such as `( keys ( labels ) )`.
 fn indexed_column(text: &str) -> Option<(Option<String>, String)> {
     let (_, after) = text.split_once(" ( ")?;
     let mut words = after.split(' ');
@@ -100,7 +100,7 @@ fn table_by_column(table: &TableDefinition, part: Option<&str>, column: &str) ->
 fn indexed_type(cql_type: &CqlType, part: Option<&str>) -> Option<CqlType> {
     match (&cql_type.kind, part) {
         (CqlTypeKind::Frozen(_), Some("full")) => Some(cql_type.canonical()),
-        // An index on vectors searches by distance, which no key can do.
+        // An index on vectors searches by distance, which a key cannot do.
         (CqlTypeKind::Frozen(_), _) => None,
         (CqlTypeKind::Map(key, _), Some("keys")) => Some((**key).clone()),
         (CqlTypeKind::Map(key, value), Some("entries")) => Some(CqlType::tuple([(**key).clone(), (**value).clone()])),

@@ -1,4 +1,4 @@
-//! Converts tables, their options, and later changes of them in the same text.
+//! Converts tables and their options, and merges later changes of the same text into them.
 
 use super::types::convert_type;
 use super::{Action, Converter, Key};
@@ -178,12 +178,12 @@ pub(super) fn enable_used_features(converter: &mut Converter) {
     }
 }
 
-/// Whether the option only concerns storage. ScyllaDB's `cdc` is ignored, but does more.
+/// Whether the option only concerns storage. Keyspaces also ignores ScyllaDB's `cdc`, but the option has another effect.
 fn is_left_out(option: &WithOption) -> bool {
     is_ignored(option) && option.name.text != "cdc"
 }
 
-/// Whether an option sets what is the default: no comment, no stream, no time to live.
+/// Whether an option sets the default: no comment, no stream, no time to live.
 fn has_no_effect(option: &WithOption) -> bool {
     match option.name.text.as_str() {
         "comment" => is_constant(&option.value, ""),

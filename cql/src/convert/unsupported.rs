@@ -12,7 +12,7 @@ pub(super) fn convert_unsupported(converter: &mut Converter, statement: &Unsuppo
         UnsupportedKind::CreateIndex | UnsupportedKind::CreateCustomIndex => convert_index(converter, statement),
         UnsupportedKind::CreateMaterializedView => convert_view(converter, statement),
         UnsupportedKind::AlterType if convert_alter_type(converter, statement) => {}
-        // The converted schema does not have the objects that these drop.
+        // The converted schema does not have the objects that these statements drop.
         UnsupportedKind::DropIndex
         | UnsupportedKind::DropMaterializedView
         | UnsupportedKind::AlterMaterializedView

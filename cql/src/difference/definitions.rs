@@ -23,7 +23,7 @@ pub struct Definitions {
     pub tables: Vec<TableDefinition>,
 }
 
-/// Why a text could not be read as [`Definitions`]: its first problem. [`lint`](crate::lint::lint) reports all problems.
+/// The first problem of a text that could not be read as [`Definitions`]. [`lint`](crate::lint::lint) reports all problems.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefinitionsError {
     /// The faulty part of the text.
@@ -40,7 +40,7 @@ pub struct DefinitionsError {
 pub enum DefinitionsProblem {
     /// A syntax error.
     Syntax(SyntaxProblem),
-    /// The statement, which begins with these words, does not create a keyspace, a type or a table.
+    /// The statement that begins with these words does not create a keyspace, a type or a table.
     NotADefinition(String),
     /// The name of this table or type has no keyspace.
     MissingKeyspace(String),
@@ -48,7 +48,7 @@ pub enum DefinitionsProblem {
     Duplicate(String),
     /// This rule refuses the statement.
     Refused(&'static Rule),
-    /// The statement defines no valid table, or it is not known whether Keyspaces has all of it.
+    /// The statement does not define a valid table, or it is not known whether Keyspaces accepts a part of it.
     Table(TableProblem),
 }
 
@@ -93,8 +93,8 @@ impl Definitions {
     ///
     /// # Errors
     ///
-    /// The first statement that is not valid CQL, is another statement, is refused by Keyspaces, is not known to be accepted,
-    /// or defines an object for the second time.
+    /// A statement is not valid CQL, is not one of these, is refused by Keyspaces, is not known to be accepted, or defines an
+    /// object for the second time. The first such statement is reported.
     pub fn parse(text: &str) -> Result<Self, DefinitionsError> {
         let mut read = Self::default();
         let mut names = HashSet::new();

@@ -12,12 +12,12 @@ pub(super) fn find_keyspace<'d>(definitions: &'d Definitions, name: &str) -> Opt
     definitions.keyspaces.iter().find(|keyspace| keyspace.name.text == name)
 }
 
-/// Adds the steps that create keyspaces and change tags. Tags of a desired definition replace all others; without tags it
-/// leaves them.
+/// Adds the steps that create keyspaces and change tags. The tags of a desired definition replace all current tags. A
+/// definition without tags leaves the current tags.
 pub(super) fn add_keyspaces(from: &Definitions, to: &Definitions, found: &mut Difference) {
     for desired in &to.keyspaces {
         let Some(current) = find_keyspace(from, &desired.name.text) else {
-            // One that is being created cannot be seen yet.
+            // A keyspace that is being created is not visible yet.
             let create = CreateKeyspace { if_not_exists: Some(Span::default()), ..desired.create() };
             found.steps.push(Step { statement: Statement::CreateKeyspace(create), warnings: desired.warnings() });
             continue;
@@ -38,7 +38,7 @@ pub(super) fn add_keyspaces(from: &Definitions, to: &Definitions, found: &mut Di
     }
 }
 
-/// Adds the steps that add Regions, one at a time, where all tables of the keyspace allow it.
+/// Adds the steps that add Regions, one at a time, if all tables of the keyspace allow it.
 pub(super) fn add_regions(from: &Definitions, to: &Definitions, home_region: &str, found: &mut Difference) {
     for desired in &to.keyspaces {
         let Some(current) = find_keyspace(from, &desired.name.text) else { continue };

@@ -1,5 +1,5 @@
-//! Compares the definitions of a service with the desired ones: the statements that are needed, in their order, what to
-//! know before they are approved, and what Keyspaces cannot do.
+//! Compares the current definitions with the desired ones. The result is the statements to send, in order, with their costs
+//! and risks, and the changes that Keyspaces cannot make.
 
 mod definitions;
 mod keyspace;
@@ -25,9 +25,9 @@ use crate::{Name, QualifiedName, Replication, Statement};
 pub struct Difference {
     /// The statements to send, in this order.
     pub steps: Vec<Step>,
-    /// What Keyspaces cannot do.
+    /// The changes that Keyspaces cannot make.
     pub impossible: Vec<ImpossibleChange>,
-    /// What exists, is not among the desired definitions, and stays.
+    /// The existing objects and options that the desired definitions do not name and that stay.
     pub unchanged: Vec<Unchanged>,
 }
 
@@ -36,7 +36,7 @@ pub struct Difference {
 pub struct Step {
     /// The statement to send.
     pub statement: Statement,
-    /// What to know before it is sent.
+    /// The costs and risks of the statement.
     pub warnings: Vec<&'static Warning>,
 }
 
@@ -47,17 +47,17 @@ pub struct ImpossibleChange {
     pub subject: String,
     /// The change that cannot be made: `dropping its column note`.
     pub change: String,
-    /// What to do instead, in whole sentences.
+    /// The alternative, in whole sentences.
     pub advice: &'static str,
-    /// The source of that.
+    /// The source for the limitation.
     pub source: &'static str,
 }
 
-/// Something that exists and that the desired definitions do not name; it stays as it is.
+/// An existing object or option that the desired definitions do not name. It stays as it is.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Unchanged {
-    /// A table that the desired definitions do not name, in a keyspace that they do.
+    /// A table that the desired definitions do not name, in a keyspace that they name.
     Table(QualifiedName),
     /// A user-defined type.
     Type(QualifiedName),
@@ -68,7 +68,7 @@ pub enum Unchanged {
         /// The option and its value.
         property: TableProperty,
     },
-    /// A KMS key, where the desired definition names an alias. It is not known whether the alias stands for this key.
+    /// The KMS key of a table whose desired definition names an alias. It is not known whether the alias refers to this key.
     Key {
         /// The table.
         table: QualifiedName,
@@ -123,7 +123,7 @@ fn is_in_several_regions(from: &Definitions, table: &QualifiedName) -> bool {
     keyspace.is_some_and(|keyspace| matches!(keyspace.replication, Replication::MultiRegion(_)))
 }
 
-/// An object cannot be created in a keyspace that neither exists nor is defined.
+/// Reports an object whose keyspace neither exists nor is defined, and which therefore cannot be created.
 fn check_keyspace(from: &Definitions, to: &Definitions, name: &QualifiedName, kind: &str, found: &mut Difference) {
     let keyspace = name.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()).unwrap_or_default();
     if find_keyspace(from, keyspace).is_none() && find_keyspace(to, keyspace).is_none() {

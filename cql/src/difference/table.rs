@@ -31,7 +31,7 @@ pub(crate) fn between(table: &TableDefinition, to: &TableDefinition) -> TableDif
     TableDifference { changes, impossible, unchanged }
 }
 
-/// A comparison of two definitions of a table, and what it has found so far.
+/// A comparison of two definitions of a table, with the differences found so far.
 pub(crate) struct Comparison<'t> {
     pub(crate) table: &'t QualifiedName,
     /// Changes that can be undone.
@@ -66,7 +66,7 @@ impl Comparison<'_> {
                     let change = format!("changing its column {} to {word}", column.name);
                     self.impossible(change, rules::ALTER_COLUMN_TYPE.advice, rules::ALTER_COLUMN_TYPE.source);
                 }
-                // Told with the key.
+                // Reported with the key.
                 None if column.kind.is_key() => {}
                 None if column.kind == crate::ColumnKind::Static => {
                     let change = format!("adding its static column {}", column.name);
@@ -104,7 +104,7 @@ fn key(table: &TableDefinition) -> String {
 }
 
 impl TableDifference {
-    /// Moves changes of TTL to what is impossible, as they are in a keyspace of several Regions.
+    /// Moves changes of TTL to the impossible changes, for a table in a keyspace of several Regions.
     pub(super) fn in_several_regions(mut self, table: &QualifiedName) -> Self {
         let is_ttl = |change: &TableChange| {
             matches!(change, TableChange::Set(TableProperty::Ttl(_) | TableProperty::DefaultTimeToLive(_)))

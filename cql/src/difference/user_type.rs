@@ -74,7 +74,8 @@ fn used(it: &TypeDefinition) -> Vec<QualifiedName> {
     it.fields.iter().flat_map(|(_, field)| in_keyspace_of(&it.name, field)).collect()
 }
 
-/// The user-defined types within a type. A name without a keyspace belongs to the keyspace of the user.
+/// The user-defined types within a type. A name without a keyspace is in the keyspace of `user`, the type or table that uses
+/// it.
 fn in_keyspace_of(user: &QualifiedName, cql_type: &CqlType) -> Vec<QualifiedName> {
     let used = cql_type.user_types().into_iter().map(|name| {
         let keyspace = name.keyspace.clone().or_else(|| user.keyspace.clone());

@@ -1,4 +1,4 @@
-//! Costs and risks to know before a statement is approved.
+//! The costs and risks of statements.
 
 use std::fmt;
 

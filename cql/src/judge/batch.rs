@@ -61,7 +61,8 @@ fn check_logged_statement(judge: &mut Judge<'_>, modification: &Modification) {
     }
 }
 
-/// Finds two statements on the same row, as far as literals show it: exactly if the table is known, by text otherwise.
+/// Finds two statements on the same row, as far as literals show it: by primary key if the table is known, by text
+/// otherwise.
 fn check_distinct_rows(judge: &mut Judge<'_>, statements: &[Modification]) {
     let (mut seen, mut others) = (HashSet::new(), Vec::new());
     for statement in statements {
@@ -79,8 +80,9 @@ fn check_distinct_rows(judge: &mut Judge<'_>, statements: &[Modification]) {
 }
 
 /// Compares statements by their text. Two UPDATEs or DELETEs with the same WHERE write the same row, since WHERE names the
-/// row. An INSERT names more than its key, so two INSERTs write the same row if they write the same values. An INSERT also
-/// meets an UPDATE or DELETE whose WHERE it fulfils, unless that statement is about static columns or a whole partition.
+/// row. An INSERT names more than its key, so two INSERTs write the same row if they write the same values. An INSERT and
+/// an UPDATE or DELETE may write the same row if the inserted values fulfil the WHERE. They do not if the latter changes
+/// static columns or a whole partition, so the result is unknown.
 fn check_distinct_rows_by_text(judge: &mut Judge<'_>, statements: &[&Modification]) {
     let mut seen = HashSet::new();
     let rows: Vec<_> = statements.iter().map(|statement| (*statement, row(statement))).collect();
@@ -109,8 +111,7 @@ fn table(statement: &Modification) -> (Option<&str>, &str) {
     (table.keyspace.as_ref().map(|keyspace| keyspace.text.as_str()), &table.name.text)
 }
 
-/// The values of the whole primary key, as they would be bound; `None` if the statement does not give all of them as
-/// literals.
+/// The values of the whole primary key, as they would be bound; `None` if one of them is not a literal in the statement.
 fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
     let given = |name: &str| match statement {
         Modification::Insert(insert) => match &insert.content {

@@ -43,7 +43,7 @@ pub(super) fn check_changed_keyspace(judge: &mut Judge<'_>, keyspace: &Name) {
     }
 }
 
-/// `ALTER … IF EXISTS` came with Cassandra 4.1 and is in no grammar of the guide.
+/// `ALTER … IF EXISTS` was added in Cassandra 4.1, and the guide's grammars do not have it.
 fn check_if_exists(judge: &mut Judge<'_>, if_exists: Option<Span>) {
     if let Some(span) = if_exists {
         judge.unknown(span, "IF EXISTS in an ALTER");
@@ -116,7 +116,7 @@ pub(super) fn check_alter_table(judge: &mut Judge<'_>, alter: &AlterTable) {
     }
 }
 
-/// Keyspaces' grammar of an added column has a name and a type, and nothing else (`DG:cql.ddl.table`).
+/// In Keyspaces' grammar, an added column has only a name and a type (`DG:cql.ddl.table`).
 fn check_new_columns(judge: &mut Judge<'_>, columns: &[ColumnDefinition]) {
     for column in columns {
         check_parts(judge, column);
@@ -160,7 +160,7 @@ fn check_table_options(judge: &mut Judge<'_>, options: &[TableOption], known: &[
     }
 }
 
-/// Records the error, if the option model could not read a part.
+/// Reports the error of an option that could not be read.
 fn check_property<T>(judge: &mut Judge<'_>, read: Result<T, PropertyError>) {
     if let Err(error) = read {
         report_property_error(judge, error);

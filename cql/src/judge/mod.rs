@@ -17,11 +17,11 @@ use crate::{KnownTable, KnownTables, QualifiedName, Span, Statement};
 /// Whether Keyspaces accepts a statement, as far as is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Judgement {
-    /// All of the statement is on the lists of features that Keyspaces has.
+    /// Every part of the statement is on the lists of features that Keyspaces has.
     Allowed,
     /// A rule says that Keyspaces refuses the statement.
     Refused(Refusal),
-    /// No rule refuses the statement, and a part of it is on no list.
+    /// No rule refuses the statement, but a part of it is on no list.
     Unknown(Unknown),
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// Facts from outside the text. All are optional: the more facts are given, the more can be judged.
+/// Facts from outside the text. All are optional; each lets more of a statement be judged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'c> {
     keyspace: Option<&'c str>,
@@ -76,7 +76,7 @@ impl<'c> Context<'c> {
         Self { keyspace: Some(keyspace), ..self }
     }
 
-    /// Says that the statement is to be prepared.
+    /// Judges a PREPARE of the statement instead of its execution.
     #[must_use]
     pub fn prepared(self) -> Self {
         Self { prepared: true, ..self }
@@ -212,8 +212,8 @@ impl Judge<'_> {
     }
 }
 
-/// The rule that refuses statements of this kind. `DESCRIBE` has none: it is no statement of Cassandra 3.11, and no page
-/// says what Keyspaces does with it.
+/// The rule that refuses statements of this kind. `DESCRIBE` has no rule: it is not a statement of Cassandra 3.11, and no
+/// page says whether Keyspaces accepts it.
 pub(crate) fn rule_for(kind: UnsupportedKind) -> Option<&'static Rule> {
     match kind {
         UnsupportedKind::Truncate => Some(&rules::TRUNCATE),

@@ -41,8 +41,8 @@ pub(super) fn check_select(judge: &mut Judge<'_>, select: &Select) {
     }
 }
 
-/// Rows are ordered by all clustering columns up to the last named one. A column that is not a clustering column is another
-/// error.
+/// Rows are ordered by all clustering columns up to the last named one, so none before it may be left out. A column
+/// that is not a clustering column is another error.
 fn check_order(judge: &mut Judge<'_>, order: &[Ordering]) {
     let clustering = judge.table.map(KnownTable::clustering).unwrap_or_default();
     let named = || order.iter().map(|ordering| &ordering.target.column().text);
@@ -53,8 +53,8 @@ fn check_order(judge: &mut Judge<'_>, order: &[Ordering]) {
     }
 }
 
-/// The grammar (`DG:cql.dml.select`) has columns, values, casts and functions of these, but no other values composed of
-/// columns.
+/// The grammar (`DG:cql.dml.select`) allows columns, values, and casts and functions of these, but no other terms that
+/// contain columns.
 fn check_selector(judge: &mut Judge<'_>, term: &Term) {
     match &term.kind {
         TermKind::Call(call) => {
@@ -107,7 +107,7 @@ fn check_in_relations(judge: &mut Judge<'_>, relations: &[Relation]) {
     }
 }
 
-/// The least number of values in the IN: a bind marker stands for one or more.
+/// The minimum number of values in the IN: a bind marker stands for at least one.
 fn width(relation: &Relation) -> usize {
     if let Comparand::Values(values) = &relation.comparand { values.len() } else { 1 }
 }

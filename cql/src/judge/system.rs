@@ -1,10 +1,10 @@
-//! SELECT from the system tables that can only be searched by certain columns.
+//! SELECT from the system tables that require certain columns in the WHERE.
 
 use super::Judge;
 use crate::rules::{self, Rule};
 use crate::statement::Select;
 
-/// A system table, its sets of columns (a SELECT has to compare one set with `=`), and the rule that requires it.
+/// A system table, its sets of columns, and the rule that requires a SELECT to compare all columns of one set with `=`.
 struct Lookup {
     keyspace: &'static str,
     table: &'static str,

@@ -75,8 +75,8 @@ fn check_type(judge: &mut Judge<'_>, cql_type: &CqlType) {
     }
 }
 
-/// Keyspaces has no inequality on a whole collection, user-defined type or tuple (`DG:functional-differences`). The
-/// column's type decides if it is known; otherwise the value decides, as far as it is a literal.
+/// Keyspaces has no inequality on a whole collection, user-defined type or tuple (`DG:functional-differences`). This is
+/// judged by the type of the column if it is known, otherwise by the value if it is a literal.
 fn check_inequality(judge: &mut Judge<'_>, relation: &Relation) {
     let Subject::Single(Target::Column(column)) = &relation.subject else { return };
     let inequality = relation.operator.is_range() || relation.operator == Operator::NotEqual;
@@ -122,7 +122,7 @@ fn is_row_count(arguments: &[Term]) -> bool {
     }
 }
 
-/// Functions of dates and times; those of the same names for a `bigint` came with Cassandra 4.1 (CASSANDRA-17029).
+/// Functions of dates and times. Cassandra 4.1 added functions of the same names for a `bigint` (CASSANDRA-17029).
 const TIME_FUNCTIONS: &[&str] = &["maxtimeuuid", "mintimeuuid", "todate", "totimestamp"];
 
 const BIGINT_FUNCTIONS: &[&str] = &["blobasbigint", "tounixtimestamp", "unixtimestampof", "writetime"];

@@ -111,7 +111,7 @@ fn check_digits(judge: &mut Judge<'_>, column: &Name, term: &Term) {
     }
 }
 
-/// Whether the addition is to a counter; decided by the type of the column if that is known.
+/// Whether the addition changes a counter, by the type of the column if it is known.
 pub(super) fn adds_to_counter(judge: &Judge<'_>, addition: &Addition<'_>) -> bool {
     let counter = CqlTypeKind::Native(NativeType::Counter);
     match known_column(judge, addition.column) {
@@ -145,8 +145,8 @@ fn check_write_where(judge: &mut Judge<'_>, relations: &[Relation]) {
     }
 }
 
-/// `condition ::= simple_selection operator term` (`DG:cql.dml.update`). IN is one of the operators there, but elsewhere
-/// the guide does not support it in UPDATE and DELETE, so it stays unknown.
+/// `condition ::= simple_selection operator term` (`DG:cql.dml.update`). IN is one of the operators there, but
+/// elsewhere the guide excludes it from UPDATE and DELETE, so it is unknown.
 fn check_condition(judge: &mut Judge<'_>, condition: Option<&Condition>) {
     let Some(Condition::Holds(relations)) = condition else { return };
     for relation in relations {

@@ -1,6 +1,6 @@
-//! AWS's advice on data models and queries, and what Keyspaces does with the parts of a Cassandra schema.
+//! AWS's advice on data models and queries, and on the parts of a Cassandra schema that Keyspaces treats differently.
 
-/// Advice against a statement that works.
+/// Advice against a statement that Keyspaces accepts.
 #[derive(Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Advice {
@@ -8,7 +8,7 @@ pub struct Advice {
     pub id: &'static str,
     /// The problem; `{}` stands for the subject, a column for instance.
     pub reason: &'static str,
-    /// What to do instead.
+    /// The alternative, in whole sentences.
     pub alternative: &'static str,
     /// The source of the advice.
     pub source: &'static str,

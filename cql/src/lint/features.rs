@@ -1,4 +1,4 @@
-//! TTL and client-side timestamps, used on a table that the same text creates without them.
+//! Finds uses of TTL and client-side timestamps on a table that the same text creates without them.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! Reports everything wrong with a text of CQL or a table, with the reason and what to do instead.
+//! Reports all problems of a text of CQL or a table, each with its reason and an alternative.
 //!
-//! The findings are statements that Keyspaces refuses, definitions that make no table, and designs that work but cost
-//! later, against which AWS advises ([`advice`]). The linter is made for schemas that move from Cassandra: it also reports
-//! the parts that Keyspaces ignores or lacks.
+//! The findings are statements that Keyspaces refuses, invalid definitions of tables, and designs that work at first but
+//! against which AWS advises ([`advice`]). The linter also helps to move a schema from Cassandra: it reports the parts that
+//! Keyspaces ignores or lacks.
 //!
 //! ```
 //! use keyspaces_cql::lint::{Severity, lint};
@@ -33,7 +33,7 @@ use crate::{Context, KnownTables, Position, Refusal, Span, Statement, SyntaxErro
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
     /// The stable name of the broken rule or advice: that of a [`Rule`](crate::Rule) or an [`Advice`], `syntax`, `unknown`,
-    /// or the reason why a CREATE TABLE makes no table, such as `no-primary-key`.
+    /// or the error of a CREATE TABLE, such as `no-primary-key`.
     pub id: &'static str,
     /// Whether the statement is refused.
     pub severity: Severity,
@@ -43,13 +43,13 @@ pub struct Finding {
     pub position: Position,
     /// The problem, in one sentence without a full stop.
     pub reason: String,
-    /// What to do instead, in whole sentences; `None` if the reason already says it.
+    /// The alternative, in whole sentences; `None` if the reason implies it.
     pub alternative: Option<&'static str>,
     /// The source: a page of the Developer Guide as `DG:page`, or another source; `None` for CQL itself.
     pub source: Option<&'static str>,
 }
 
-/// How bad a [`Finding`] is.
+/// The severity of a [`Finding`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Severity {
     /// The statement is refused.
@@ -149,7 +149,7 @@ impl Linter {
         self.report("unknown", Severity::Warning, unknown.span, unknown.to_string(), Some(alternative), None);
     }
 
-    /// Adds a finding for the advice; `told` replaces `{}` in the reason.
+    /// Adds a finding for the advice. `subject` replaces `{}` in the reason.
     fn advise(&mut self, advice: &Advice, span: Span, subject: &str) {
         let reason = advice.reason.replace("{}", subject);
         self.report(advice.id, Severity::Warning, span, reason, Some(advice.alternative), Some(advice.source));
@@ -179,7 +179,7 @@ impl Linter {
         let mut findings = self.found;
         findings.sort_by(|one, other| (one.span, one.severity, one.id).cmp(&(other.span, other.severity, other.id)));
         findings.dedup_by(|one, other| (one.id, one.span) == (other.id, other.span) && one.reason == other.reason);
-        // An "unknown" finding is dropped where advice for the same place says more.
+        // An "unknown" finding is dropped if there is advice for the same place, which says more.
         let advised: HashSet<_> =
             findings.iter().filter(|finding| finding.id != "unknown").map(|finding| finding.span).collect();
         findings.retain(|finding| finding.id != "unknown" || !advised.contains(&finding.span));

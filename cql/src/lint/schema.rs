@@ -10,8 +10,7 @@ use crate::statement::{
 use crate::table::TableProblem;
 use crate::{ColumnKind, Span};
 
-/// The id of the problem, and what to do about it if the problem does not say so. `None` for problems that the judgement
-/// reports.
+/// The id of the problem, and the remedy if the problem does not state it. `None` for problems that the judgement reports.
 pub(crate) fn problem(problem: &TableProblem) -> Option<(&'static str, Option<&'static str>)> {
     Some(match problem {
         TableProblem::NoPrimaryKey => (
@@ -144,9 +143,9 @@ pub(super) fn ignored_options(linter: &mut Linter, options: &[WithOption], is_ig
     }
 }
 
-/// Whether a column has few distinct values, by its type or by the last word of its name: types do not tell a country from
-/// a customer. If rows do not share partitions (`shared`), a table by country has one row for each country, which is as it
-/// should be.
+/// Whether a column has few distinct values, by its type or by the last word of its name: a type does not show whether a
+/// column is a country or a customer. If rows do not share partitions (`shared`), a table by country has one row for each
+/// country, which is fine.
 fn has_few_values(column: &ColumnDefinition, shared: bool) -> bool {
     let CqlTypeKind::Native(native) = column.column_type.kind else { return false };
     match native {
@@ -173,7 +172,7 @@ fn ends_with_word(column: &ColumnDefinition, words: &[&str]) -> bool {
     words.contains(&name.rsplit('_').next().unwrap_or(&name))
 }
 
-/// Names of columns in which most new rows have the same, current value.
+/// Names of columns in which most new rows have the same value, the current one.
 const TIMES: &[&str] = &["date", "day", "hour", "month", "quarter", "week", "year"];
 
 /// Names of columns with few distinct values.
@@ -182,5 +181,5 @@ const CATEGORIES: &[&str] = &[
     "status", "type",
 ];
 
-/// Replication strategies of Cassandra, and the one of Keyspaces' first year.
+/// Replication strategies of Cassandra, and the strategy of Keyspaces' first year.
 const OTHER_STRATEGIES: &[&str] = &["SimpleStrategy", "LocalStrategy", "EverywhereStrategy", "DefaultReplication"];

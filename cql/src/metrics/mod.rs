@@ -8,7 +8,7 @@
 //! assert_eq!(throttled.to_string(), "Sum of ReadThrottleEvents {Keyspace=shop, TableName=orders, Operation=SELECT}");
 //! ```
 //!
-//! `ReadThrottleEvents` has no average, and none for a table as a whole:
+//! `ReadThrottleEvents` has no average, and no series for a table as a whole:
 //!
 //! ```compile_fail,E0599
 //! keyspaces_cql::metrics::READ_THROTTLE_EVENTS.average();
@@ -18,7 +18,7 @@
 //! keyspaces_cql::metrics::READ_THROTTLE_EVENTS.sum().series("shop", "orders");
 //! ```
 //!
-//! `SuccessfulRequestCount` has a SampleCount and nothing else, and `ThrottledRequests` does not exist:
+//! `SuccessfulRequestCount` has only a SampleCount, and `ThrottledRequests` does not exist:
 //!
 //! ```compile_fail,E0599
 //! keyspaces_cql::metrics::SUCCESSFUL_REQUEST_COUNT.sum();
@@ -29,7 +29,7 @@
 //! ```
 //!
 //! The source of everything here is `DG:metrics-dimensions`, the page "Amazon Keyspaces metrics and dimensions" of the
-//! Developer Guide, unless a metric names another.
+//! Developer Guide, unless a metric names another source.
 
 mod catalogue;
 mod kinds;

@@ -79,8 +79,8 @@ impl Measure<PerReplica> {
         self.with_dimensions(dimensions)
     }
 
-    /// The same time series with the dimensions that `DG:metrics-dimensions` names, which omit the keyspace. Which of the
-    /// two is right is unverified: an alarm has to watch both.
+    /// The same time series with the dimensions that `DG:metrics-dimensions` names, which omit the keyspace. It is
+    /// unverified which of the two is right, so an alarm has to watch both.
     #[must_use]
     pub fn series_without_keyspace(self, table: &str, receiving_region: &str) -> Series {
         self.with_dimensions(vec![

@@ -5,8 +5,8 @@ use super::{INVALID, rules};
 /// The maximum number of statements of an unlogged batch (`DG:quotas`).
 pub const MAX_UNLOGGED_STATEMENTS: usize = 30;
 
-/// The maximum number of statements of a logged batch (`DG:quotas`). With static columns it is 50, which the text alone does
-/// not show.
+/// The maximum number of statements of a logged batch (`DG:quotas`). If the batch writes static columns, which the text
+/// alone does not show, it is [`MAX_LOGGED_STATEMENTS_WITH_STATIC`](super::MAX_LOGGED_STATEMENTS_WITH_STATIC).
 pub const MAX_LOGGED_STATEMENTS: usize = 100;
 
 rules! {

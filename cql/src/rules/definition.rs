@@ -27,8 +27,8 @@ pub const MAX_RESOURCE_TAGS: usize = 50;
 /// TABLE counts, and that a KB is 1,024 bytes).
 pub const MAX_SCHEMA_BYTES: usize = 350 * 1024;
 
-/// The maximum number of user-defined types that the columns of a table may name (`DG:quotas`; it is assumed that types inside
-/// those do not count).
+/// The maximum number of user-defined types that the columns of a table may name (`DG:quotas`; it is assumed that types
+/// inside those do not count).
 pub const MAX_TABLE_TYPES: usize = 50;
 
 /// The maximum number of other user-defined types that the fields of a user-defined type may name (`DG:quotas`).

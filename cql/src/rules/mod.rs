@@ -37,7 +37,7 @@ pub struct Rule {
     pub server_message: Option<&'static str>,
     /// The code of the CQL error, if a source shows it.
     pub code: Option<i32>,
-    /// What to do instead.
+    /// The remedy, in whole sentences.
     pub advice: &'static str,
     /// The source of the rule.
     pub source: &'static str,

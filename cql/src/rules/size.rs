@@ -2,7 +2,7 @@
 
 use super::rules;
 
-/// The maximum bytes of a row, including all metadata (`DG:quotas`, where it is 1 MB; that this is 2^20 is assumed).
+/// The maximum bytes of a row, including all metadata (`DG:quotas`, where it is 1 MB; assumed to mean 2^20).
 pub const MAX_ROW_BYTES: usize = 1 << 20;
 
 /// The maximum bytes of all values of a partition key (`DG:quotas`).
@@ -14,7 +14,7 @@ pub const MAX_CLUSTERING_BYTES: usize = 850;
 /// The maximum number of rows that one DELETE may delete (`DG:functional-differences`).
 pub const MAX_RANGE_DELETE_ROWS: usize = 1_000;
 
-/// The maximum bytes of a logged batch (`DG:quotas`, where it is 4 MB; that this is 2^22 is assumed).
+/// The maximum bytes of a logged batch (`DG:quotas`, where it is 4 MB; assumed to mean 2^22).
 pub const MAX_LOGGED_BATCH_BYTES: usize = 1 << 22;
 
 /// The maximum number of statements of a logged batch that writes static columns (`DG:quotas`).

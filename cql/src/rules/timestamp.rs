@@ -10,8 +10,8 @@ pub const MAX_TIMESTAMP_AGE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// The maximum time by which a timestamp may be ahead of the service's clock (`DG:client-side-timestamps-how-to-queries`).
 pub const MAX_TIMESTAMP_LEAD: Duration = Duration::from_secs(5 * 60);
 
-/// Whether the service accepts this timestamp, in microseconds since 1970, at `now` by its clock. Both ends of the window are
-/// assumed to be accepted.
+/// Whether the service accepts this timestamp, in microseconds since 1970, when its clock shows `now`. Both ends of the
+/// window are assumed to be accepted.
 #[must_use]
 pub fn takes_timestamp(timestamp: i64, now: SystemTime) -> bool {
     let micros = |duration: Duration| i128::try_from(duration.as_micros()).unwrap_or(i128::MAX / 2);

@@ -4,7 +4,7 @@ use super::{TableDefinition, TableError, TableOptions, TableProperty};
 use crate::statement::{ClusteringOrder, ColumnDefinition, CqlType, CreateTable, PrimaryKey, SortOrder};
 use crate::{Name, QualifiedName, Span};
 
-/// A builder of a table definition. [`build`](Self::build) reports parts that make no table.
+/// A builder of a table definition. [`build`](Self::build) reports an invalid definition.
 #[derive(Clone, Debug)]
 #[must_use = "a table is made by `.build()`"]
 pub struct TableBuilder {
@@ -78,7 +78,7 @@ impl TableBuilder {
     ///
     /// # Errors
     ///
-    /// The parts make no table, or one that Keyspaces refuses.
+    /// The definition is invalid in CQL, or Keyspaces refuses it.
     pub fn build(self) -> Result<TableDefinition, TableError> {
         let clustering_columns = self.clustering_order.iter().map(|order| order.column.clone()).collect();
         let key = PrimaryKey { partition_key: self.partition_key, clustering_columns, span: Span::default() };

@@ -5,20 +5,20 @@ use crate::statement::{AlterTable, AlterTableChange, ColumnDefinition, CqlType};
 use crate::table::properties::{self, PropertyError, TableOptions};
 use crate::{Name, QualifiedName, Span, Warning, rules};
 
-/// The change of one ALTER TABLE. Keyspaces takes one property at a time (`DG:cql.ddl.table`), and has no way to drop a
-/// column or to change a key.
+/// The change of one ALTER TABLE. Keyspaces accepts one property in each statement (`DG:cql.ddl.table`), and cannot drop a
+/// column or change a key.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TableChange {
-    /// Adds columns, none of them to the key.
+    /// Adds columns outside the primary key.
     AddColumns(NewColumns),
     /// Sets an option.
     Set(TableProperty),
-    /// Adds tags, or gives existing tags other values.
+    /// Adds tags, or changes the values of existing tags.
     AddTags(Tags),
     /// Drops tags.
     DropTags(Tags),
-    /// Adds tags to the table's CDC stream, or gives existing tags other values.
+    /// Adds tags to the table's CDC stream, or changes the values of existing tags.
     AddStreamTags(Tags),
     /// Drops tags of the table's CDC stream.
     DropStreamTags(Tags),
@@ -70,7 +70,7 @@ impl TableChange {
     ///
     /// # Errors
     ///
-    /// A rule refuses the statement, or it is not known whether Keyspaces has all of it.
+    /// A rule refuses the statement, or it is not known whether Keyspaces accepts a part of it.
     pub fn read(alter: &AlterTable) -> Result<Vec<Self>, PropertyError> {
         let refused = |rule| Err(PropertyError::refused(alter.span, rule));
         match &alter.change {

@@ -13,7 +13,7 @@ pub(crate) fn definition(create: &CreateTable) -> Result<TableDefinition, TableE
     or_first_error(|report| examine(create, report))
 }
 
-/// Builds as much of the table as the statement defines, and reports every error in it to `report`.
+/// Builds the table as far as the statement defines it, and passes every error in the statement to `report`.
 pub(crate) fn examine(create: &CreateTable, report: &mut dyn FnMut(TableError)) -> TableDefinition {
     let key = read_key(create, report);
     let has_key = key.is_some();

@@ -1,4 +1,4 @@
-//! Why a CREATE TABLE makes no table.
+//! The errors of a CREATE TABLE.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use super::{PropertyError, PropertyProblem};
 use crate::statement::NativeType;
 use crate::{Rule, Span};
 
-/// Why a CREATE TABLE makes no table.
+/// An error that prevents a CREATE TABLE from defining a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TableError {
     /// The faulty part of the text.

@@ -22,7 +22,7 @@ pub struct ColumnRow {
     pub clustering_order: String,
 }
 
-/// Why the rows of `system_schema.columns` make no table.
+/// An error in rows of `system_schema.columns`, which prevents them from defining a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FromColumnsError {

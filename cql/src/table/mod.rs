@@ -27,7 +27,7 @@ use crate::{Name, QualifiedName, Span, TableDifference, Warning, rules};
 
 /// A table: its columns, its primary key and its options.
 ///
-/// Two definitions are equal if they define the same table, wherever in a text they stand.
+/// Two definitions are equal if they define the same table, regardless of their places in a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableDefinition {
     /// The keyspace and the name of the table.
@@ -72,7 +72,7 @@ impl ColumnKind {
     }
 }
 
-/// The result of `examine`, or the first error that it reports.
+/// The result of `examine`, or the first error that it passed to its argument.
 pub(crate) fn or_first_error<T, E>(examine: impl FnOnce(&mut dyn FnMut(E)) -> T) -> Result<T, E> {
     let mut first = None;
     let read = examine(&mut |error| {
@@ -119,7 +119,7 @@ impl TableDefinition {
         Ok(())
     }
 
-    /// The costs and risks of creating the table. Irreversible settings are not listed, because a new table can be dropped.
+    /// The costs and risks of creating the table. Irreversible settings are not included, because a new table can be dropped.
     #[must_use]
     pub fn warnings(&self) -> Vec<&'static Warning> {
         crate::difference::warning::table_warnings(self)
@@ -129,8 +129,8 @@ impl TableDefinition {
     ///
     /// Columns and key always become those of `to`. An option that `to` does not set stays as it is, and so do options that
     /// Keyspaces accepts and ignores, since nothing shows their values. If `to` sets tags, they become the complete set of
-    /// tags, except for the tags that AWS itself assigns (`aws:…`). Capacity units that auto scaling moves by itself make
-    /// no difference while they are within its bounds. A KMS key that `to` names by its alias makes no difference if the
+    /// tags, except for the tags that AWS itself assigns (`aws:…`). Capacity units that auto scaling changes make no
+    /// difference while they are within its bounds. A KMS key that `to` names by its alias makes no difference if the
     /// table has any KMS key, since the service does not show the alias.
     ///
     /// ```
@@ -160,8 +160,8 @@ impl TableDefinition {
     ///
     /// # Errors
     ///
-    /// The table already has a column of that name, the stream is on with another view type, or the result is no table that
-    /// Keyspaces accepts.
+    /// The table already has a column of that name, the stream is on with another view type, or Keyspaces does not accept the
+    /// result.
     pub fn changed(&self, change: &TableChange) -> Result<Self, TableError> {
         change::changed(self, change)
     }
@@ -195,7 +195,7 @@ impl TableDefinition {
     ///
     /// # Errors
     ///
-    /// The columns make no table.
+    /// The columns do not define a table.
     pub fn from_columns(
         table: QualifiedName,
         columns: impl IntoIterator<Item = ColumnRow>,

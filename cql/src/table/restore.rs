@@ -11,8 +11,9 @@ use crate::{Name, QualifiedName, Span, allowed, rules};
 
 /// A table at an earlier moment, to be restored as a new table (`DG:PointInTimeRecovery_HowItWorks`).
 ///
-/// The rows, the columns and the TTL are those of that moment. The other settings are those that the source has now, or had
-/// when it was dropped, except for the [overridden](Self::with) ones. Tags and the CDC stream are not restored.
+/// The rows, the columns and the TTL are those of that moment. The other settings are the current ones of the source, or
+/// those that it had when it was dropped, unless they are [overridden](Self::with). Tags and the CDC stream are not
+/// restored.
 ///
 /// ```
 /// use keyspaces_cql::{CapacityMode, PointInTimeRecovery, QualifiedName, TableRestore};
@@ -36,8 +37,8 @@ pub struct TableRestore {
     pub source: QualifiedName,
     /// The table to create.
     pub target: QualifiedName,
-    /// The moment to restore to. Default: now. A dropped table can only be restored to the moment when it was dropped
-    /// (`DG:cql.ddl.table`), and takes no moment.
+    /// The moment to restore to. Default: now. For a dropped table, leave it out: such a table can only be restored to the
+    /// moment when it was dropped (`DG:cql.ddl.table`).
     pub point: Option<RestorePoint>,
     /// Only the options that a [`RestoreOverride`] can set.
     overrides: TableOptions,
@@ -91,14 +92,14 @@ impl TableRestore {
         }
     }
 
-    /// The restored table, for a `source` with the columns and the TTL of the moment and the current other settings.
+    /// The restored table. `source` has the columns and the TTL of the moment, and otherwise the current settings.
     ///
-    /// Auto scaling is restored with provisioned capacity only: it is left out if the capacity mode is overridden to on
+    /// Auto scaling is only restored with provisioned capacity: it is left out if an override sets the capacity mode to on
     /// demand.
     ///
     /// # Errors
     ///
-    /// The result is no table that Keyspaces accepts.
+    /// Keyspaces does not accept the result.
     pub fn restored(&self, source: &TableDefinition) -> Result<TableDefinition, TableError> {
         let mut options = TableOptions { tags: None, cdc: None, ..source.options.clone() };
         let overridden = self.overrides.properties().into_iter();

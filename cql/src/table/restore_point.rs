@@ -95,7 +95,7 @@ impl FromStr for RestorePoint {
     }
 }
 
-/// The unread rest of a text.
+/// A reader of the rest of a text.
 struct Reader<'t> {
     rest: &'t str,
 }
@@ -178,7 +178,7 @@ mod tests {
             ("2020-06-30T04:05:00+0000", "2020-06-30T04:05:00.000Z"),
             ("2020-06-30T19:19:21.175Z", "2020-06-30T19:19:21.175Z"),
             ("2020-08-04T00:48:58.381Z", "2020-08-04T00:48:58.381Z"),
-            // Other time zones; in some it is another day.
+            // Other time zones; in some of them, the date differs.
             ("2020-06-30T01:05:00+02:00", "2020-06-29T23:05:00.000Z"),
             ("2019-12-31T23:30:00.5-0045", "2020-01-01T00:15:00.500Z"),
             ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),

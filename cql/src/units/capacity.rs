@@ -11,8 +11,8 @@ pub const READ_UNIT_BYTES: usize = 4_096;
 /// The factor by which a logged batch multiplies the write units of its rows (`DG:batchStatements`).
 pub const LOGGED_BATCH_FACTOR: u64 = 2;
 
-/// The units to write a row of this many bytes. At least one, which is also the cost of a conditional write that finds no
-/// row (`DG:lightweight_transactions`).
+/// The units to write a row of this many bytes: at least one. A conditional write that finds no row also costs one unit
+/// (`DG:lightweight_transactions`).
 ///
 /// Conditional writes cost no more than others. The expiry of a row with a time to live costs the same again (`DG:TTL`),
 /// and is not included.
@@ -24,17 +24,17 @@ pub fn write_units(bytes: usize) -> u64 {
 /// The cost of reads, by their consistency.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ReadCost {
-    /// LOCAL_QUORUM: whole units.
+    /// LOCAL_QUORUM: one unit for each 4 KB.
     Quorum,
-    /// ONE and LOCAL_ONE: half of that.
+    /// ONE and LOCAL_ONE: half a unit for each 4 KB.
     One,
 }
 
 impl ReadCost {
-    /// The units to read this many bytes with one request. The bytes that are read count, not those that are returned
-    /// (`DG:capacity-examples`).
+    /// The units to read this many bytes with one request. All bytes that are read count, also those that are not
+    /// returned (`DG:capacity-examples`).
     ///
-    /// It is inferred that a request which finds nothing costs as much as one that finds a small row.
+    /// It is inferred that a request that finds nothing costs as much as one that finds a small row.
     #[must_use]
     pub fn units(self, bytes: usize) -> f64 {
         // A page has at most 1 MB, 256 units: the number is exact.
@@ -57,7 +57,7 @@ mod tests {
         }
     }
 
-    /// DG:consistency, DG:ReadWriteCapacityMode.
+    /// The figures are from DG:consistency and DG:ReadWriteCapacityMode.
     #[test]
     fn read_costs_one_unit_per_started_4_kb_and_half_at_consistency_one() {
         for (bytes, quorum, one) in [(0, 1.0, 0.5), (4_096, 1.0, 0.5), (8_192, 2.0, 1.0), (8_193, 3.0, 1.5)] {

@@ -1,7 +1,7 @@
 //! The sizes of rows, and the capacity units to read or write them.
 //!
-//! These are estimates as AWS documents them (`DG:calculating-row-size`, `DG:consistency`). How the service itself measures
-//! rows is not documented. Sizes are in bytes.
+//! These are the estimates that AWS documents (`DG:calculating-row-size`, `DG:consistency`). How the service itself
+//! measures rows is not documented. Sizes are in bytes.
 //!
 //! ```
 //! use keyspaces_cql::statement::{CqlTypeKind, NativeType};

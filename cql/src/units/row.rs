@@ -4,7 +4,7 @@ use super::value::ValueSize;
 use super::write_units;
 use crate::statement::{CqlTypeKind, NativeType};
 
-/// The bytes that each row has in storage in addition to its values. They take no capacity.
+/// The bytes that each row has in storage in addition to its values. They consume no capacity.
 pub const ROW_METADATA_BYTES: usize = 100;
 
 /// The overhead of the static columns of a partition (`DG:static-columns-estimate`).
@@ -22,8 +22,8 @@ pub struct Table {
 
 /// The size of a row, by kind of column, including metadata.
 ///
-/// Columns are added one by one: all columns for the size of a stored row, or the columns of a statement for the size of what
-/// it writes.
+/// Columns are added one by one: all columns for the size of a stored row, or the columns of a statement for the size of
+/// its write.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Row {
     partition_key: usize,
@@ -102,7 +102,7 @@ impl Row {
         self.statics += table.column_bytes(cql_type, value);
     }
 
-    /// The bytes that take capacity: keys and regular columns.
+    /// The bytes that consume capacity: keys and regular columns.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.partition_key + self.clustering + self.regular
@@ -121,7 +121,7 @@ impl Row {
         if self.statics == 0 { 0 } else { self.statics_key + self.statics + STATIC_METADATA_BYTES }
     }
 
-    /// The units to write the row. A row with both static and other columns takes twice the units of each part
+    /// The units to write the row. A row with both static and other columns costs twice the units of each part
     /// (`DG:static-columns-metering`).
     #[must_use]
     pub fn write_units(&self) -> u64 {
@@ -147,8 +147,8 @@ mod tests {
     const INT: CqlTypeKind = CqlTypeKind::Native(NativeType::Int);
     const TEXT: CqlTypeKind = CqlTypeKind::Native(NativeType::Text);
 
-    /// The example of DG:calculating-row-size: two columns of partition key, two of clustering, one regular, all of them
-    /// numbers of one digit.
+    /// The example of DG:calculating-row-size: two partition key columns, two clustering columns and one regular column,
+    /// all of them numbers of one digit.
     #[test]
     fn guide_example_row_has_131_storage_bytes() {
         let table = Table::with_columns(5);

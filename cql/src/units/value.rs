@@ -14,9 +14,9 @@ pub struct ValueSize {
 
 /// The size of a value in the encoding of protocol version 4; `None` is null.
 ///
-/// An integer has one byte for every two significant digits, without trailing zeros, and one more. Types that the page does
-/// not name (dates, UUIDs, floating-point numbers, `decimal`) are assumed to have the size of their encoding, and so does a
-/// value that is not valid for its type.
+/// An integer has one byte for every two significant digits, without trailing zeros, and one more. Types that
+/// `DG:calculating-row-size` does not name (dates, UUIDs, floating-point numbers, `decimal`) are assumed to have the size
+/// of their encoding, and so are values that are not valid for their type.
 #[must_use]
 pub fn value_size(cql_type: &CqlTypeKind, serialized: Option<&[u8]>) -> ValueSize {
     let Some(bytes) = serialized else { return ValueSize { bytes: 1, elements: 0 } };
@@ -66,7 +66,7 @@ fn stored_size(cql_type: &CqlTypeKind, bytes: &[u8]) -> usize {
             NativeType::Int | NativeType::Bigint | NativeType::Smallint | NativeType::Tinyint | NativeType::Varint,
         ) => integer_size(bytes),
         CqlTypeKind::Frozen(inner) => match inner.kind {
-            // Without the number of elements, which the protocol sends before them.
+            // The protocol sends the number of elements before them, which is not stored.
             CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) => bytes.len().saturating_sub(4),
             ref other => stored_size(other, bytes),
         },
@@ -96,7 +96,7 @@ fn integer(bytes: &[u8]) -> Option<i128> {
     Some(i128::from_be_bytes(wide))
 }
 
-/// Takes the next value, which has its length before it; `Some(None)` is null.
+/// Takes the next length-prefixed value; `Some(None)` is null.
 #[expect(clippy::option_option, reason = "no value, and a value that is null, are two things")]
 fn take_value<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let (length, after) = rest.split_first_chunk::<4>()?;

@@ -20,8 +20,8 @@ pub fn scalar(native: NativeType, text: &str) -> Value {
 }
 
 /// Appends the bytes of a literal in a column of this type and returns `true`. Appends nothing and returns `false` if the
-/// text is not a literal of the type. Numbers of more than 10,000 digits are refused, and so are floating-point numbers beyond the
-/// largest of the type.
+/// text is not a literal of the type. Numbers of more than 10,000 digits are refused, and so are floating-point numbers
+/// beyond the largest of the type.
 ///
 /// ```
 /// use keyspaces_cql::statement::NativeType;

@@ -30,7 +30,7 @@ pub enum CapacityScaling {
 /// A target utilization of the provisioned units, and how the units follow it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TargetTracking {
-    /// The fewest units; at least 1.
+    /// The minimum number of units; at least 1.
     pub minimum: u32,
     /// The maximum number of units; at least `minimum`.
     pub maximum: u32,
@@ -55,7 +55,7 @@ impl TargetTracking {
 }
 
 impl AutoScaling {
-    /// Drops entries that are turned off, which have the same effect as missing ones.
+    /// Drops disabled entries, which have the same effect as missing entries.
     pub(crate) fn in_effect(&self) -> Self {
         let on = |part: &CapacityScaling| *part != CapacityScaling::Disabled;
         let replicas = self.replicas.iter().filter(|(_, part)| on(part));
@@ -66,7 +66,7 @@ impl AutoScaling {
         }
     }
 
-    /// Fills in the sides and Regions that `self` does not set from `before`.
+    /// These settings, with the sides and Regions that they do not set taken from `before`.
     #[must_use]
     pub fn or_previous(self, before: Option<Self>) -> Self {
         let Self { read, write, mut replicas } = before.unwrap_or_default();
@@ -105,8 +105,8 @@ impl AutoScaling {
 }
 
 impl CapacityScaling {
-    /// The settings as a row of `system_schema_mcs.autoscaling` shows them. How the service writes the policy there is not
-    /// known.
+    /// The settings as a row of `system_schema_mcs.autoscaling` shows them. The form in which the service writes the policy
+    /// there is not known.
     #[must_use]
     pub fn to_system_table(self) -> BTreeMap<String, String> {
         self.setting().to_system_table()
@@ -189,8 +189,8 @@ const WRITE: &str = "provisioned_write_capacity_autoscaling_update";
 const REPLICAS: &str = "replica_updates";
 const TRACKING: &str = "target_tracking_scaling_policy_configuration";
 
-/// The desired capacity mode. If auto scaling moves the units, and they are within the bounds both before and after the
-/// change, the current units are kept.
+/// The capacity mode to set. The current units are kept if auto scaling is on before and after the change, and if they are
+/// within the bounds after it.
 pub(super) fn within_bounds(
     current: CapacityMode,
     desired: CapacityMode,

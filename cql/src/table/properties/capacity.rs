@@ -72,13 +72,13 @@ impl CapacityMode {
 }
 
 impl WarmThroughput {
-    /// Both sides, in units a second.
+    /// Reads and writes, in units a second.
     #[must_use]
     pub fn new(read: u32, write: u32) -> Self {
         Self { read: Some(read), write: Some(write) }
     }
 
-    /// Fills in the sides that `self` does not set from `before`.
+    /// These units, with the sides that they do not set taken from `before`.
     #[must_use]
     pub fn or_previous(self, before: Option<Self>) -> Self {
         let before = before.unwrap_or(Self { read: None, write: None });

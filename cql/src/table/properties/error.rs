@@ -1,11 +1,11 @@
-//! Why an option cannot be read.
+//! The errors of options.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::{Rule, Span};
 
-/// Why Keyspaces does not have an option, or not with this value.
+/// An option, or a value of an option, that Keyspaces refuses or is not known to accept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PropertyError {
     /// The faulty part of the text; empty if there is no text.

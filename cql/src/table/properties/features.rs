@@ -1,4 +1,4 @@
-//! Features of the service that can be turned on for a table.
+//! Features of the service that can be enabled for a table.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::table::RestorePoint;
 /// Whether a table can be restored to any second of the last 35 days (`DG:PointInTimeRecovery`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum PointInTimeRecovery {
-    /// The table cannot be restored; the data stored for restores is given up.
+    /// The table cannot be restored. The data stored for restores is lost.
     #[default]
     Disabled,
-    /// The table can be restored, to any moment since this was enabled.
+    /// The table can be restored to any moment since this was enabled.
     Enabled,
 }
 
@@ -38,7 +38,7 @@ pub enum Encryption {
     /// A key that the service owns.
     #[default]
     AwsOwnedKey,
-    /// A key of the account in AWS KMS, by its ARN. A table whose key the service may not use is inaccessible.
+    /// A key of the account in AWS KMS, by its ARN. If the service may not use the key, the table is inaccessible.
     CustomerManagedKey(String),
 }
 
@@ -71,7 +71,7 @@ pub enum CdcView {
 pub enum StreamTags {
     /// The tags of the table, copied when the stream is turned on.
     SameAsTable,
-    /// Tags of the stream's own.
+    /// Tags that only the stream has.
     Own(Tags),
 }
 

@@ -1,4 +1,4 @@
-//! The options of a table, as values. The same code prints and reads each of them.
+//! The options of a table as values. Each option is printed and read by the same code.
 
 mod auto_scaling;
 mod capacity;
@@ -108,7 +108,7 @@ impl TableOptions {
         }
     }
 
-    /// Changes the tags of the CDC stream, which from then on differ from those of the table.
+    /// Changes the tags of the CDC stream, which are then no longer those of the table.
     pub(in crate::table) fn change_stream_tags(&mut self, change: impl FnOnce(&mut Tags)) {
         let mut own = match self.stream_tags.take() {
             Some(StreamTags::Own(tags)) => tags,
@@ -185,7 +185,7 @@ impl TableOptions {
     ///
     /// # Errors
     ///
-    /// The first option that a rule refuses, or that is not known in Keyspaces.
+    /// A rule refuses an option, or it is not known whether Keyspaces has it. The first such option is reported.
     pub fn read(options: &[WithOption]) -> Result<Self, PropertyError> {
         or_first_error(|report| Self::examine(options, report))
     }

@@ -1,5 +1,5 @@
-//! One option of a table, and the facts about each beside its text: its default, when a table shows it, its cost, how it is
-//! changed, and whether a restored table may override it.
+//! One option of a table, with its default, the way in which a table shows it, its cost, its changes, and whether a
+//! restored table may override it.
 
 use super::auto_scaling::within_bounds;
 use super::tags::differing;
@@ -75,7 +75,7 @@ impl TableProperty {
     }
 
     /// Whether a table with these options shows the property, as far as the service is known to show it. A property that
-    /// the service shows in another form on purpose, or not at all, counts as shown.
+    /// the service shows in another form, or not at all, counts as shown.
     #[must_use]
     pub fn is_satisfied_by(&self, options: &TableOptions) -> bool {
         match self {
@@ -109,7 +109,7 @@ impl TableProperty {
             }
             Self::Cdc(desired) => matches!(desired, Cdc::On(_)) == matches!(options.cdc, Some(Cdc::On(_))),
             Self::DefaultTimeToLive(desired) => options.default_time_to_live.unwrap_or_default() == *desired,
-            // It is not known whether the service shows TTL and client-side timestamps, nor how it writes the rest.
+            // It is not known whether the service shows TTL and client-side timestamps, or how it writes the other properties.
             Self::ClientSideTimestamps(_)
             | Self::Ttl(_)
             | Self::ReplicaCapacity(_)
@@ -121,7 +121,7 @@ impl TableProperty {
         }
     }
 
-    /// Whether the property has the same effect as no setting; `to` has the other options.
+    /// Whether the property has the same effect as no setting, on a table with the options `to`.
     pub(crate) fn is_default(&self, to: &TableOptions) -> bool {
         match self {
             Self::CapacityMode(mode) => *mode == CapacityMode::OnDemand,

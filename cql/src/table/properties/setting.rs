@@ -6,7 +6,7 @@ use super::PropertyError;
 use crate::Span;
 use crate::statement::{Constant, ConstantKind, Term, TermKind};
 
-/// A word, or settings by name, with its place in the text for errors.
+/// A word, or a map of settings by name, with its place in the text for errors.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Setting {
     pub(super) kind: SettingKind,
@@ -115,8 +115,8 @@ impl Setting {
         }
     }
 
-    /// The entries by their names in lower case, since the guide itself writes them in both cases. A duplicate name, or one
-    /// that is not in `known`, is an error, unless the service shows it.
+    /// The entries by their names in lower case, because the guide itself writes them in both cases. A duplicate name, or a
+    /// name that is not in `known`, is an error, unless the service showed the value.
     pub(super) fn fields<'s>(&'s self, what: &str, known: &[&str]) -> Result<Fields<'s>, PropertyError> {
         let mut fields = BTreeMap::new();
         for (key, value) in self.entries(what)? {

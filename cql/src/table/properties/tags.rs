@@ -66,7 +66,7 @@ fn tags_in(
     Ok(tags)
 }
 
-/// `TAGS = {…}` without the tags that AWS assigns, which no statement may set; `None` if no others are left.
+/// `TAGS = {…}` without the tags that AWS assigns, which no statement may set; `None` if there are no other tags.
 pub(crate) fn tags_option(tags: &Tags) -> Option<WithOption> {
     let own: Tags = tags.clone().into_iter().filter(|(key, _)| !is_assigned_by_aws(key)).collect();
     let are_all_assigned = own.is_empty() && !tags.is_empty();
