@@ -1,5 +1,5 @@
-//! Schemas of the shapes that public projects have, in `corpus/`: a `.cql` file each, and beside it in a `.txt` file what lint
-//! finds, what the conversion finds, and what it makes of the schema.
+//! Schemas like those of public projects, each in a `.cql` file of `corpus/`. The `.txt` file of the same name has the
+//! findings of lint, the findings of the conversion, and the converted schema.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ fn every_corpus_schema_gets_its_expected_findings() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// What is converted needs no conversion, is not refused, and makes the definitions that it says.
+/// Converting a converted schema changes nothing, lint finds no error in it, and its text has the same definitions.
 #[test]
 fn converted_schema_is_valid_for_keyspaces() {
     for path in schemas().unwrap() {

@@ -1,4 +1,4 @@
-//! From some definitions to others: `difference.txt` has both as CQL, and what a person reads of the difference.
+//! The difference between two sets of definitions: `difference.txt` has both as CQL, and the printed difference.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -6,13 +6,14 @@ use keyspaces_cql::{Definitions, TableDefinition};
 
 const SHOP: &str = "CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};";
 
-/// Definitions, among them that of `shop` unless they say another.
+/// The definitions in a text, with the keyspace `shop` if the text creates no keyspace.
 fn definitions(text: &str) -> Definitions {
     let text = if text.contains("CREATE KEYSPACE") { text.to_owned() } else { format!("{SHOP}{text}") };
     Definitions::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Cases are divided by lines of `=`, and each has three parts divided by lines of `-`: there, wanted, told.
+/// Lines of `=` separate the cases. Lines of `-` separate the three parts of a case: the current definitions, the desired
+/// definitions, and the printed difference.
 #[test]
 fn schema_difference_prints_as_expected() {
     let cases = include_str!("difference.txt").split("\n====\n");

@@ -1,4 +1,5 @@
-//! `grammar.txt`: which rules of Cassandra 3.11's grammar and of the guide's are read, each with examples.
+//! The rules of Cassandra 3.11's grammar and of the guide's grammars that the parser reads, each with examples in
+//! `grammar.txt`.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +7,8 @@ use keyspaces_cql::parse;
 
 const TABLE: &str = include_str!("grammar.txt");
 
-/// The rules of Cassandra 3.11's Parser.g, without those that are only a part of one that is here: the kinds of permissions
-/// and resources, of options of users and roles, of names of indexes and functions, and of markers for whole tuples.
+/// The rules of Cassandra 3.11's Parser.g. Rules that are only a part of a listed rule are left out: kinds of permissions
+/// and resources, options of users and roles, names of indexes and functions, and markers for whole tuples.
 const RULES: &str = "alterKeyspaceStatement alterMaterializedViewStatement alterRoleStatement alterTableStatement \
     alterTypeStatement alterUserStatement batchStatement batchStatementObjective cfamColumns cfamDefinition cfamOrdering \
     cfamProperty cident collectionColumnOperation collectionLiteral collection_type columnCondition columnFamilyName \

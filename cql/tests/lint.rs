@@ -1,4 +1,4 @@
-//! What lint tells: `lint.cql` has the mistakes, `lint.txt` what is to be told of each, by line and column.
+//! The findings of lint: `lint.cql` has the mistakes, and `lint.txt` the expected findings, by line and column.
 
 use keyspaces_cql::lint::{Finding, Severity, advice, lint, lint_table};
 use keyspaces_cql::statement::{CqlType, NativeType, SortOrder};
@@ -43,7 +43,7 @@ fn every_lint_advice_occurs_in_the_expected_output() {
     }
 }
 
-/// What is told of a text: the ids, each with what it is about.
+/// The findings in a text: the id of each and the part of the text.
 fn told(text: &str) -> Vec<String> {
     lint(text).iter().map(|finding| format!("{} `{}`", finding.id, &text[finding.span.range()])).collect()
 }
@@ -124,7 +124,7 @@ fn lint_reports_ttl_and_timestamps_disabled_by_a_table_in_the_text() {
         (format!("{TABLE}{TTL}; {INSERT}"), (false, true)),
         (format!("{TABLE} WITH default_time_to_live = 9; {INSERT}"), (false, true)),
         (format!("{TABLE}; ALTER TABLE k.t{TTL}; ALTER TABLE k.t{TIMESTAMPS}; {INSERT}"), (false, false)),
-        // What is not known of a table is nothing to complain of.
+        // If the features of the table are not known, nothing is reported.
         (INSERT.to_owned(), (false, false)),
         (format!("CREATE TABLE t (a int PRIMARY KEY); {INSERT}"), (false, false)),
         (format!("CREATE TABLE k.t (a int PRIMARY KEY, b varchar(8)); {INSERT}"), (false, false)),
@@ -132,7 +132,7 @@ fn lint_reports_ttl_and_timestamps_disabled_by_a_table_in_the_text() {
     ] {
         assert_eq!(off(&text), expected, "{text}");
     }
-    // Where there are several Regions, timestamps are on (DG:multiRegion-replication_how-it-works).
+    // Tables in several Regions have client-side timestamps (DG:multiRegion-replication_how-it-works).
     let regions = "{'class': 'NetworkTopologyStrategy', 'us-east-1': '3', 'eu-west-1': '3'}";
     assert_eq!(off(&format!("CREATE KEYSPACE k WITH replication = {regions}; {TABLE}; {INSERT}")), (true, false));
     let add =
@@ -146,7 +146,7 @@ fn lint_applies_use_to_the_statements_after_it() {
     assert_eq!(told("USE shop; DROP TABLE local"), [""; 0]);
 }
 
-/// Published schemas, what `DESCRIBE` prints, and samples of AWS are valid: nothing in them is refused or unknown.
+/// Published schemas, the output of `DESCRIBE` and AWS's samples are valid: no part of them is refused or unknown.
 #[test]
 fn linter_reports_no_errors_for_valid_schemas() {
     for (text, expected) in [

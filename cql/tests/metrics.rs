@@ -1,4 +1,4 @@
-//! The table of metrics, compared with a copy that was written down by hand from the Developer Guide's page.
+//! The table of metrics, compared with a copy that was made by hand from the page of the Developer Guide.
 
 use std::fmt::Write;
 
@@ -34,7 +34,8 @@ fn metric_series_prints_its_statistic_name_and_dimensions() {
 
 #[test]
 fn metrics_the_service_does_not_publish_are_not_listed() {
-    // The article that this project began with; two pages of the Developer Guide; AWS's dashboard template.
+    // These names are in the article that this project began with, in two pages of the Developer Guide, and in AWS's
+    // dashboard template.
     for name in ["ThrottledRequests", "ConditionalCheckFailed", "Latency", "ReadThottleException"] {
         assert_eq!(metrics::with_name(name).count(), 0, "{name}");
     }

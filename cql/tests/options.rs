@@ -1,4 +1,4 @@
-//! Every option of a table and of a keyspace as text: `options.txt`, whose first column says where the form comes from.
+//! Every option of a table and of a keyspace as text. `options.txt` has each statement with the source of its form.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -138,7 +138,7 @@ fn restore_definition_round_trips_through_its_statement() {
         let Ok(Statement::RestoreTable(statement)) = parse(&restore.to_string()) else { panic!("{restore}") };
         assert_eq!(statement.definition(), Ok(restore));
     }
-    // As the guide writes it (DG:cql.ddl.table).
+    // The example of the guide (DG:cql.ddl.table).
     let text = "RESTORE TABLE mykeyspace.mytable_restored from table mykeyspace.my_table \
                 WITH restore_timestamp = '2020-06-30T04:05:00+0000' \
                 AND custom_properties = {'point_in_time_recovery':{'status':'disabled'}, 'capacity_mode':\
@@ -248,7 +248,7 @@ fn earliest_restorable_time_round_trips() {
     assert_eq!(PointInTimeRecovery::earliest_restorable(&shown), None);
     let earliest = "2020-06-30T19:19:21.175Z".parse().unwrap();
     PointInTimeRecovery::show_earliest_restorable(&mut shown, earliest);
-    // As DG:restoretabletopointintime shows it.
+    // The form of DG:restoretabletopointintime.
     let recovery = &shown["point_in_time_recovery"];
     assert_eq!(recovery["earliest_restorable_timestamp"], "2020-06-30T19:19:21.175Z");
     assert_eq!(recovery["status"], "enabled");
@@ -277,7 +277,7 @@ fn table_options_round_trip_through_custom_properties() {
             | TableProperty::DefaultTimeToLive(_)
             | TableProperty::AutoScaling(_)
             | TableProperty::Tags(_)
-            // Maps of maps of maps are not shown there.
+            // The system table does not show maps nested this deeply.
             | TableProperty::ReplicaCapacity(_) => continue,
             property => TableOptions::default().and(property),
         };
@@ -290,7 +290,7 @@ fn shown_properties_that_cannot_be_set_are_skipped() {
     let map = |entries: &[(&str, &str)]| -> BTreeMap<String, String> {
         entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
-    // As DG:keyspaces-enable-cdc-new-table shows it, and names that no page has.
+    // The form of DG:keyspaces-enable-cdc-new-table, with names that are on no page.
     let shown = BTreeMap::from([
         (
             "capacity_mode".to_owned(),

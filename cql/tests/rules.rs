@@ -1,4 +1,4 @@
-//! The rules as data, and what is known beside the text of a statement.
+//! The rules as data, and judgement by facts from outside the text of a statement.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use keyspaces_cql::{
     ColumnKind, Context, Judgement, KnownTable, KnownTables, Rule, judge, judge_in, judge_prepare, parse, rules,
 };
 
-/// `rules.txt`: for each rule its id and the day since which it is so, what is said of it, and the service's words if known.
+/// `rules.txt` has for each rule its id, the day since which it has applied, its text, and the service's message if known.
 #[test]
 fn every_rule_states_what_it_refuses_its_source_and_its_advice() {
     let told: String = rules::all().map(tell).collect();
@@ -80,7 +80,8 @@ fn unqualified_names_belong_to_the_keyspace_in_use() {
     assert_eq!(judge_in(&statement, &Context::new().in_keyspace("system")), Judgement::Allowed);
 }
 
-/// `k0`, `k1` and `k2` are the key, `c0` and so on are regular; the others are named for their types.
+/// The key columns are `k0`, `k1` and `k2`, the regular columns `c0` and so on. The other columns have the names of their
+/// types.
 fn table(expires: bool) -> KnownTables {
     let keys = (0..3).map(|column| (format!("k{column}"), ColumnKind::Clustering, NativeType::Int.into()));
     let regular = (0..300).map(|column| (format!("c{column}"), ColumnKind::Regular, NativeType::Int.into()));

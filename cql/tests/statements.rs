@@ -1,5 +1,5 @@
-//! The table of statements, `statements.txt`: what each does and names, whether it may be sent twice, and what is known of
-//! whether Keyspaces takes it. The form of the table is described at its top.
+//! The table of statements, `statements.txt`: the effect of each, the objects that it names, whether it may be sent twice,
+//! and whether Keyspaces is known to accept it. The top of the table describes its form.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ fn every_rule_a_statement_can_break_has_a_test_case() {
     assert_eq!(beyond.len(), 14);
 }
 
-/// Statement and what the table says of it.
+/// The statements, each with its entry in the table.
 fn cases() -> Vec<(String, String)> {
     let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
     let mut cases = Vec::new();
@@ -65,7 +65,7 @@ fn cases() -> Vec<(String, String)> {
     cases
 }
 
-/// `«3|a#, »` to `a0, a1, a2, `
+/// Expands `«3|a#, »` to `a0, a1, a2, `.
 fn expand(text: &str) -> String {
     let Some((before, rest)) = text.split_once('«') else { return text.to_owned() };
     let parts = rest.split_once('»').and_then(|(repeated, after)| {

@@ -1,4 +1,4 @@
-//! Every example with numbers that AWS's guide gives for capacity units and sizes, beside the figure of this crate.
+//! All numeric examples of capacity units and sizes in AWS's guide, compared with the results of this crate.
 
 use keyspaces_cql::statement::{CqlTypeKind, NativeType};
 use keyspaces_cql::units::{LOGGED_BATCH_FACTOR, ReadCost, Row, Table, ValueSize, value_size, write_units};
@@ -15,7 +15,7 @@ fn bytes(bytes: usize) -> ValueSize {
     ValueSize { bytes, elements: 0 }
 }
 
-/// Two columns of partition key, two of clustering and one regular, all of them numbers of one digit.
+/// Two partition key columns, two clustering columns and one regular column, all of them numbers of one digit.
 fn five_digits() -> Row {
     let (table, mut row) = (Table::with_columns(5), Row::default());
     for _ in 0..2 {
@@ -79,15 +79,15 @@ fn guide_example_of_static_with_other_columns_takes_56_units() {
     assert_eq!(row.write_units(), 56, "DG:static-columns-metering");
 }
 
-/// What contradicts itself in the guide, with our figure and the reason.
+/// The contradictions in the guide, with the result of this crate and the reason.
 #[test]
 fn guide_examples_that_contradict_its_formula_follow_the_formula() {
     // DG:range_queries reads a row before the range that is "larger than 4 KB" and counts it as one unit. By the formula
     // of DG:consistency a byte over 4 KB is a second unit.
     assert!((ReadCost::Quorum.units(4 * KB + 1) - 2.0).abs() < f64::EPSILON);
 
-    // DG:static-columns-estimate: 122 bytes for two int columns of partition key and one static int. It counts an int as 4
-    // bytes, where DG:calculating-row-size counts a number of one digit as 2, and leaves out the column's identifier.
+    // DG:static-columns-estimate: 122 bytes for two partition key columns and one static column, all int. It counts an int
+    // as 4 bytes, where DG:calculating-row-size counts a number of one digit as 2, and leaves out the column's identifier.
     let (table, mut statics) = (Table::with_columns(6), Row::default());
     for _ in 0..2 {
         statics.add_partition_key(&table, digit().bytes);
@@ -95,7 +95,7 @@ fn guide_examples_that_contradict_its_formula_follow_the_formula() {
     statics.add_static(&table, &INT, digit());
     assert_eq!(statics.static_bytes(), (2 + 3) + (2 + 3) + (2 + 1) + 104);
 
-    // DG:static-columns-estimate: 256 bytes for both in one statement, of which 134 are the row that
+    // DG:static-columns-estimate: 256 bytes for both in one statement. 134 of them are the row, which
     // DG:calculating-row-size counts as 131.
     assert_eq!(statics.static_bytes() + five_digits().storage_bytes(), 117 + 131);
 }
