@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use keyspaces::{Row, Session};
 
-/// A folder of the test's own, removed with it.
+/// A temporary folder for one test, removed when it is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -36,7 +36,7 @@ impl Drop for Folder {
     }
 }
 
-/// The rows of a table as text, in one order.
+/// The rows of a table as text, sorted.
 async fn rows(session: &Session, table: &str) -> Vec<String> {
     let rows: Vec<Row> = session.rows::<Row>(&format!("SELECT * FROM {table}"), ()).try_collect().await.unwrap();
     let mut rows: Vec<_> = rows.iter().map(|row| format!("{row:?}")).collect();
@@ -44,7 +44,7 @@ async fn rows(session: &Session, table: &str) -> Vec<String> {
     rows
 }
 
-/// Keyspace and table apart.
+/// Splits a name into keyspace and table.
 fn apart(table: &str) -> (&str, &str) {
     table.split_once('.').unwrap()
 }

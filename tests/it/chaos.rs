@@ -1,7 +1,7 @@
-//! A workload of many tasks on three tables while seeded faults of every kind happen, and a checker of what became of it.
+//! A workload of many tasks on three tables while faults of every kind are injected, and a checker of the results.
 //!
-//! `CHAOS_SEEDS=n cargo test --test it chaos` runs `n` seeds, five by default, and `CHAOS_SEED=seed` a single one again: the
-//! same faults at the same times, with the same work to do; how they meet is the machine's. One run takes some 15 s.
+//! `CHAOS_SEEDS=n cargo test --test it chaos` runs `n` seeds, five by default. `CHAOS_SEED=seed` repeats a single seed, with the
+//! same faults at the same times and the same work; which calls a fault strikes depends on the machine. A run takes some 15 s.
 
 mod checker;
 mod faults;
@@ -22,9 +22,9 @@ use crate::local::signed;
 
 /// The deadline of a call, all attempts together.
 const DEADLINE: Duration = Duration::from_secs(4);
-/// What a busy machine may add to it.
+/// The time that a busy machine may add to the deadline.
 const MARGIN: Duration = Duration::from_secs(4);
-/// Five times what `Session::health` states for the slowest recovery.
+/// Five times the time that `Session::health` states for the slowest recovery.
 const RECOVERY: Duration = Duration::from_secs(5 * 20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,7 +45,7 @@ fn seeds() -> Vec<u64> {
     number("CHAOS_SEED").map_or_else(|| (1..=number("CHAOS_SEEDS").unwrap_or(5)).collect(), |seed| vec![seed])
 }
 
-/// What was wrong, and how to see it again.
+/// Describes the violations, and how to repeat the run.
 fn told(seed: u64, violations: &[String]) -> String {
     let mut text = format!("CHAOS_SEED={seed} cargo test --test it chaos: {} violations\n", violations.len());
     for violation in violations.iter().take(30) {
@@ -58,7 +58,7 @@ fn told(seed: u64, violations: &[String]) -> String {
     text
 }
 
-/// One run, and what was wrong with it.
+/// Makes one run, and returns the violations.
 async fn run(local: &Local, seed: u64) -> Vec<String> {
     let began = Instant::now();
     let tables = Tables::create(local, seed).await;
@@ -84,7 +84,7 @@ async fn run(local: &Local, seed: u64) -> Vec<String> {
     drop(statements);
     drop(session);
     nothing_is_left(tasks_before, &history).await;
-    // Those that were silenced are not noticed to be closed by the client.
+    // Closes the connections that were silenced, because the service does not notice that the client closed them.
     local.close_connections().await.expect("closed");
 
     let summary = checker::check(local, &tables, &history, &struck).await;
@@ -92,7 +92,7 @@ async fn run(local: &Local, seed: u64) -> Vec<String> {
     history.violations()
 }
 
-/// When all is well again, the session is, and its calls are served.
+/// Checks that the session recovers after the last fault, and that calls succeed.
 async fn comes_back(session: &Session, statements: &workload::Statements, history: &History) {
     let well = async {
         while session.health().is_degraded() {
@@ -107,7 +107,7 @@ async fn comes_back(session: &Session, statements: &workload::Statements, histor
     }
 }
 
-/// A session that is gone has no task.
+/// Checks that the tasks of a dropped session end.
 async fn nothing_is_left(tasks_before: usize, history: &History) {
     let gone = async {
         while Handle::current().metrics().num_alive_tasks() > tasks_before {

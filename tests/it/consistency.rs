@@ -1,5 +1,5 @@
-//! Which consistency each kind of request may ask for, as the service documents it (DG:consistency). Sent with the bare
-//! driver: the library itself has no way to ask for a wrong one.
+//! The consistency levels that each kind of request may use, as the service documents them (DG:consistency). The tests use
+//! the bare driver, because the library has no way to request a wrong level.
 
 use keyspaces::Session;
 use scylla::client::session::Session as Driver;
@@ -88,7 +88,7 @@ async fn any_request_accepts_either_serial_consistency() {
     }
 }
 
-/// Unverified: no source says at which level the service takes definitions and `USE`; every client sends its default.
+/// Unverified: no source says at which level the service accepts definitions and `USE`. Every client sends its default.
 #[tokio::test]
 async fn definitions_are_sent_at_any_consistency() {
     let session = local::session().await;

@@ -1,5 +1,5 @@
-//! The documentation of every public future says whether it may be dropped, as a handler is when its client
-//! disconnects.
+//! The documentation of every public future says whether it may be dropped. A server drops the futures of a handler when its
+//! client disconnects.
 
 use std::path::{Path, PathBuf};
 

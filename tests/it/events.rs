@@ -1,4 +1,4 @@
-//! The `events` table, the guide's and the sharded one.
+//! The `events` table of the guide, and the sharded one.
 
 mod bad_input;
 mod deleting;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::server::{self, keyspace};
 
-/// A device that no other test has.
+/// A device that no other test uses.
 fn device() -> String {
     format!("device-{}", Uuid::new_v4())
 }
@@ -35,7 +35,7 @@ fn event(device: &str, at: &str) -> Event {
     Event::new(device, time(at), "temperature", format!("measured at {at}"))
 }
 
-/// The table that tests share which do not count requests.
+/// The table that is shared by the tests that do not count requests.
 async fn events(session: &Session) -> Events {
     static CREATED: OnceCell<()> = OnceCell::const_new();
     let keyspace = "it_events";
@@ -55,7 +55,7 @@ async fn sharded(session: &Session, shards: u8) -> Events {
     Events::sharded(session, name, NonZeroU8::new(shards).unwrap()).await.unwrap()
 }
 
-/// A table of the test's own, and its name.
+/// A table for one test, and its name.
 async fn own(session: &Session) -> (Events, String) {
     let keyspace = format!("it_{}", Uuid::new_v4().simple());
     create(session, &keyspace).await;
@@ -81,12 +81,12 @@ async fn only(range: EventRange) -> Event {
     <[Event; 1]>::try_from(all(range).await).map(|[only]| only).unwrap()
 }
 
-/// The days, hours and minutes of what is in the range.
+/// The days, hours and minutes of the events in the range.
 async fn times(range: EventRange) -> Vec<String> {
     all(range).await.iter().map(|event| event.event_time.format("%d %H:%M").to_string()).collect()
 }
 
-/// How many pages of this table the local Keyspaces was asked for; `None` on a plain Cassandra.
+/// The number of pages of this table that the local Keyspaces was asked for; `None` on a plain Cassandra.
 async fn pages_asked(table: &str) -> Option<usize> {
     let select = |text: &str| text.starts_with("SELECT") && text.contains(table);
     let local = server::local().await?;

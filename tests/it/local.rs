@@ -12,29 +12,30 @@ pub(crate) async fn shared() -> &'static Local {
     Local::shared().await.expect("a local Keyspaces starts")
 }
 
-/// The endpoint as an application would name it, with the name that the certificate carries.
+/// The endpoint as an application would configure it, with the server name in the certificate.
 pub(crate) fn endpoint(local: &Local) -> Endpoint {
     Endpoint::explicit(local.host(), local.port(), local.server_name()).expect("an endpoint")
 }
 
-/// A builder that lacks nothing but who asks.
+/// A builder that only lacks credentials.
 pub(crate) fn builder(local: &Local) -> SessionBuilder {
     Session::builder().endpoint(endpoint(local)).trust_pem(local.ca_pem()).expect("a certificate")
 }
 
-/// A builder that only needs `connect()`.
+/// A builder that is ready for `connect()`.
 pub(crate) fn signed(local: &Local) -> SessionBuilder {
     Session::builder().local(local).expect("a local Keyspaces")
 }
 
-/// What another program needs for a session: host, port, name, access key, secret and CA, a line each (the CA last).
+/// The parameters that another process needs for a session: host, port, name, access key, secret and CA, a line each (the CA
+/// last).
 pub(crate) fn known(local: &Local) -> String {
     let own = local.credentials();
     let port = local.port().to_string();
     [local.host(), &port, local.server_name(), &own.access_key, &own.secret_key, local.ca_pem()].join("\n")
 }
 
-/// A session in a program that knows what [`known`] gave.
+/// A session in another process, from the parameters that [`known`] returned.
 pub(crate) async fn session_of(known: &str) -> Session {
     let lines: Vec<_> = known.splitn(6, '\n').collect();
     let [host, port, name, access_key, secret, ca] = lines[..] else { panic!("six parts") };
@@ -47,7 +48,8 @@ pub(crate) async fn session() -> Session {
     signed(shared().await).connect().await.expect("a session")
 }
 
-/// A local Keyspaces whose definitions take effect at once, for one test at a time: without the keyspaces of the one before.
+/// A local Keyspaces whose definitions take effect at once. One test at a time uses it, without the keyspaces of the previous
+/// test.
 pub(crate) struct Prompt {
     local: &'static Local,
     _turn: MutexGuard<'static, ()>,

@@ -1,4 +1,4 @@
-//! One binary, a module per capability, one local Keyspaces for the whole run.
+//! One binary with a module for each capability and one local Keyspaces for all tests.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(feature = "bulk")]

@@ -13,12 +13,12 @@ fn migrations(files: &[(&str, &str)]) -> Migrations {
     Migrations::new(files.iter().copied()).unwrap()
 }
 
-/// With a lease that a test can wait for.
+/// A migration with a lease that is short enough for a test to wait for.
 fn quick<'a>(session: &'a Session, migrations: &'a Migrations) -> Migrate<'a> {
     session.migrate("shop", migrations).lease(Duration::from_secs(5)).clock_skew(Duration::ZERO)
 }
 
-/// The names of the files that are recorded, by their numbers.
+/// The names of the recorded files, by their numbers.
 async fn recorded(session: &Session) -> Vec<String> {
     let mut rows = session.rows::<(i64, Option<String>)>("SELECT version, file FROM shop.schema_migrations", ());
     let mut files = Vec::new();

@@ -1,4 +1,4 @@
-//! What a program needs of its session for its start, and for the probes of its orchestrator.
+//! The calls with which a program starts and answers the probes of its orchestrator.
 
 use std::time::Duration;
 

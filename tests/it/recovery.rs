@@ -1,4 +1,4 @@
-//! A session continues with the peers that are left, and recovers by itself. The time limits are five times those that
+//! A session continues with the remaining peers, and recovers by itself. The time limits are five times those that
 //! `Session::health` states.
 
 use std::net::SocketAddr;
@@ -70,7 +70,7 @@ async fn while_a_peer_is_down_the_others_serve_and_it_is_used_again_afterwards()
     for _ in 0..20 {
         is_served(&read).await;
     }
-    // An address that refuses is replaced by another one of the endpoint.
+    // An address that refuses connections is replaced by another address of the endpoint.
     until(&session, 13, |health| connected(health) == 3 && health.peers().iter().all(|peer| peer.address() != gone))
         .await;
     let health = session.health();

@@ -8,13 +8,13 @@ mod restore;
 use keyspaces::Session;
 use uuid::Uuid;
 
-/// A keyspace for a module's tables.
+/// The keyspace for the tables of these modules.
 async fn keyspace(session: &Session) -> &'static str {
     crate::server::keyspace(session, "it_schema").await;
     "it_schema"
 }
 
-/// The name of a table that nobody has.
+/// A table name that no other test uses.
 fn name() -> String {
     format!("t{}", Uuid::new_v4().simple())
 }

@@ -1,4 +1,4 @@
-//! Statements typed by their effect.
+//! Statements whose types follow from their effects.
 
 mod batches;
 mod changed_tables;

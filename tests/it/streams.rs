@@ -28,7 +28,7 @@ async fn filled(session: &Session, partitions: std::ops::Range<i32>, count: i32)
     table
 }
 
-/// How many reads of this table the local Keyspaces has received; `None` on a plain Cassandra.
+/// The number of reads of this table that the local Keyspaces has received; `None` on a plain Cassandra.
 async fn reads_received(table: &str) -> Option<usize> {
     let is_read = |text: &str| text.starts_with("SELECT") && text.contains(table);
     let received = local().await?.journal().filter(|request| {

@@ -1,5 +1,5 @@
-//! The service's `system.local` names an address where nothing listens, under the host id of a peer. No session may
-//! lose a peer to it; measured as other drivers were: a dozen sessions, each with requests to count.
+//! The service's `system.local` has an address on which no server listens, with the host id of a peer. No session may lose
+//! that peer. The test measures this as it was measured for other drivers: a dozen sessions, each with requests to count.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ async fn requests_of_each_session_are_spread_over_all_peers() {
         }
         assert_eq!(shares.values().sum::<usize>(), REQUESTS);
         assert_eq!(shares.len(), 9, "{shares:?}");
-        // Chosen at random, a peer of nine gets 40 of 360 with a deviation of 6: a fifth of it is out of reach.
+        // With random choice, each of nine peers gets 40 of 360 requests with a standard deviation of 6: 8 or less is out of reach.
         assert!(shares.values().all(|share| *share > 8), "{shares:?}");
         session.close(std::time::Duration::from_secs(10)).await.expect("nothing is in flight");
     }

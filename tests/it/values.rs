@@ -1,4 +1,4 @@
-//! The value types of a program, stored and read.
+//! Types that a program defines for values, stored and read.
 
 mod derived;
 #[cfg(feature = "serde-1")]

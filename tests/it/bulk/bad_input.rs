@@ -111,7 +111,7 @@ async fn resume_with_a_changed_input_file_or_format_is_refused() {
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
     let (keyspace, name) = apart(&table);
-    // The row that is rejected is read when those before it are sent.
+    // The row that is rejected is read after the rows before it have been sent.
     let ids = many(1_000..1_400).replace("1399", "x399");
     let path = folder.write("ids.csv", &ids);
     let load = || {
@@ -133,7 +133,7 @@ async fn resume_with_a_changed_input_file_or_format_is_refused() {
     fs::write(&path, ids.replace("x399", "1399")).unwrap();
     assert_eq!(load().await.unwrap().rows, 400);
     assert_eq!(rows(&session, &table).await.len(), 400);
-    // It is complete: nothing is sent.
+    // The load is complete, so nothing is sent.
     assert_eq!(load().await.unwrap().rows, 400);
     let other = session.bulk().load(keyspace, name, Input::file(&path), Csv::new().columns(["id"]).null("-"));
     let error = other.checkpoint(folder.path("state")).await.unwrap_err();
@@ -148,7 +148,7 @@ async fn a_file_that_grows_while_it_is_loaded_is_an_error() {
     let (keyspace, name) = apart(&table);
     let path = folder.write("ids.csv", many(0..5_000));
     let load = session.bulk().load(keyspace, name, Input::file(&path), Csv::new());
-    // Some 1,500 rows are read ahead, the others not before these are sent.
+    // Some 1,500 rows are read ahead. The others are read only when these have been sent.
     let mut progress = load.progress();
     let loading = tokio::spawn(load.shuffle(NonZeroUsize::MIN).in_flight(NonZeroUsize::MIN).into_future());
     progress.wait_for(|progress| progress.rows > 0).await.unwrap();
@@ -190,7 +190,7 @@ async fn expired_credentials_are_retried_until_the_stall_timeout() {
     // With a stall timeout of zero, the first error ends the load.
     let impatient = load(&session, "expiring.copies", "id\n1\n").stall_timeout(Duration::ZERO).await.unwrap_err();
     assert!(impatient.kind().is_retryable() || impatient.kind() == ErrorKind::Authentication, "{impatient}");
-    // Five times what the session states, as in the tests of recovery.
+    // Five times the limit that the session states, as in the tests of recovery.
     let noticed = async {
         while session.health().reconnect_problem().is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -216,14 +216,14 @@ async fn missing_or_dropped_table_ends_the_load() {
     let (keyspace, name) = apart(&table);
     let (reader, mut writer) = std::io::pipe().unwrap();
     let load = session.bulk().load(keyspace, name, Input::reader("a pipe", reader), Csv::new());
-    // So that it does not hold up the definition.
+    // At this rate, the load does not delay the definition.
     let load = load.rate(Rate::Units(NonZeroU32::new(500).unwrap()));
     let mut progress = load.progress();
     let loading = tokio::spawn(load.into_future());
     std::io::Write::write_all(&mut writer, many(0..1_000).as_bytes()).unwrap();
     progress.wait_for(|progress| progress.rows > 0).await.unwrap();
     session.schema().drop_table(keyspace, name).await.unwrap();
-    // Until the load has noticed it, which ends its reading.
+    // Writes until the load notices the missing table and stops reading.
     let writing = std::thread::spawn(move || {
         let mut write = |from| std::io::Write::write_all(&mut writer, many(from..from + 1_000).as_bytes()).is_ok();
         (1..).all(|thousand| write(1_000 * thousand))
@@ -295,7 +295,7 @@ async fn unsuitable_parquet_file_is_refused_before_sending() {
     );
     assert_eq!(error.to_string(), expected);
     assert!(rows(&session, &table).await.is_empty());
-    // Those that fit are loaded, each as it is.
+    // Columns that fit are loaded, each as it is.
     let summary = load(Input::file(sales)).columns(["id", "price"]).await.unwrap();
     assert_eq!((summary.rows, rows(&session, &table).await.len()), (3, 3));
 }

@@ -13,7 +13,7 @@ const COLUMNS: &str = "id int, \"Day\" date, s text static, a ascii, bi bigint, 
                        t tuple<int, text, frozen<map<text, boolean>>>, ad frozen<address>, un address, \
                        PRIMARY KEY (id, \"Day\")";
 
-/// Rows in which all types are that the local service has, with what is at the ends of each, empty values and nulls.
+/// Rows with all types that the local service has: the minimum and maximum of each, empty values and nulls.
 const ROWS: [&str; 4] = [
     "(id, \"Day\", s, a, bi, bl, bo, de, dou, f, i, si, ti, ts, tu, ty, u, v, l, se, m, t, ad, un) VALUES (1, \
      '2026-01-31', 'static', '', -9223372036854775808, 0x, true, -1.50E-30, 0.1, 3.4028235E38, '::1', -32768, \
@@ -38,7 +38,7 @@ async fn table_of_all_types_survives_export_and_load() {
     for row in ROWS {
         session.execute(&format!("INSERT INTO {table} {row}"), ()).await.unwrap();
     }
-    // A partition that has static columns only.
+    // A partition with static columns only.
     session.execute(&format!("INSERT INTO {table} (id, s) VALUES (4, 'alone')"), ()).await.unwrap();
     let expected = rows(&session, &table).await;
     let (keyspace, name) = apart(&table);
@@ -71,7 +71,7 @@ async fn table_of_all_types_survives_export_and_load() {
 
 fn columns() -> Vec<String> {
     let names = COLUMNS.split(" PRIMARY").next().unwrap();
-    // The names are what is before the first space of each part that begins a column.
+    // The name of a column is the text before the first space of its part.
     let mut depth = 0;
     let mut parts = vec![String::new()];
     for letter in names.chars() {
@@ -120,7 +120,7 @@ async fn export_selects_columns_and_rows_and_limits_rows_per_file() {
     let (other_keyspace, other_name) = apart(&other);
     assert_eq!(bulk.load(other_keyspace, other_name, input, Csv::new()).await.unwrap().rows, 25);
     assert_eq!(rows(&session, &other).await, rows(&session, &table).await);
-    // Deleted by the keys that an export gives.
+    // An export writes the keys of the rows to delete.
     let keys = folder.path("keys.csv");
     let export = bulk.export(keyspace, name, Output::file(&keys), Csv::new()).columns(["id", "n"]).filter("id = 3");
     export.await.unwrap();
@@ -208,7 +208,7 @@ async fn completed_export_reads_nothing_when_rerun() {
     export(&session).await.unwrap();
     let read = || local.journal().containing(&format!("FROM {table} WHERE token")).len();
     let before = read();
-    // Another session, which has prepared nothing.
+    // Another session, which has not prepared anything.
     let summary = export(&server::session().await).await.unwrap();
     assert_eq!((summary.rows, summary.is_complete, read()), (0, true, before));
     assert!(before > 0);
@@ -221,7 +221,7 @@ async fn dropped_table_ends_the_export() {
     let (keyspace, name) = apart(&table);
     let ids = futures::stream::iter((0..100).map(|id| (id,)));
     session.bulk().load_rows(keyspace, name, ids).columns(["id"]).await.unwrap();
-    // The table is read in 256 ranges, each for a unit at least.
+    // The table is read in 256 ranges, each of which costs at least one unit.
     let count = session.bulk().count(keyspace, name).rate(Rate::Units(NonZeroU32::new(20).unwrap()));
     let mut progress = count.progress();
     let counting = tokio::spawn(count.into_future());

@@ -1,4 +1,4 @@
-//! Operations that end at any step, and go on when the same is called again.
+//! Operations that are interrupted at any step and continue when they are called again.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -13,7 +13,7 @@ use crate::server;
 
 const ROWS: u64 = 300;
 
-/// Polls a future so often, and drops it.
+/// Polls a future this number of times, then drops it.
 async fn polled<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -26,14 +26,14 @@ async fn polled<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
     .await
 }
 
-/// Ends an operation at its first step, at its second, and so on, until it is complete.
+/// Interrupts an operation at its first step, then at its second, and so on, until it completes.
 async fn in_steps<T: IntoFuture<Output = Result<Summary, Error>>>(begin: impl Fn() -> T) -> Summary {
     let mut polls = 1;
     loop {
         match polled(begin().into_future(), polls).await {
             None => polls += 1 + polls / 10,
             Some(Ok(summary)) => return summary,
-            // A thread of the run before has still to end.
+            // A thread of the previous run has not ended yet.
             Some(Err(error)) if error.to_string().contains("another program uses it") => {}
             Some(Err(error)) => panic!("after {polls} polls: {error}"),
         }
@@ -79,7 +79,7 @@ async fn export_interrupted_at_any_step_resumes() {
     let again = server::table(&session, "id int PRIMARY KEY").await;
     let input = Input::glob(folder.path("rows-*.csv.gz").to_str().unwrap()).unwrap();
     let (keyspace, name) = apart(&again);
-    // Each row once: else there are more.
+    // The number of rows shows that each was exported once.
     assert_eq!(session.bulk().load(keyspace, name, input, Csv::new()).await.unwrap().rows, ROWS);
     assert_eq!(rows(&session, &again).await, rows(&session, &table).await);
 }
@@ -101,7 +101,7 @@ async fn parquet_export_and_load_resume_after_an_interrupt_at_any_step() {
     let mut files: Vec<_> = std::fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().file_name()).collect();
     files.sort();
     assert_eq!(files, ["export", "export.lock", "rows-00001.parquet", "rows-00002.parquet", "rows-00003.parquet"]);
-    // Some of its numbers are too large for the table.
+    // Some of the numbers are too large for this table.
     let small = server::table(&session, "id tinyint PRIMARY KEY").await;
     let (keyspace, name) = apart(&small);
     let rejected = folder.path("rejected.jsonl");
@@ -114,7 +114,7 @@ async fn parquet_export_and_load_resume_after_an_interrupt_at_any_step() {
     let summary = summary.await;
     assert_eq!((summary.rows, summary.rejected, summary.is_complete), (128, ROWS - 128, true));
     assert_eq!(rows(&session, &small).await.len(), 128);
-    // Into a table that takes them.
+    // This table takes all numbers.
     let (keyspace, name) = apart(&table);
     session.bulk().load(keyspace, name, Input::file(&rejected), JsonLines::new()).await.unwrap();
     let text = read(&rejected);
@@ -144,7 +144,7 @@ async fn copy_from_cassandra_resumes_after_interruption_at_any_step() {
     cassandra.define(&format!("CREATE TABLE {keyspace}.names (id text PRIMARY KEY, name text)")).await.unwrap();
     let given = futures::stream::iter((0..ROWS - 1).map(|id| (id.to_string(), format!("the name of {id}"))));
     cassandra.bulk().load_rows(&keyspace, "names", given).columns(["id", "name"]).await.unwrap();
-    // Cassandra takes longer keys than Keyspaces.
+    // Cassandra takes longer keys than Keyspaces does.
     let long = "k".repeat(3_000);
     cassandra.execute(&format!("INSERT INTO {keyspace}.names (id, name) VALUES ('{long}', '')"), ()).await.unwrap();
     let table = server::table(&session, "id text PRIMARY KEY, name text").await;
@@ -155,13 +155,13 @@ async fn copy_from_cassandra_resumes_after_interruption_at_any_step() {
     });
     let summary = summary.await;
     assert_eq!((summary.rows, summary.rejected, summary.is_complete), (ROWS - 1, 1, true));
-    // The summary has the first rejection of the last run only, in which there may be none.
+    // The summary has only rejections of the last run, which may have none.
     assert!(read(&rejected).contains("makes a partition key of 3000 bytes, and Keyspaces takes at most 2048"));
     assert!(read(&rejected).ends_with(&format!("{{\"id\": \"{long}\", \"name\": \"\"}}\n")));
     assert_eq!(read(&rejected).lines().count(), 2);
     let loaded = rows(&session, &table).await;
     assert_eq!(loaded.len() as u64, ROWS - 1);
     assert!(loaded.contains(&r#"{"id": Some(Text("7")), "name": Some(Text("the name of 7"))}"#.to_owned()));
-    // For those who come after; what is shown is shown.
+    // Cleans up for later runs. The test has passed, so an error does not matter.
     drop(cassandra.define(&format!("DROP KEYSPACE {keyspace}")).await);
 }

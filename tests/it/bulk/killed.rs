@@ -1,4 +1,4 @@
-//! Real programs: this test binary starts itself, and kills what it started.
+//! Separate processes: this test binary starts itself, and kills the processes that it started.
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::Path;
@@ -11,10 +11,10 @@ use keyspaces::bulk::{Csv, Export, Input, Load, Output, Rate, Summary};
 use super::{Folder, apart, rows};
 use crate::{local, server};
 
-/// What the program needs to know: the folder, the table, and then what a session needs.
+/// The variable with the parameters of the program: the folder, the table, and then those of [`local::known`].
 const WHERE: &str = "KEYSPACES_TEST_BULK";
 
-/// The tests below, each of which is, in a program that it has started, that program.
+/// The names of the tests below. In a process that a test started, the same test is the program.
 const LOAD: &str = "bulk::killed::a_load_that_is_killed_three_times_loads_every_row";
 const EXPORT: &str = "bulk::killed::export_killed_twice_contains_each_row_once";
 
@@ -40,7 +40,7 @@ fn start(test: &str, folder: &Path, table: &str, known: &str) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
-/// Waits until the checkpoint says more than `before`.
+/// Waits until the checkpoint has more than `before` rows.
 fn wait_for_progress(folder: &Path, before: u64) -> u64 {
     let begun = Instant::now();
     loop {
@@ -68,7 +68,7 @@ async fn a_load_that_is_killed_three_times_loads_every_row() {
     let folder = Folder::new();
     let mut text = "id,name\n".to_owned();
     for id in 0..ROWS {
-        // One in a hundred is rejected.
+        // One row of a hundred is rejected.
         let id = if id % 100 == 50 { format!("no {id}") } else { id.to_string() };
         text.push_str(&format!("{id},\"the name\nof {id}\"\n"));
     }
@@ -98,7 +98,7 @@ async fn export_killed_twice_contains_each_row_once() {
     if let Ok(known) = std::env::var(WHERE) {
         let parts: Vec<_> = known.splitn(3, '\n').collect();
         let session = local::session_of(parts[2]).await;
-        // The table is read in 256 ranges, each for a unit at least, and a checkpoint is written every five seconds.
+        // The table is read in 256 ranges, each of which costs at least one unit, and a checkpoint is written every five seconds.
         let export = export(&session, Path::new(parts[0]), parts[1]).rate(Rate::Units(NonZeroU32::new(20).unwrap()));
         let _: Summary = export.await.unwrap();
         return;
@@ -123,7 +123,7 @@ async fn export_killed_twice_contains_each_row_once() {
     let again = server::table(&session, "id bigint PRIMARY KEY").await;
     let input = Input::glob(folder.path("rows-*.csv.zst").to_str().unwrap()).unwrap();
     let (keyspace, name) = apart(&again);
-    // Each row once: else there are more.
+    // The number of rows shows that each was exported once.
     assert_eq!(session.bulk().load(keyspace, name, input, Csv::new()).await.unwrap().rows, ROWS);
     assert_eq!(rows(&session, &again).await, rows(&session, &table).await);
 }

@@ -179,7 +179,7 @@ async fn load_stays_within_its_rate() {
     let progress = load.progress();
     let summary = load.await.unwrap();
     assert_eq!((summary.rows, summary.units, progress.borrow().limit), (300, 300.0, Some(100)));
-    // A second's units at once, and 100 each second.
+    // The units of the first second are used at once, then 100 each second.
     assert!(summary.elapsed.as_secs_f64() > 1.9, "{:?}", summary.elapsed);
     let on_demand = server::table(&session, "id int PRIMARY KEY").await;
     let (keyspace, name) = apart(&on_demand);
@@ -196,7 +196,7 @@ async fn load_stays_within_its_rate() {
     assert_eq!(summary.rows, 300);
 }
 
-/// A small file is read long before its rows are acknowledged.
+/// A small file has been read long before its rows are acknowledged.
 #[tokio::test]
 async fn load_progress_counts_acknowledged_rather_than_read_rows() {
     let session = server::session().await;
@@ -229,7 +229,7 @@ async fn load_batches_the_rows_of_a_partition_on_request() {
     assert_eq!((summary.rows, summary.units, summary.is_complete), (300, 300.0, true));
     assert_eq!(session.bulk().count(keyspace, name).await.unwrap().rows, 300);
     if let Some(local) = server::local().await {
-        // Three partitions of a hundred rows, and where a chunk of rows ends a batch does.
+        // There are three partitions of a hundred rows. A batch also ends where a chunk of rows ends.
         let of_table = |request: &Received| request.batched.iter().any(|text| text.contains(name));
         let sizes: Vec<_> = local.journal().filter(of_table).iter().map(|request| request.batched.len()).collect();
         assert!(sizes.iter().all(|size| (2..=30).contains(size)) && sizes.contains(&30), "{sizes:?}");

@@ -1,4 +1,4 @@
-//! Whether what was heard is what happened, by the journal and by what is in Cassandra in the end.
+//! Compares the results that callers received with the journal and with the final contents of Cassandra.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,7 +13,7 @@ use super::registers;
 use super::workload::{DIGITS, OVERWRITTEN, REGISTERS};
 use crate::local::signed;
 
-/// Finds violations, and says how much there was to look at.
+/// Finds violations, and returns a summary of the operations that it checked.
 pub(super) async fn check(local: &Local, tables: &Tables, history: &History, struck: &Struck) -> String {
     let received = local.journal().snapshot();
     let kept = history.kept();
@@ -33,7 +33,7 @@ pub(super) async fn check(local: &Local, tables: &Tables, history: &History, str
     summary(&kept, &received, struck)
 }
 
-/// What is there in the end.
+/// The final contents of the tables.
 struct Last {
     rows: BTreeMap<(i32, i32), i32>,
     counters: HashMap<i32, i64>,
@@ -142,7 +142,7 @@ fn of_streams(kept: &Kept, rows: &BTreeMap<(i32, i32), i32>) -> Vec<String> {
     found
 }
 
-/// What was received of each kind of statement, against what was called.
+/// Compares the requests that the service received for each kind of statement with the calls.
 fn of_journal(kept: &Kept, tables: &Tables, received: &[Received]) -> Vec<String> {
     let of = |table: String, words: &'static str| {
         received.iter().filter(move |received| {
@@ -194,7 +194,7 @@ fn of_journal(kept: &Kept, tables: &Tables, received: &[Received]) -> Vec<String
     found
 }
 
-/// Whether Cassandra may have done it.
+/// Whether Cassandra may have executed the request.
 fn may_be_carried_out(received: &Received) -> bool {
     const UNSURE: [i32; 2] = [0x1100, 0x1500];
     match &received.outcome {
@@ -204,7 +204,7 @@ fn may_be_carried_out(received: &Received) -> bool {
     }
 }
 
-/// A run in which little went wrong shows little.
+/// A run with few kinds of faults proves little, so it is a violation.
 fn of_faults(struck: &Struck) -> Vec<String> {
     let kinds = struck.iter().filter(|(_, struck)| **struck > 0).count();
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What goes wrong, and when: all of it from the seed.
+//! The faults of a run and their times, which follow from the seed.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -63,26 +63,26 @@ const ALL: [Kind; 21] = [
     Kind::OtherPeersShown,
 ];
 
-/// Between the beginnings of two; many last longer, so that they overlap.
+/// The milliseconds between the starts of two faults. Many faults last longer, so they overlap.
 const BETWEEN: std::ops::Range<u64> = 250..700;
 
-/// How long something goes wrong that has struck nothing yet: a session may be without any connection for as long.
+/// How long a fault may wait for its first strike, because a session may be without any connection for as long.
 const LATEST: Duration = Duration::from_secs(15);
-/// Partitions to heat, until one is throttled.
+/// Partitions to write to until one is throttled.
 const HOT: std::ops::Range<i32> = 1000..1004;
 
-/// One thing that goes wrong.
+/// A fault, with its time and duration.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) kind: Kind,
     at: Duration,
     lasts: Duration,
-    /// One of three.
+    /// The index of one of three peers.
     peer: usize,
     seed: u64,
 }
 
-/// Every kind once, in an order and at times of the seed's.
+/// Every kind once, in the order and at the times that follow from the seed.
 pub(super) fn schedule(seed: u64) -> Vec<Event> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut kinds = ALL;
@@ -98,10 +98,10 @@ pub(super) fn schedule(seed: u64) -> Vec<Event> {
         .collect()
 }
 
-/// How often each kind has struck a request; of those that are no single request's, that they happened.
+/// The number of requests that each kind has struck; 1 for a kind that does not concern single requests.
 pub(super) type Struck = BTreeMap<Kind, u64>;
 
-/// Lets all that is scheduled happen.
+/// Injects all scheduled faults.
 pub(super) async fn happen(
     local: &Local,
     seed: u64,
@@ -138,7 +138,7 @@ impl Stage<'_> {
             Kind::ClosedAfterApplying => Effect::Close(Moment::After),
             Kind::ClosedBefore => Effect::Close(Moment::Before),
             Kind::HalfOpen => Effect::Silence(if event.seed & 1 == 0 { Moment::Before } else { Moment::After }),
-            // Longer than an attempt may take, at times.
+            // Sometimes longer than the timeout of an attempt.
             Kind::SlowPeer => Effect::Delay(Moment::Before, Duration::from_millis(event.seed % 1500)),
             Kind::Garbage => Effect::Garbage,
             Kind::TruncatedFrame => Effect::Truncated,
@@ -150,7 +150,7 @@ impl Stage<'_> {
             Kind::EmptyPages => Effect::EmptyPage,
             _ => return self.of_the_service(event).await,
         };
-        // Whatever is about its tables: executed, prepared again, or defined.
+        // Any request about the tables: an execution, a repeated PREPARE, or a definition.
         let fault = Fault::new(effect).containing(self.tables.keyspace).seed(event.seed);
         let fault = match event.kind {
             Kind::SlowPeer => fault.peer(self.peer(event)).probability(0.7),
@@ -166,7 +166,7 @@ impl Stage<'_> {
         struck
     }
 
-    /// What is no single request's.
+    /// Injects a fault that does not concern single requests.
     async fn of_the_service(&self, event: &Event) -> u64 {
         let local = self.local;
         match event.kind {
@@ -219,7 +219,7 @@ impl Stage<'_> {
         1
     }
 
-    /// Adds a column to a table that is in use. It may be cut off as any request may; a second try finds it there then.
+    /// Adds a column to a table that is in use. A fault may strike this request too; a second try may then find the column.
     async fn define(&self, event: &Event) {
         let (table, type_of) = match event.seed % 3 {
             0 => (self.tables.readings(), "int"),
@@ -231,7 +231,7 @@ impl Stage<'_> {
         for _ in 0..20 {
             match self.session.define(&text).with_deadline(Duration::from_secs(10)).await {
                 Ok(()) => return,
-                // Refused: an earlier try was carried out.
+                // The column exists: an earlier try was applied.
                 Err(error) if last.is_some() && error.is_refused() => return,
                 Err(error) => last = Some(error),
             }
@@ -245,7 +245,7 @@ impl Stage<'_> {
     }
 }
 
-/// As long as it is to, and then until it has struck, unless nothing comes that it could strike.
+/// Waits for the duration of the event, and then until the fault has struck a request, but not longer than [`LATEST`].
 async fn lasts(event: &Event, struck: impl Fn() -> u64) -> u64 {
     let latest = Instant::now() + LATEST;
     sleep(event.lasts).await;
@@ -255,7 +255,7 @@ async fn lasts(event: &Event, struck: impl Fn() -> u64) -> u64 {
     struck()
 }
 
-/// How many requests went over this.
+/// The number of requests that were throttled by this limit.
 fn throttled(local: &Local, exceeded: Exceeded) -> u64 {
     let went_over =
         |it: &Received| matches!(it.outcome, Some(Outcome::Throttled { exceeded: by, .. }) if by == exceeded);

@@ -1,4 +1,4 @@
-//! The three tables, and what was done to them and heard back.
+//! The three tables, and the calls to them with their results.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{DEADLINE, MARGIN};
 use crate::local::signed;
 
-/// Whose names are of one run.
+/// The tables of one run.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) keyspace: &'static str,
@@ -54,15 +54,15 @@ impl Tables {
     }
 }
 
-/// What a caller heard of a call.
+/// The result of a call, as its caller received it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Heard<T = ()> {
     Applied,
-    /// What stood in the way.
+    /// The condition was not met; with the existing value.
     NotApplied(T),
-    /// It may have been applied; also of a call that its caller dropped.
+    /// It may have been applied. Calls that were dropped have this result too.
     Unknown,
-    /// It was surely not applied.
+    /// It was certainly not applied.
     Failed,
 }
 
@@ -72,7 +72,7 @@ impl<T> Heard<T> {
     }
 }
 
-/// A row that was written, and no other time: `c` is used once in its partition.
+/// A row that was written only once: each `c` is used once in its partition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Written {
     pub(super) k: i32,
@@ -80,7 +80,7 @@ pub(super) struct Written {
     pub(super) heard: Heard,
 }
 
-/// A row that one task writes again and again, each time with a later timestamp and the next number.
+/// A write to a row that one task overwrites repeatedly, each time with a later timestamp and the next number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Overwritten {
     pub(super) k: i32,
@@ -88,7 +88,7 @@ pub(super) struct Overwritten {
     pub(super) heard: Heard,
 }
 
-/// An increment by a digit of its own: the counter tells how many times each was applied.
+/// An increment of one digit of a counter, which no other call increments. The digit shows how many times it was applied.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counted {
     pub(super) row: i32,
@@ -96,11 +96,11 @@ pub(super) struct Counted {
     pub(super) heard: Heard,
 }
 
-/// A conditional write of a value that nobody else writes.
+/// A conditional write of a value that no other call writes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Swapped {
     pub(super) row: i32,
-    /// `None`: if there is no row.
+    /// `None` if the write expects that the row does not exist.
     pub(super) expected: Option<i64>,
     pub(super) new: i64,
     pub(super) invoked: Duration,
@@ -112,14 +112,14 @@ pub(super) struct Swapped {
 #[derive(Clone, Debug)]
 pub(super) struct Streamed {
     pub(super) k: i32,
-    /// Acknowledged before it began.
+    /// The rows that were acknowledged before the read began.
     pub(super) before: BTreeSet<i32>,
     pub(super) rows: Vec<(i32, i32)>,
-    /// How many times it went on from a paging state that an error had.
+    /// How many times the read resumed from the paging state of an error.
     pub(super) went_on: u32,
 }
 
-/// The history of one run; cheap to clone.
+/// The history of one run. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct History(Arc<Inner>);
 
@@ -167,7 +167,7 @@ impl History {
         self.kept().violations
     }
 
-    /// Waits for a call, which has to end in time.
+    /// Waits for a call. A call that ends too late is a violation.
     pub(super) async fn in_time<T>(&self, what: &str, call: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let answer = call.await;
@@ -179,7 +179,7 @@ impl History {
         answer
     }
 
-    /// What is acknowledged of a partition by now.
+    /// The rows of a partition that have been acknowledged so far.
     pub(super) fn acknowledged(&self, k: i32) -> BTreeSet<i32> {
         let kept = self.0.kept.lock().unwrap();
         let there = kept.written.iter().filter(|written| written.k == k && written.heard == Heard::Applied);
@@ -187,7 +187,7 @@ impl History {
     }
 }
 
-/// What is in a row.
+/// The value that every write of this row stores.
 pub(super) fn value_of(k: i32, c: i32) -> i32 {
     k.wrapping_mul(1_000_003).wrapping_add(c)
 }

@@ -1,15 +1,16 @@
-//! Whether what happened to one row by conditional writes could have happened one after the other.
+//! Checks that the conditional writes to one row are linearizable.
 //!
-//! Each value is written by one operation only, so that the last value tells which operations were applied, and in which
-//! order: the chain from each back to the value that it expected. An operation that was not applied has read a value of the
-//! chain. So each has a place, and what ended before another began must not have a later one; there is no more to it.
+//! Each value is written by one operation only. The last value therefore shows which operations were applied, and in which
+//! order: from each value, the chain leads back to the value that its operation expected. An operation that was not applied has
+//! read a value of the chain. So each operation has a place in the chain, and an operation that ended before another began must
+//! not have the later place.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::history::{Heard, Swapped};
 
-/// What is wrong with the operations of one row, whose value is `last` in the end.
+/// The violations in the operations on one row, whose final value is `last`.
 pub(super) fn violations(operations: &[Swapped], last: Option<i64>) -> Vec<String> {
     match Chain::of(operations, last) {
         Ok(chain) => chain.violations(operations),
@@ -17,7 +18,7 @@ pub(super) fn violations(operations: &[Swapped], last: Option<i64>) -> Vec<Strin
     }
 }
 
-/// Where each value stands, the first one at 1; before them there was no row.
+/// The place of each value. The first value has place 1; place 0 is the time when the row did not exist.
 struct Chain(HashMap<i64, usize>);
 
 impl Chain {
@@ -50,7 +51,7 @@ impl Chain {
                 (Heard::NotApplied(_) | Heard::Failed, Some(_)) => {
                     found.push(format!("said not to be applied, and it was: {operation:?}"));
                 }
-                // It may take effect at any time after.
+                // It may have been applied at any time after its start.
                 (Heard::Unknown, Some(place)) => placed.push(Placed { operation, place: 2 * place, ended: None }),
                 (Heard::Applied, Some(place)) => {
                     placed.push(Placed { operation, place: 2 * place, ended: Some(operation.ended) });
@@ -75,12 +76,12 @@ impl Chain {
 #[derive(Clone, Copy)]
 struct Placed<'a> {
     operation: &'a Swapped,
-    /// Even: a write; odd: what read the value of the write before.
+    /// Even for a write; odd for an operation that read the value of the write before.
     place: usize,
     ended: Option<Duration>,
 }
 
-/// Those that began after one of a later place had ended.
+/// Finds operations that began after an operation with a later place had ended.
 fn out_of_order(mut placed: Vec<Placed<'_>>) -> Vec<String> {
     let mut ended: Vec<_> = placed.iter().filter_map(|placed| Some((placed.ended?, *placed))).collect();
     ended.sort_by_key(|(at, _)| *at);
@@ -135,7 +136,7 @@ mod tests {
             (vec![first, operation(Some(1), 2, (2, 3), Heard::Failed)], 2, "said not to be applied, and it was"),
             (vec![first, operation(Some(1), 2, (2, 3), Heard::NotApplied(Some(1)))], 1, "was the expected one"),
             (vec![first, operation(Some(1), 2, (2, 3), Heard::NotApplied(Some(9)))], 1, "a value that never was"),
-            // Two that expected the same: a lost update.
+            // Two operations expected the same value: a lost update.
             (
                 vec![
                     first,
@@ -145,7 +146,7 @@ mod tests {
                 3,
                 "acknowledged and not there",
             ),
-            // It had read what was replaced before it began.
+            // The operation read a value that was replaced before it began.
             (
                 vec![
                     first,
@@ -155,7 +156,7 @@ mod tests {
                 2,
                 "which had ended when it began",
             ),
-            // It had read what was written only after it had ended.
+            // The operation read a value that was written after it had ended.
             (
                 vec![
                     first,

@@ -1,4 +1,4 @@
-//! Many tasks that write, count, compare and set, and read, until they are told to stop.
+//! Many tasks that write, increment, compare and set, and read until they are stopped.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -15,30 +15,30 @@ use tokio::time::{Instant, sleep, timeout};
 use super::history::{Counted, Heard, History, Overwritten, Streamed, Swapped, Tables, Written, value_of};
 
 pub(super) const WRITERS: i32 = 6;
-/// The partitions of those that write one row again and again.
+/// The partitions of the tasks that overwrite one row repeatedly.
 pub(super) const OVERWRITTEN: std::ops::Range<i32> = 2000..2002;
 const COUNTERS: u64 = 4;
 const SWAPPERS: u64 = 4;
 const READERS: u64 = 3;
-/// Tasks that hold a stream for a while without reading on, and drop some.
+/// The number of tasks of each kind that hold a stream without polling it, and drop some streams.
 const PAUSING: u64 = 3;
-/// The partition of the writes that arrive whether or not others have been answered.
+/// The partition of the writes that do not wait for earlier writes.
 pub(super) const ARRIVING: i32 = 3_000;
-/// Longer than the deadline of a call.
+/// The maximum time for which a stream is not polled: longer than the deadline of a call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(6);
-/// In each partition before anything goes wrong.
+/// The rows in each partition before the first fault.
 const ROWS: i32 = 60;
 const PAGE: NonZeroU32 = NonZeroU32::new(20).unwrap();
 pub(super) const REGISTERS: i32 = 3;
-/// Each three bits of a counter.
+/// The number of digits of a counter, of three bits each.
 pub(super) const DIGITS: i64 = 20;
-/// Counters that are in use together.
+/// The number of counters that are in use at a time.
 const ABREAST: i64 = 3;
-/// The deadline of a stream that is to fail in the middle: less than what many faults take.
+/// The deadline of a stream that is to fail in the middle: shorter than many faults.
 const SHORT: Duration = Duration::from_millis(250);
-/// A pause that most streams are held for at most.
+/// The maximum pause of most streams.
 const SHORT_PAUSE: Duration = Duration::from_millis(300);
-/// Until a partition is read, over all its errors.
+/// The maximum time to read a partition, including all errors.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug, DeserializeRow)]
@@ -47,7 +47,7 @@ pub(super) struct Register {
     v: Option<i64>,
 }
 
-/// All that is executed.
+/// All prepared statements of the workload.
 #[derive(Clone, Debug)]
 pub(super) struct Statements {
     store: Write<(i32, i32, i32)>,
@@ -88,7 +88,7 @@ impl Statements {
     }
 }
 
-/// Tasks at work.
+/// The running tasks.
 #[derive(Debug)]
 pub(super) struct Load {
     stopped: Arc<AtomicBool>,
@@ -131,7 +131,7 @@ impl Load {
         Self { stopped, tasks }
     }
 
-    /// Lets each task end what it is at.
+    /// Stops the tasks after their current calls.
     pub(super) async fn stop(self) {
         self.stopped.store(true, Ordering::Relaxed);
         for task in join_all(self.tasks).await {
@@ -140,12 +140,12 @@ impl Load {
     }
 }
 
-/// Whether a call is answered.
+/// Whether a call succeeds.
 pub(super) async fn is_served(statements: &Statements) -> bool {
     statements.look.one((0,)).await.is_ok()
 }
 
-/// Writes large rows into one partition at once: more than the 1,000 units that it takes in a second.
+/// Writes large rows into one partition at once, with more than the 1,000 units that a partition takes in a second.
 pub(super) async fn write_large(statements: &Statements, history: &History, k: i32) {
     let writes = (0..5).map(|c| async move {
         let row = (k, c, value_of(k, c), vec![7; 500_000]);
@@ -168,12 +168,12 @@ impl Worker {
         !self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Gives others a turn, now and then for longer.
+    /// Pauses for a random time, so that other tasks run.
     async fn rest(&mut self) {
         sleep(Duration::from_millis(self.random.u64(0..15))).await;
     }
 
-    /// Waits for a call, or sometimes drops it half-way.
+    /// Waits for a call, or sometimes drops it before it ends.
     async fn call<T>(&mut self, what: &str, call: impl Future<Output = T>) -> Option<T> {
         let call = self.history.in_time(what, call);
         if self.random.u8(0..20) > 0 {
@@ -185,7 +185,7 @@ impl Worker {
     async fn write(mut self, k: i32) {
         let store = self.statements.store.clone();
         for c in 0.. {
-            // There is something to read in several pages from the start.
+            // The first rows are written without pauses, so that readers have several pages from the start.
             if c >= ROWS {
                 self.rest().await;
                 if !self.goes_on() {
@@ -292,7 +292,7 @@ impl Worker {
         }
     }
 
-    /// Holds a stream without polling it, now and then and sometimes for long. Whether it is to be read on.
+    /// Sometimes pauses, so that a stream is not polled. Returns whether to continue with the stream.
     async fn pause(&mut self) -> bool {
         if self.random.u8(0..25) == 0 && self.goes_on() {
             let longest = if self.random.u8(0..4) == 0 { LONGEST_PAUSE } else { SHORT_PAUSE };
@@ -347,7 +347,7 @@ impl Worker {
         }
     }
 
-    /// Writes that arrive whether or not those before them have been answered.
+    /// Starts writes without waiting for earlier writes.
     async fn arrive(mut self) {
         let mut calls = JoinSet::new();
         for c in 0.. {
@@ -367,7 +367,7 @@ impl Worker {
         calls.join_all().await;
     }
 
-    /// The rows of a partition, and how many errors it went on after.
+    /// The rows of a partition, and the number of errors after which the read resumed.
     async fn read_all(&mut self, k: i32) -> Option<(Vec<(i32, i32)>, u32)> {
         let mut read = self.statements.read.clone();
         if self.random.bool() {

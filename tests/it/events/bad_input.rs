@@ -106,7 +106,7 @@ async fn existing_table_with_different_columns_is_refused() {
          PRIMARY KEY ((device_id, event_date), event_time)) WITH CLUSTERING ORDER BY (event_time DESC)"
     );
     session.define(&text).await.unwrap();
-    // It is there already, whatever it is.
+    // `create_table` accepts any existing table.
     Events::create_table(&session, &name).await.unwrap();
     let error = Events::new(&session, &name).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Type);

@@ -1,4 +1,4 @@
-//! Whatever is written is read back by `between`, for any range, in order, exactly once.
+//! `between` returns each written event in any range once, in order.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -30,13 +30,13 @@ struct Written {
 
 const TYPES: [&str; 3] = ["temperature", "alarm", ""];
 
-/// A few days around a border: of months, years, leap days and not, and of 1970.
+/// A few days before a boundary: of a month, of a year, of a leap day, or of 1970.
 fn first_day() -> impl Strategy<Value = NaiveDate> {
     let days = ["2028-02-27", "2027-02-27", "2000-02-28", "1900-02-27", "2026-12-30", "1969-12-30", "2026-11-22"];
     prop::sample::select(days.map(|day| day.parse::<NaiveDate>().unwrap()).to_vec())
 }
 
-/// Near the borders of days more often than elsewhere, and finer than the column holds.
+/// A time, often near midnight, with a higher precision than the column stores.
 fn time(first: NaiveDate) -> impl Strategy<Value = DateTime<Utc>> {
     let start = first.and_hms_opt(0, 0, 0).unwrap().and_utc();
     let in_day = prop_oneof![3 => 0..3_i64, 3 => DAY - 3..DAY, 1 => 0..DAY, 4 => 40_000_000..40_000_040_i64];
@@ -80,7 +80,7 @@ fn between_returns_each_event_in_range_once_in_order() {
 
 async fn check(events: &Events, case: &Case) {
     let device = device();
-    // By millisecond: of two in the same one, one stays.
+    // Keyed by millisecond: of two events in the same millisecond, one is kept.
     let mut held: BTreeMap<i64, Event> = BTreeMap::new();
     for written in &case.written {
         let event = Event::new(&device, written.time, TYPES[written.event_type], written.time.to_string());

@@ -129,7 +129,7 @@ async fn event_writes_are_paced_to_the_partition_limit() {
     many.push(Event::new(&quiet, start, "type", "x"));
     let began = Instant::now();
     insert_all(&events, &many).await;
-    // The last of 271 units at 900 a second.
+    // The last of 271 units waits this long at 900 units a second.
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
     assert_eq!(all(events.on(&busy, date("2026-11-22"))).await.len(), 271);
 }

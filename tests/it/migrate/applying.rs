@@ -114,7 +114,7 @@ async fn migration_survives_lost_responses_to_its_conditional_writes() {
     let files = migrations(&[("1_names.cql", NAMES), ("2_prices.cql", PRICES)]);
     session.migrate("shop", &migrations(&[])).await.unwrap();
     let lost = || Effect::Error { moment: Moment::After, code: 0x1100, text: "no answer".to_owned() };
-    // Each of its kinds of conditional writes, the first time.
+    // Loses the first response to each kind of conditional write that migrations make.
     for part in ["holder = ? AND expires_at", "under_way = ?", "applied_by", "held_by = ''"] {
         local.faults().inject(Fault::new(lost()).kind(Kind::Execute).containing(part).times(1));
     }

@@ -45,7 +45,7 @@ async fn migrations_that_contradict_applied_ones_are_refused_unsent() {
         let sent = [local.journal().containing("ALTER TABLE shop"), local.journal().containing("DROP TABLE")].concat();
         assert!(sent.is_empty(), "{sent:?}");
     }
-    // The lock was let go each time.
+    // The lock was released each time.
     assert!(session.migrate("shop", &files).await.unwrap().is_empty());
 }
 

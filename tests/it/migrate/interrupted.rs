@@ -1,4 +1,4 @@
-//! Programs that end at any place: their futures are dropped, which leaves what a program leaves that is killed.
+//! Migrations that are interrupted at any point. Their futures are dropped, which leaves the same state as killing the program.
 
 use std::time::Duration;
 
@@ -29,10 +29,11 @@ fn all() -> Migrations {
     migrations(&[("1_all.cql", &text), ("2_last.cql", "CREATE TABLE shop.last (id int PRIMARY KEY)")])
 }
 
-/// Migrates until this statement has come to the service, which loses it, or its answer; then the program ends.
+/// Migrates until this statement has reached the service, which loses the statement or its answer, and then drops the
+/// migration.
 async fn ended_at(local: &Local, session: &Session, files: &Migrations, statement: &str, lost: Moment) {
     local.journal().clear();
-    // What is prepared first has the same text.
+    // The fault must not strike PREPARE, which has the same text.
     let is_prepared = statement.contains(" IF NOT EXISTS") || statement.contains("n + 1");
     let kind = if is_prepared { Kind::Execute } else { Kind::Query };
     let fault = Fault::new(Effect::Drop(lost)).kind(kind).containing(statement).times(1);
@@ -48,7 +49,7 @@ async fn ended_at(local: &Local, session: &Session, files: &Migrations, statemen
     }
     local.faults().remove(fault);
     drop(progress);
-    // As if its lease had run out.
+    // Ends the lease of the lock now.
     let expire: Conditional<()> =
         session.prepare("UPDATE shop.schema_migrations SET expires_at = 0 WHERE version = 0 IF EXISTS").await.unwrap();
     assert!(expire.execute(()).await.unwrap().is_applied());
@@ -57,7 +58,7 @@ async fn ended_at(local: &Local, session: &Session, files: &Migrations, statemen
 async fn ends_well(session: &Session, files: &Migrations) {
     let mut left = 3;
     while let Err(error) = session.migrate("shop", files).await {
-        // On a machine that is busy an answer may come too late: that is one more interruption.
+        // On a busy machine an answer may come too late, which is one more interruption.
         let is_late = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unknown);
         assert!(is_late && left > 0 && !error.to_string().contains("resolve_unknown"), "{error}");
         left -= 1;

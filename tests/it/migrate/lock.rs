@@ -67,7 +67,7 @@ async fn migration_suspended_past_its_lease_sends_no_more_statements() {
             break;
         }
     }
-    // Nobody polls it, so it renews nothing.
+    // The first migration is not polled, so it does not renew its lease.
     assert_eq!(quick(&session, &files).await.unwrap(), ["2_last.cql"]);
     local.journal().clear();
     let error = suspended.try_next().await.unwrap_err();
@@ -100,7 +100,7 @@ async fn migration_state_is_reread_once_the_lock_is_taken() {
     session.migrate("shop", &migrations(&[table])).await.unwrap();
     let count = "UPDATE shop.hits SET n = n + 1 WHERE page = '/'; INSERT INTO shop.nowhere (id) VALUES (1);";
     let files = migrations(&[table, ("2_count.cql", count)]);
-    // Meanwhile another takes the lock, counts, stops at what is refused, and leaves the lock as free as it was.
+    // Meanwhile another migration takes the lock, increments, stops at the refused statement, and releases the lock.
     let fault = Fault::new(Effect::Delay(Moment::Before, Duration::from_secs(3)));
     local.faults().inject(fault.kind(Kind::Execute).containing("held_by = ?, expires_at = ?").times(1));
     let slow = session.migrate("shop", &files);

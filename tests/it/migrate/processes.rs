@@ -1,4 +1,4 @@
-//! Real programs: this test binary starts itself, and kills what it started.
+//! Separate processes: this test binary starts itself, and kills the processes that it started.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use keyspaces_local::Local;
 use super::{recorded, rows};
 use crate::local;
 
-/// What the programs need to know.
+/// The variable with the parameters of the programs.
 const WHERE: &str = "KEYSPACES_TEST_MIGRATE";
 
-/// The test below, which in a program that it has started is that program.
+/// The name of the test below. In a process that it started, the same test is the program.
 const TEST: &str = "migrate::processes::concurrent_migrations_apply_each_file_once_although_one_is_killed";
 
 fn files() -> Migrations {
@@ -27,7 +27,7 @@ fn files() -> Migrations {
     Migrations::new((1..=5).map(file)).unwrap()
 }
 
-/// What each of the programs does.
+/// The program that each process runs.
 async fn program(known: &str) {
     let session = local::session_of(known).await;
     let files = files();
@@ -41,7 +41,7 @@ fn start(local: &Local) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
-/// Waits until all of them have received so many definitions.
+/// Waits until the service has received this number of definitions from all programs together.
 async fn definitions(local: &Local, at_least: usize) {
     let begun = Instant::now();
     while local.journal().containing("CREATE TABLE shop.t").len() < at_least {
@@ -58,10 +58,10 @@ async fn concurrent_migrations_apply_each_file_once_although_one_is_killed() {
     let local = Local::builder().ddl_delay(Duration::from_millis(300)).start().await.unwrap();
     let (mut one, mut other) = (start(&local), start(&local));
     definitions(&local, 2).await;
-    // Which of them it is that works, or waits, is left to chance; SIGKILL in either case.
+    // The killed program may be the one that applies files or one that waits; SIGKILL ends either.
     one.kill().unwrap();
     one.wait().unwrap();
-    // And once more the one that works for sure.
+    // Then kills the program that applies files.
     definitions(&local, 4).await;
     other.kill().unwrap();
     other.wait().unwrap();

@@ -117,7 +117,7 @@ async fn outdated_plan_is_refused() {
     schema.create_table(&names_of("unplanned")).await.unwrap();
     schema.create_table(&names_of("prices")).await.unwrap();
     assert_eq!(plan.apply().await.unwrap_err().to_string(), refused("the table shop.prices"));
-    // What it does not depend on may change.
+    // Changes that the plan does not depend on are allowed.
     let plan = schema.plan(wanted).await.unwrap();
     schema.create_table(&names_of("unplanned_too")).await.unwrap();
     plan.apply().await.unwrap();

@@ -8,8 +8,8 @@ use testkit::tables::definition;
 use crate::local::prompt;
 use crate::schema::property::as_described;
 
-/// Another definition that Keyspaces can make of `there`: its key, its columns and more, what can only be turned on turned
-/// on where it is, and else the options of `other`, every one of them said.
+/// A definition to which Keyspaces can change the table `there`: the same key, the same columns and more, and the options of
+/// `other`, each of them set. Options that cannot be turned off stay on.
 fn reachable(there: &TableDefinition, other: &TableDefinition) -> TableDefinition {
     let mut wanted = there.clone();
     for (number, column) in other.columns.iter().enumerate() {
@@ -34,7 +34,7 @@ fn reachable(there: &TableDefinition, other: &TableDefinition) -> TableDefinitio
     wanted
 }
 
-/// The definition with nothing said that means as much as nothing.
+/// The definition without options that have no effect.
 fn in_effect(table: TableDefinition) -> TableDefinition {
     let mut table = as_described(table);
     let options = &mut table.options;
@@ -47,7 +47,7 @@ fn in_effect(table: TableDefinition) -> TableDefinition {
     table
 }
 
-/// The units that are scaled before and after may be any within the bounds.
+/// Takes the provisioned units from `now` where auto scaling is on before and after: they may be any within its bounds.
 fn with_units_of(mut wanted: TableDefinition, before: &TableDefinition, now: &TableDefinition) -> TableDefinition {
     let of = |table: &TableDefinition| match table.options.capacity_mode {
         Some(CapacityMode::Provisioned { read, write }) => Some((read, write)),

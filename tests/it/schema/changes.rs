@@ -100,7 +100,7 @@ async fn any_session_can_wait_for_a_table_being_created() {
     let mut given_up = schema.create_table(&definition).progress();
     given_up.try_next().await.unwrap().unwrap();
     drop(given_up);
-    // Another program, or the same one when it was started again.
+    // The session of another program, or of the same program after a restart.
     let second: Session = signed(&local).connect().await.unwrap();
     let again = second.schema();
     let created = again.create_table_if_not_exists(&definition).progress().try_collect::<Vec<_>>();

@@ -7,7 +7,7 @@ use keyspaces::schema::{Definitions, KeyspaceDefinition};
 use super::property::as_described;
 use crate::local::prompt;
 
-/// The definitions of a schema, with a keyspace for what is in one that the schema takes for granted.
+/// Adds the keyspaces that the schema uses and does not define.
 fn whole(mut definitions: Definitions) -> Definitions {
     let of_tables = definitions.tables.iter().map(|table| &table.table);
     let names = of_tables.chain(definitions.types.iter().map(|user_type| &user_type.name));
@@ -20,7 +20,7 @@ fn whole(mut definitions: Definitions) -> Definitions {
     definitions
 }
 
-/// The schemas of `cql/tests/corpus`, converted: all at once, each in a keyspace of its own.
+/// Converts the schemas of `cql/tests/corpus` and creates all at once, each in its own keyspace.
 #[tokio::test]
 async fn every_converted_corpus_schema_is_created_and_described_back_unchanged() {
     let (_local, session) = prompt().await;

@@ -29,7 +29,8 @@ async fn described_table_prints_its_create_statement() {
     );
 }
 
-/// The same program in a container: Keyspaces' own options are refused unless they are to be left out.
+/// A program that also runs against a Cassandra in a container. Options that only Keyspaces has are refused unless the program
+/// asks to leave them out.
 #[tokio::test]
 async fn plain_cassandra_table_is_created_without_keyspaces_options() {
     let endpoint = Endpoint::cassandra(shared().await.cassandra_address().to_string()).unwrap();

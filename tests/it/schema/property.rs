@@ -9,7 +9,7 @@ use testkit::tables::definition;
 
 use crate::local::signed;
 
-/// What holds where nothing is said (DG:cql.ddl.table), and columns in the order of a description.
+/// The definition as the service describes it: with the defaults of options (DG:cql.ddl.table), and columns in its order.
 pub(crate) fn as_described(mut table: TableDefinition) -> TableDefinition {
     let options = &mut table.options;
     options.capacity_mode.get_or_insert_default();

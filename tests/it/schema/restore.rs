@@ -23,7 +23,7 @@ async fn rows(session: &Session, table: &str) -> Vec<(i32, Option<String>)> {
     rows
 }
 
-/// A moment at which nothing is written.
+/// A point in time with no writes shortly before and after it.
 async fn moment() -> DateTime<Utc> {
     const QUIET: Duration = Duration::from_millis(20);
     tokio::time::sleep(QUIET).await;
@@ -65,7 +65,7 @@ async fn schema_restore_recovers_deleted_rows_in_a_new_table() {
     assert_eq!(rows(&session, "ks.users_restored").await, before);
     assert_eq!(rows(&session, "ks.users").await, after);
 
-    // One that was dropped comes back as it was then.
+    // A dropped table is restored to its state at that time.
     schema.drop_table("ks", "users").await.unwrap();
     schema.restore_table("ks", "users").into("ks", "users_at_last").await.unwrap();
     assert_eq!(rows(&session, "ks.users_at_last").await, after);

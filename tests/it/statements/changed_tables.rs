@@ -28,7 +28,7 @@ struct Reachable {
     email: Option<String>,
 }
 
-/// Two sessions, as two programs have them.
+/// The sessions of two programs.
 async fn two_programs() -> (Session, Session) {
     (server::session().await, server::session().await)
 }
@@ -51,12 +51,12 @@ async fn select_star_survives_a_column_added_by_another_client() {
     assert_eq!(before.pages((1,)).try_next().await.unwrap().unwrap().rows, [ada()]);
     let once: Vec<Person> = session.rows::<Person>(&all, (1,)).try_collect().await.unwrap();
     assert_eq!(once, [ada()]);
-    // A fresh one sees the column, whatever the session kept of the text.
+    // A newly prepared statement sees the column, although the session caches statements by text.
     let after: Select<(i32,), Reachable> = session.prepare(&all).await.unwrap();
     let email = after.one((1,)).await.unwrap().unwrap().email;
     assert_eq!(email.as_deref(), Some("ada@example.com"));
     assert_eq!(session.prepare::<Select<(i32,), Person>>(&all).await.unwrap().one((1,)).await.unwrap(), Some(ada()));
-    // A tuple knows no names.
+    // A tuple has no column names.
     let error = as_tuple.one((1,)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -89,7 +89,7 @@ async fn later_prepare_sees_types_of_a_table_recreated_by_another_program() {
     let fresh: Select<(&str,), (String,)> = session.prepare(&get).await.unwrap();
     assert_eq!(fresh.one(("2",)).await.unwrap(), Some(("seven".to_owned(),)));
     session.execute(&put, ("4", "nine")).await.unwrap();
-    // A wrong value stays wrong.
+    // Preparing again does not help against a wrong value.
     for _ in 0..3 {
         let error = session.prepare::<Write<(&str, i64)>>(&put).await.unwrap_err();
         assert_eq!(
@@ -129,7 +129,7 @@ async fn statement_of_a_table_recreated_with_other_columns_fails_once_detected()
         }
     };
     until_it_has_looked_twice().await;
-    // The same table, emptied: nothing is wrong with the statement.
+    // The same table is created again without rows, so the statement is correct.
     empty_it("id int PRIMARY KEY, code int").await;
     until_it_has_looked_twice().await;
     old.execute((1, 2)).await.unwrap();
@@ -156,12 +156,12 @@ async fn untyped_values_are_serialized_for_the_recreated_table() {
         session.prepare(&format!("INSERT INTO {table} (id, code) VALUES (:id, :code)")).await.unwrap();
     let add: Write<NamedValues> =
         session.prepare(&format!("UPDATE {table} SET n = n + :more WHERE id = :id")).await.unwrap();
-    // A value that never fits has the text prepared anew, for nothing.
+    // The statement is prepared again for a value of the wrong type, which does not help.
     put.execute(NamedValues::new().with("id", 1).with("code", 1.5)).await.unwrap_err();
     make_anew(&other, &table, "id int PRIMARY KEY, code varint").await;
     let varint = |digits: usize| keyspaces::value::CqlVarint::from_signed_bytes_be(vec![1; digits * 5 / 12 + 1]);
     let code = |digits| NamedValues::new().with("id", 1).with("code", varint(digits));
-    // The text is prepared anew at most once a second.
+    // A text is prepared again at most once a second.
     let began = std::time::Instant::now();
     while let Err(error) = put.execute(code(10)).await {
         assert!(began.elapsed() < Duration::from_secs(5), "{error}");
@@ -281,7 +281,7 @@ async fn row_type_is_checked_once_for_all_pages() {
     let pages = all.with_page_size(NonZeroU32::MIN.saturating_add(1));
     let rows: Vec<Counted> = pages.rows((1,)).try_collect().await.unwrap();
     assert_eq!((rows.len(), rows[9].0.id, checks() - at_prepare), (10, 1, 0));
-    // One that is not prepared finds them with its first page.
+    // An unprepared statement gets the columns with its first page.
     let text = format!("SELECT * FROM {table} WHERE id = 1");
     let query = session.query(&text, ()).with_page_size(NonZeroU32::MIN.saturating_add(1));
     let rows: Vec<Counted> = query.rows::<Counted>().try_collect().await.unwrap();

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::server;
 
-/// Two keyspaces of the test's own.
+/// Two keyspaces for one test.
 async fn two_keyspaces(session: &Session) -> [String; 2] {
     let keyspaces = [(); 2].map(|()| format!("it_{}", Uuid::new_v4().simple()));
     for keyspace in &keyspaces {
@@ -30,7 +30,7 @@ async fn unqualified_names_resolve_to_the_session_keyspace_in_every_call() {
         let all: Vec<(i32, String)> =
             session.rows::<(i32, String)>("SELECT id, name FROM people", ()).try_collect().await.unwrap();
         assert_eq!(all.len(), 3, "each keyspace has a table of its own: {all:?}");
-        // What a name has stays as it is, and errors name the table that was meant.
+        // A qualified name keeps its keyspace, and errors have the qualified name.
         let qualified = format!("SELECT id FROM {keyspace}.people WHERE id = ?");
         let elsewhere = session.in_keyspace("nowhere");
         let _: Vec<(i32,)> = elsewhere.rows::<(i32,)>(&qualified, (1,)).try_collect().await.unwrap();

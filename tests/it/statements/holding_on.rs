@@ -1,4 +1,4 @@
-//! Faults in the middle of a write: what may be sent twice is, what may not is not.
+//! Faults during a write. Only writes that may be sent twice are retried.
 
 use std::time::Duration;
 

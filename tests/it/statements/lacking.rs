@@ -1,4 +1,4 @@
-//! What Keyspaces lacks and a plain Cassandra has.
+//! Features of Cassandra that Keyspaces lacks.
 
 use keyspaces::{Endpoint, Row, Session};
 

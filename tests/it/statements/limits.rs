@@ -61,13 +61,13 @@ async fn ttl_without_a_bind_marker_is_refused_before_sending() {
     );
 }
 
-/// A number of so many digits, as `varint` and the last part of `decimal` have it.
+/// A number with this many digits, in the encoding of `varint` and of the unscaled value of `decimal`.
 fn number(digits: u32) -> Vec<u8> {
-    // 10^38 is less than 2^127.
+    // 10^38 is less than 2^127, so it fits into an i128.
     (10_i128.pow(37) * if digits > 38 { 10 } else { 1 }).to_be_bytes().to_vec()
 }
 
-/// What each way of binding these values gives, which all are sent to `table` with the text's markers in their order.
+/// The result of each way to bind these values to the markers of the text.
 async fn ways<V>(session: &Session, text: &str, values: V) -> Vec<(&'static str, Result<(), Error>)>
 where
     V: SerializeRow + Clone + Send + Sync + 'static,
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// Whatever type it is in, and whatever the marker is called.
+/// In any type that contains a number, and with any name of the marker.
 #[tokio::test]
 async fn out_of_range_bound_number_ttl_and_timestamp_are_refused_before_sending() {
     #[derive(Clone, SerializeRow)]
@@ -126,7 +126,7 @@ async fn out_of_range_bound_number_ttl_and_timestamp_are_refused_before_sending(
 
     let Some(local) = local().await else { return };
     let session = session().await;
-    // The keyspace is made with the first table.
+    // The first table creates the keyspace.
     table(&session, "id int PRIMARY KEY").await;
     session.define("CREATE TYPE IF NOT EXISTS it.amounts (currency text, amount decimal)").await.unwrap();
     let columns = "id int PRIMARY KEY, v varint, d decimal, l list<decimal>, m map<text, varint>, t tuple<int, varint>, \
@@ -137,7 +137,7 @@ async fn out_of_range_bound_number_ttl_and_timestamp_are_refused_before_sending(
     let insert = |column: &str, end: &str| format!("INSERT INTO {table} (id, {column}) VALUES (?, ?){end}");
 
     let varint = |digits| CqlVarint::from_signed_bytes_be(number(digits));
-    // No zeros at the end, which do not count in a decimal.
+    // Trailing zeros are avoided, because they do not count in a decimal.
     let decimal = |digits| {
         let mut bytes = number(digits);
         bytes[15] |= 1;

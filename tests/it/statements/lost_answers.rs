@@ -1,4 +1,4 @@
-//! A deadline that no answer meets: what was sent may have been applied or not.
+//! Deadlines that end before the answer: the statement may or may not have been applied.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::server::{local, session, table};
 
 const TOO_SHORT: Duration = Duration::from_nanos(1);
 
-/// Where and after how long is left out.
+/// The text of the error, without the peer and the elapsed time.
 fn told(error: &keyspaces::Error) -> String {
     let text = error.to_string();
     let (attempted, rest) = text.split_once(" failed at ").unwrap();
@@ -86,7 +86,7 @@ struct Seat {
     booking: Uuid,
 }
 
-/// Makes one conditional write over this table go wrong; on a plain Cassandra nothing does.
+/// Makes one conditional write to this table fail. Returns `false` on a plain Cassandra, which cannot inject faults.
 async fn goes_wrong(table: &str, effect: Effect) -> bool {
     let Some(local) = local().await else { return false };
     local.faults().inject(Fault::new(effect).containing(format!("INTO {table} ")).times(1));

@@ -19,7 +19,7 @@ async fn one_off_statement_takes_the_options_of_a_prepared_one() {
     let ttl = format!("SELECT TTL(name) FROM {table} WHERE id = ?");
     let (left,) = session.query(&ttl, (1,)).one::<(i32,)>().await.unwrap().unwrap();
     assert!((1..=60).contains(&left), "{left} s");
-    // Without values it is prepared as well, because the TTL is one.
+    // It is prepared although it has no values, because the TTL is bound.
     let literal = format!("INSERT INTO {table} (id, name) VALUES (2, 'Bo') USING TTL ?");
     session.query(&literal, ()).with_ttl(Duration::from_secs(60)).execute().await.unwrap();
 
@@ -44,7 +44,7 @@ async fn one_off_statement_takes_the_options_of_a_prepared_one() {
         Ok(row) => assert!(local().await.is_none(), "{row:?}"),
     }
     let error = session.query(&literal, ()).with_ttl(Duration::MAX).execute().await.unwrap_err();
-    // The library holds only Keyspaces to the limits of Keyspaces; Cassandra refuses by itself.
+    // The library checks the limits of Keyspaces only for Keyspaces. A plain Cassandra refuses this itself.
     let kind = if local().await.is_some() { ErrorKind::Value } else { ErrorKind::Refused };
     assert_eq!(error.kind(), kind);
 }
@@ -81,7 +81,7 @@ async fn named_values_are_bound_by_marker_name() {
 async fn in_takes_a_list_marker_without_parentheses_and_map_entries_can_be_set() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, m map<text, int>").await;
-    // Cassandra takes no markers inside a literal: the map is one value, or an entry is set.
+    // Cassandra does not accept markers inside a literal. Bind the map as one value, or set an entry.
     let one = |key: &str, value| HashMap::from([(key.to_owned(), value)]);
     let add: Write<(HashMap<String, i32>, i32)> =
         session.prepare(&format!("UPDATE {table} SET m = m + ? WHERE id = ?")).await.unwrap();

@@ -39,7 +39,7 @@ async fn mismatched_values_are_refused_before_anything_is_sent() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?)");
-    // Of a vector nothing is known before there is one.
+    // The length and element types of a vector are known only with its value.
     let store: Write<Vec<f64>> = session.prepare(&text).await.unwrap();
     let error = store.execute(vec![1.0, 2.5]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Type);
@@ -107,7 +107,7 @@ async fn prepare_on_inactive_table_fails_until_the_table_is_active() {
         .prepare("SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'it' AND table_name = ?")
         .await
         .unwrap();
-    // It takes the local Keyspaces half a second; on a slow machine that may be over before it was looked at.
+    // The local Keyspaces takes half a second. On a slow machine that may be over before the table is first used.
     for _ in 0..20 {
         let name = format!("t{}", Uuid::new_v4().simple());
         let text = format!("INSERT INTO it.{name} (id) VALUES (?)");
@@ -149,7 +149,7 @@ async fn preparing_on_missing_table_returns_the_server_message() {
     assert_eq!(error.kind(), ErrorKind::NotReady);
     let name = table.split_once('.').unwrap().1;
     assert!(error.server_message().unwrap().contains(&format!("{name}x")), "{error}");
-    // A failure is not kept.
+    // A failure is not cached.
     session.define(&format!("CREATE TABLE {table}x (id int PRIMARY KEY)")).await.unwrap();
     session.prepare::<Select<(), (i32,)>>(&text).await.unwrap();
 }
@@ -169,7 +169,7 @@ async fn concurrent_prepares_share_one_request_that_survives_cancellation() {
         .journal()
         .filter(|it| it.kind == Kind::Prepare && it.statement.as_deref().is_some_and(|prepared| prepared == text));
     let connected = session.peers().iter().filter(|peer| peer.is_connected()).count();
-    // The driver prepares on every peer, once.
+    // The driver prepares once on every peer.
     assert!(prepared.len() <= connected, "{} for {connected} peers", prepared.len());
 }
 

@@ -181,7 +181,7 @@ async fn write_keeps_its_timestamp_if_the_table_accepts_timestamps() {
     let written: Select<(i32,), (i64,)> =
         session.prepare(&format!("SELECT WRITETIME(name) FROM {table} WHERE id = ?")).await.unwrap();
     assert_eq!(written.one((1,)).await.unwrap(), Some((now.timestamp_micros(),)));
-    // The window of timestamps is one of Keyspaces.
+    // The window of accepted timestamps is a rule of Keyspaces.
     store.with_timestamp(now - chrono::Duration::days(3)).execute((2, "Bo")).await.unwrap();
 }
 
@@ -240,7 +240,7 @@ async fn struct_missing_udt_fields_writes_nulls_unless_forbidden() {
     }
 
     let session = session().await;
-    // The keyspace is there once a table of it is.
+    // Creating a table also creates the keyspace.
     let table = table(&session, "id int PRIMARY KEY").await;
     let place = format!("{}_place", table);
     session.define(&format!("CREATE TYPE {place} (street text, city text)")).await.unwrap();

@@ -1,4 +1,4 @@
-//! A table that takes less than is asked of it, by the units of its capacity mode.
+//! Tables whose capacity is less than the load.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn throttled_table_reaches_its_capacity_with_few_attempts_and_no_error() {
     }
     let metrics = local.metering().get("throttled", "t", Operation::Insert);
     assert_eq!(metrics.successful_request_count, u64::from(WRITES));
-    // The first attempts are all made at once: before anything is throttled, nobody knows.
+    // The first attempts are all made at once, because the capacity is not known before the first throttle.
     let in_flight = 256 + 32;
     assert!(metrics.write_throttle_events < in_flight + u64::from(WRITES) / 5, "{metrics:?}");
     let count: Select<(), (i32,)> = session.prepare("SELECT id FROM throttled.t").await.unwrap();
@@ -82,7 +82,7 @@ async fn capacity_increase_is_applied_and_used_while_writers_wait() {
     for writer in writers {
         writer.await.unwrap().unwrap();
     }
-    // With the capacity that there was, these would take a minute.
+    // With the initial capacity, these would take a minute.
     let more = store.execute_each((1_000..2_200).map(|id| (id,))).into_try_stream();
     let written = tokio::time::timeout(Duration::from_secs(40), more.try_collect::<Vec<_>>());
     assert_eq!(written.await.expect("the capacity is used").unwrap().len(), 1_200);

@@ -1,4 +1,4 @@
-//! The name that a caller gives a statement, in the trace.
+//! The tag that a caller gives a statement, in its trace.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::server::{session, table};
 
-/// The spans of requests that were made in this thread: the statement and its tag.
+/// The spans of requests from this thread: the statement and its tag.
 #[derive(Clone, Default)]
 struct Requests(Arc<Mutex<Vec<Told>>>);
 

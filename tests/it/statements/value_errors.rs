@@ -1,4 +1,4 @@
-//! Values that do not fit, told with the column, the part of it, and the words of the type.
+//! Errors for values that do not fit. They name the column, the part of the value, and the types.
 
 use keyspaces::value::CqlTimeuuid;
 use keyspaces::{DeserializeRow, DeserializeValue, Row, Select, SerializeValue, Write};

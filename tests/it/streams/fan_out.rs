@@ -32,7 +32,7 @@ async fn many_keys_are_read_in_their_order_or_as_results_arrive() {
 async fn an_error_belongs_to_its_key_or_ends_the_stream() {
     let session = session().await;
     let table = filled(&session, 0..5, 2).await;
-    // Two rows in each partition are one too many.
+    // Each partition has two rows, one more than `one` accepts.
     let select: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT c FROM {table} WHERE k = ?")).await.unwrap();
     let all: Vec<_> = select.one_for_each((0..10).map(|k| (k,))).collect().await;
     let failed: Vec<_> = all.iter().filter(|(_, row)| row.is_err()).map(|((k,), _)| *k).collect();

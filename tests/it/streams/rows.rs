@@ -31,7 +31,7 @@ async fn one_page_is_requested_ahead_and_no_more() {
     let mut read = select.with_page_size(rows(30)).rows((0,));
     for taken in 1..=100_usize {
         read.try_next().await.unwrap().unwrap();
-        // The page that is being read, and the next one; there is none after the fourth.
+        // The page that is being read, and the next page; the fourth page is the last.
         let requested = (1 + taken.div_ceil(30)).min(4);
         let Some(mut received) = reads_received(&table).await else { return };
         while received < requested {

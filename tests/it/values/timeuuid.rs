@@ -1,4 +1,4 @@
-//! Ids with a time, and the bounds of a range of time.
+//! Time-based ids, and the bounds of a time range.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ async fn the_bounds_of_a_millisecond_are_those_of_the_server() {
         let read = format!("SELECT minTimeuuid('{text}'), maxTimeuuid('{text}') FROM {table}");
         let bounds: Option<(CqlTimeuuid, CqlTimeuuid)> = session.query(&read, ()).one().await.unwrap();
         let (min, max) = bounds.unwrap();
-        // As UUIDs: the order of ids ignores their version.
+        // Compared as bytes, because the order of ids ignores their version.
         assert_eq!(min.as_bytes(), timeuuid::min(time).as_bytes(), "{at}");
         assert_eq!(max.as_bytes(), timeuuid::max(time).as_bytes(), "{at}");
     }
