@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Parquet files of another program: pyarrow.
+"""Parquet files that another program, pyarrow, writes and reads.
 
 parquet.py write FILE   writes tests/bulk/sales.parquet, which a test of src/bulk/parquet reads
 parquet.py read FILE    prints the rows of a file, for instance of `keyspaces export`, as JSON Lines
@@ -19,7 +19,7 @@ UTC = datetime.timezone.utc
 
 
 def sales():
-    """Three rows: ordinary values, the ends of their types, nulls."""
+    """Three rows: ordinary values, extreme values, and nulls."""
     text = pyarrow.string()
     address = pyarrow.struct([("street", text), ("zip", pyarrow.list_(pyarrow.int32()))])
     return pyarrow.table({
@@ -58,7 +58,7 @@ def main(verb, path):
         pyarrow.parquet.write_table(sales(), path, row_group_size=2)
     else:
         for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
-            # Python has no time of a nanosecond.
+            # Python's times have no nanoseconds.
             times = [pyarrow.types.is_time64(field.type) for field in batch.schema]
             columns = [column.cast(pyarrow.string()) if is_time else column for column, is_time in zip(batch.columns, times)]
             for row in pyarrow.table(columns, names=batch.schema.names).to_pylist():

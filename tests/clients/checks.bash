@@ -1,8 +1,8 @@
-# For clients of the AWS CLI: who they are at a local Keyspaces, and checks as `run` reads them. Sourced.
+# For scripts that use the AWS CLI: the credentials of a local Keyspaces, and the output of checks that `run` reads. Sourced.
 seconds=60
 
-# What the ready file READY has at a place as ["credentials"]["user"]; nothing for null.
-ready() { # READY PLACE
+# The value in the ready file READY at a path such as ["credentials"]["user"]; nothing for null.
+ready() { # READY PATH
     python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$2 or '')" "$1"
 }
 
@@ -25,7 +25,7 @@ equal() { # FOUND WANTED
 failed=0
 check() { # NAME FUNCTION
     local said status=0
-    # Not in a condition, where `set -e` would have no effect.
+    # Not in a condition, because `set -e` has no effect there.
     set +e
     said=$(set -e; "$2" 2>&1 >/dev/null)
     status=$?

@@ -1,4 +1,4 @@
-"""relay.py HOST:PORT FILE: passes connections to HOST:PORT on until it is ended. Writes the port that it listens at to FILE."""
+"""relay.py HOST:PORT FILE: forwards connections to HOST:PORT until it is ended. Writes the port that it listens on to FILE."""
 import asyncio
 import os
 import sys

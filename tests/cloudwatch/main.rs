@@ -1,5 +1,5 @@
-//! Alarms sent to, and metrics read from, the CloudWatch of a local Keyspaces. `tests/monitoring/run` runs these with the AWS CLI
-//! and boto3 beside them.
+//! Sends alarms to the CloudWatch of a local Keyspaces, and reads metrics from it. `tests/monitoring/run` runs these tests with
+//! the AWS CLI and boto3 too.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod others;
@@ -16,7 +16,7 @@ use keyspaces_testing::LocalBuilder;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A local Keyspaces of the test's own: CloudWatch's time is moved in it.
+/// A local Keyspaces for one test, because tests move the time of its CloudWatch.
 async fn local() -> Local {
     Local::builder().plain_http(true).ddl_delay(Duration::ZERO).start().await.expect("a local Keyspaces starts")
 }
@@ -49,7 +49,7 @@ async fn hot_table(local: &Local) -> Table {
     Table::new("shop", "orders").unwrap()
 }
 
-/// More writes than the table takes, by a program that does not know yet that it is throttled.
+/// Sends more writes than the table takes, in a session that does not know yet that the table is throttled.
 async fn burst(local: &Local) {
     let session = session(local).await;
     let store: Write<(i32,)> = session.prepare("INSERT INTO shop.orders (id) VALUES (?)").await.unwrap();
@@ -93,7 +93,7 @@ async fn throttled_table_triggers_the_recommended_alarm() {
     assert_eq!(state(&client, throttled).await, "INSUFFICIENT_DATA");
     assert_eq!(throttle_until_alarm(&local, &client, throttled).await, "ALARM");
     assert_eq!(state(&client, "shop.orders hot partition").await, "OK");
-    // Nobody writes any more.
+    // The writes have ended.
     local.metering().advance(5 * MINUTE);
     assert_eq!(state(&client, throttled).await, "OK");
 }
@@ -156,8 +156,8 @@ async fn monitoring_without_permissions_fails_as_unauthorized() {
     );
 }
 
-/// What was done to `shop.orders`: 40 inserts, 25 reads, 10 conditional inserts of which 4 found their condition false, and a
-/// burst that was throttled.
+/// Sends requests to `shop.orders`: 40 inserts, 25 reads, 10 conditional inserts of which 4 find their condition false, and a
+/// burst that is throttled.
 async fn counted_workload(local: &Local) -> Table {
     let table = hot_table(local).await;
     local.throttling().set_capacity("shop", "orders", None);
@@ -181,7 +181,7 @@ async fn counted_workload(local: &Local) -> Table {
     table
 }
 
-/// A time that has all that this test did, in whichever minutes it was.
+/// A range of time that contains all requests of the test.
 fn around_now() -> std::ops::Range<SystemTime> {
     let now = SystemTime::now();
     now - 30 * MINUTE..now + 2 * MINUTE

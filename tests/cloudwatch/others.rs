@@ -1,4 +1,4 @@
-//! The same by other people's tools, which `tests/monitoring/run` installs and names in `MONITORING_TOOLS`.
+//! The same with tools of others, which `tests/monitoring/run` installs in the folder `MONITORING_TOOLS`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::{MINUTE, around_now, burst, client, counted_workload, hot_table, local, state, throttle_until_alarm};
 
-/// Runs a program of the tools against a local Keyspaces, and gives what it printed.
+/// Runs one of the tools against a local Keyspaces, and returns its output.
 async fn run(local: &Local, program: &str, arguments: &[&str]) -> String {
     let tools = PathBuf::from(std::env::var_os("MONITORING_TOOLS").expect("tests/monitoring/run runs this"));
     let credentials = local.credentials();
@@ -46,7 +46,7 @@ async fn exported_alarm_sent_by_the_aws_cli_fires_unlike_the_guides_alarm() {
     let input = format!("file://{}", file.display());
     run(&local, "aws", &["cloudwatch", "put-metric-alarm", "--cli-input-json", &input]).await;
     std::fs::remove_dir_all(&directory).unwrap();
-    // As the guide has it, but for the names of the keyspace and the table.
+    // The alarm of the guide, with other names of the keyspace and the table.
     let of_the_guide = "cloudwatch put-metric-alarm --alarm-name HighThrottledRequests \
                         --alarm-description Throttled --metric-name ThrottledRequests --namespace AWS/Cassandra \
                         --statistic Sum --period 60 --threshold 10 --comparison-operator GreaterThanThreshold \
@@ -54,7 +54,7 @@ async fn exported_alarm_sent_by_the_aws_cli_fires_unlike_the_guides_alarm() {
                         --alarm-actions arn:aws:sns:us-east-1:111122223333:keyspaces-alerts";
     run(&local, "aws", &of_the_guide.split_whitespace().collect::<Vec<_>>()).await;
 
-    // What the CLI sent is what the library would send.
+    // The CLI sent the same alarm as the library would send.
     let plan = monitoring::plan_alarms(&client, [alarm.clone()]).await.unwrap();
     assert!(plan.is_empty(), "{plan}");
     assert_eq!(throttle_until_alarm(&local, &client, alarm.name()).await, "ALARM");

@@ -1,4 +1,4 @@
-"""Has botocore validate each document against the service's own model, and compares the documents with one another."""
+"""Validates each document with botocore against the model of the service, and compares the documents with one another."""
 
 import json
 import pathlib
@@ -25,7 +25,7 @@ alarms = {}
 for path in sorted(filter(is_alarm, directory.glob("*.json"))):
     alarm = json.loads(path.read_text())
     validate("PutMetricAlarm", alarm)
-    # What the model does not say: the API's own rules.
+    # Rules of the API that the model does not contain.
     returned = [query["Id"] for query in alarm.get("Metrics", []) if query["ReturnData"]]
     assert len(returned) == (1 if "Metrics" in alarm else 0), path
     assert len(alarm.get("Metrics", [])) <= 11, path

@@ -1,4 +1,4 @@
-"""Prints what boto3 reads of a table: read.py KEYSPACE TABLE START END, the times in seconds since 1970."""
+"""read.py KEYSPACE TABLE START END: prints the metrics of a table that boto3 reads. Times are in seconds since 1970."""
 
 import datetime
 import json

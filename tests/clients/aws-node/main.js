@@ -1,5 +1,5 @@
 'use strict';
-// The AWS SDK for JavaScript v3 on the journey of the AWS SDKs in ../README.md.
+// The checks of the AWS SDKs in ../README.md, with the AWS SDK for JavaScript v3.
 
 const sdk = require('@aws-sdk/client-keyspaces');
 const fs = require('node:fs');
@@ -39,7 +39,7 @@ async function awaited(ask, wanted) {
   }
 }
 
-/** The error, which has this name and a message with this text. Errors of the service model have a class of their own. */
+/** Returns the error after checking its name and message. Each error of the service model has its own class. */
 async function refused(name, text, promise) {
   const error = await promise.then(
     () => {
@@ -78,7 +78,7 @@ async function wrongRegion() {
   await refused('InvalidSignatureException', "'eu-west-1'", connect({ region: 'eu-west-1' }).listKeyspaces({}));
 }
 
-/** GetKeyspace shows no status: a keyspace that is found can be used. */
+/** GetKeyspace shows no status. A keyspace that is found can be used. */
 async function found(keyspaces, keyspaceName = KEYSPACE) {
   try {
     return (await keyspaces.getKeyspace({ keyspaceName })).keyspaceName === keyspaceName;
@@ -214,7 +214,7 @@ async function alter(keyspaces) {
     return schemaDefinition.allColumns.some(({ name }) => name === 'severity');
   };
   await keyspaces.updateTable({ ...EVENTS, addColumns: [{ name: 'severity', type: 'int' }] });
-  // The table stays ACTIVE for a while, without the column.
+  // At first, the table is still ACTIVE and lacks the column.
   await awaited(hasColumn, true);
   await awaited(() => status(keyspaces, 'events'), 'ACTIVE');
   await keyspaces.updateTable({ ...EVENTS, capacitySpecification: { throughputMode: 'PAY_PER_REQUEST' } });

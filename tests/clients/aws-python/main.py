@@ -1,4 +1,4 @@
-"""boto3 on the journey of the AWS SDKs in ../README.md."""
+"""The checks of the AWS SDKs in ../README.md, with boto3."""
 import json
 import math
 import os
@@ -43,7 +43,7 @@ def awaited(ask, wanted):
 
 
 def refused(code, text, call):
-    """The error, whose code and message are as expected."""
+    """Returns the error after checking its code and message."""
     try:
         call()
     except ClientError as error:
@@ -82,7 +82,7 @@ def wrong_region(_):
 
 
 def found(keyspaces, name=KEYSPACE):
-    """GetKeyspace shows no status: a keyspace that is found can be used."""
+    """GetKeyspace shows no status. A keyspace that is found can be used."""
     try:
         return keyspaces.get_keyspace(keyspaceName=name)["keyspaceName"] == name
     except keyspaces.exceptions.ResourceNotFoundException:
@@ -202,7 +202,7 @@ def alter(keyspaces):
         return [column["name"] for column in keyspaces.get_table(**EVENTS)["schemaDefinition"]["allColumns"]]
 
     keyspaces.update_table(**EVENTS, addColumns=[{"name": "severity", "type": "int"}])
-    # The table stays ACTIVE for a while, without the column.
+    # At first, the table is still ACTIVE and lacks the column.
     awaited(lambda: "severity" in columns(), True)
     awaited(lambda: status(keyspaces, "events"), "ACTIVE")
     keyspaces.update_table(**EVENTS, capacitySpecification={"throughputMode": "PAY_PER_REQUEST"})

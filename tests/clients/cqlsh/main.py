@@ -1,4 +1,4 @@
-"""cqlsh-expansion, AWS's cqlsh, on what it is for: statements, DESCRIBE, COPY. ../README.md says more."""
+"""Statements, DESCRIBE and COPY with cqlsh-expansion, AWS's cqlsh. See ../README.md."""
 import csv
 import json
 import os
@@ -41,7 +41,7 @@ chunksize = 30
 
 
 def cqlsh(statements, folder, secret=KEY["secret_key"], region=READY["region"]):
-    """The status and the whole output of cqlsh for these statements."""
+    """Runs cqlsh with these statements, and returns its status and output."""
     cqlshrc = os.path.join(folder, "cqlshrc")
     with open(cqlshrc, "w") as file:
         file.write(CQLSHRC.format(port=READY["port"], region=region, ca=READY["ca"]))
@@ -111,7 +111,7 @@ def describe(folder):
         f"DESCRIBE TABLE {KEYSPACE}.goods;", folder, rf"CREATE TABLE {KEYSPACE}\.goods \(", r"price decimal", r"tags set<text>",
         r"PRIMARY KEY \(shop, number\)", r"CLUSTERING ORDER BY \(number DESC\)",
     )
-    # What it prints is a definition: it makes the same table under another name.
+    # The output is a definition, which creates the same table under another name.
     definition = output[output.index("CREATE TABLE"):].replace(".goods", ".again")
     ran(definition, folder)
     query = f"SELECT status FROM system_schema_mcs.tables WHERE keyspace_name='{KEYSPACE}' AND table_name='again';"

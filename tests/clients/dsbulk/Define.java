@@ -4,7 +4,7 @@ import java.io.File;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;
 
-/** Define CONFIG KEYSPACE: makes the keyspace and the table that DSBulk loads, which itself defines nothing. */
+/** Define CONFIG KEYSPACE: creates the keyspace and the table for DSBulk, which cannot create them itself. */
 public final class Define {
   public static void main(String[] args) throws Exception {
     String keyspace = args[1];

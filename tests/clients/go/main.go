@@ -1,4 +1,4 @@
-// The official Go stack (gocql, aws-sigv4-auth-cassandra-gocql-driver-plugin) on the journey of ../README.md.
+// The checks of the drivers in ../README.md, with the official Go stack (gocql, aws-sigv4-auth-cassandra-gocql-driver-plugin).
 package main
 
 import (

@@ -31,7 +31,7 @@ func insertEvents(session *gocql.Session, device string, number int, payload str
 	return err
 }
 
-// checkEvents reads to the end of the pages: events first, first-1, …, as many as `number`.
+// checkEvents reads all pages and expects `number` events: first, first-1, and so on.
 func checkEvents(iter *gocql.Iter, first, number int, payload string) error {
 	var day, when time.Time
 	var kind, body string

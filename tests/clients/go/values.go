@@ -56,7 +56,7 @@ func integer(text string) *big.Int { value, _ := new(big.Int).SetString(text, 10
 
 func uuid(text string) gocql.UUID { value, _ := gocql.ParseUUID(text); return value }
 
-// equal compares what is in the values: times, numbers and addresses have several forms for the same.
+// equal compares the contents of values, because times, numbers and addresses have several representations.
 func equal(found, wanted any, what string) error {
 	same := reflect.DeepEqual(found, wanted)
 	switch wanted := wanted.(type) {

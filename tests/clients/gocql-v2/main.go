@@ -1,5 +1,5 @@
-// gocql v2 (github.com/apache/cassandra-gocql-driver) as it is without a ProtoVersion: it finds the version by itself.
-// There is no SigV4 plugin for it; it logs in with a password.
+// gocql v2 (github.com/apache/cassandra-gocql-driver) without a ProtoVersion, so that it negotiates the protocol version.
+// No SigV4 plugin exists for it, so it logs in with a password.
 package main
 
 import (
@@ -131,7 +131,7 @@ func insert(session *gocql.Session, id, number int, payload string) error {
 	return nil
 }
 
-// check reads to the end of the pages: 0, 1, …, as many as `number`.
+// check reads all pages and expects `number` rows: 0, 1, and so on.
 func check(iter *gocql.Iter, number int, payload string) error {
 	var n, rows int
 	var body string

@@ -1,4 +1,4 @@
-// golang-migrate, as its command line has it, on what it is for: migrations up and down. README.md of the folder above.
+// Runs migrations up and down with golang-migrate, with the drivers of its command line. See ../README.md.
 package main
 
 import (
@@ -90,7 +90,7 @@ func run() error {
 	return nil
 }
 
-// createKeyspace does what the tool leaves to others.
+// createKeyspace creates the keyspace, which the tool expects to exist.
 func createKeyspace(name string) error {
 	cluster := gocql.NewCluster(net.JoinHostPort(ready.Host, strconv.Itoa(ready.Port)))
 	cluster.Port = ready.Port

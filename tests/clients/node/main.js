@@ -1,5 +1,5 @@
 'use strict';
-// The official Node.js stack (cassandra-driver, aws-sigv4-auth-cassandra-plugin) on the journey of ../README.md.
+// The checks of the drivers in ../README.md, with the official Node.js stack (cassandra-driver, aws-sigv4-auth-cassandra-plugin).
 
 const cassandra = require('cassandra-driver');
 const { SigV4AuthProvider } = require('aws-sigv4-auth-cassandra-plugin');
@@ -21,7 +21,7 @@ async function connect({ secret = KEY.secret_key, region = READY.region, ca = RE
     localDataCenter: READY.region,
     protocolOptions: { port: READY.port },
     queryOptions: { consistency: types.consistencies.localQuorum },
-    // The driver's own default is rejectUnauthorized: false.
+    // The driver's default is rejectUnauthorized: false.
     sslOptions: { ca: [fs.readFileSync(ca)], servername: READY.names[1], rejectUnauthorized: true },
     authProvider:
       authProvider ?? new SigV4AuthProvider({ region, accessKeyId: KEY.access_key, secretAccessKey: secret }),
@@ -35,7 +35,7 @@ async function connect({ secret = KEY.secret_key, region = READY.region, ca = RE
   return client;
 }
 
-/** A value without the driver's classes, so that deep equality compares what is in it. */
+/** Converts a value to one without the driver's classes, so that deep equality compares its contents. */
 function plain(value) {
   if (value === null || value === undefined) return null;
   if (Buffer.isBuffer(value)) return `blob ${value.toString('hex')}`;
@@ -113,7 +113,7 @@ async function create(client) {
 }
 
 async function metadata(client) {
-  // The driver looked when the definitions were answered, before all of them were ACTIVE.
+  // The driver read the schema when the definitions were answered, before all tables were ACTIVE.
   await client.metadata.refreshKeyspaces();
   const table = await client.metadata.getTable(KEYSPACE, 'events');
   equal(table.partitionKeys.concat(table.clusteringKeys).map((column) => column.name), [
@@ -229,7 +229,7 @@ async function collections(client) {
   for (const [change, value] of changes) await client.execute(`UPDATE nested SET ${change} WHERE id=1`, [value], PREPARED);
   equal(await nested(client, 1, 'l, s, m, f'), [[0, 1, 2, 2, 3], ['b', 'c'], { j: 2, k: 7 }, [{ 1: 'x' }, {}]]);
   await client.execute(insert, [2, [], [], {}, []], PREPARED);
-  // The driver writes an empty list as null, a frozen one too.
+  // The driver writes an empty list as null, even a frozen list.
   equal(await nested(client, 2, 'l, s, m, f'), [null, null, null, null], 'what an empty collection becomes');
 }
 

@@ -1,4 +1,4 @@
-"""The official Python stack (cassandra-driver, cassandra-sigv4, boto3) on the journey of ../README.md."""
+"""The checks of the drivers in ../README.md, with the official Python stack (cassandra-driver, cassandra-sigv4, boto3)."""
 import json
 import os
 import ssl
@@ -127,7 +127,7 @@ def create(session):
 
 
 def metadata(session):
-    # The driver looked when the definitions were answered, before all of them were ACTIVE.
+    # The driver read the schema when the definitions were answered, before all tables were ACTIVE.
     session.cluster.refresh_schema_metadata()
     tables = session.cluster.metadata.keyspaces[KEYSPACE].tables
     equal([column.name for column in tables["events"].primary_key], ["device_id", "event_date", "event_time"])
@@ -174,7 +174,7 @@ def limit(session):
 
 
 def guide(session):
-    """The query of the guide that this project began with, with the driver's own page size: the newest ten, each once."""
+    """The query of the guide that this project began with, with the driver's default page size: the newest ten events, each once."""
     insert_events(session, "guide", 15)
     query = "SELECT event_time, event_type, payload FROM events WHERE device_id=%s AND event_date=%s LIMIT 10"
     printed = [f"{row.event_time} {row.event_type} {row.payload}" for row in session.execute(query, ("guide", DAY))]

@@ -1,5 +1,6 @@
-"""main.py FOLDER: tables as templates of CloudFormation and Terraform have them, which a linter and a schema take, are made
-here as the two would make them, and are shown as the templates have them. FOLDER has what was installed."""
+"""main.py FOLDER: checks the tables in a CloudFormation template and a Terraform configuration with a linter and a schema,
+creates them through the API as both tools would, and compares their descriptions with the templates. FOLDER has the installed
+packages."""
 import json
 import os
 import re
@@ -25,14 +26,14 @@ def equal(found, wanted):
 
 
 def lint(template):
-    """The rules of cfn-lint that a template breaks."""
+    """Returns the rules of cfn-lint that a template violates."""
     program = [os.path.join(FOLDER, "bin/cfn-lint"), "--format", "json", "--regions", READY["region"], "--", template]
     return [fault["Rule"]["Id"] for fault in json.loads(subprocess.run(program, capture_output=True).stdout or "[]")]
 
 
 def cfn_lint(_):
     equal(lint(CLOUDFORMATION), [])
-    # And it does look at the properties.
+    # cfn-lint does check the properties: it refuses a wrong one.
     wrong = json.load(open(CLOUDFORMATION))
     wrong["Resources"]["Events"]["Properties"]["BillingMode"]["Mode"] = "PAY_PER_REQUEST"
     path = os.path.join(FOLDER, "wrong.json")
@@ -64,7 +65,7 @@ def awaited(ask, wanted):
 
 
 def made(keyspaces, keyspace, table):
-    """Makes a keyspace and a table and gives what is shown of the table, its scaling and its tags; deletes both."""
+    """Creates a keyspace and a table, returns the descriptions of the table, its scaling and its tags, and deletes both."""
     def found():
         try:
             return bool(keyspaces.get_keyspace(keyspaceName=keyspace["keyspaceName"]))
@@ -93,7 +94,7 @@ def made(keyspaces, keyspace, table):
 
 
 def renamed(value, name):
-    """A document with other names of its members."""
+    """Returns the document with its members renamed."""
     if isinstance(value, dict):
         return {name(member): renamed(value, name) for member, value in value.items()}
     return [renamed(value, name) for value in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The schema of resources of Terraform's AWS provider, as the package cdktf-cdktf-provider-aws has it: the arguments of its
+"""The schema of resources of Terraform's AWS provider, read from the package cdktf-cdktf-provider-aws: the arguments of its
 classes are the arguments and blocks of the resources. The package's code is read and not run."""
 import ast
 import glob
@@ -7,7 +7,7 @@ import zipfile
 
 
 def check(folder, resource, document):
-    """What in a resource's JSON is not as the provider has it; FOLDER has the package's wheel."""
+    """Returns the parts of a resource's JSON that the provider's schema does not allow; FOLDER has the package's wheel."""
     with zipfile.ZipFile(glob.glob(f"{folder}/cdktf_cdktf_provider_aws-*.whl")[0]) as wheel:
         module = resource.removeprefix("aws_")
         tree = ast.parse(wheel.read(f"cdktf_cdktf_provider_aws/{module}/__init__.py"))

@@ -1,4 +1,4 @@
-//! The AWS SDK for Rust on the journey of the AWS SDKs in ../README.md. It speaks Smithy RPC v2 CBOR.
+//! The checks of the AWS SDKs in ../README.md, with the AWS SDK for Rust. It uses Smithy RPC v2 CBOR.
 
 mod service;
 
@@ -23,8 +23,8 @@ use aws_sdk_keyspaces::{Client, Error};
 
 use service::{Result, Service, awaited, equal, refused};
 
-/// What the checks have in common.
-struct Journey {
+/// The state that the checks share.
+struct Checks {
     keyspaces: Client,
     region: String,
     keyspace: String,
@@ -38,28 +38,28 @@ async fn main() -> Result<ExitCode> {
     let keyspace = env::var("KS_KEYSPACE")?;
     let arn = format!("arn:aws:cassandra:{}:111122223333:/keyspace/{keyspace}/", service.region);
     let keyspaces = service.connect(RetryConfig::standard())?;
-    let mut journey = Journey { keyspaces, region: service.region, keyspace, arn, failed: false };
-    journey.tell("unknown CA", unknown_ca().await);
-    journey.tell("wrong secret", wrong_secret().await);
-    journey.tell("unknown key", unknown_key().await);
-    journey.tell("wrong Region", wrong_region().await);
-    journey.tell("keyspace", journey.keyspace().await);
-    journey.tell("Regions", journey.regions().await);
-    journey.tell("user-defined type", journey.user_type().await);
-    journey.tell("create and await", journey.create().await);
-    journey.tell("describe", journey.describe().await);
-    journey.tell("tags", journey.tags().await);
-    journey.tell("alter", journey.alter().await);
-    journey.tell("restore", journey.restore().await);
-    journey.tell("pages", journey.pages().await);
-    journey.tell("ValidationException", journey.validation().await);
-    journey.tell("ConflictException", journey.conflict().await);
-    journey.tell("ResourceNotFoundException", journey.not_found().await);
-    journey.tell("ServiceQuotaExceededException", journey.quota().await);
-    journey.tell("AccessDeniedException", access_denied().await);
-    journey.tell("InternalServerException", journey.internal().await);
-    journey.tell("delete", journey.delete().await);
-    Ok(if journey.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let mut checks = Checks { keyspaces, region: service.region, keyspace, arn, failed: false };
+    checks.report("unknown CA", unknown_ca().await);
+    checks.report("wrong secret", wrong_secret().await);
+    checks.report("unknown key", unknown_key().await);
+    checks.report("wrong Region", wrong_region().await);
+    checks.report("keyspace", checks.keyspace().await);
+    checks.report("Regions", checks.regions().await);
+    checks.report("user-defined type", checks.user_type().await);
+    checks.report("create and await", checks.create().await);
+    checks.report("describe", checks.describe().await);
+    checks.report("tags", checks.tags().await);
+    checks.report("alter", checks.alter().await);
+    checks.report("restore", checks.restore().await);
+    checks.report("pages", checks.pages().await);
+    checks.report("ValidationException", checks.validation().await);
+    checks.report("ConflictException", checks.conflict().await);
+    checks.report("ResourceNotFoundException", checks.not_found().await);
+    checks.report("ServiceQuotaExceededException", checks.quota().await);
+    checks.report("AccessDeniedException", access_denied().await);
+    checks.report("InternalServerException", checks.internal().await);
+    checks.report("delete", checks.delete().await);
+    Ok(if checks.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 async fn unknown_ca() -> Result {
@@ -95,8 +95,8 @@ async fn access_denied() -> Result {
     equal(matches!(error, Error::AccessDeniedException(_)), true)
 }
 
-impl Journey {
-    fn tell(&mut self, name: &str, result: Result) {
+impl Checks {
+    fn report(&mut self, name: &str, result: Result) {
         match result {
             Ok(()) => println!("ok {name}"),
             Err(error) => {
@@ -106,7 +106,7 @@ impl Journey {
         }
     }
 
-    /// GetKeyspace shows no status: a keyspace that is found can be used.
+    /// GetKeyspace shows no status. A keyspace that is found can be used.
     async fn found(&self, name: &str) -> Result<bool> {
         match self.keyspaces.get_keyspace().keyspace_name(name).send().await {
             Ok(shown) => Ok(shown.keyspace_name() == name),
@@ -166,7 +166,7 @@ impl Journey {
         self.keyspaces.get_table().keyspace_name(&self.keyspace).table_name(name).send().await
     }
 
-    /// None of a table that is not there.
+    /// Returns `None` for a table that does not exist.
     async fn status(&self, table: &str) -> Result<Option<TableStatus>> {
         match self.table(table).await {
             Ok(shown) => Ok(shown.status().cloned()),
@@ -263,7 +263,7 @@ impl Journey {
         let update = || self.keyspaces.update_table().keyspace_name(&self.keyspace).table_name("events");
         let severity = column("severity", "int")?;
         update().add_columns(severity.clone()).send().await?;
-        // The table stays ACTIVE for a while, without the column.
+        // At first, the table is still ACTIVE and lacks the column.
         let has_column = async || {
             let shown = self.table("events").await?;
             Ok(shown.schema_definition().is_some_and(|schema| schema.all_columns().contains(&severity)))

@@ -1,4 +1,4 @@
-//! The local Keyspaces of a ready file, and how it is waited for.
+//! The local Keyspaces that a ready file describes, and helpers to await a state.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -24,7 +24,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// That of the ready file which an environment variable names.
+    /// Reads the ready file that an environment variable names.
     pub(crate) fn of(variable: &str) -> Result<Self> {
         let ready: Value = serde_json::from_str(&fs::read_to_string(env::var(variable)?)?)?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -81,7 +81,7 @@ pub(crate) async fn awaited<T: Debug + PartialEq>(mut ask: impl AsyncFnMut() -> 
     }
 }
 
-/// The error, which has this code and a message with this text.
+/// Returns the error after checking its code and message.
 pub(crate) fn refused<T>(code: &str, text: &str, answered: std::result::Result<T, impl Into<Error>>) -> Result<Error> {
     let Err(error) = answered else { return Err(format!("no {code}").into()) };
     let error = error.into();

@@ -1,4 +1,4 @@
-//! Writes a row and reads it with the bare driver: the same TLS and SigV4 as `keyspaces`, and nothing else of it.
+//! Writes a row and reads it with the bare driver, with the same TLS and SigV4 as `keyspaces` and nothing else.
 
 use std::env;
 use std::error::Error;
@@ -89,7 +89,7 @@ fn hash(data: &[u8]) -> String {
     hex::encode(Sha256::digest(data))
 }
 
-/// Trusts the roots of a file, and asks for the endpoint's name where the driver asks for an address.
+/// Trusts the roots of a file, and verifies certificates for the endpoint's name where the driver passes an address.
 fn tls(roots_pem: &str, name: &str) -> Result<Arc<ClientConfig>, Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_file_iter(roots_pem)? {

@@ -32,7 +32,7 @@ import software.amazon.awssdk.services.keyspaces.model.ThroughputMode;
 import software.amazon.awssdk.services.keyspaces.model.TimeToLiveStatus;
 import software.amazon.awssdk.services.keyspaces.model.ValidationException;
 
-/** The AWS SDK for Java v2 on the journey of the AWS SDKs in ../README.md. */
+/** The checks of the AWS SDKs in ../README.md, with the AWS SDK for Java v2. */
 public final class Client {
   private static final String KEYSPACE = System.getenv("KS_KEYSPACE");
 
@@ -40,7 +40,7 @@ public final class Client {
   private final KeyspacesClient keyspaces;
   private final String arn;
 
-  /** One check of the journey. */
+  /** One check. */
   interface Check {
     void run() throws Exception;
   }
@@ -118,7 +118,7 @@ public final class Client {
     Service.refused("InvalidSignatureException", "'eu-west-1'", listing(service.withRegion("eu-west-1")));
   }
 
-  /** GetKeyspace shows no status: a keyspace that is found can be used. */
+  /** GetKeyspace shows no status. A keyspace that is found can be used. */
   private boolean found(String name) {
     try {
       return keyspaces.getKeyspace(request -> request.keyspaceName(name)).keyspaceName().equals(name);
@@ -266,7 +266,7 @@ public final class Client {
   private void alter() throws Exception {
     keyspaces.updateTable(request -> request
         .keyspaceName(KEYSPACE).tableName("events").addColumns(column -> column.name("severity").type("int")));
-    // The table stays ACTIVE for a while, without the column.
+    // At first, the table is still ACTIVE and lacks the column.
     Supplier<Object> hasColumn = () -> table("events").schemaDefinition().allColumns().contains(column("severity", "int"));
     Service.awaited(hasColumn, true);
     Service.awaited(() -> status("events"), "ACTIVE");

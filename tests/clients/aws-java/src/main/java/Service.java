@@ -17,7 +17,7 @@ import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.keyspaces.KeyspacesClient;
 import software.amazon.awssdk.services.keyspaces.model.KeyspacesException;
 
-/** The local Keyspaces of a ready file, and how it is waited for. */
+/** The local Keyspaces that a ready file describes, and helpers to await a state. */
 record Service(JsonNode ready, String who, String accessKey, String secretKey, String region, String ca) {
   static Service of(String variable) throws IOException {
     JsonNode ready = JsonNode.parser().parse(Files.readString(Path.of(System.getenv(variable))));
@@ -79,7 +79,7 @@ record Service(JsonNode ready, String who, String accessKey, String secretKey, S
     }
   }
 
-  /** The error, which has this code and a message with this text. */
+  /** Returns the error after checking its code and message. */
   static KeyspacesException refused(String code, String text, Supplier<Object> call) {
     try {
       call.get();
@@ -93,7 +93,7 @@ record Service(JsonNode ready, String who, String accessKey, String secretKey, S
     throw new AssertionError("no " + code);
   }
 
-  /** As {@link #refused}; errors of the service model have a class of their own, named like the code. */
+  /** As {@link #refused}. Each error of the service model has its own class, which is named like the code. */
   static <E extends KeyspacesException> E refused(Class<E> type, String text, Supplier<Object> call) {
     return type.cast(refused(type.getSimpleName(), text, call));
   }

@@ -29,14 +29,14 @@ import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.aws.mcs.auth.SigV4AuthProvider;
 
-/** The official Java stack (Java driver 4, SigV4 plugin) on the journey of ../README.md. */
+/** The checks of the drivers in ../README.md, with the official Java stack (Java driver 4, SigV4 plugin). */
 public final class Client {
   static final String KEYSPACE = System.getenv("KS_KEYSPACE");
   private static final JsonNode READY = ready();
   private static final JsonNode KEY = READY.get("credentials");
   private static final String REGION = READY.get("region").asText();
 
-  /** One check of the journey. */
+  /** One check. */
   interface Check {
     void run(CqlSession session) throws Exception;
   }
@@ -95,7 +95,7 @@ public final class Client {
     var config =
         DriverConfigLoader.programmaticBuilder()
             .withString(DefaultDriverOption.REQUEST_CONSISTENCY, "LOCAL_QUORUM")
-            // The driver's 2 s are short for the first definition of a cold server.
+            // The driver's default of 2 s is too short for the first definition of a server that has just started.
             .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(10));
     return CqlSession.builder()
         .addContactPoint(new InetSocketAddress(READY.get("host").asText(), READY.get("port").asInt()))
@@ -106,7 +106,7 @@ public final class Client {
         .build();
   }
 
-  /** Holds every peer to the name of the service, whatever address is dialled: a bare SSLContext verifies the chain only. */
+  /** Verifies the certificate of every peer for the name of the service. A bare SSLContext verifies the chain only. */
   private record PinnedName(SSLContext context) implements SslEngineFactory {
     @Override
     public SSLEngine newSslEngine(EndPoint remote) {
@@ -216,7 +216,7 @@ public final class Client {
   }
 
   private static void metadata(CqlSession session) throws Exception {
-    // The driver looks at the schema some time after an event of it; this waits for what it finds.
+    // The driver reads the schema some time after a schema event. This call waits until it has.
     session.refreshSchema();
     var keyspace = session.getMetadata().getKeyspace(KEYSPACE).orElseThrow();
     var table = keyspace.getTable("events").orElseThrow();

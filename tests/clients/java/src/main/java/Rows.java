@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/** What the journey checks of rows: reads, pages, conditions, batches. */
+/** Checks of rows: reads, pages, conditions, batches. */
 final class Rows {
   private static final LocalDate DAY = LocalDate.of(2026, 1, 1);
   private static final Instant MIDNIGHT = Instant.parse("2026-01-01T00:00:00Z");
@@ -81,7 +81,7 @@ final class Rows {
     var select = session.prepare(SELECT + " LIMIT ?");
     for (int limit : new int[] {1, 4, 10, 15, 100}) {
       for (int page : new int[] {0, 3, 10, 15}) {
-        // 0 or less takes the driver's default, 5000.
+        // 0 or less selects the driver's default, 5000.
         var found = all(session.execute(select.bind("limit", DAY, limit).setPageSize(page)));
         Client.equal(found, wanted.subList(0, Math.min(limit, 15)), "LIMIT " + limit + " with pages of " + page);
       }
@@ -156,7 +156,7 @@ final class Rows {
     for (var expected : Map.of(50, "before", 51, "after").entrySet()) {
       var wanted = List.of(expected.getKey(), expected.getValue());
       Client.equal(values(session.execute(named.bind(expected.getKey())).one()), wanted, "the named columns");
-      // Another text: in protocol version 4 this driver reads what was prepared before with the columns of then.
+      // Another text: with protocol version 4, this driver reads an older prepared statement with its old columns.
       String fresh = "SELECT * FROM altered WHERE id = :id";
       Row row = session.execute(session.prepare(fresh).bind(expected.getKey())).one();
       Client.equal(List.of(row.getInt("id"), row.getString("name")), wanted, "SELECT *");

@@ -20,9 +20,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 
-/** What the journey checks of values: every type, collections, user-defined types, tuples, JSON. */
+/** Checks of values: every type, collections, user-defined types, tuples, JSON. */
 final class Values {
-  /** Two values of each type without others in it. */
+  /** Two values of each type that has no element types. */
   static final Map<String, List<Object>> SCALARS = scalars();
 
   static void checks(Map<String, Client.Check> checks) {
