@@ -56,12 +56,12 @@ impl fmt::Display for NotIdempotent {
             Self::Counter => "it adds to a counter",
             Self::CounterOrList => "it adds a bind marker, perhaps to a counter or a list",
             Self::ListAppend => "it appends to a list or prepends to it",
-            Self::ListIndex => "it names an element by a possible list index",
+            Self::ListIndex => "it names an element by an integer, which may be a list index",
             Self::NonDeterministicFunction => "it calls a function that is not deterministic",
             Self::UnknownFunction => "it calls a function that is not known to be deterministic",
             Self::Now => "it has the string 'now', which may mean the current time",
             Self::BoundJson => "it binds JSON, in which \"now\" may mean the current time",
-            Self::Definition => "it defines something",
+            Self::Definition => "it is a definition",
             Self::UnknownStatement => "only its first words are recognised",
         })
     }

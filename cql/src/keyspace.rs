@@ -82,13 +82,13 @@ impl KeyspaceDefinition {
         CreateKeyspace { span: Span::default(), if_not_exists: None, keyspace, options }
     }
 
-    /// The statement that makes a change to the keyspace. `home` is the Region of a single-Region keyspace.
+    /// The statement that makes a change to the keyspace. `home_region` is the Region of a single-Region keyspace.
     #[must_use]
-    pub fn alter(&self, change: &KeyspaceChange, home: &str) -> AlterKeyspace {
+    pub fn alter(&self, change: &KeyspaceChange, home_region: &str) -> AlterKeyspace {
         let change = match change {
             KeyspaceChange::AddRegion(region) => {
                 let mut regions = match &self.replication {
-                    Replication::SingleRegion => BTreeSet::from([home.to_owned()]),
+                    Replication::SingleRegion => BTreeSet::from([home_region.to_owned()]),
                     Replication::MultiRegion(regions) => regions.clone(),
                 };
                 regions.insert(region.clone());
@@ -130,7 +130,7 @@ impl Replication {
 
     /// Reads the value of `replication` as far as possible, and reports every error to `report`.
     pub(crate) fn examine(value: &Term, report: &mut dyn FnMut(PropertyError)) -> Self {
-        let unknown = |what: &str| PropertyError::unknown(value.span, what.to_owned());
+        let unknown = |feature: &str| PropertyError::unknown(value.span, feature.to_owned());
         let TermKind::Map(entries) = &value.kind else {
             report(unknown("a replication that is not a map"));
             return Self::default();

@@ -122,7 +122,7 @@ impl From<&TableDefinition> for KnownTable {
     fn from(table: &TableDefinition) -> Self {
         let columns = table.columns.iter();
         let columns = columns.map(|column| (column.name.text.clone(), column.kind, column.column_type.clone()));
-        let clustering = table.clustering_columns.iter().map(|of| of.column.text.clone());
+        let clustering = table.clustering_columns.iter().map(|by| by.column.text.clone());
         let mut known = Self::new(columns).with_clustering(clustering);
         known.apply(&table.options);
         known

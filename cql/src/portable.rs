@@ -35,9 +35,9 @@ pub(crate) fn portable(statement: &Statement) -> Portable {
         Statement::AlterKeyspace(_) | Statement::RestoreTable(_) => return Portable::Nothing,
         _ => return Portable::All,
     };
-    let said = options.len();
+    let before = options.len();
     options.retain(|option| !ONLY_KEYSPACES.contains(&option.name.text.as_str()));
-    match (said - options.len(), options.len()) {
+    match (before - options.len(), options.len()) {
         (0, _) => Portable::All,
         (_, 0) if matches!(statement, Statement::AlterTable(_)) => Portable::Nothing,
         _ => Portable::Part(Box::new(part)),
@@ -92,12 +92,12 @@ mod tests {
             ("RESTORE TABLE a FROM TABLE b", "nothing"),
             ("DROP TABLE t", "all"),
         ] {
-            let told = match parse(text).unwrap().portable() {
+            let actual = match parse(text).unwrap().portable() {
                 Portable::All => "all".to_owned(),
                 Portable::Part(part) => part.to_string(),
                 Portable::Nothing => "nothing".to_owned(),
             };
-            assert_eq!(told, expected, "{text}");
+            assert_eq!(actual, expected, "{text}");
         }
     }
 }

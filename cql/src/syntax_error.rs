@@ -49,7 +49,7 @@ pub enum SyntaxProblem {
         /// The command.
         command: &'static str,
         /// The replacement for the command.
-        instead: &'static str,
+        replacement: &'static str,
     },
 }
 
@@ -81,14 +81,14 @@ impl fmt::Display for SyntaxProblem {
             Self::Reserved { expected, word } => {
                 write!(f, "expected {expected}, found '{word}', which is reserved: write it in double quotes")
             }
-            Self::Unterminated(what) => write!(f, "{what} that begins here is not terminated"),
+            Self::Unterminated(token) => write!(f, "{token} that begins here is not terminated"),
             Self::TooDeep => write!(f, "nested more than {MAX_DEPTH} levels deep"),
             Self::TooLong => {
                 write!(f, "the text is longer than {MAX_TEXT_BYTES} bytes, or has more than {MAX_TOKENS} tokens")
             }
             Self::ByteOrderMark => f.write_str("byte order mark: save the file as UTF-8 without it"),
-            Self::CqlshCommand { command, instead } => {
-                write!(f, "{command} is a cqlsh command, not a CQL statement: {instead}")
+            Self::CqlshCommand { command, replacement } => {
+                write!(f, "{command} is a cqlsh command, not a CQL statement: {replacement}")
             }
         }
     }

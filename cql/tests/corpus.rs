@@ -23,24 +23,24 @@ fn every_corpus_schema_gets_its_expected_findings() {
     let mut wrong = String::new();
     for path in schemas {
         let text = fs::read_to_string(&path).unwrap();
-        let mut told = "# lint\n".to_owned();
+        let mut actual = "# lint\n".to_owned();
         for finding in lint(&text) {
             writeln!(
-                told,
+                actual,
                 "{}:{}: {}[{}]",
                 finding.position.line, finding.position.column, finding.severity, finding.id
             )
             .unwrap();
         }
         let conversion = convert(&text);
-        told += "\n# convert\n";
+        actual += "\n# convert\n";
         for finding in &conversion.findings {
-            writeln!(told, "{}:{}: {finding}", finding.position.line, finding.position.column).unwrap();
+            writeln!(actual, "{}:{}: {finding}", finding.position.line, finding.position.column).unwrap();
         }
-        write!(told, "\n# converted\n{conversion}").unwrap();
+        write!(actual, "\n# converted\n{conversion}").unwrap();
         let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
-        if told != expected {
-            writeln!(wrong, "=== {}\n{told}", path.with_extension("txt").display()).unwrap();
+        if actual != expected {
+            writeln!(wrong, "=== {}\n{actual}", path.with_extension("txt").display()).unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -52,12 +52,12 @@ fn converted_schema_is_valid_for_keyspaces() {
     for path in schemas().unwrap() {
         let converted = convert(&fs::read_to_string(&path).unwrap());
         let text = converted.to_string();
-        let again = convert(&text);
-        assert_eq!(again.to_string(), text, "{}", path.display());
-        assert_eq!(again.findings, [], "{}", path.display());
+        let reconverted = convert(&text);
+        assert_eq!(reconverted.to_string(), text, "{}", path.display());
+        assert_eq!(reconverted.findings, [], "{}", path.display());
         let errors: Vec<_> =
             lint(&text).into_iter().filter(|it| it.severity == Severity::Error || it.id == "unknown").collect();
         assert_eq!(errors, [], "{}", path.display());
-        assert_eq!(again.definitions(), converted.definitions(), "{}", path.display());
+        assert_eq!(reconverted.definitions(), converted.definitions(), "{}", path.display());
     }
 }

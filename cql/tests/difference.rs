@@ -18,9 +18,9 @@ fn definitions(text: &str) -> Definitions {
 fn schema_difference_prints_as_expected() {
     let cases = include_str!("difference.txt").split("\n====\n");
     for case in cases {
-        let [there, to, told] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
-        let difference = definitions(there).difference(&definitions(to), "us-east-1");
-        assert_eq!(difference.to_string(), told.trim_end(), "{there}\n{to}");
+        let [current, to, expected] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
+        let difference = definitions(current).difference(&definitions(to), "us-east-1");
+        assert_eq!(difference.to_string(), expected.trim_end(), "{current}\n{to}");
         for step in &difference.steps {
             let text = step.statement.to_string();
             let parsed = keyspaces_cql::parse(&text).unwrap();
@@ -30,26 +30,28 @@ fn schema_difference_prints_as_expected() {
 }
 
 #[test]
-fn applying_a_table_difference_yields_the_wanted_table() {
+fn applying_a_table_difference_yields_the_desired_table() {
     for case in include_str!("difference.txt").split("\n====\n") {
-        let [there, to, _] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
-        let (there, to) = (definitions(there), definitions(to));
-        for (is, wanted) in there.tables.iter().flat_map(|is| to.tables.iter().map(move |wanted| (is, wanted))) {
-            let difference = is.difference(wanted);
-            if is.table != wanted.table || !difference.impossible.is_empty() {
+        let [current, to, _] = case.split("\n----\n").collect::<Vec<_>>()[..] else { panic!("{case}") };
+        let (current, to) = (definitions(current), definitions(to));
+        for (before, desired) in
+            current.tables.iter().flat_map(|before| to.tables.iter().map(move |desired| (before, desired)))
+        {
+            let difference = before.difference(desired);
+            if before.table != desired.table || !difference.impossible.is_empty() {
                 continue;
             }
-            let after = difference.changes.iter().fold(is.clone(), |table, change| table.changed(change).unwrap());
-            let again = after.difference(wanted);
-            assert_eq!(again.changes, [], "{after}\n{wanted}");
-            assert_eq!(after.columns.len(), wanted.columns.len());
+            let after = difference.changes.iter().fold(before.clone(), |table, change| table.changed(change).unwrap());
+            let again = after.difference(desired);
+            assert_eq!(again.changes, [], "{after}\n{desired}");
+            assert_eq!(after.columns.len(), desired.columns.len());
         }
     }
 }
 
 #[test]
 fn text_that_is_not_definitions_is_refused_with_its_position() {
-    for (text, told) in [
+    for (text, expected) in [
         (
             "CREATE TABLE a.b (id int PRIMARY KEY);\nCREATE TABLE a.c (id int PRIMARY KEY);\nCREATE TABLE a.d (id);",
             "line 3, column 21: expected a type, found ')'",
@@ -71,15 +73,15 @@ fn text_that_is_not_definitions_is_refused_with_its_position() {
         ("CREATE TABLE a.b (id int)", "line 1, column 14: the table has no PRIMARY KEY"),
         (
             "CREATE TABLE a.b (id int PRIMARY KEY) WITH custom_properties = {'ttl': {'status': 'disabled'}}",
-            "line 1, column 83: Amazon Keyspaces refuses turning TTL off. It stays on once it is; default_time_to_live = 0 \
-             stops rows from expiring by default. (DG:TTL-how-to-create-table)",
+            "line 1, column 83: Amazon Keyspaces refuses turning TTL off. Leave it on: default_time_to_live = 0 stops \
+             rows from expiring by default. (DG:TTL-how-to-create-table)",
         ),
         (
             "CREATE TABLE a.b (id int PRIMARY KEY) WITH nonsense = 1",
             "line 1, column 44: it is not known whether Amazon Keyspaces has the option nonsense of a table",
         ),
     ] {
-        assert_eq!(Definitions::parse(text).unwrap_err().to_string(), told, "{text}");
+        assert_eq!(Definitions::parse(text).unwrap_err().to_string(), expected, "{text}");
     }
 }
 
@@ -104,22 +106,22 @@ fn aws_assigned_tag_is_never_dropped_or_printed() {
         let tags = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         TableProperty::Tags(tags.collect::<Tags>())
     };
-    let there = table.clone().with(tags(&[("aws:stack", "s"), ("stage", "test")])).build().unwrap();
-    let wanted = table.clone().with(tags(&[("stage", "live")])).build().unwrap();
-    let difference = there.difference(&wanted);
-    let changes: Vec<_> = difference.changes.iter().map(|change| change.of(&there.table).to_string()).collect();
+    let current = table.clone().with(tags(&[("aws:stack", "s"), ("stage", "test")])).build().unwrap();
+    let desired = table.clone().with(tags(&[("stage", "live")])).build().unwrap();
+    let difference = current.difference(&desired);
+    let changes: Vec<_> = difference.changes.iter().map(|change| change.alter(&current.table).to_string()).collect();
     assert_eq!(changes, ["ALTER TABLE shop.t ADD TAGS {'stage': 'live'}"]);
-    assert_eq!(there.to_string(), "CREATE TABLE shop.t (a int, PRIMARY KEY ((a))) WITH tags = {'stage': 'test'}");
+    assert_eq!(current.to_string(), "CREATE TABLE shop.t (a int, PRIMARY KEY ((a))) WITH tags = {'stage': 'test'}");
     let only = table.with(tags(&[("aws:stack", "s")])).build().unwrap();
     assert_eq!(only.to_string(), "CREATE TABLE shop.t (a int, PRIMARY KEY ((a)))");
 }
 
 #[test]
 fn difference_reports_that_a_static_column_cannot_be_added() {
-    let there = definitions("CREATE TABLE shop.t (a int, b int, PRIMARY KEY (a, b));");
-    let wanted = definitions("CREATE TABLE shop.t (a int, b int, s int STATIC, PRIMARY KEY (a, b));");
+    let current = definitions("CREATE TABLE shop.t (a int, b int, PRIMARY KEY (a, b));");
+    let desired = definitions("CREATE TABLE shop.t (a int, b int, s int STATIC, PRIMARY KEY (a, b));");
     assert_eq!(
-        there.difference(&wanted, "us-east-1").to_string(),
+        current.difference(&desired, "us-east-1").to_string(),
         "no statements\nKeyspaces cannot do this:\n   - the table shop.t: adding its static column s. Create another table with \
          it, and copy the rows to it. (not in the grammar of DG:cql.ddl.table)"
     );

@@ -32,14 +32,14 @@ fn every_grammar_example_parses_as_expected() {
     let mut lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     while let Some(text) = lines.next() {
         let expected = lines.next().unwrap();
-        let told = match parse(text) {
+        let actual = match parse(text) {
             Ok(statement) if statement.to_string() == text => "=".to_owned(),
             Ok(statement) => format!("= {statement}"),
             Err(error) => format!("! {error}"),
         };
-        let as_it_stands = told == "=" && expected.strip_prefix("= ") == Some(text);
-        if told != expected && !as_it_stands {
-            wrong += &format!("\n{text}\n{told}\n   (the table: {expected})\n");
+        let unchanged = actual == "=" && expected.strip_prefix("= ") == Some(text);
+        if actual != expected && !unchanged {
+            wrong += &format!("\n{text}\n{actual}\n   (the table: {expected})\n");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

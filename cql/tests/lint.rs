@@ -4,15 +4,15 @@ use keyspaces_cql::lint::{Finding, Severity, advice, lint, lint_table};
 use keyspaces_cql::statement::{CqlType, NativeType, SortOrder};
 use keyspaces_cql::{TableDefinition, rules};
 
-fn tell(finding: &Finding) -> String {
+fn describe(finding: &Finding) -> String {
     format!("{}:{}: {finding}\n", finding.position.line, finding.position.column)
 }
 
 #[test]
 fn linter_reports_every_mistake_of_a_file() {
     let findings = lint(include_str!("lint.cql"));
-    let told: String = findings.iter().map(tell).collect();
-    assert_eq!(told, include_str!("lint.txt"), "\n{told}");
+    let actual: String = findings.iter().map(describe).collect();
+    assert_eq!(actual, include_str!("lint.txt"), "\n{actual}");
     assert!(findings.iter().filter(|finding| finding.severity == Severity::Error).count() >= 20);
 }
 
@@ -44,30 +44,30 @@ fn every_lint_advice_occurs_in_the_expected_output() {
 }
 
 /// The findings in a text: the id of each and the part of the text.
-fn told(text: &str) -> Vec<String> {
+fn findings(text: &str) -> Vec<String> {
     lint(text).iter().map(|finding| format!("{} `{}`", finding.id, &text[finding.span.range()])).collect()
 }
 
 #[test]
 fn lint_does_not_report_parts_hidden_by_a_syntax_error_as_missing() {
-    assert_eq!(told("CREATE TABLE t (a int, b 5, PRIMARY KEY (a, b))"), ["syntax `5`"]);
-    assert_eq!(told("CREATE TABLE t (a int, PRIMARY KEY (a, 5))"), ["syntax `5`"]);
-    assert_eq!(told("CREATE TABLE t (a int PRIMARY KEY"), ["syntax ``"]);
-    assert_eq!(told("CREATE TABLE t (a int PRIMARY KEY WITH comment = 'x'"), ["syntax `WITH`"]);
+    assert_eq!(findings("CREATE TABLE t (a int, b 5, PRIMARY KEY (a, b))"), ["syntax `5`"]);
+    assert_eq!(findings("CREATE TABLE t (a int, PRIMARY KEY (a, 5))"), ["syntax `5`"]);
+    assert_eq!(findings("CREATE TABLE t (a int PRIMARY KEY"), ["syntax ``"]);
+    assert_eq!(findings("CREATE TABLE t (a int PRIMARY KEY WITH comment = 'x'"), ["syntax `WITH`"]);
 }
 
 #[test]
 fn lint_recovers_at_the_next_column_option_or_statement() {
     assert_eq!(
-        told("CREATE TABLE t (a int, b map<text, >, c list<int, d blob, e int f set<int>, PRIMARY KEY (a))"),
+        findings("CREATE TABLE t (a int, b map<text, >, c list<int, d blob, e int f set<int>, PRIMARY KEY (a))"),
         ["syntax `>`", "syntax `,`", "blob-size `d blob`", "syntax `f`", "collection-size `f set<int>`"]
     );
     assert_eq!(
-        told("CREATE TABLE t (a int PRIMARY KEY) WITH x AND caching = {'keys': 'ALL'} comment = 'c' AND y ="),
+        findings("CREATE TABLE t (a int PRIMARY KEY) WITH x AND caching = {'keys': 'ALL'} comment = 'c' AND y ="),
         ["syntax `AND`", "ignored-option `caching = {'keys': 'ALL'}`", "syntax `comment`", "syntax ``"]
     );
     assert_eq!(
-        told("CREATE TABLE t (a\nCREATE TABLE u (a boolean PRIMARY KEY)\nDROP INDEX i\nCREATE TABLE v (a 1);"),
+        findings("CREATE TABLE t (a\nCREATE TABLE u (a boolean PRIMARY KEY)\nDROP INDEX i\nCREATE TABLE v (a 1);"),
         [
             "syntax `CREATE`",
             "hot-partition `a boolean PRIMARY KEY`",
@@ -82,7 +82,7 @@ fn lint_recovers_at_the_next_column_option_or_statement() {
 #[test]
 fn time_in_the_key_or_a_ttl_bounds_a_partition() {
     let table = |key: &str, rest: &str| {
-        told(&format!("CREATE TABLE t (a uuid, b text, month text, at timeuuid, PRIMARY KEY ({key}, at)){rest}"))
+        findings(&format!("CREATE TABLE t (a uuid, b text, month text, at timeuuid, PRIMARY KEY ({key}, at)){rest}"))
     };
     assert_eq!(table("a", ""), ["unbounded-partition `PRIMARY KEY (a, at)`"]);
     assert_eq!(table("a", " WITH default_time_to_live = 0"), ["unbounded-partition `PRIMARY KEY (a, at)`"]);
@@ -112,8 +112,11 @@ fn lint_reports_ttl_and_timestamps_disabled_by_a_table_in_the_text() {
     const TIMESTAMPS: &str = " WITH custom_properties = {'client_side_timestamps': {'status': 'enabled'}}";
     const INSERT: &str = "INSERT INTO k.t (a) VALUES (1) USING TTL 5 AND TIMESTAMP 6";
     let off = |text: &str| {
-        let told = told(text);
-        (told.contains(&"ttl-off `TTL 5`".to_owned()), told.contains(&"timestamps-off `TIMESTAMP 6`".to_owned()))
+        let reported = findings(text);
+        (
+            reported.contains(&"ttl-off `TTL 5`".to_owned()),
+            reported.contains(&"timestamps-off `TIMESTAMP 6`".to_owned()),
+        )
     };
     for (text, expected) in [
         (format!("{TABLE}; {INSERT}"), (true, true)),
@@ -142,8 +145,8 @@ fn lint_reports_ttl_and_timestamps_disabled_by_a_table_in_the_text() {
 
 #[test]
 fn lint_applies_use_to_the_statements_after_it() {
-    assert_eq!(told("USE system; DROP TABLE local; SELECT * FROM local"), ["system-keyspace `local`"]);
-    assert_eq!(told("USE shop; DROP TABLE local"), [""; 0]);
+    assert_eq!(findings("USE system; DROP TABLE local; SELECT * FROM local"), ["system-keyspace `local`"]);
+    assert_eq!(findings("USE shop; DROP TABLE local"), [""; 0]);
 }
 
 /// Published schemas, the output of `DESCRIBE` and AWS's samples are valid: no part of them is refused or unknown.
@@ -194,21 +197,21 @@ fn linter_reports_no_errors_for_valid_schemas() {
 fn lint_uses_column_types_of_tables_in_the_same_script() {
     let table = "CREATE TABLE ks.t (id int PRIMARY KEY, l list<int>, f frozen<list<int>>, v int) \
                  WITH custom_properties = {'client_side_timestamps': {'status': 'enabled'}};";
-    let told = |statement: &str| {
-        let told = told(&format!("{table} {statement}"));
+    let findings = |statement: &str| {
+        let reported = findings(&format!("{table} {statement}"));
         let advice = ["collection-size", "allow-filtering", "in-select", "select-star"];
-        told.into_iter().filter(|it| !advice.iter().any(|id| it.starts_with(id))).collect::<Vec<_>>()
+        reported.into_iter().filter(|it| !advice.iter().any(|id| it.starts_with(id))).collect::<Vec<_>>()
     };
     assert_eq!(
-        told("SELECT writetime(l), ttl(l) FROM ks.t WHERE id = 1"),
+        findings("SELECT writetime(l), ttl(l) FROM ks.t WHERE id = 1"),
         ["cell-metadata `writetime(l)`", "cell-metadata `ttl(l)`"]
     );
-    assert_eq!(told("SELECT writetime(f), ttl(v) FROM ks.t WHERE id = 1"), [""; 0]);
-    assert_eq!(told("SELECT * FROM ks.t WHERE v IN (1, 2) ALLOW FILTERING"), ["in-outside-key `v IN (1, 2)`"]);
-    assert_eq!(told("SELECT * FROM ks.t WHERE f > ? ALLOW FILTERING"), ["collection-inequality `f > ?`"]);
+    assert_eq!(findings("SELECT writetime(f), ttl(v) FROM ks.t WHERE id = 1"), [""; 0]);
+    assert_eq!(findings("SELECT * FROM ks.t WHERE v IN (1, 2) ALLOW FILTERING"), ["in-outside-key `v IN (1, 2)`"]);
+    assert_eq!(findings("SELECT * FROM ks.t WHERE f > ? ALLOW FILTERING"), ["collection-inequality `f > ?`"]);
     assert_eq!(
-        told("ALTER TABLE ks.t ADD u frozen<tuple<int>>; UPDATE ks.t SET v = 1 WHERE id = 1 IF u > ?"),
+        findings("ALTER TABLE ks.t ADD u frozen<tuple<int>>; UPDATE ks.t SET v = 1 WHERE id = 1 IF u > ?"),
         ["collection-inequality `u > ?`"]
     );
-    assert_eq!(told("DROP TABLE ks.t; SELECT writetime(l) FROM ks.t WHERE id = 1"), [""; 0]);
+    assert_eq!(findings("DROP TABLE ks.t; SELECT writetime(l) FROM ks.t WHERE id = 1"), [""; 0]);
 }

@@ -87,13 +87,13 @@ fn statements() -> Vec<(&'static str, Statement)> {
         let with = TableDefinition::builder("ks", "t").partition_key("id", NativeType::Uuid).with(property.clone());
         statements.push((source, Statement::CreateTable(with.build().unwrap().create())));
         if !matches!(property, TableProperty::Tags(_)) {
-            statements.push((source, Statement::AlterTable(TableChange::Set(property).of(&table().table))));
+            statements.push((source, Statement::AlterTable(TableChange::Set(property).alter(&table().table))));
         }
     }
     for change in
         [TableChange::add_column("name", NativeType::Text), TableChange::AddTags(tags()), TableChange::DropTags(tags())]
     {
-        statements.push(("DG:cql.ddl.table", Statement::AlterTable(change.of(&table().table))));
+        statements.push(("DG:cql.ddl.table", Statement::AlterTable(change.alter(&table().table))));
     }
     for (source, restore) in restores() {
         statements.push((source, Statement::RestoreTable(restore.statement())));
@@ -114,8 +114,8 @@ fn statements() -> Vec<(&'static str, Statement)> {
 
 #[test]
 fn every_option_prints_in_the_developer_guides_form() {
-    let told: String = statements().iter().map(|(source, statement)| format!("{source}\n  {statement}\n")).collect();
-    assert_eq!(told, include_str!("options.txt"), "\n{told}");
+    let actual: String = statements().iter().map(|(source, statement)| format!("{source}\n  {statement}\n")).collect();
+    assert_eq!(actual, include_str!("options.txt"), "\n{actual}");
 }
 
 #[test]
@@ -127,8 +127,8 @@ fn every_option_round_trips_and_is_allowed() {
         assert_eq!(judge(&again), Judgement::Allowed, "{text}");
     }
     for (_, property) in properties() {
-        let said = TableOptions::default().and(property);
-        assert_eq!(TableOptions::read(&said.with_options()).unwrap(), said);
+        let options = TableOptions::default().and(property);
+        assert_eq!(TableOptions::read(&options.with_options()).unwrap(), options);
     }
 }
 
@@ -200,19 +200,18 @@ fn restored_definition_keeps_source_settings_except_tags_and_cdc() {
 #[test]
 fn invalid_restore_is_refused_with_the_reason() {
     let option = "Amazon Keyspaces refuses TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE. \
-                  Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE \
-                  once it is ACTIVE. (not in the grammar of DG:cql.ddl.table)";
+                  Leave them out: TTL and client-side timestamps come with the table, and the others can be set by \
+                  ALTER TABLE once it is ACTIVE. (not in the grammar of DG:cql.ddl.table)";
     let no_time = "Amazon Keyspaces refuses a restore_timestamp that is not a time in ISO 8601. Write it to the second or the \
                    millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'. \
                    (DG:cql.ddl.table; DG:restoretabletopointintime)";
-    let no_zone = "Amazon Keyspaces refuses a restore_timestamp without a zone. Say which time of the day it is where: add Z \
-                   for UTC, or an offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, whose times all \
-                   have one)";
-    let name = "Amazon Keyspaces refuses names of tables other than 1 to 48 letters, digits and underscores, the first no \
-                underscore. Choose another name. (API:CreateTable)";
-    let unknown = |what: &str| format!("it is not known whether Amazon Keyspaces has {what}");
-    let properties = |of: &str| format!("custom_properties = {{'{of}': {{'status': 'enabled'}}}}");
-    for (target, options, told, at) in [
+    let no_zone = "Amazon Keyspaces refuses a restore_timestamp without a zone. Add the zone: Z for UTC, or an offset \
+                   such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, where all times have a zone)";
+    let name = "Amazon Keyspaces refuses names of tables that are not 1 to 48 letters, digits and underscores, or \
+                that begin with an underscore. Choose another name. (API:CreateTable)";
+    let unknown = |feature: &str| format!("it is not known whether Amazon Keyspaces has {feature}");
+    let properties = |name: &str| format!("custom_properties = {{'{name}': {{'status': 'enabled'}}}}");
+    for (target, options, expected, at) in [
         ("t_restored", "restore_timestamp = 'yesterday'", no_time.to_owned(), "'yesterday'"),
         ("t_restored", "restore_timestamp = 1593489900000", no_time.to_owned(), "1593489900000"),
         ("t_restored", "restore_timestamp = '2020-06-30T04:05:00'", no_zone.to_owned(), "'2020-06-30T04:05:00'"),
@@ -236,9 +235,9 @@ fn invalid_restore_is_refused_with_the_reason() {
             Judgement::Unknown(unknown) => (unknown.to_string(), &text[unknown.span.range()]),
             Judgement::Allowed => panic!("{text}"),
         };
-        assert_eq!(judgement, (told.clone(), at), "{text}");
+        assert_eq!(judgement, (expected.clone(), at), "{text}");
         let Statement::RestoreTable(restore) = statement else { panic!() };
-        assert_eq!(restore.definition().unwrap_err().to_string(), told, "{text}");
+        assert_eq!(restore.definition().unwrap_err().to_string(), expected, "{text}");
     }
 }
 
@@ -265,8 +264,8 @@ fn adding_no_columns_is_refused() {
     let [TableChange::AddColumns(columns)] = changes.as_slice() else { panic!() };
     assert_eq!(columns.as_slice().len(), 2);
     alter.change = keyspaces_cql::statement::AlterTableChange::Add(Vec::new());
-    let told = TableChange::read(&alter).unwrap_err().to_string();
-    assert_eq!(told, "it is not known whether Amazon Keyspaces has an ALTER TABLE … ADD of no columns");
+    let error = TableChange::read(&alter).unwrap_err().to_string();
+    assert_eq!(error, "it is not known whether Amazon Keyspaces has an ALTER TABLE … ADD without columns");
 }
 
 #[test]
@@ -406,7 +405,7 @@ fn duplicate_option_is_judged_unknown() {
     ] {
         let statement = parse(&format!("CREATE TABLE ks.t (id uuid PRIMARY KEY) WITH {options}")).unwrap();
         let Judgement::Unknown(unknown) = judge(&statement) else { panic!("{statement}") };
-        assert_eq!(unknown.what, expected);
+        assert_eq!(unknown.feature, expected);
         let Statement::CreateTable(create) = statement else { panic!() };
         assert_eq!(create.definition().unwrap_err().problem, TableProblem::Unknown(expected.to_owned()));
     }

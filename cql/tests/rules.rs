@@ -10,15 +10,15 @@ use keyspaces_cql::{
 /// `rules.txt` has for each rule its id, the day since which it has applied, its text, and the service's message if known.
 #[test]
 fn every_rule_states_what_it_refuses_its_source_and_its_advice() {
-    let told: String = rules::all().map(tell).collect();
-    assert_eq!(told, include_str!("rules.txt"), "\n{told}");
+    let actual: String = rules::all().map(describe).collect();
+    assert_eq!(actual, include_str!("rules.txt"), "\n{actual}");
 }
 
-fn tell(rule: &Rule) -> String {
+fn describe(rule: &Rule) -> String {
     let since = rule.since.map(|since| format!(", since {since}")).unwrap_or_default();
     let code = rule.code.map_or_else(|| "code unknown".to_owned(), |code| format!("0x{code:04x}"));
-    let said = rule.server_message.map(|text| format!("  {code}: {text}\n")).unwrap_or_default();
-    format!("{}{since}\n  {rule}\n{said}\n", rule.id)
+    let message = rule.server_message.map(|text| format!("  {code}: {text}\n")).unwrap_or_default();
+    format!("{}{since}\n  {rule}\n{message}\n", rule.id)
 }
 
 #[test]

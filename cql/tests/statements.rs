@@ -13,9 +13,9 @@ fn every_statement_is_judged_as_the_table_lists() {
     let mut wrong = String::new();
     let cases = cases();
     for (text, expected) in &cases {
-        let told = tell(text);
-        if told != *expected {
-            wrong += &format!("\n{text}\n-> {told}\n   (the table: {expected})\n");
+        let actual = describe(text);
+        if actual != *expected {
+            wrong += &format!("\n{text}\n-> {actual}\n   (the table: {expected})\n");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -58,7 +58,7 @@ fn cases() -> Vec<(String, String)> {
     for line in lines {
         match line.strip_prefix("-> ") {
             Some(expected) => cases.push((expand(&std::mem::take(&mut text).join("\n")), expected.to_owned())),
-            None if line.is_empty() => assert!(text.is_empty(), "nothing is said of {text:?}"),
+            None if line.is_empty() => assert!(text.is_empty(), "no entry for {text:?}"),
             None => text.push(line),
         }
     }
@@ -77,7 +77,7 @@ fn expand(text: &str) -> String {
     before.to_owned() + &parts + &expand(after)
 }
 
-fn tell(text: &str) -> String {
+fn describe(text: &str) -> String {
     let statement = match parse(text) {
         Ok(statement) => statement,
         Err(error) => return format!("no CQL: {error}"),
@@ -93,29 +93,30 @@ fn tell(text: &str) -> String {
             format!("`{shown}…`")
         }
     };
-    let mut told = vec![effect(&statement).to_owned() + &what_is_named(&statement)];
+    let mut properties = vec![effect(&statement).to_owned() + &named_objects(&statement)];
     if let Statement::Batch(batch) = &statement {
         let kind = match batch.kind {
             BatchKind::Logged => "logged",
             BatchKind::Unlogged => "unlogged",
             BatchKind::Counter => "counter",
         };
-        told.push(format!("{kind} batch of {}", batch.statements.len()));
+        properties.push(format!("{kind} batch of {}", batch.statements.len()));
     }
     assert_eq!(statement.is_conditional(), statement.effect() == Effect::ConditionalWrite, "{text}");
-    told.extend(statement.using().and_then(Using::ttl).map(|ttl| format!("ttl {ttl}")));
-    told.extend(statement.using().and_then(Using::timestamp).map(|timestamp| format!("timestamp {timestamp}")));
+    properties.extend(statement.using().and_then(Using::ttl).map(|ttl| format!("ttl {ttl}")));
+    properties.extend(statement.using().and_then(Using::timestamp).map(|timestamp| format!("timestamp {timestamp}")));
     let widths = statement.in_widths();
     let widths = widths.iter().map(|width| width.width.map_or_else(|| "?".to_owned(), |width| width.to_string()));
-    told.extend(listed("in ", widths.collect()));
-    told.extend(listed("calls ", statement.functions().iter().map(|function| function.name.to_owned()).collect()));
+    properties.extend(listed("in ", widths.collect()));
+    properties
+        .extend(listed("calls ", statement.functions().iter().map(|function| function.name.to_owned()).collect()));
     let markers: Vec<_> = statement.bind_markers().iter().map(|marker| marker.to_string()).collect();
     match markers.len() {
-        0..10 => told.extend(listed("binds ", markers)),
-        many => told.push(format!("binds {many}")),
+        0..10 => properties.extend(listed("binds ", markers)),
+        many => properties.push(format!("binds {many}")),
     }
-    told.extend(statement.limit().map(|limit| format!("limit {limit}")));
-    told.push(match statement.idempotence() {
+    properties.extend(statement.limit().map(|limit| format!("limit {limit}")));
+    properties.push(match statement.idempotence() {
         Idempotence::Idempotent => "idempotent".to_owned(),
         Idempotence::NotIdempotent(reason, span) if span == statement.span() => format!("not idempotent: {reason:?}"),
         Idempotence::NotIdempotent(reason, span) => format!("not idempotent: {reason:?} {}", at(span)),
@@ -123,17 +124,17 @@ fn tell(text: &str) -> String {
     let judgement = |judgement: &Judgement| match judgement {
         Judgement::Allowed => "allowed".to_owned(),
         Judgement::Refused(refusal) => format!("refused: {} {}", refusal.rule.id, at(refusal.span)),
-        Judgement::Unknown(unknown) => format!("unknown: {} {}", unknown.what, at(unknown.span)),
+        Judgement::Unknown(unknown) => format!("unknown: {} {}", unknown.feature, at(unknown.span)),
     };
     let (sent, prepared) = (judge(&statement), judge_prepare(&statement));
-    told.push(judgement(&sent));
+    properties.push(judgement(&sent));
     if statement.effect() == Effect::Definition {
         let refusal = Refusal { rule: &rules::DEFINITION_PREPARED, span: statement.span() };
         assert_eq!(prepared, Judgement::Refused(refusal), "{text}");
     } else if prepared != sent {
-        told.push(format!("prepared {}", judgement(&prepared)));
+        properties.push(format!("prepared {}", judgement(&prepared)));
     }
-    told.join("; ")
+    properties.join("; ")
 }
 
 fn effect(statement: &Statement) -> &'static str {
@@ -148,7 +149,7 @@ fn effect(statement: &Statement) -> &'static str {
     }
 }
 
-fn what_is_named(statement: &Statement) -> String {
+fn named_objects(statement: &Statement) -> String {
     let mut named: Vec<_> = statement.tables().iter().map(|table| table.to_string()).collect();
     named.extend(statement.named_keyspace().map(|keyspace| format!("keyspace {keyspace}")));
     named.dedup();

@@ -28,7 +28,7 @@ fn five_digits() -> Row {
 
 #[test]
 fn guide_examples_of_single_row_reads_and_writes_hold() {
-    for (source, figure, of_the_guide) in [
+    for (source, actual, expected) in [
         ("DG:ReadWriteCapacityMode.Provisioned, a row of 8 KB at LOCAL_QUORUM", ReadCost::Quorum.units(8 * KB), 2.0),
         ("DG:ReadWriteCapacityMode.Provisioned, a row of 8 KB at LOCAL_ONE", ReadCost::One.units(8 * KB), 1.0),
         (
@@ -40,9 +40,9 @@ fn guide_examples_of_single_row_reads_and_writes_hold() {
         ("DG:limit_queries, 1 MB at LOCAL_QUORUM", ReadCost::Quorum.units(1_024 * KB), 256.0),
         ("DG:limit_queries, 1 MB at LOCAL_ONE", ReadCost::One.units(1_024 * KB), 128.0),
     ] {
-        assert!((figure - of_the_guide).abs() < f64::EPSILON, "{source}: {figure}");
+        assert!((actual - expected).abs() < f64::EPSILON, "{source}: {actual}");
     }
-    for (source, figure, of_the_guide) in [
+    for (source, actual, expected) in [
         ("DG:ReadWriteCapacityMode.Provisioned, a row of 2 KB", write_units(2 * KB), 2),
         ("DG:lightweight_transactions, a failed condition on a row of 2 KB", write_units(2 * KB), 2),
         ("DG:lightweight_transactions, a failed condition without a row", write_units(0), 1),
@@ -60,7 +60,7 @@ fn guide_examples_of_single_row_reads_and_writes_hold() {
         ),
         ("DG:tables-multi-region-capacity, 5, 10 and 5 writes of 1 KB in three Regions", 20 * write_units(KB), 20),
     ] {
-        assert_eq!(figure, of_the_guide, "{source}");
+        assert_eq!(actual, expected, "{source}");
     }
 }
 

@@ -303,7 +303,7 @@ mod tests {
         let key = |name: &str| Encryption::CustomerManagedKey(format!("arn:aws:kms:us-east-1:1:{name}"));
         let updates = |requested: &str, seen: &[(TableStatus, &str)]| {
             let change = TableChange::Set(key(requested).into());
-            let statement = Statement::AlterTable(change.of(&QualifiedName::new("ks", "t")));
+            let statement = Statement::AlterTable(change.alter(&QualifiedName::new("ks", "t")));
             let mut awaited = Awaited::by(&statement).unwrap();
             let updates = seen.iter().map(|(status, shown_key)| {
                 let definition = Some(table().with(key(shown_key)).build().unwrap());

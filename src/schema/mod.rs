@@ -117,7 +117,8 @@ impl<'a> Schema<'a> {
     pub fn alter_table(&self, keyspace: &str, table: &str, changes: &[TableChange]) -> SchemaChange<'a> {
         let name = QualifiedName::new(keyspace, table);
         let alter = |change: &TableChange| {
-            Definition::new(&Statement::AlterTable(change.of(&name)), self.session).map(|definition| vec![definition])
+            Definition::new(&Statement::AlterTable(change.alter(&name)), self.session)
+                .map(|definition| vec![definition])
         };
         SchemaChange::new(self.session, changes.iter().map(alter).collect())
     }

@@ -91,8 +91,8 @@ mod tests {
             (
                 "CREATE INDEX ON shop.names (name)",
                 "CREATE INDEX shop.names",
-                "Amazon Keyspaces refuses secondary indexes. Write the rows to a second table as well, keyed by what you look \
-                 up. (DG:cassandra-apis)",
+                "Amazon Keyspaces refuses secondary indexes. Write the rows to a second table as well, with the \
+                 column that you look up as its key. (DG:cassandra-apis)",
             ),
             (
                 "ALTER TYPE shop.address ADD city text",

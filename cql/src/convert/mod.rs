@@ -129,7 +129,7 @@ impl Conversion {
 pub fn convert(text: &str) -> Conversion {
     let mut converter = Converter::default();
     converter.reserved_words(text);
-    read_cassandra_script(text).into_iter().for_each(|reading| converter.reading(reading));
+    read_cassandra_script(text).into_iter().for_each(|parsed| converter.script_statement(parsed));
     converter.finish(text)
 }
 
@@ -151,7 +151,9 @@ struct Converter {
 impl Converter {
     /// Reports the names that only Keyspaces reserves. They are printed in quotes.
     fn reserved_words(&mut self, text: &str) {
-        for error in read_script(text).iter().flat_map(|of| of.recovered.iter().chain(of.statement.as_ref().err())) {
+        for error in
+            read_script(text).iter().flat_map(|parsed| parsed.recovered.iter().chain(parsed.statement.as_ref().err()))
+        {
             if let SyntaxProblem::Reserved { word, .. } = &error.problem
                 && is_reserved_only_in_keyspaces(word)
             {
@@ -161,13 +163,13 @@ impl Converter {
         }
     }
 
-    fn reading(&mut self, reading: ScriptStatement) {
-        for error in reading.recovered.iter().chain(reading.statement.as_ref().err()) {
+    fn script_statement(&mut self, parsed: ScriptStatement) {
+        for error in parsed.recovered.iter().chain(parsed.statement.as_ref().err()) {
             let summary = format!("syntax error: {}", error.problem);
             self.report(Action::Decide, error.span, summary, "Correct it, and convert the schema again.", None);
         }
         // Without the part that cannot be parsed, it would be a different definition.
-        if let (Ok(statement), true) = (reading.statement, reading.recovered.is_empty()) {
+        if let (Ok(statement), true) = (parsed.statement, parsed.recovered.is_empty()) {
             self.statement(statement);
         }
     }
@@ -187,7 +189,7 @@ impl Converter {
             ),
             Statement::DropKeyspace(_) | Statement::DropTable(_) | Statement::DropType(_) => {
                 let words = statement.to_string();
-                let reason = "A drop takes effect only after a while, and the name cannot be used again before.";
+                let reason = "A drop takes a while, and the name cannot be reused before it is complete.";
                 self.report(Action::LeftOut, statement.span(), words, reason, Some("DG:functional-differences"));
             }
             Statement::Unsupported(statement) => unsupported::convert_unsupported(self, &statement),

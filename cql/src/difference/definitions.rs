@@ -129,7 +129,7 @@ impl Definitions {
                 return Err(at(refusal.span, DefinitionsProblem::Refused(refusal.rule)));
             }
             if let Some(unknown) = unknown.into_iter().next() {
-                return Err(at(unknown.span, DefinitionsProblem::Table(TableProblem::Unknown(unknown.what))));
+                return Err(at(unknown.span, DefinitionsProblem::Table(TableProblem::Unknown(unknown.feature))));
             }
             match &statement {
                 Statement::CreateType(it) if it.name.keyspace.is_none() => {
@@ -214,7 +214,7 @@ impl fmt::Display for DefinitionsProblem {
                 write!(f, "expected CREATE KEYSPACE, CREATE TYPE or CREATE TABLE, found {words}")
             }
             Self::MissingKeyspace(name) => write!(f, "{name} has no keyspace: write keyspace.{name}"),
-            Self::Duplicate(what) => write!(f, "{what} is defined twice"),
+            Self::Duplicate(object) => write!(f, "{object} is defined twice"),
             Self::Refused(rule) => rule.fmt(f),
             Self::Table(problem) => problem.fmt(f),
         }

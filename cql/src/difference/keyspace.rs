@@ -45,7 +45,7 @@ pub(super) fn add_regions(from: &Definitions, to: &Definitions, home_region: &st
         if current.replication == desired.replication {
             continue;
         }
-        let regions = |of: &KeyspaceDefinition| match &of.replication {
+        let regions = |definition: &KeyspaceDefinition| match &definition.replication {
             Replication::SingleRegion => BTreeSet::from([home_region.to_owned()]),
             Replication::MultiRegion(regions) => regions.clone(),
         };
@@ -85,7 +85,8 @@ pub(super) fn add_regions(from: &Definitions, to: &Definitions, home_region: &st
 
 /// The reasons why a keyspace cannot get another Region, each with advice.
 fn region_obstacles(from: &Definitions, to: &Definitions, keyspace: &str) -> Vec<(String, &'static str)> {
-    let is_in = |table: &&crate::TableDefinition| table.table.keyspace.as_ref().is_some_and(|of| of.text == keyspace);
+    let is_in =
+        |table: &&crate::TableDefinition| table.table.keyspace.as_ref().is_some_and(|name| name.text == keyspace);
     let mut obstacles = Vec::new();
     for table in from.tables.iter().filter(is_in) {
         let desired = to.tables.iter().find(|desired| super::is_same_name(&desired.table, &table.table));

@@ -104,7 +104,7 @@ pub(crate) fn difference(from: &Definitions, to: &Definitions, home_region: &str
         }
         let TableDifference { changes, impossible, unchanged } = difference;
         found.steps.extend(changes.iter().map(|change| Step {
-            statement: Statement::AlterTable(change.of(&table.table)),
+            statement: Statement::AlterTable(change.alter(&table.table)),
             warnings: change.warnings(current),
         }));
         found.impossible.extend(impossible);

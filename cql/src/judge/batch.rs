@@ -113,7 +113,7 @@ fn table(statement: &Modification) -> (Option<&str>, &str) {
 
 /// The values of the whole primary key, as they would be bound; `None` if one of them is not a literal in the statement.
 fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
-    let given = |name: &str| match statement {
+    let term_of = |name: &str| match statement {
         Modification::Insert(insert) => match &insert.content {
             InsertContent::Values { columns, values } => {
                 columns.iter().zip(values).find(|(column, _)| column.text == name).map(|(_, value)| value)
@@ -124,7 +124,7 @@ fn key(statement: &Modification, table: &KnownTable) -> Option<Vec<Vec<u8>>> {
         Modification::Delete(delete) => equality_value(&delete.relations, name),
     };
     let value = |(name, column): (&str, &KnownColumn)| {
-        let term = given(name).filter(|term| is_literal(term))?;
+        let term = term_of(name).filter(|term| is_literal(term))?;
         let value = serialize(term, &column.column_type.kind, table.user_types(), &|_, _| Value::null(), name);
         value.bytes.filter(|_| value.is_exact)
     };

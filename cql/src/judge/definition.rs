@@ -76,7 +76,7 @@ pub(super) fn check_create_table(judge: &mut Judge<'_>, create: &CreateTable) {
         let span = if span == Span::default() { create.span } else { span };
         match problem {
             TableProblem::Refused(rule) => judge.refuse(rule, span),
-            TableProblem::Unknown(what) => judge.unknown(span, what),
+            TableProblem::Unknown(feature) => judge.unknown(span, feature),
             _ => {}
         }
     });
@@ -170,7 +170,7 @@ fn check_property<T>(judge: &mut Judge<'_>, read: Result<T, PropertyError>) {
 fn report_property_error(judge: &mut Judge<'_>, PropertyError { span, problem }: PropertyError) {
     match problem {
         PropertyProblem::Refused(rule) => judge.refuse(rule, span),
-        PropertyProblem::Unknown(what) => judge.unknown(span, what),
+        PropertyProblem::Unknown(feature) => judge.unknown(span, feature),
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Unknown {
     /// The place of the part in the text.
     pub span: Span,
     /// The name of the part, in words that fit after "it is not known whether Amazon Keyspaces has".
-    pub what: String,
+    pub feature: String,
 }
 
 impl fmt::Display for Refusal {
@@ -51,7 +51,7 @@ impl fmt::Display for Refusal {
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it is not known whether Amazon Keyspaces has {}", self.what)
+        write!(f, "it is not known whether Amazon Keyspaces has {}", self.feature)
     }
 }
 
@@ -157,8 +157,8 @@ impl Judge<'_> {
         self.refusals.push(Refusal { rule, span });
     }
 
-    fn unknown(&mut self, span: Span, what: impl Into<String>) {
-        self.unknown.push(Unknown { span, what: what.into() });
+    fn unknown(&mut self, span: Span, feature: impl Into<String>) {
+        self.unknown.push(Unknown { span, feature: feature.into() });
     }
 
     fn check_statement(&mut self, statement: &Statement) {

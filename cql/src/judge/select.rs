@@ -47,7 +47,8 @@ fn check_order(judge: &mut Judge<'_>, order: &[Ordering]) {
     let clustering = judge.table.map(KnownTable::clustering).unwrap_or_default();
     let named = || order.iter().map(|ordering| &ordering.target.column().text);
     if named().all(|name| clustering.contains(name))
-        && let Some((skips, _)) = order.iter().zip(clustering).find(|(of, next)| of.target.column().text != **next)
+        && let Some((skips, _)) =
+            order.iter().zip(clustering).find(|(ordering, next)| ordering.target.column().text != **next)
     {
         judge.refuse(&rules::ORDER_BY_SKIPS, skips.span);
     }
@@ -102,8 +103,8 @@ fn check_in_relations(judge: &mut Judge<'_>, relations: &[Relation]) {
         judge.refuse(&rules::IN_SUBQUERY_LIMIT, span);
     }
     if let Some(range) = relations.iter().find(|relation| relation.operator.is_range()) {
-        let what = "IN and a range in one SELECT (DG:functional-differences says no, DG:cql.dml.select shows it)";
-        judge.unknown(range.span, what);
+        let feature = "IN and a range in one SELECT (DG:functional-differences says no, DG:cql.dml.select shows it)";
+        judge.unknown(range.span, feature);
     }
 }
 

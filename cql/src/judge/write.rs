@@ -30,8 +30,11 @@ pub(super) fn check_insert(judge: &mut Judge<'_>, insert: &Insert) {
             }
             None if columns.len() > max_columns(ttl) + 1 => {
                 let max = max_columns(ttl);
-                let what = format!("room for so many columns: for {max} that are in no key, and some of these are");
-                judge.unknown(span, what);
+                let feature = format!(
+                    "room for these columns: at most {max} may be outside the primary key, which the \
+                                    text does not show"
+                );
+                judge.unknown(span, feature);
             }
             None => {}
         }

@@ -35,7 +35,7 @@ advice! {
     HOT_PARTITION {
         id: "hot-partition",
         reason: "the partition key {} has few values at a time, so concurrent writes go to few partitions, each of which takes 1,000 WCU and 3,000 RCU a second",
-        alternative: "Add a column of many values to the partition key, or a shard that is a number computed from the row.",
+        alternative: "Add a column with many values to the partition key, or a shard number that is computed from the row.",
         source: "DG:bp-partition-key-design; DG:bp-partition-key-sharding",
     }
     UNBOUNDED_PARTITION {
@@ -59,7 +59,7 @@ advice! {
     ALLOW_FILTERING {
         id: "allow-filtering",
         reason: "ALLOW FILTERING reads, and is billed for, all rows that it searches, not only those that it returns",
-        alternative: "Write the rows to a second table as well, keyed by what you look up.",
+        alternative: "Write the rows to a second table as well, with the column that you look up as its key.",
         source: "DG:capacity-examples",
     }
     FULL_SCAN {

@@ -8,8 +8,8 @@
 //! use keyspaces_cql::lint::{Severity, lint};
 //!
 //! let findings = lint("CREATE TABLE shop.sales (day date, at timestamp, price, PRIMARY KEY (day, at));");
-//! let told: Vec<_> = findings.iter().map(|it| (it.position.column, it.severity, it.id)).collect();
-//! assert_eq!(told, [(55, Severity::Error, "syntax"), (57, Severity::Warning, "hot-partition")]);
+//! let summary: Vec<_> = findings.iter().map(|it| (it.position.column, it.severity, it.id)).collect();
+//! assert_eq!(summary, [(55, Severity::Error, "syntax"), (57, Severity::Warning, "hot-partition")]);
 //! ```
 
 pub mod advice;

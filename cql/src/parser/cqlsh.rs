@@ -31,7 +31,7 @@ pub(super) fn cqlsh_problem(parser: &Parser<'_>) -> Option<SyntaxProblem> {
         TokenKind::Stray if slice == "\u{feff}" => Some(SyntaxProblem::ByteOrderMark),
         TokenKind::Word => {
             let command = COMMANDS.iter().find(|(command, _)| command.eq_ignore_ascii_case(slice));
-            command.map(|&(command, instead)| SyntaxProblem::CqlshCommand { command, instead })
+            command.map(|&(command, replacement)| SyntaxProblem::CqlshCommand { command, replacement })
         }
         _ => None,
     }

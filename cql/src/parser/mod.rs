@@ -30,7 +30,7 @@ pub(crate) use script::{ScriptStatement, read_cassandra_script, read_script};
 /// # Errors
 ///
 /// `text` is not CQL that Cassandra 3.11 or Keyspaces knows, is nested more than [`MAX_DEPTH`] levels deep, or is longer
-/// than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS). The error says what is wrong and where.
+/// than [`MAX_TEXT_BYTES`] or [`MAX_TOKENS`](crate::MAX_TOKENS). The error has the problem and its place.
 pub fn parse(text: &str) -> Result<Statement, SyntaxError> {
     parse_all(text, |parser| {
         let statement = parser.parse_statement()?;
@@ -221,10 +221,10 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Parses a name; `what` names its kind in the error.
-    fn parse_name(&mut self, what: &str) -> Parsed<Name> {
+    /// Parses a name; `expected` names its kind in the error.
+    fn parse_name(&mut self, expected: &str) -> Parsed<Name> {
         if !self.is_name_at(0) {
-            return Err(self.expected_name(what));
+            return Err(self.expected_name(expected));
         }
         let quoted = self.kind() == TokenKind::QuotedName;
         let span = self.advance();
@@ -239,12 +239,12 @@ impl<'t> Parser<'t> {
         Name { text, quoted, span }
     }
 
-    fn parse_qualified_name(&mut self, what: &str) -> Parsed<QualifiedName> {
-        let first = self.parse_name(what)?;
+    fn parse_qualified_name(&mut self, expected: &str) -> Parsed<QualifiedName> {
+        let first = self.parse_name(expected)?;
         if self.accept(TokenKind::Dot).is_none() {
             return Ok(QualifiedName { keyspace: None, name: first });
         }
-        let name = self.parse_name(what)?;
+        let name = self.parse_name(expected)?;
         Ok(QualifiedName { keyspace: Some(first), name })
     }
 
@@ -277,13 +277,13 @@ impl<'t> Parser<'t> {
     }
 
     /// The error for a token that is not the expected name.
-    fn expected_name(&self, what: &str) -> SyntaxError {
-        if self.is_reserved_name() { self.reserved(self.span(), what) } else { self.unexpected(what) }
+    fn expected_name(&self, expected: &str) -> SyntaxError {
+        if self.is_reserved_name() { self.reserved(self.span(), expected) } else { self.unexpected(expected) }
     }
 
-    fn reserved(&self, span: Span, what: &str) -> SyntaxError {
+    fn reserved(&self, span: Span, expected: &str) -> SyntaxError {
         let word = self.slice(span).to_owned();
-        self.error_at(span, SyntaxProblem::Reserved { expected: what.to_owned(), word })
+        self.error_at(span, SyntaxProblem::Reserved { expected: expected.to_owned(), word })
     }
 
     /// Whether the reserved word at the current position is used as a name: the next token is one that follows a name.

@@ -48,8 +48,8 @@ fn parse_subject(parser: &mut Parser<'_>) -> Parsed<Subject> {
 }
 
 /// Parses a column, an element of a collection column, or a field of a column.
-pub(super) fn parse_target(parser: &mut Parser<'_>, what: &str) -> Parsed<Target> {
-    let column = parser.parse_name(what)?;
+pub(super) fn parse_target(parser: &mut Parser<'_>, expected: &str) -> Parsed<Target> {
+    let column = parser.parse_name(expected)?;
     if parser.accept(TokenKind::OpenBracket).is_some() {
         let key = parse_value(parser)?;
         parser.expect(TokenKind::CloseBracket, "']'")?;

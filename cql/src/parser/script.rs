@@ -10,8 +10,8 @@ use crate::{MAX_TEXT_BYTES, Span, Statement, SyntaxError, SyntaxProblem};
 /// statement, so that an error does not hide the next statement.
 #[must_use]
 pub fn parse_script(text: &str) -> Vec<Result<Statement, SyntaxError>> {
-    let readings = read_script(text).into_iter();
-    readings.map(|reading| reading.recovered.into_iter().next().map_or(reading.statement, Err)).collect()
+    let statements = read_script(text).into_iter();
+    statements.map(|parsed| parsed.recovered.into_iter().next().map_or(parsed.statement, Err)).collect()
 }
 
 /// One statement of a script, as far as it could be parsed.
@@ -44,11 +44,11 @@ fn read(text: &str, cassandra_dialect: bool) -> Vec<ScriptStatement> {
 }
 
 pub(super) fn script(parser: &mut Parser<'_>) -> Vec<ScriptStatement> {
-    let mut readings = Vec::new();
+    let mut statements = Vec::new();
     loop {
         while parser.accept(TokenKind::Semicolon).is_some() {}
         if parser.kind() == TokenKind::End {
-            return readings;
+            return statements;
         }
         let start = parser.at;
         parser.recovered = Some(Vec::new());
@@ -62,7 +62,7 @@ pub(super) fn script(parser: &mut Parser<'_>) -> Vec<ScriptStatement> {
             }
             skip_to_end_of_statement(parser);
         }
-        readings.push(ScriptStatement { statement, recovered });
+        statements.push(ScriptStatement { statement, recovered });
     }
 }
 

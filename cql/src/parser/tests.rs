@@ -128,14 +128,14 @@ fn deepest_syntax_tree_fits_into_half_of_the_default_thread_stack() {
 
 #[test]
 fn overlong_text_is_refused() {
-    let said = "the text is longer than 4194304 bytes, or has more than 1000000 tokens";
+    let message = "the text is longer than 4194304 bytes, or has more than 1000000 tokens";
     let long = " ".repeat(MAX_TEXT_BYTES + 1);
-    assert_eq!(failure(&long), format!("line 1, column 1: {said}"));
+    assert_eq!(failure(&long), format!("line 1, column 1: {message}"));
     assert_eq!(parse_script(&long).len(), 1);
     let select = |selectors: usize| format!("SELECT {}a FROM t", "a,".repeat(selectors));
     assert!(parse(&select(499_998)).is_ok());
-    assert_eq!(failure(&select(499_999)), format!("line 1, column 1000008: {said}"));
-    assert_eq!(failure(&format!("TRUNCATE {}", "a ".repeat(1_000_000))), format!("line 1, column 2000008: {said}"));
+    assert_eq!(failure(&select(499_999)), format!("line 1, column 1000008: {message}"));
+    assert_eq!(failure(&format!("TRUNCATE {}", "a ".repeat(1_000_000))), format!("line 1, column 2000008: {message}"));
 }
 
 #[test]

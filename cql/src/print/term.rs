@@ -23,8 +23,8 @@ impl Display for Term {
             TermKind::Tuple(parts) => write!(f, "({})", commas(parts)),
             TermKind::List(parts) => write!(f, "[{}]", commas(parts)),
             TermKind::Set(parts) => write!(f, "{{{}}}", commas(parts)),
-            TermKind::Map(entries) => braces(f, entries),
-            TermKind::UserType(fields) => braces(f, fields),
+            TermKind::Map(entries) => write_map(f, entries),
+            TermKind::UserType(fields) => write_map(f, fields),
             // Two signs would begin a comment.
             TermKind::Negative(negated) => write!(f, "- {negated}"),
             TermKind::Arithmetic(arithmetic) => arithmetic.fmt(f),
@@ -33,7 +33,7 @@ impl Display for Term {
     }
 }
 
-fn braces<K: Display>(f: &mut Formatter<'_>, entries: &[(K, Term)]) -> fmt::Result {
+fn write_map<K: Display>(f: &mut Formatter<'_>, entries: &[(K, Term)]) -> fmt::Result {
     f.write_str("{")?;
     for (place, (key, value)) in entries.iter().enumerate() {
         let comma = if place > 0 { ", " } else { "" };

@@ -32,9 +32,9 @@ pub(super) fn qualified_name() -> impl Strategy<Value = QualifiedName> {
 
 /// The name of a user-defined type, as the parser returns it.
 pub(super) fn type_name() -> impl Strategy<Value = QualifiedName> {
-    qualified_name().prop_map(|mut of| {
-        of.name.quoted |= crate::reserved::is_reserved_for_types(&of.name.text);
-        of
+    qualified_name().prop_map(|mut name| {
+        name.name.quoted |= crate::reserved::is_reserved_for_types(&name.name.text);
+        name
     })
 }
 

@@ -17,7 +17,7 @@ rules! {
         refuses: "an unlogged batch of more than 30 statements",
         server_message: Some("Batches with more than 30 statements are not supported."),
         code: Some(INVALID),
-        advice: "Send several batches, or the statements one by one, several at a time: a batch is no faster.",
+        advice: "Send several batches, or single statements concurrently: a batch is no faster.",
         source: "gh:cfpb/hmda-platform#5001; DG:quotas",
         since: None,
     }
@@ -35,7 +35,7 @@ rules! {
         refuses: "BEGIN COUNTER BATCH",
         server_message: Some("Only UNLOGGED Batches are supported at this time."),
         code: None,
-        advice: "Send the counters' updates one by one, several at a time, or in an unlogged batch.",
+        advice: "Send the counter updates as single statements, concurrently, or in an unlogged batch.",
         source: "DG:bulk-upload-troubleshooting",
         since: None,
     }
@@ -44,16 +44,16 @@ rules! {
         refuses: "counters in a logged batch",
         server_message: None,
         code: None,
-        advice: "Send the counters' updates by themselves.",
+        advice: "Send the counter updates outside the batch.",
         source: "DG:batchStatements",
         since: Some("2025-11-11"),
     }
     OPERATOR_IN_LOGGED_BATCH {
         id: "operator-in-logged-batch",
-        refuses: "anything but = in a WHERE of a logged batch, range deletes included",
+        refuses: "operators other than = in a WHERE of a logged batch, including range deletes",
         server_message: None,
         code: None,
-        advice: "Name each row by its whole key, or send the statement by itself.",
+        advice: "Name each row by its whole primary key, or send the statement outside the batch.",
         source: "DG:batchStatements",
         since: Some("2025-11-11"),
     }
@@ -62,7 +62,7 @@ rules! {
         refuses: "two statements on one row in a logged batch",
         server_message: None,
         code: None,
-        advice: "Put what is to happen to the row into one statement.",
+        advice: "Combine them into one statement.",
         source: "DG:batchStatements",
         since: Some("2025-11-11"),
     }

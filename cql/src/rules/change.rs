@@ -25,19 +25,19 @@ rules! {
     }
     TTL_OFF {
         id: "ttl-off",
-        refuses: "a TTL on a table that does not have TTL on",
+        refuses: "a TTL on a table on which TTL is off",
         server_message: Some("TTL is not yet supported."),
         code: None,
-        advice: "Turn it on: custom_properties = {'ttl': {'status': 'enabled'}}; it stays on.",
+        advice: "Turn it on: custom_properties = {'ttl': {'status': 'enabled'}}; it cannot be turned off again.",
         source: "DG:troubleshooting.cql; DG:TTL-how-to-create-table",
         since: Some("2021-10-18"),
     }
     TIMESTAMPS_OFF {
         id: "timestamps-off",
-        refuses: "USING TIMESTAMP on a table that does not have client-side timestamps on",
+        refuses: "USING TIMESTAMP on a table on which client-side timestamps are off",
         server_message: None,
         code: None,
-        advice: "Turn them on: custom_properties = {'client_side_timestamps': {'status': 'enabled'}}; they stay on.",
+        advice: "Turn them on: custom_properties = {'client_side_timestamps': {'status': 'enabled'}}; they cannot be turned off again.",
         source: "DG:client-side-timestamps",
         since: Some("2023-03-14"),
     }

@@ -43,7 +43,7 @@ rules! {
 
     KEYSPACE_NAME {
         id: "keyspace-name",
-        refuses: "names of keyspaces other than 1 to 48 letters, digits and underscores, the first no underscore",
+        refuses: "names of keyspaces that are not 1 to 48 letters, digits and underscores, or that begin with an underscore",
         server_message: None,
         code: None,
         advice: "Choose another name.",
@@ -52,7 +52,7 @@ rules! {
     }
     TABLE_NAME {
         id: "table-name",
-        refuses: "names of tables other than 1 to 48 letters, digits and underscores, the first no underscore",
+        refuses: "names of tables that are not 1 to 48 letters, digits and underscores, or that begin with an underscore",
         server_message: None,
         code: None,
         advice: "Choose another name.",
@@ -88,7 +88,7 @@ rules! {
     }
     TYPE_NOT_FROZEN {
         id: "type-not-frozen",
-        refuses: "a user-defined type in another one that is not frozen",
+        refuses: "a user-defined type that is not frozen inside another one",
         server_message: None,
         code: None,
         advice: "Write frozen<…> around the inner type.",
@@ -128,7 +128,7 @@ rules! {
         server_message: None,
         code: None,
         advice: "Use bigint, or a table with a row for each counter.",
-        source: "gh:apache/cassandra (CQL3Type.java), of whose collections Keyspaces says the same",
+        source: "gh:apache/cassandra (CQL3Type.java); inferred from the message of Keyspaces for collections",
         since: Some("2020-04-07"),
     }
     COUNTER_IN_TYPE {
@@ -142,7 +142,7 @@ rules! {
     }
     DURABLE_WRITES {
         id: "durable-writes",
-        refuses: "durable_writes that is not true",
+        refuses: "durable_writes other than true",
         server_message: None,
         code: None,
         advice: "Leave it out: all writes are durable.",
@@ -214,7 +214,7 @@ rules! {
     }
     TAGS {
         id: "tags",
-        refuses: "more than 60 tags in one statement, tags of more than 128 characters, and values of tags of more than 256",
+        refuses: "more than 60 tags in one statement, tag keys of more than 128 characters, and tag values of more than 256",
         server_message: None,
         code: None,
         advice: "Use fewer or shorter tags.",
@@ -268,7 +268,7 @@ rules! {
     }
     AUTO_SCALING {
         id: "auto-scaling",
-        refuses: "auto scaling with a target outside 20 to 90 percent, or whose fewest units are more than its most",
+        refuses: "auto scaling with a target outside 20 to 90 percent, or with more minimum than maximum units",
         server_message: None,
         code: None,
         advice: "Choose a target_value from 20 to 90, and minimum_units no more than maximum_units.",
@@ -280,7 +280,7 @@ rules! {
         refuses: "turning client-side timestamps off",
         server_message: None,
         code: None,
-        advice: "They stay on once they are; create another table without them.",
+        advice: "Leave them on, or create another table without them.",
         source: "DG:client-side-timestamps",
         since: Some("2023-03-14"),
     }
@@ -289,7 +289,7 @@ rules! {
         refuses: "turning TTL off",
         server_message: None,
         code: None,
-        advice: "It stays on once it is; default_time_to_live = 0 stops rows from expiring by default.",
+        advice: "Leave it on: default_time_to_live = 0 stops rows from expiring by default.",
         source: "DG:TTL-how-to-create-table",
         since: Some("2021-10-18"),
     }
@@ -335,8 +335,8 @@ rules! {
         refuses: "a restore_timestamp without a zone",
         server_message: None,
         code: None,
-        advice: "Say which time of the day it is where: add Z for UTC, or an offset such as +0000.",
-        source: "DG:cql.ddl.table; DG:restoretabletopointintime, whose times all have one",
+        advice: "Add the zone: Z for UTC, or an offset such as +0000.",
+        source: "DG:cql.ddl.table; DG:restoretabletopointintime, where all times have a zone",
         since: Some("2020-07-09"),
     }
     RESTORE_OPTION {
@@ -344,7 +344,7 @@ rules! {
         refuses: "TTL, client-side timestamps, CDC and warm throughput as options of RESTORE TABLE",
         server_message: None,
         code: None,
-        advice: "Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER TABLE once it is ACTIVE.",
+        advice: "Leave them out: TTL and client-side timestamps come with the table, and the others can be set by ALTER TABLE once it is ACTIVE.",
         source: "not in the grammar of DG:cql.ddl.table",
         since: Some("2020-07-09"),
     }

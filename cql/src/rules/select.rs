@@ -87,7 +87,7 @@ rules! {
         refuses: "IN and TOKEN in one SELECT",
         server_message: None,
         code: None,
-        advice: "Send one SELECT for each key, or read ranges of tokens and drop what is not wanted.",
+        advice: "Send one SELECT for each key, or read ranges of tokens and filter the rows in the application.",
         source: "DG:functional-differences",
         since: Some("2023-04-25"),
     }
@@ -96,8 +96,8 @@ rules! {
         refuses: "an inequality on a whole collection, user-defined type or tuple",
         server_message: None,
         code: None,
-        advice: "Compare in the application, or keep what you compare in a column of its own.",
-        source: "DG:functional-differences; of tuples it is inferred",
+        advice: "Compare in the application, or store the compared value in a separate column.",
+        source: "DG:functional-differences; inferred for tuples",
         since: Some("2023-11-15"),
     }
     CELL_METADATA {

@@ -19,7 +19,7 @@ rules! {
         refuses: "secondary indexes",
         server_message: None,
         code: None,
-        advice: "Write the rows to a second table as well, keyed by what you look up.",
+        advice: "Write the rows to a second table as well, with the column that you look up as its key.",
         source: "DG:cassandra-apis",
         since: None,
     }
@@ -64,7 +64,7 @@ rules! {
         refuses: "materialized views",
         server_message: None,
         code: None,
-        advice: "Write the rows to a second table as well, keyed by what you look up.",
+        advice: "Write the rows to a second table as well, with the column that you look up as its key.",
         source: "DG:cassandra-apis",
         since: None,
     }

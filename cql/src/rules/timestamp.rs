@@ -24,10 +24,10 @@ rules! {
 
     TIMESTAMP_OUTSIDE_WINDOW {
         id: "timestamp-outside-window",
-        refuses: "a timestamp of more than 2 days ago or of more than 5 minutes ahead",
+        refuses: "a timestamp more than 2 days in the past or more than 5 minutes in the future",
         server_message: None,
         code: None,
-        advice: "Give it in microseconds since 1970, by a clock that is right.",
+        advice: "Give it in microseconds since 1970, and check the clock.",
         source: "DG:client-side-timestamps-how-to-queries",
         since: Some("2023-03-14"),
     }

@@ -50,9 +50,9 @@ impl TableChange {
         }]))
     }
 
-    /// The statement that makes this change to the table named `table`.
+    /// The ALTER TABLE that makes this change to `table`.
     #[must_use]
-    pub fn of(&self, table: &QualifiedName) -> AlterTable {
+    pub fn alter(&self, table: &QualifiedName) -> AlterTable {
         let change = match self {
             Self::AddColumns(columns) => {
                 AlterTableChange::Add(columns.as_slice().iter().map(NewColumn::definition).collect())
@@ -75,8 +75,8 @@ impl TableChange {
         let refused = |rule| Err(PropertyError::refused(alter.span, rule));
         match &alter.change {
             AlterTableChange::Add(columns) | AlterTableChange::AddWithoutParentheses(columns) => {
-                let columns = NewColumns::new(columns.iter().map(NewColumn::of));
-                let none = || PropertyError::unknown(alter.span, "an ALTER TABLE … ADD of no columns".to_owned());
+                let columns = NewColumns::new(columns.iter().map(NewColumn::from_definition));
+                let none = || PropertyError::unknown(alter.span, "an ALTER TABLE … ADD without columns".to_owned());
                 Ok(vec![Self::AddColumns(columns.ok_or_else(none)?)])
             }
             AlterTableChange::Drop(_) => refused(&rules::DROP_COLUMN),
@@ -155,7 +155,7 @@ impl From<NewColumn> for NewColumns {
 }
 
 impl NewColumn {
-    fn of(column: &ColumnDefinition) -> Self {
+    fn from_definition(column: &ColumnDefinition) -> Self {
         Self {
             name: column.name.clone(),
             column_type: column.column_type.canonical(),

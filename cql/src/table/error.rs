@@ -94,7 +94,7 @@ impl fmt::Display for TableProblem {
                 write!(f, "in the type of {name} a collection is inside another: write frozen<…> around the inner one")
             }
             Self::Refused(rule) => rule.fmt(f),
-            Self::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
+            Self::Unknown(feature) => write!(f, "it is not known whether Amazon Keyspaces has {feature}"),
         }
     }
 }
@@ -105,7 +105,7 @@ impl From<PropertyError> for TableError {
     fn from(error: PropertyError) -> Self {
         let problem = match error.problem {
             PropertyProblem::Refused(rule) => TableProblem::Refused(rule),
-            PropertyProblem::Unknown(what) => TableProblem::Unknown(what),
+            PropertyProblem::Unknown(feature) => TableProblem::Unknown(feature),
         };
         Self { span: error.span, problem }
     }

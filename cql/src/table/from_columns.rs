@@ -82,7 +82,7 @@ pub(crate) fn from_columns(
 impl fmt::Display for FromColumnsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoPartitionKey => f.write_str("its columns have no partition key among them"),
+            Self::NoPartitionKey => f.write_str("none of its columns is in the partition key"),
             Self::Type { column, column_type, .. } => {
                 write!(f, "the type {column_type} of its column {column} cannot be read")
             }
@@ -136,7 +136,7 @@ mod tests {
     fn column_rows_that_form_no_table_are_refused_with_the_reason() {
         let read = |rows: [ColumnRow; 1]| TableDefinition::from_columns(QualifiedName::new("ks", "t"), rows);
         let no_key = read([column("a", "int", "regular", -1, "none")]).unwrap_err();
-        assert_eq!(no_key.to_string(), "its columns have no partition key among them");
+        assert_eq!(no_key.to_string(), "none of its columns is in the partition key");
         let no_type = read([column("a", "list<", "partition_key", 0, "none")]).unwrap_err();
         assert_eq!(no_type.to_string(), "the type list< of its column a cannot be read");
     }

@@ -138,15 +138,15 @@ impl TableDefinition {
     /// use keyspaces_cql::statement::NativeType;
     ///
     /// let table = || TableDefinition::builder("shop", "names").partition_key("id", NativeType::Int);
-    /// let (there, to) = (table().build()?, table().with(PointInTimeRecovery::Enabled).build()?);
-    /// let difference = there.difference(&to);
-    /// let statements: Vec<_> = difference.changes.iter().map(|change| change.of(&there.table).to_string()).collect();
+    /// let (current, desired) = (table().build()?, table().with(PointInTimeRecovery::Enabled).build()?);
+    /// let difference = current.difference(&desired);
+    /// let statements: Vec<_> = difference.changes.iter().map(|change| change.alter(&current.table).to_string()).collect();
     /// assert_eq!(
     ///     statements,
     ///     ["ALTER TABLE shop.names WITH custom_properties = {'point_in_time_recovery': {'status': 'enabled'}}"]
     /// );
     /// assert_eq!(
-    ///     difference.changes[0].warnings(&there)[0].to_string(),
+    ///     difference.changes[0].warnings(&current)[0].to_string(),
     ///     "costs money: the data for restores is stored in addition to the table (DG:PointInTimeRecovery)"
     /// );
     /// # Ok::<(), keyspaces_cql::TableError>(())

@@ -197,9 +197,9 @@ mod tests {
         let no_time = "Amazon Keyspaces refuses a restore_timestamp that is not a time in ISO 8601. Write it to the second or the \
                        millisecond, with its zone: '2020-06-30T04:05:00+0000' or '2020-06-30T19:19:21.175Z'. \
                        (DG:cql.ddl.table; DG:restoretabletopointintime)";
-        let no_zone = "Amazon Keyspaces refuses a restore_timestamp without a zone. Say which time of the day it is where: add \
-                       Z for UTC, or an offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, whose times \
-                       all have one)";
+        let no_zone = "Amazon Keyspaces refuses a restore_timestamp without a zone. Add the zone: Z for UTC, or an \
+                       offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, where all times have a \
+                       zone)";
         for text in [
             "",
             "yesterday",

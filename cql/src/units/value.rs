@@ -121,8 +121,8 @@ mod tests {
         create.columns[0].column_type.kind.clone()
     }
 
-    fn size(of: &str, bytes: &[u8]) -> (usize, usize) {
-        let ValueSize { bytes, elements } = value_size(&cql_type(of), Some(bytes));
+    fn size(type_name: &str, bytes: &[u8]) -> (usize, usize) {
+        let ValueSize { bytes, elements } = value_size(&cql_type(type_name), Some(bytes));
         (bytes, elements)
     }
 

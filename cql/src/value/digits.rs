@@ -63,14 +63,14 @@ mod tests {
     use super::super::{Value, scalar};
     use super::*;
 
-    fn digits(of: &str, value: &Value) -> usize {
-        let of = of.parse::<CqlType>().unwrap().kind;
+    fn digits(type_name: &str, value: &Value) -> usize {
+        let kind = type_name.parse::<CqlType>().unwrap().kind;
         let mut user_types = UserTypes::default();
         user_types.insert(
             "price",
             vec![("currency".into(), NativeType::Text.into()), ("amount".into(), NativeType::Decimal.into())],
         );
-        max_digits(&of, value.bytes.as_deref().unwrap(), &user_types)
+        max_digits(&kind, value.bytes.as_deref().unwrap(), &user_types)
     }
 
     #[test]

@@ -53,11 +53,11 @@ impl Literals<'_> {
                     .collect();
                 Value::tuple(&parts)
             }
-            (TermKind::UserType(given), UserDefined(user_type)) => {
+            (TermKind::UserType(values), UserDefined(user_type)) => {
                 let Some(fields) = self.user_types.fields(user_type) else { return Value::of_type(cql_type) };
                 let field = |(field, field_type): &(String, CqlType)| {
-                    let given = given.iter().find(|(given, _)| given.text == *field);
-                    given.map_or_else(Value::null, |(_, term)| {
+                    let value = values.iter().find(|(name, _)| name.text == *field);
+                    value.map_or_else(Value::null, |(_, term)| {
                         self.value(term, &field_type.kind, &format!("{name}.{field}"))
                     })
                 };
@@ -85,22 +85,22 @@ mod tests {
     use crate::statement::{InsertContent, NativeType};
     use crate::{Statement, parse};
 
-    fn literal(text: &str, of: &str) -> Value {
+    fn literal(text: &str, type_name: &str) -> Value {
         let Ok(Statement::Insert(insert)) = parse(&format!("INSERT INTO t (c) VALUES ({text})")) else {
             panic!("{text}")
         };
         let InsertContent::Values { values, .. } = &insert.content else { panic!() };
         let mut user_types = UserTypes::default();
         let fields = [("street", NativeType::Text), ("number", NativeType::Int)];
-        user_types.insert("address", fields.map(|(name, of)| (name.to_owned(), of.into())).to_vec());
+        user_types.insert("address", fields.map(|(name, native)| (name.to_owned(), native.into())).to_vec());
         let bound = |_: &Term, name: &str| Value::from_bytes(name.as_bytes());
-        serialize(&values[0], &of.parse::<CqlType>().unwrap().kind, &user_types, &bound, "c")
+        serialize(&values[0], &type_name.parse::<CqlType>().unwrap().kind, &user_types, &bound, "c")
     }
 
     #[test]
     fn collection_tuple_and_user_type_literals_encode_as_in_the_protocol() {
         let int = |n: u8| [0, 0, 0, 4, 0, 0, 0, n];
-        for (text, of, bytes) in [
+        for (text, type_name, bytes) in [
             ("[1, 2]", "list<int>", [&[0, 0, 0, 2][..], &int(1), &int(2)].concat()),
             ("{7}", "frozen<set<int>>", [&[0, 0, 0, 1][..], &int(7)].concat()),
             ("{}", "map<int, text>", vec![0, 0, 0, 0]),
@@ -112,7 +112,7 @@ mod tests {
             ("[?]", "list<text>", [&[0, 0, 0, 1, 0, 0, 0, 8][..], b"value(c)"].concat()),
             ("{'k': ?}", "map<text, text>", [&[0, 0, 0, 1, 0, 0, 0, 1, b'k', 0, 0, 0, 8][..], b"value(c)"].concat()),
         ] {
-            assert_eq!(literal(text, of), Value::from_bytes(bytes), "{text}");
+            assert_eq!(literal(text, type_name), Value::from_bytes(bytes), "{text}");
         }
         assert!(!literal("{1, 2}", "set<int>").is_exact);
     }

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn literal_serializes_like_a_bound_value() {
         use NativeType::*;
-        for (of, text, bytes) in [
+        for (native, text, bytes) in [
             (Text, "ä'", "ä'".as_bytes().to_vec()),
             (Int, "-2", vec![0xff, 0xff, 0xff, 0xfe]),
             (Bigint, "1", vec![0, 0, 0, 0, 0, 0, 0, 1]),
@@ -165,13 +165,13 @@ mod tests {
             (Timestamp, "1000", vec![0, 0, 0, 0, 0, 0, 0x03, 0xe8]),
             (Time, "00:00:00.000000001", vec![0, 0, 0, 0, 0, 0, 0, 1]),
         ] {
-            assert_eq!(scalar(of, text), Value::from_bytes(bytes), "{text}");
+            assert_eq!(scalar(native, text), Value::from_bytes(bytes), "{text}");
         }
     }
 
     #[test]
     fn literals_only_the_server_can_evaluate_have_their_types_width() {
-        for (of, text, width) in [
+        for (native, text, width) in [
             (NativeType::Timestamp, "now", 8),
             (NativeType::Timestamp, "2026-01-01", 8),
             (NativeType::Date, "today", 4),
@@ -179,7 +179,7 @@ mod tests {
             (NativeType::Uuid, "5", 16),
             (NativeType::Blob, "0xabc", 0),
         ] {
-            assert_eq!(scalar(of, text), Value { bytes: Some(vec![0; width]), is_exact: false }, "{text}");
+            assert_eq!(scalar(native, text), Value { bytes: Some(vec![0; width]), is_exact: false }, "{text}");
         }
     }
 }

@@ -136,7 +136,9 @@ fn judge(scope: NameScope<'_>, statement: &Statement, text: &str, tables: &Known
     match judge_in(statement, &context) {
         Judgement::Allowed => Ok(()),
         Judgement::Refused(refusal) => Err(refused_by(refusal.rule)),
-        Judgement::Unknown(Unknown { span, what }) => Err(not_emulated(format!("{what} ({})", span.position(text)))),
+        Judgement::Unknown(Unknown { span, feature }) => {
+            Err(not_emulated(format!("{feature} ({})", span.position(text))))
+        }
     }
 }
 

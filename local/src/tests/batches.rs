@@ -92,8 +92,8 @@ async fn statements_that_cannot_be_in_a_batch_are_refused() {
     for (kind, text) in [
         (
             0,
-            "keyspaces-local: Amazon Keyspaces refuses counters in a logged batch. Send the counters' updates by \
-             themselves. (DG:batchStatements)",
+            "keyspaces-local: Amazon Keyspaces refuses counters in a logged batch. Send the counter updates outside \
+             the batch. (DG:batchStatements)",
         ),
         (2, "Only UNLOGGED Batches are supported at this time."),
     ] {
@@ -112,7 +112,7 @@ async fn two_statements_of_a_logged_batch_on_the_same_row_are_refused_for_every_
     let refused = client.call(opcode::BATCH, &batch_body(0, &[Ok(update), Err(&id)], LOCAL_QUORUM)).await;
     assert_eq!(
         ClientAnswer::read(&refused).refused().1,
-        "keyspaces-local: Amazon Keyspaces refuses two statements on one row in a logged batch. Put what is to happen to \
-         the row into one statement. (DG:batchStatements)"
+        "keyspaces-local: Amazon Keyspaces refuses two statements on one row in a logged batch. Combine them into one \
+         statement. (DG:batchStatements)"
     );
 }

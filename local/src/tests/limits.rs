@@ -146,8 +146,8 @@ async fn bound_ttl_over_20_years_is_refused() {
 #[tokio::test]
 async fn two_bound_statements_of_a_logged_batch_on_the_same_row_are_refused() {
     let mut client = with_table("limits_logged", "(a int, b text, c int, PRIMARY KEY (a, b))").await;
-    let text = "keyspaces-local: Amazon Keyspaces refuses two statements on one row in a logged batch. Put what is to \
-                happen to the row into one statement. (DG:batchStatements)";
+    let text = "keyspaces-local: Amazon Keyspaces refuses two statements on one row in a logged batch. Combine them \
+                into one statement. (DG:batchStatements)";
     let batch = "BEGIN BATCH INSERT INTO limits_logged.t (a, b, c) VALUES (?, ?, 5); \
                  UPDATE limits_logged.t SET c = 1 WHERE b = 'x' AND a = 7; APPLY BATCH";
     let same: [&[u8]; 2] = [&7_i32.to_be_bytes(), b"x"];
@@ -184,14 +184,15 @@ async fn limits_of_logged_batches_depend_on_the_table() {
     let taken = client.query_with(&four, With { values: &[&value[..]; 4], ..With::default() }).await;
     assert_eq!(taken, ClientAnswer::Void);
 
-    let text = "keyspaces-local: Amazon Keyspaces refuses anything but = in a WHERE of a logged batch, range deletes \
-                included. Name each row by its whole key, or send the statement by itself. (DG:batchStatements)";
+    let text = "keyspaces-local: Amazon Keyspaces refuses operators other than = in a WHERE of a logged batch, \
+                including range deletes. Name each row by its whole primary key, or send the statement outside the \
+                batch. (DG:batchStatements)";
     let partition = ["DELETE FROM limits_batch.t WHERE a = 1".to_owned()];
     assert_eq!(logged(&mut client, &partition).await.refused(), refused(text));
 
     client.table("limits_batch", "n", "(a int PRIMARY KEY, n counter)").await;
-    let text = "keyspaces-local: Amazon Keyspaces refuses counters in a logged batch. Send the counters' updates by \
-                themselves. (DG:batchStatements)";
+    let text = "keyspaces-local: Amazon Keyspaces refuses counters in a logged batch. Send the counter updates \
+                outside the batch. (DG:batchStatements)";
     let count = "BEGIN BATCH UPDATE limits_batch.n SET n = n + ? WHERE a = 1; \
                  UPDATE limits_batch.n SET n = n + ? WHERE a = 2; APPLY BATCH";
     let values: [&[u8]; 2] = [&1_i64.to_be_bytes(), &1_i64.to_be_bytes()];

@@ -69,9 +69,8 @@ async fn an_invalid_time_or_one_without_a_time_zone_is_refused() {
     for (timestamp, text) in [
         (
             "'2026-11-24T12:00:00'",
-            "keyspaces-local: Amazon Keyspaces refuses a restore_timestamp without a zone. Say which time of the day it is \
-             where: add Z for UTC, or an offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, whose times \
-             all have one)",
+            "keyspaces-local: Amazon Keyspaces refuses a restore_timestamp without a zone. Add the zone: Z for UTC, \
+             or an offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, where all times have a zone)",
         ),
         (
             "'yesterday'",
@@ -85,8 +84,8 @@ async fn an_invalid_time_or_one_without_a_time_zone_is_refused() {
     }
     let ttl = "RESTORE TABLE ks.r FROM TABLE ks.t WITH default_time_to_live = 5";
     let text = "keyspaces-local: Amazon Keyspaces refuses TTL, client-side timestamps, CDC and warm throughput as options of \
-                RESTORE TABLE. Leave them out: TTL and client-side timestamps come with the table, and the rest is for an ALTER \
-                TABLE once it is ACTIVE. (not in the grammar of DG:cql.ddl.table)";
+                RESTORE TABLE. Leave them out: TTL and client-side timestamps come with the table, and the others can \
+                be set by ALTER TABLE once it is ACTIVE. (not in the grammar of DG:cql.ddl.table)";
     assert_eq!(client.query(ttl).await.refused(), (INVALID, text.to_owned()));
     local.close().await.unwrap();
 }

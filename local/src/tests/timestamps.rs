@@ -4,8 +4,8 @@ use super::client::{Client, ClientAnswer, With, batch_at, opcode};
 use super::{INVALID, Time, another};
 use crate::local::Local;
 
-const OUTSIDE: &str = "keyspaces-local: Amazon Keyspaces refuses a timestamp of more than 2 days ago or of more than 5 \
-                       minutes ahead. Give it in microseconds since 1970, by a clock that is right. \
+const OUTSIDE: &str = "keyspaces-local: Amazon Keyspaces refuses a timestamp more than 2 days in the past or more \
+                       than 5 minutes in the future. Give it in microseconds since 1970, and check the clock. \
                        (DG:client-side-timestamps-how-to-queries)";
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;

@@ -25,8 +25,8 @@ async fn schema_errors_known_to_the_library_are_refused_unsent() {
     let tag = KeyspaceDefinition::new("ks").tag("k".repeat(129), "v");
     assert_eq!(
         schema.create_keyspace(&tag).await.unwrap_err().to_string(),
-        "CREATE KEYSPACE ks failed: Amazon Keyspaces refuses more than 60 tags in one statement, tags of more than 128 \
-         characters, and values of tags of more than 256. Use fewer or shorter tags. (API:TagResource)"
+        "CREATE KEYSPACE ks failed: Amazon Keyspaces refuses more than 60 tags in one statement, tag keys of more \
+         than 128 characters, and tag values of more than 256. Use fewer or shorter tags. (API:TagResource)"
     );
     let one_region = KeyspaceDefinition::new("ks").in_regions(["us-east-1"]);
     assert_eq!(

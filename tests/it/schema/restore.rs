@@ -194,15 +194,15 @@ async fn impossible_restore_is_refused_before_sending() {
         ),
         (
             schema.restore_table("ks", "kept").into("ks", "no name"),
-            "RESTORE TABLE ks.\"no name\" failed: Amazon Keyspaces refuses names of tables other than 1 to 48 letters, digits and \
-             underscores, the first no underscore. Choose another name. (API:CreateTable)"
+            "RESTORE TABLE ks.\"no name\" failed: Amazon Keyspaces refuses names of tables that are not 1 to 48 \
+             letters, digits and underscores, or that begin with an underscore. Choose another name. (API:CreateTable)"
                 .to_owned(),
         ),
         (
             session.define("RESTORE TABLE ks.new FROM TABLE ks.kept WITH restore_timestamp = '2026-06-30T04:05:00'"),
-            "RESTORE TABLE ks.new failed: Amazon Keyspaces refuses a restore_timestamp without a zone. Say which time of the day it \
-             is where: add Z for UTC, or an offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, whose \
-             times all have one)"
+            "RESTORE TABLE ks.new failed: Amazon Keyspaces refuses a restore_timestamp without a zone. Add the zone: \
+             Z for UTC, or an offset such as +0000. (DG:cql.ddl.table; DG:restoretabletopointintime, where all times \
+             have a zone)"
                 .to_owned(),
         ),
     ] {

@@ -19,8 +19,8 @@ async fn unsupported_statement_is_refused_alike_by_every_call() {
         ),
         (
             "CREATE INDEX ON it.t (v)",
-            "CREATE INDEX it.t failed: Amazon Keyspaces refuses secondary indexes. Write the rows to a second table as well, \
-             keyed by what you look up. (DG:cassandra-apis)",
+            "CREATE INDEX it.t failed: Amazon Keyspaces refuses secondary indexes. Write the rows to a second table \
+             as well, with the column that you look up as its key. (DG:cassandra-apis)",
         ),
     ] {
         let rows = session.rows::<Row>(text, ()).try_collect::<Vec<_>>().await;
@@ -66,8 +66,8 @@ async fn known_service_refusal_carries_the_advice_of_its_rule() {
         insert.unwrap_err().to_string(),
         format!(
             "INSERT INTO {table} failed: refused by the server; the other side said: \"TTL is not yet supported.\". Turn it \
-             on: custom_properties = {{'ttl': {{'status': 'enabled'}}}}; it stays on. (DG:troubleshooting.cql; \
-             DG:TTL-how-to-create-table)"
+             on: custom_properties = {{'ttl': {{'status': 'enabled'}}}}; it cannot be turned off again. \
+             (DG:troubleshooting.cql; DG:TTL-how-to-create-table)"
         )
     );
 }

@@ -170,8 +170,8 @@ async fn out_of_range_bound_number_ttl_and_timestamp_are_refused_before_sending(
     refused(&session, &table, &insert("i", " USING TTL ?"), (1, 1, 630_720_001), too_long).await;
     let named = format!("INSERT INTO {table} (id, i) VALUES (:id, 1) USING TTL :seconds");
     refused(&session, &table, &named, Named { id: 1, seconds: 630_720_001 }, too_long).await;
-    let outside = "a timestamp of more than 2 days ago or of more than 5 minutes ahead, and 1700000000000 µs since 1970 were \
-                   given. Give it in microseconds since 1970, by a clock that is right. \
+    let outside = "a timestamp more than 2 days in the past or more than 5 minutes in the future, and 1700000000000 µs \
+                   since 1970 were given. Give it in microseconds since 1970, and check the clock. \
                    (DG:client-side-timestamps-how-to-queries)";
     refused(&session, &table, &insert("i", " USING TIMESTAMP :written"), (1, 1, 1_700_000_000_000_i64), outside).await;
     assert_eq!(executed(local, &table), before);

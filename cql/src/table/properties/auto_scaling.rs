@@ -75,7 +75,7 @@ impl AutoScaling {
     }
 
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
-        let fields = setting.fields(WHAT, &[WRITE, READ, REPLICAS])?;
+        let fields = setting.fields(NAME, &[WRITE, READ, REPLICAS])?;
         let scaling = |name| fields.get(name).map(CapacityScaling::read).transpose();
         let mut replicas = BTreeMap::new();
         if let Some(regions) = fields.get(REPLICAS) {
@@ -128,23 +128,23 @@ impl CapacityScaling {
 
     fn read(setting: &Setting) -> Result<Self, PropertyError> {
         let known = ["autoscaling_disabled", "minimum_units", "maximum_units", "scaling_policy"];
-        let fields = setting.fields(WHAT, &known)?;
+        let fields = setting.fields(NAME, &known)?;
         if let Some(disabled) = fields.get("autoscaling_disabled")
             && disabled.is_true("autoscaling_disabled")?
         {
             return Ok(Self::Disabled);
         }
-        let minimum = units(fields.required("minimum_units", WHAT)?, "minimum_units")?;
-        let maximum = fields.required("maximum_units", WHAT)?;
+        let minimum = units(fields.required("minimum_units", NAME)?, "minimum_units")?;
+        let maximum = fields.required("maximum_units", NAME)?;
         let most = units(maximum, "maximum_units")?;
         if most < minimum {
             return Err(PropertyError::refused(maximum.span, &rules::AUTO_SCALING));
         }
-        let policy = fields.required("scaling_policy", WHAT)?.fields("scaling_policy", &[TRACKING])?;
+        let policy = fields.required("scaling_policy", NAME)?.fields("scaling_policy", &[TRACKING])?;
         let known = ["target_value", "scale_in_cooldown", "scale_out_cooldown", "disable_scale_in"];
-        let tracking = policy.required(TRACKING, WHAT)?.fields(TRACKING, &known)?;
-        let target_setting = tracking.required("target_value", WHAT)?;
-        let target: f64 = target_setting.word(WHAT)?.parse().unwrap_or(f64::NAN);
+        let tracking = policy.required(TRACKING, NAME)?.fields(TRACKING, &known)?;
+        let target_setting = tracking.required("target_value", NAME)?;
+        let target: f64 = target_setting.word(NAME)?.parse().unwrap_or(f64::NAN);
         if !(20.0..=90.0).contains(&target) {
             return Err(PropertyError::refused(target_setting.span, &rules::AUTO_SCALING));
         }
@@ -183,7 +183,7 @@ impl CapacityScaling {
     }
 }
 
-const WHAT: &str = "autoscaling_settings";
+const NAME: &str = "autoscaling_settings";
 const READ: &str = "provisioned_read_capacity_autoscaling_update";
 const WRITE: &str = "provisioned_write_capacity_autoscaling_update";
 const REPLICAS: &str = "replica_updates";

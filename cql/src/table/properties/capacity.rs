@@ -36,7 +36,7 @@ pub type ReplicaCapacity = BTreeMap<String, u32>;
 
 impl CapacityMode {
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
-        let what = "capacity_mode";
+        let option = "capacity_mode";
         // The service shows the last two in addition to the settings.
         let known = [
             "throughput_mode",
@@ -45,9 +45,9 @@ impl CapacityMode {
             "last_update_to_pay_per_request_timestamp",
             "last_update_timestamp",
         ];
-        let fields = setting.fields(what, &known)?;
-        let mode = fields.required("throughput_mode", what)?;
-        match mode.word(what)?.to_ascii_uppercase().as_str() {
+        let fields = setting.fields(option, &known)?;
+        let mode = fields.required("throughput_mode", option)?;
+        match mode.word(option)?.to_ascii_uppercase().as_str() {
             "PAY_PER_REQUEST" => Ok(Self::OnDemand),
             "PROVISIONED" => {
                 let (Some(read), Some(write)) = (fields.get(READ_UNITS), fields.get(WRITE_UNITS)) else {
@@ -86,13 +86,13 @@ impl WarmThroughput {
     }
 
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
-        let what = "warm_throughput";
-        let fields = setting.fields(what, &[READ_PER_SECOND, WRITE_PER_SECOND, "status"])?;
+        let option = "warm_throughput";
+        let fields = setting.fields(option, &[READ_PER_SECOND, WRITE_PER_SECOND, "status"])?;
         let units = |name| fields.get(name).map(|setting| units(setting, name)).transpose();
         let read = Self { read: units(READ_PER_SECOND)?, write: units(WRITE_PER_SECOND)? };
         match read {
             Self { read: None, write: None } => {
-                Err(PropertyError::unknown(setting.span, format!("{what} without units")))
+                Err(PropertyError::unknown(setting.span, format!("{option} without units")))
             }
             read => Ok(read),
         }
@@ -126,8 +126,8 @@ pub(super) fn replicas_setting(replicas: &ReplicaCapacity) -> Setting {
 
 /// Reads a number of units: at least 1 (`API:ProvisionedThroughput…`). The maximum is a quota of the account, so it is not
 /// checked.
-pub(super) fn units(setting: &Setting, what: &str) -> Result<u32, PropertyError> {
-    let units = u32::try_from(setting.units(what)?).ok().filter(|units| *units > 0);
+pub(super) fn units(setting: &Setting, option: &str) -> Result<u32, PropertyError> {
+    let units = u32::try_from(setting.units(option)?).ok().filter(|units| *units > 0);
     units.ok_or_else(|| PropertyError::refused(setting.span, &rules::CAPACITY_UNITS))
 }
 

@@ -30,8 +30,8 @@ impl PropertyError {
         Self { span, problem: PropertyProblem::Refused(rule) }
     }
 
-    pub(crate) fn unknown(span: Span, what: String) -> Self {
-        Self { span, problem: PropertyProblem::Unknown(what) }
+    pub(crate) fn unknown(span: Span, feature: String) -> Self {
+        Self { span, problem: PropertyProblem::Unknown(feature) }
     }
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for PropertyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.problem {
             PropertyProblem::Refused(rule) => rule.fmt(f),
-            PropertyProblem::Unknown(what) => write!(f, "it is not known whether Amazon Keyspaces has {what}"),
+            PropertyProblem::Unknown(feature) => write!(f, "it is not known whether Amazon Keyspaces has {feature}"),
         }
     }
 }

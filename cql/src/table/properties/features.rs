@@ -137,14 +137,14 @@ impl Encryption {
     }
 
     pub(super) fn read(setting: &Setting) -> Result<Self, PropertyError> {
-        let what = "encryption_specification";
-        let fields = setting.fields(what, &["encryption_type", "kms_key_identifier"])?;
-        let encryption = fields.required("encryption_type", what)?;
-        match encryption.word(what)?.to_ascii_uppercase().as_str() {
+        let option = "encryption_specification";
+        let fields = setting.fields(option, &["encryption_type", "kms_key_identifier"])?;
+        let encryption = fields.required("encryption_type", option)?;
+        match encryption.word(option)?.to_ascii_uppercase().as_str() {
             "AWS_OWNED_KMS_KEY" => Ok(Self::AwsOwnedKey),
             "CUSTOMER_MANAGED_KMS_KEY" => {
                 let key = fields.get("kms_key_identifier");
-                let key = key.ok_or_else(|| PropertyError::refused(setting.span, &rules::KMS_KEY))?.word(what)?;
+                let key = key.ok_or_else(|| PropertyError::refused(setting.span, &rules::KMS_KEY))?.word(option)?;
                 // A key id, a key ARN or an alias ARN would all be possible; the guide shows ARNs only
                 // (`DG:encryption.customermanaged`).
                 if key.starts_with("arn:") {

@@ -217,7 +217,7 @@ impl TableOptions {
     ) -> Result<(), PropertyError> {
         match option.name.text.as_str() {
             CUSTOM_PROPERTIES => {
-                let custom = Setting::of(&option.value)?;
+                let custom = Setting::from_term(&option.value)?;
                 let mut names = HashSet::new();
                 for (name, setting) in custom.entries("custom properties")? {
                     let word = name.word("a custom property")?.to_ascii_lowercase();
@@ -232,13 +232,13 @@ impl TableOptions {
             }
             _ if crate::allowed::is_ignored(option) => self.set(TableProperty::Ignored(without_spans(option))),
             "cdc" => {
-                let on = Setting::of(&option.value)?.is_true("cdc")?;
+                let on = Setting::from_term(&option.value)?.is_true("cdc")?;
                 self.cdc = Some(if on { Cdc::On(CdcView::default()) } else { Cdc::Off });
             }
-            AUTO_SCALING => self.auto_scaling = Some(AutoScaling::read(&Setting::of(&option.value)?)?),
-            DEFAULT_TTL => self.default_time_to_live = Some(seconds(&Setting::of(&option.value)?)?),
+            AUTO_SCALING => self.auto_scaling = Some(AutoScaling::read(&Setting::from_term(&option.value)?)?),
+            DEFAULT_TTL => self.default_time_to_live = Some(seconds(&Setting::from_term(&option.value)?)?),
             "tags" => self.tags = Some(read_tags(&option.value)?),
-            "comment" => self.comment = Some(Setting::of(&option.value)?.word("comment")?.to_owned()),
+            "comment" => self.comment = Some(Setting::from_term(&option.value)?.word("comment")?.to_owned()),
             name => return Err(PropertyError::unknown(option.span, format!("the option {name} of a table"))),
         }
         Ok(())
@@ -316,7 +316,9 @@ impl TableOptions {
         custom.extend(encryption.as_ref().map(|key| ("encryption_specification", key.setting())));
         custom.extend(client_side_timestamps.map(|_| ("client_side_timestamps", features::status(true))));
         custom.extend(ttl.map(|_| ("ttl", features::status(true))));
-        custom.extend(replica_capacity.as_ref().map(|of| ("replica_updates", capacity::replicas_setting(of))));
+        custom.extend(
+            replica_capacity.as_ref().map(|replicas| ("replica_updates", capacity::replicas_setting(replicas))),
+        );
         let view = match cdc {
             Some(Cdc::On(view)) => Some(*view),
             _ => None,
@@ -371,7 +373,7 @@ fn parsed(text: &str) -> Result<Setting, PropertyError> {
     match parse(&format!("ALTER KEYSPACE k WITH x = {text}")) {
         Ok(Statement::AlterKeyspace(alter)) => match alter.change {
             crate::statement::AlterKeyspaceChange::With(options) => match options.as_slice() {
-                [option] => Setting::of(&without_spans(option).value),
+                [option] => Setting::from_term(&without_spans(option).value),
                 _ => Err(nested()),
             },
             _ => Err(nested()),

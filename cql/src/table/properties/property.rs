@@ -300,15 +300,16 @@ fn compare_warm_throughput(comparison: &mut Comparison<'_>, from: Option<WarmThr
     };
     match from {
         Some(current) if is_lower(current.read, desired.read) || is_lower(current.write, desired.write) => {
-            let units = |side: Option<u32>| side.map_or_else(|| "an unknown number of".to_owned(), |of| of.to_string());
-            let what = format!(
+            let units =
+                |side: Option<u32>| side.map_or_else(|| "an unknown number of".to_owned(), |units| units.to_string());
+            let change = format!(
                 "lowering its warm throughput from {} reads and {} writes a second to {} and {}",
                 units(current.read),
                 units(current.write),
                 units(desired.read),
                 units(desired.write)
             );
-            comparison.impossible(what, "Keep the current units, or raise them.", "DG:warm-throughput");
+            comparison.impossible(change, "Keep the current units, or raise them.", "DG:warm-throughput");
         }
         _ => comparison.irreversible.push(set(desired)),
     }

@@ -66,14 +66,14 @@ impl Setting {
         entries.iter().map(|(key, value)| (text(key), text(value))).collect()
     }
 
-    pub(super) fn of(term: &Term) -> Result<Self, PropertyError> {
+    pub(super) fn from_term(term: &Term) -> Result<Self, PropertyError> {
         let kind = match &term.kind {
             TermKind::Constant(constant) if constant.kind == ConstantKind::String => {
                 SettingKind::Text(constant.text.clone())
             }
             TermKind::Constant(constant) => SettingKind::Unquoted(constant.text.clone()),
             TermKind::Map(entries) => {
-                let entries = entries.iter().map(|(key, value)| Ok((Self::of(key)?, Self::of(value)?)));
+                let entries = entries.iter().map(|(key, value)| Ok((Self::from_term(key)?, Self::from_term(value)?)));
                 SettingKind::Map(entries.collect::<Result<_, PropertyError>>()?)
             }
             // The parser reads an empty map as an empty set.
@@ -101,49 +101,49 @@ impl Setting {
     }
 
     /// The value as a word, quoted or not.
-    pub(super) fn word(&self, what: &str) -> Result<&str, PropertyError> {
+    pub(super) fn word(&self, option: &str) -> Result<&str, PropertyError> {
         match &self.kind {
             SettingKind::Text(text) | SettingKind::Unquoted(text) => Ok(text),
-            SettingKind::Map(_) => Err(PropertyError::unknown(self.span, format!("a map for {what}"))),
+            SettingKind::Map(_) => Err(PropertyError::unknown(self.span, format!("a map for {option}"))),
         }
     }
 
-    pub(super) fn entries(&self, what: &str) -> Result<&[(Self, Self)], PropertyError> {
+    pub(super) fn entries(&self, option: &str) -> Result<&[(Self, Self)], PropertyError> {
         match &self.kind {
             SettingKind::Map(entries) => Ok(entries),
-            _ => Err(PropertyError::unknown(self.span, format!("{what} that is not a map"))),
+            _ => Err(PropertyError::unknown(self.span, format!("{option} that is not a map"))),
         }
     }
 
     /// The entries by their names in lower case, because the guide itself writes them in both cases. A duplicate name, or a
     /// name that is not in `known`, is an error, unless the service showed the value.
-    pub(super) fn fields<'s>(&'s self, what: &str, known: &[&str]) -> Result<Fields<'s>, PropertyError> {
+    pub(super) fn fields<'s>(&'s self, option: &str, known: &[&str]) -> Result<Fields<'s>, PropertyError> {
         let mut fields = BTreeMap::new();
-        for (key, value) in self.entries(what)? {
-            let name = key.word(what)?.to_ascii_lowercase();
+        for (key, value) in self.entries(option)? {
+            let name = key.word(option)?.to_ascii_lowercase();
             if !known.contains(&name.as_str()) {
                 if self.ignores_unknown {
                     continue;
                 }
-                return Err(PropertyError::unknown(key.span, format!("{name} in {what}")));
+                return Err(PropertyError::unknown(key.span, format!("{name} in {option}")));
             }
             if fields.insert(name.clone(), value).is_some() {
-                return Err(PropertyError::unknown(key.span, format!("{name} twice in {what}")));
+                return Err(PropertyError::unknown(key.span, format!("{name} twice in {option}")));
             }
         }
         Ok(Fields { span: self.span, fields })
     }
 
-    pub(super) fn units(&self, what: &str) -> Result<u64, PropertyError> {
-        let word = self.word(what)?;
-        word.parse().map_err(|_| PropertyError::unknown(self.span, format!("{word} for {what}")))
+    pub(super) fn units(&self, option: &str) -> Result<u64, PropertyError> {
+        let word = self.word(option)?;
+        word.parse().map_err(|_| PropertyError::unknown(self.span, format!("{word} for {option}")))
     }
 
-    pub(super) fn is_true(&self, what: &str) -> Result<bool, PropertyError> {
-        match self.word(what)?.to_ascii_lowercase().as_str() {
+    pub(super) fn is_true(&self, option: &str) -> Result<bool, PropertyError> {
+        match self.word(option)?.to_ascii_lowercase().as_str() {
             "true" => Ok(true),
             "false" => Ok(false),
-            other => Err(PropertyError::unknown(self.span, format!("{other} for {what}"))),
+            other => Err(PropertyError::unknown(self.span, format!("{other} for {option}"))),
         }
     }
 }
@@ -159,7 +159,7 @@ impl<'s> Fields<'s> {
         self.fields.get(name).copied()
     }
 
-    pub(super) fn required(&self, name: &str, what: &str) -> Result<&'s Setting, PropertyError> {
-        self.get(name).ok_or_else(|| PropertyError::unknown(self.span, format!("{what} without {name}")))
+    pub(super) fn required(&self, name: &str, option: &str) -> Result<&'s Setting, PropertyError> {
+        self.get(name).ok_or_else(|| PropertyError::unknown(self.span, format!("{option} without {name}")))
     }
 }

@@ -16,7 +16,7 @@ pub type Tags = BTreeMap<String, String>;
 ///
 /// There are more tags than a resource may have, Keyspaces does not accept a tag, or the value is not a map of text.
 pub fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
-    tags_of(&Setting::of(value)?)
+    tags_of(&Setting::from_term(value)?)
 }
 
 /// Reads the tags to drop; their values do not matter.
@@ -25,7 +25,7 @@ pub fn read_tags(value: &Term) -> Result<Tags, PropertyError> {
 ///
 /// There are more or longer tags than a statement may have, or the value is not a map of text.
 pub fn read_dropped_tags(value: &Term) -> Result<Tags, PropertyError> {
-    tags_in(&Setting::of(value)?, |_, _, _| Ok(()))
+    tags_in(&Setting::from_term(value)?, |_, _, _| Ok(()))
 }
 
 pub(super) fn tags_of(setting: &Setting) -> Result<Tags, PropertyError> {

@@ -109,7 +109,7 @@ fn check_rules(statement: &Statement) -> Result<(), Refusal> {
     match judge_in(statement, &Context::new()) {
         Judgement::Allowed => Ok(()),
         Judgement::Refused(refusal) => Err(refused_by(refusal.rule)),
-        Judgement::Unknown(Unknown { what, .. }) => Err(not_emulated(what)),
+        Judgement::Unknown(Unknown { feature, .. }) => Err(not_emulated(feature)),
     }
 }
 

@@ -140,7 +140,7 @@ pub(super) async fn update_table(context: &OperationContext, request: TableReque
     let alter = match (columns, options == TableOptions::default()) {
         (None, true) => return Err(ApiError::validation(NO_SETTING)),
         (Some(_), false) => return Err(ApiError::validation(COLUMNS_AND_SETTING)),
-        (Some(columns), true) => TableChange::AddColumns(columns).of(&table),
+        (Some(columns), true) => TableChange::AddColumns(columns).alter(&table),
         (None, false) => {
             let change = AlterTableChange::With(options.with_options());
             AlterTable { span: Span::default(), if_exists: None, table, change }

@@ -131,5 +131,5 @@ fn alter_keyspace(keyspace: &SchemaObject, change: &KeyspaceChange) -> Statement
 }
 
 fn alter_table(table: &SchemaObject, change: &TableChange) -> Statement {
-    Statement::AlterTable(change.of(&QualifiedName::new(&table.keyspace, &table.name)))
+    Statement::AlterTable(change.alter(&QualifiedName::new(&table.keyspace, &table.name)))
 }
