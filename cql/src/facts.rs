@@ -81,17 +81,17 @@ pub(crate) fn usings(statement: &Statement) -> Vec<&Using> {
 }
 
 pub(crate) fn conditions(statement: &Statement) -> Vec<&Relation> {
-    let own = match statement {
+    let direct = match statement {
         Statement::Update(update) => update.condition.as_ref(),
         Statement::Delete(delete) => delete.condition.as_ref(),
         _ => None,
     };
-    let of_batch = modifications(statement).iter().filter_map(|modification| match modification {
+    let in_batch = modifications(statement).iter().filter_map(|modification| match modification {
         Modification::Insert(_) => None,
         Modification::Update(update) => update.condition.as_ref(),
         Modification::Delete(delete) => delete.condition.as_ref(),
     });
-    let all = own.into_iter().chain(of_batch).map(|condition| match condition {
+    let all = direct.into_iter().chain(in_batch).map(|condition| match condition {
         Condition::Exists(_) => &[][..],
         Condition::Holds(relations) => relations,
     });

@@ -31,7 +31,7 @@ impl Name {
     }
 
     /// Whether the name is valid for a keyspace or a table: `^[a-zA-Z0-9][a-zA-Z0-9_]{0,47}$` (`API:CreateTable`).
-    pub(crate) fn is_possible(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         let letters = self.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         letters && (1..=rules::MAX_NAME_CHARACTERS).contains(&self.text.len()) && !self.text.starts_with('_')
     }

@@ -10,14 +10,14 @@ pub(crate) fn is_reserved(word: &str) -> bool {
 /// Whether a word has to be quoted to name a user-defined type: the native types, and the words that Cassandra reserves for
 /// future types (`reservedTypeNames` in its Parser.g).
 pub(crate) fn is_reserved_for_types(word: &str) -> bool {
-    let kept = ["bitstring", "byte", "complex", "enum", "interval", "macaddr"];
+    let future_types = ["bitstring", "byte", "complex", "enum", "interval", "macaddr"];
     NativeType::from_name(&word.to_ascii_lowercase()).is_some()
-        || kept.iter().any(|kept| kept.eq_ignore_ascii_case(word))
+        || future_types.iter().any(|name| name.eq_ignore_ascii_case(word))
 }
 
 /// Whether Cassandra 3.11 and Keyspaces reserve the word, but later versions of Cassandra and ScyllaDB do not.
 pub(crate) fn is_reserved_only_in_keyspaces(word: &str) -> bool {
-    ["default", "mbean", "mbeans", "replace", "unset"].iter().any(|free| free.eq_ignore_ascii_case(word))
+    ["default", "mbean", "mbeans", "replace", "unset"].iter().any(|name| name.eq_ignore_ascii_case(word))
 }
 
 /// The keywords of Cassandra 3.11 that its grammar does not list as unreserved. AWS's own grammar

@@ -285,7 +285,7 @@ impl UntypedStatement {
             return refused(&rules::TOO_MANY_DIGITS, given);
         }
         let subqueries = self.markers.subqueries(view);
-        if subqueries > rules::IN_SUBQUERIES {
+        if subqueries > rules::MAX_IN_SUBQUERIES {
             return refused(&rules::IN_SUBQUERY_LIMIT, format!("these multiply to {subqueries}"));
         }
         Ok(())

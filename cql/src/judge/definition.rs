@@ -18,7 +18,7 @@ use crate::{Name, Span, allowed, rules};
 
 pub(super) fn check_create_keyspace(judge: &mut Judge<'_>, create: &CreateKeyspace) {
     check_changed_keyspace(judge, &create.keyspace);
-    if !create.keyspace.is_possible() {
+    if !create.keyspace.is_valid() {
         judge.refuse(&rules::KEYSPACE_NAME, create.keyspace.span);
     }
     if !create.options.iter().any(|option| option.name.text == "replication") {

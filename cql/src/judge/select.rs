@@ -99,7 +99,7 @@ fn check_in_relations(judge: &mut Judge<'_>, relations: &[Relation]) {
         judge.refuse(&rules::IN_WITH_TOKEN, span.to(token.span));
     }
     let widths = lists.iter().map(|relation| width(relation));
-    if widths.fold(1, usize::saturating_mul) > rules::IN_SUBQUERIES {
+    if widths.fold(1, usize::saturating_mul) > rules::MAX_IN_SUBQUERIES {
         judge.refuse(&rules::IN_SUBQUERY_LIMIT, span);
     }
     if let Some(range) = relations.iter().find(|relation| relation.operator.is_range()) {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::terms::{
-    NO, at, constant, cql_type, flag, marker, name, number, qualified_name, selector, string, type_name, value,
+    NO_SPAN, at, constant, cql_type, flag, marker, name, number, qualified_name, selector, string, type_name, value,
 };
 use crate::statement::*;
 use crate::{Name, QualifiedName, Statement};
@@ -19,7 +19,7 @@ pub(super) fn any_statement() -> BoxedStrategy<Statement> {
         2 => a_delete().prop_map(Statement::Delete),
         1 => a_batch().prop_map(Statement::Batch),
         3 => a_definition(),
-        1 => an_other(),
+        1 => an_unsupported(),
     ]
     .boxed()
 }
@@ -53,9 +53,9 @@ fn relation() -> BoxedStrategy<Relation> {
         .prop_map(|(subject, (operator, comparand))| Relation {
             subject,
             operator,
-            operator_span: NO,
+            operator_span: NO_SPAN,
             comparand,
-            span: NO,
+            span: NO_SPAN,
         })
         .boxed()
 }
@@ -65,7 +65,7 @@ fn integer() -> BoxedStrategy<Term> {
 }
 
 fn limit() -> impl Strategy<Value = Option<Limit>> {
-    option::weighted(0.2, integer().prop_map(|rows| Limit { rows, span: NO }))
+    option::weighted(0.2, integer().prop_map(|rows| Limit { rows, span: NO_SPAN }))
 }
 
 fn order() -> impl Strategy<Value = SortOrder> {
@@ -74,8 +74,8 @@ fn order() -> impl Strategy<Value = SortOrder> {
 
 fn a_select() -> impl Strategy<Value = Select> {
     let selector = (selector(), option::of(name())).prop_map(|(term, alias)| Selector { term, alias });
-    let selection = prop_oneof![Just(Selection::All(NO)), vec(selector, 1..4).prop_map(Selection::Selectors)];
-    let ordering = (target(), order()).prop_map(|(target, order)| Ordering { target, order, span: NO });
+    let selection = prop_oneof![Just(Selection::All(NO_SPAN)), vec(selector, 1..4).prop_map(Selection::Selectors)];
+    let ordering = (target(), order()).prop_map(|(target, order)| Ordering { target, order, span: NO_SPAN });
     let clauses = (vec(relation(), 0..4), vec(name(), 0..2), vec(ordering, 0..3), limit(), limit(), flag());
     let parts = ((flag(), flag()), selection, qualified_name(), clauses);
     parts.prop_filter_map("JSON or DISTINCT would be a column", |((json, distinct), selection, table, clauses)| {
@@ -85,7 +85,7 @@ fn a_select() -> impl Strategy<Value = Select> {
         }
         let group_by = group_by.into_iter().map(|name| at(TermKind::Name(name))).collect();
         Some(Select {
-            span: NO,
+            span: NO_SPAN,
             json,
             distinct,
             selection,
@@ -113,8 +113,8 @@ fn begins_plainly(selection: &Selection) -> bool {
 
 fn using() -> impl Strategy<Value = Option<Using>> {
     let parameter = (select(&[UsingKind::Ttl, UsingKind::Timestamp][..]), integer())
-        .prop_map(|(kind, value)| UsingParameter { kind, value, span: NO });
-    option::of(vec(parameter, 1..3).prop_map(|parameters| Using { parameters, span: NO }))
+        .prop_map(|(kind, value)| UsingParameter { kind, value, span: NO_SPAN });
+    option::of(vec(parameter, 1..3).prop_map(|parameters| Using { parameters, span: NO_SPAN }))
 }
 
 fn an_insert() -> BoxedStrategy<Insert> {
@@ -126,7 +126,13 @@ fn an_insert() -> BoxedStrategy<Insert> {
     let json =
         (prop_oneof![string(), marker()], default).prop_map(|(json, default)| InsertContent::Json { json, default });
     (qualified_name(), prop_oneof![4 => values, 1 => json], flag(), using())
-        .prop_map(|(table, content, if_not_exists, using)| Insert { span: NO, table, content, if_not_exists, using })
+        .prop_map(|(table, content, if_not_exists, using)| Insert {
+            span: NO_SPAN,
+            table,
+            content,
+            if_not_exists,
+            using,
+        })
         .boxed()
 }
 
@@ -137,18 +143,24 @@ fn assignment() -> BoxedStrategy<Assignment> {
     let prepend = (name().prop_map(Target::Column), vec(value(), 0..3))
         .prop_map(|(target, values)| (target, Prepend, at(TermKind::List(values)), false));
     prop_oneof![2 => set, 1 => whole, 1 => prepend]
-        .prop_map(|(target, operation, value, shorthand)| Assignment { target, operation, value, shorthand, span: NO })
+        .prop_map(|(target, operation, value, shorthand)| Assignment {
+            target,
+            operation,
+            value,
+            shorthand,
+            span: NO_SPAN,
+        })
         .boxed()
 }
 
 fn condition() -> impl Strategy<Value = Option<Condition>> {
-    option::of(prop_oneof![Just(Condition::Exists(NO)), vec(relation(), 1..3).prop_map(Condition::Holds)])
+    option::of(prop_oneof![Just(Condition::Exists(NO_SPAN)), vec(relation(), 1..3).prop_map(Condition::Holds)])
 }
 
 fn an_update() -> BoxedStrategy<Update> {
     (qualified_name(), using(), vec(assignment(), 1..4), vec(relation(), 1..4), condition())
         .prop_map(|(table, using, assignments, relations, condition)| Update {
-            span: NO,
+            span: NO_SPAN,
             table,
             using,
             assignments,
@@ -161,7 +173,7 @@ fn an_update() -> BoxedStrategy<Update> {
 fn a_delete() -> BoxedStrategy<Delete> {
     (vec(target(), 0..3), qualified_name(), using(), vec(relation(), 1..4), condition())
         .prop_map(|(targets, table, using, relations, condition)| Delete {
-            span: NO,
+            span: NO_SPAN,
             targets,
             table,
             using,
@@ -179,7 +191,7 @@ fn a_batch() -> impl Strategy<Value = Batch> {
         a_delete().prop_map(Modification::Delete),
     ];
     (kind, using(), vec(modification, 0..4)).prop_map(|(kind, using, statements)| Batch {
-        span: NO,
+        span: NO_SPAN,
         kind,
         using,
         statements,
@@ -196,17 +208,19 @@ fn map_of_maps() -> BoxedStrategy<Term> {
 fn with_option() -> BoxedStrategy<WithOption> {
     let names =
         select(&["replication", "durable_writes", "tags", "custom_properties", "default_time_to_live", "x"][..]);
-    (names.prop_map(Name::new), map_of_maps()).prop_map(|(name, value)| WithOption { name, value, span: NO }).boxed()
+    (names.prop_map(Name::new), map_of_maps())
+        .prop_map(|(name, value)| WithOption { name, value, span: NO_SPAN })
+        .boxed()
 }
 
 fn column() -> BoxedStrategy<ColumnDefinition> {
-    (name(), cql_type(), flag(), option::weighted(0.1, Just(NO)))
+    (name(), cql_type(), flag(), option::weighted(0.1, Just(NO_SPAN)))
         .prop_map(|(name, column_type, is_static, primary_key)| ColumnDefinition {
             name,
             column_type,
             is_static,
             primary_key,
-            span: NO,
+            span: NO_SPAN,
         })
         .boxed()
 }
@@ -215,9 +229,9 @@ fn a_definition() -> BoxedStrategy<Statement> {
     let key = (vec(name(), 1..3), vec(name(), 0..3)).prop_map(|(partition_key, clustering_columns)| PrimaryKey {
         partition_key,
         clustering_columns,
-        span: NO,
+        span: NO_SPAN,
     });
-    let ordered = (name(), order()).prop_map(|(column, order)| ClusteringOrder { column, order, span: NO });
+    let ordered = (name(), order()).prop_map(|(column, order)| ClusteringOrder { column, order, span: NO_SPAN });
     let table = (
         (flag(), qualified_name()),
         vec(column(), 1..5),
@@ -227,7 +241,7 @@ fn a_definition() -> BoxedStrategy<Statement> {
         vec(with_option(), 0..3),
     )
         .prop_map(|((if_not_exists, table), columns, primary_keys, clustering_order, compact_storage, options)| {
-            let span = NO;
+            let span = NO_SPAN;
             Statement::CreateTable(CreateTable {
                 span,
                 if_not_exists,
@@ -245,7 +259,7 @@ fn a_definition() -> BoxedStrategy<Statement> {
         vec(name(), 1..3).prop_map(AlterTableChange::Drop),
         vec((name(), name()), 1..3).prop_map(AlterTableChange::Rename),
         (name(), cql_type()).prop_map(|(column, to)| AlterTableChange::ColumnType(column, to)),
-        Just(AlterTableChange::DropCompactStorage(NO)),
+        Just(AlterTableChange::DropCompactStorage(NO_SPAN)),
         tags().prop_map(AlterTableChange::AddTags),
         tags().prop_map(AlterTableChange::DropTags),
         tags().prop_map(AlterTableChange::AddStreamTags),
@@ -261,30 +275,30 @@ fn a_definition() -> BoxedStrategy<Statement> {
     prop_oneof![
         4 => table,
         2 => (flag(), qualified_name(), table_change).prop_map(|(if_exists, table, change)| {
-            Statement::AlterTable(AlterTable { span: NO, if_exists, table, change })
+            Statement::AlterTable(AlterTable { span: NO_SPAN, if_exists, table, change })
         }),
         1 => (flag(), name(), vec(with_option(), 0..3)).prop_map(|(if_not_exists, keyspace, options)| {
-            Statement::CreateKeyspace(CreateKeyspace { span: NO, if_not_exists, keyspace, options })
+            Statement::CreateKeyspace(CreateKeyspace { span: NO_SPAN, if_not_exists, keyspace, options })
         }),
         1 => (flag(), name(), keyspace_change).prop_map(|(if_exists, keyspace, change)| {
-            Statement::AlterKeyspace(AlterKeyspace { span: NO, if_exists, keyspace, change })
+            Statement::AlterKeyspace(AlterKeyspace { span: NO_SPAN, if_exists, keyspace, change })
         }),
         1 => (flag(), name()).prop_map(|(if_exists, keyspace)| {
-            Statement::DropKeyspace(DropKeyspace { span: NO, if_exists, keyspace })
+            Statement::DropKeyspace(DropKeyspace { span: NO_SPAN, if_exists, keyspace })
         }),
         1 => (flag(), qualified_name()).prop_map(|(if_exists, table)| {
-            Statement::DropTable(DropTable { span: NO, if_exists, table })
+            Statement::DropTable(DropTable { span: NO_SPAN, if_exists, table })
         }),
         1 => (qualified_name(), qualified_name(), vec(with_option(), 0..3)).prop_map(|(table, source, options)| {
-            Statement::RestoreTable(RestoreTable { span: NO, table, source, options })
+            Statement::RestoreTable(RestoreTable { span: NO_SPAN, table, source, options })
         }),
         1 => (flag(), type_name(), vec(field, 1..4)).prop_map(|(if_not_exists, name, fields)| {
-            Statement::CreateType(CreateType { span: NO, if_not_exists, name, fields })
+            Statement::CreateType(CreateType { span: NO_SPAN, if_not_exists, name, fields })
         }),
         1 => (flag(), type_name()).prop_map(|(if_exists, name)| {
-            Statement::DropType(DropType { span: NO, if_exists, name })
+            Statement::DropType(DropType { span: NO_SPAN, if_exists, name })
         }),
-        1 => name().prop_map(|keyspace| Statement::Use(Use { span: NO, keyspace })),
+        1 => name().prop_map(|keyspace| Statement::Use(Use { span: NO_SPAN, keyspace })),
     ]
     .boxed()
 }
@@ -293,11 +307,11 @@ fn tags() -> BoxedStrategy<Term> {
     vec((string(), string()), 1..3).prop_map(|tags| at(TermKind::Map(tags))).boxed()
 }
 
-fn an_other() -> impl Strategy<Value = Statement> {
+fn an_unsupported() -> impl Strategy<Value = Statement> {
     (select(UnsupportedKind::ALL), vec(select(&["a", "(", "'x'", "1", "=", "\"Q\"", "$$;$$", ":"][..]), 0..6)).prop_map(
         |(kind, rest)| {
             let text = [kind.name()].into_iter().chain(rest).collect::<Vec<_>>().join(" ");
-            Statement::Unsupported(UnsupportedStatement { span: NO, kind, tables: tables_of(kind, &text), text })
+            Statement::Unsupported(UnsupportedStatement { span: NO_SPAN, kind, tables: tables_of(kind, &text), text })
         },
     )
 }

@@ -8,10 +8,10 @@ use proptest::sample::select;
 use crate::statement::*;
 use crate::{Name, QualifiedName, Span};
 
-pub(super) const NO: Span = Span { start: 0, end: 0 };
+pub(super) const NO_SPAN: Span = Span { start: 0, end: 0 };
 
 pub(super) fn flag() -> impl Strategy<Value = Option<Span>> {
-    option::of(Just(NO))
+    option::of(Just(NO_SPAN))
 }
 
 pub(super) fn name() -> BoxedStrategy<Name> {
@@ -39,7 +39,7 @@ pub(super) fn type_name() -> impl Strategy<Value = QualifiedName> {
 }
 
 pub(super) fn at(kind: TermKind) -> Term {
-    Term { kind, span: NO }
+    Term { kind, span: NO_SPAN }
 }
 
 pub(super) fn constant(kind: ConstantKind, text: String) -> Term {
@@ -64,7 +64,7 @@ pub(super) fn string() -> BoxedStrategy<Term> {
 }
 
 pub(super) fn marker() -> BoxedStrategy<Term> {
-    option::of(name()).prop_map(|name| at(TermKind::Marker(BindMarker { name, span: NO }))).boxed()
+    option::of(name()).prop_map(|name| at(TermKind::Marker(BindMarker { name, span: NO_SPAN }))).boxed()
 }
 
 pub(super) fn leaf() -> BoxedStrategy<Term> {
@@ -131,7 +131,7 @@ fn made_of(inner: BoxedStrategy<Term>) -> BoxedStrategy<Term> {
             .prop_map(|(function, arguments)| { at(TermKind::Call(Box::new(Call { function, arguments }))) }),
         (inner.clone(), cql_type()).prop_map(|(term, to)| at(TermKind::Cast(Box::new(Cast { term, to })))),
         (select(NativeType::ALL), leaf()).prop_map(|(native, term)| {
-            let hint = CqlType { kind: CqlTypeKind::Native(native), span: NO };
+            let hint = CqlType { kind: CqlTypeKind::Native(native), span: NO_SPAN };
             at(TermKind::TypeHint(Box::new(TypeHint { hint, term })))
         }),
         (marker(), vec((select(SUM), number()), 1..4)).prop_map(|(first, rest)| chain(first, rest)),
@@ -154,7 +154,7 @@ pub(super) fn chain(first: Term, rest: Vec<(ArithmeticOperator, Term)>) -> Term 
 }
 
 pub(super) fn cql_type() -> BoxedStrategy<CqlType> {
-    let typed = |kind| CqlType { kind, span: NO };
+    let typed = |kind| CqlType { kind, span: NO_SPAN };
     let leaf = prop_oneof![
         4 => select(NativeType::ALL).prop_map(CqlTypeKind::Native),
         1 => type_name()

@@ -3,7 +3,7 @@
 use super::{INVALID, rules};
 
 /// The maximum number of subqueries of the INs of one SELECT (`DG:quotas`; AWS raises it on request).
-pub const IN_SUBQUERIES: usize = 100;
+pub const MAX_IN_SUBQUERIES: usize = 100;
 
 rules! {
     SELECT_RULES;

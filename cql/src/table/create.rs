@@ -20,7 +20,7 @@ pub(crate) fn examine(create: &CreateTable, report: &mut dyn FnMut(TableError)) 
     let PrimaryKey { partition_key, clustering_columns, .. } = key.unwrap_or_default();
     let in_partition_key: HashSet<_> = partition_key.iter().map(|name| name.text.as_str()).collect();
     let in_clustering: HashSet<_> = clustering_columns.iter().map(|name| name.text.as_str()).collect();
-    if !create.table.name.is_possible() {
+    if !create.table.name.is_valid() {
         report(TableError::refused(create.table.name.span, &rules::TABLE_NAME));
     }
     let mut names = HashSet::new();

@@ -119,7 +119,7 @@ pub(crate) fn definition(statement: &RestoreTable) -> Result<TableRestore, Prope
 
 /// Reads the statement as far as possible, and reports every error to `report`.
 pub(crate) fn examine(statement: &RestoreTable, report: &mut dyn FnMut(PropertyError)) -> TableRestore {
-    if !statement.table.name.is_possible() {
+    if !statement.table.name.is_valid() {
         report(PropertyError::refused(statement.table.name.span, &rules::TABLE_NAME));
     }
     let mut restore = TableRestore::new(statement.source.canonical(), statement.table.canonical());

@@ -90,7 +90,7 @@ fn subqueries(select: &Select, markers: &BoundMarkers<'_>) -> Result<(), Refusal
         }
         _ => 1,
     });
-    if widths.fold(1, usize::saturating_mul) > rules::IN_SUBQUERIES {
+    if widths.fold(1, usize::saturating_mul) > rules::MAX_IN_SUBQUERIES {
         return Err(refused_by(&rules::IN_SUBQUERY_LIMIT));
     }
     Ok(())
