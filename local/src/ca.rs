@@ -43,14 +43,14 @@ impl Ca {
         let names = names.iter().map(|name| dns_name(name)).collect::<Result<Vec<_>, _>>()?;
         let signed = CertificateIssuer::generate()
             .and_then(|authority| ServerCertificate::by(authority, &names))
-            .map_err(not_made)?;
+            .map_err(generation_failed)?;
         Ok(Self { pem: signed.authority.root.pem(), names, signed: RwLock::new(signed) })
     }
 
     /// Replaces the server certificate with a new one of the same authority.
     pub(crate) fn renew(&self) -> Result<(), Error> {
         let mut signed = self.signed.write();
-        signed.server_config = signed.authority.sign(&self.names).map_err(not_made)?;
+        signed.server_config = signed.authority.sign(&self.names).map_err(generation_failed)?;
         Ok(())
     }
 
@@ -58,7 +58,7 @@ impl Ca {
     pub(crate) fn replace_authority(&self) -> Result<String, Error> {
         let signed = CertificateIssuer::generate()
             .and_then(|authority| ServerCertificate::by(authority, &self.names))
-            .map_err(not_made)?;
+            .map_err(generation_failed)?;
         let pem = signed.authority.root.pem();
         *self.signed.write() = signed;
         Ok(pem)
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Ca {
 
 type CertificateError = Box<dyn std::error::Error + Send + Sync>;
 
-fn not_made(error: CertificateError) -> Error {
+fn generation_failed(error: CertificateError) -> Error {
     Error::new(ErrorKind::Certificate, "the local certificates could not be made").with_source(error)
 }
 
@@ -165,7 +165,7 @@ mod tests {
     }
 
     /// Shakes hands over a pipe as a client that trusts the authority of `trusted` and expects `name`.
-    async fn shake_hands(
+    async fn handshake(
         server: &Ca,
         trusted: &Ca,
         name: &str,
@@ -198,10 +198,10 @@ mod tests {
     async fn both_tls_versions_work_under_each_name() {
         let ca = Ca::generate(&names()).unwrap();
         for name in names() {
-            let spoken = shake_hands(&ca, &ca, &name, &TLS13).await.unwrap();
-            assert_eq!(spoken, Some(ProtocolVersion::TLSv1_3));
-            let spoken = shake_hands(&ca, &ca, &name, &TLS12).await.unwrap();
-            assert_eq!(spoken, Some(ProtocolVersion::TLSv1_2));
+            let negotiated = handshake(&ca, &ca, &name, &TLS13).await.unwrap();
+            assert_eq!(negotiated, Some(ProtocolVersion::TLSv1_3));
+            let negotiated = handshake(&ca, &ca, &name, &TLS12).await.unwrap();
+            assert_eq!(negotiated, Some(ProtocolVersion::TLSv1_2));
         }
     }
 
@@ -209,10 +209,10 @@ mod tests {
     async fn other_host_names_addresses_and_cas_are_not_trusted() {
         let (ca, other) = (Ca::generate(&names()).unwrap(), Ca::generate(&names()).unwrap());
         for name in ["cassandra.eu-west-2.amazonaws.com", "127.0.0.1"] {
-            let error = shake_hands(&ca, &ca, name, &TLS13).await.unwrap_err();
+            let error = handshake(&ca, &ca, name, &TLS13).await.unwrap_err();
             assert!(error.to_string().contains("not valid for name"), "{error}");
         }
-        let error = shake_hands(&ca, &other, "localhost", &TLS13).await.unwrap_err();
+        let error = handshake(&ca, &other, "localhost", &TLS13).await.unwrap_err();
         assert!(error.to_string().contains("invalid peer certificate"), "{error}");
     }
 

@@ -42,7 +42,7 @@ impl CredentialStore {
         let select = format!("SELECT JSON * FROM {table}");
         let rows = connection.select(&select, &[]).await?;
         let stored: Option<Vec<ServiceSpecificCredential>> = rows.iter().map(credential).collect();
-        authority.service_specific().replace_all(stored.ok_or(InternalRequestError::Unreadable(select))?);
+        authority.service_specific().replace_all(stored.ok_or(InternalRequestError::MalformedAnswer(select))?);
         Ok(Self { connection, table, authority, changing: Mutex::default() })
     }
 

@@ -103,7 +103,8 @@ async fn listen(socket: TcpListener, controls: Arc<Controls>) {
     }
 }
 
-/// Answers one command after the other, until the client disconnects or sends an invalid line.
+/// Answers one command after the other until the client disconnects. An invalid command is answered with an error; a
+/// line that is not UTF-8 ends the connection.
 async fn serve(stream: TcpStream, controls: &Controls) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use crate::names::{SchemaObject, TableId};
 use crate::upstream::InternalRequestError;
 
-pub(crate) use self::definition_history::{DefinitionHistory, Version};
+pub(crate) use self::definition_history::{DefinitionHistory, DefinitionVersion};
 
 /// The time for which a table can be restored: 35 days, in milliseconds (DG:PointInTimeRecovery_HowItWorks).
 pub(crate) const RECOVERY_WINDOW: u64 = 35 * 24 * 3_600_000;

@@ -8,11 +8,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use crate::budget::Budget;
-use crate::protocol::{Frame, FrameFault, HEADER_LENGTH, Header, RESPONSE, Sender, Unreadable, error_code};
+use crate::protocol::{Frame, FrameFault, FrameReadError, HEADER_LENGTH, Header, RESPONSE, Sender, error_code};
 
-/// The time limit of a pause in the middle of a request: an unfinished request holds memory that other clients may
-/// need.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The time limit of a pause in the middle of a body: an unfinished request holds memory that other clients may need.
+const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The bytes that are written to a socket at once.
 const CHUNK: usize = 64 << 10;
@@ -23,7 +22,7 @@ pub(crate) async fn read_request<R: AsyncRead + Unpin>(
     reader: &mut R,
     max_bytes: usize,
     budget: &Budget,
-) -> Result<Frame, Unreadable> {
+) -> Result<Frame, FrameReadError> {
     let header = read_header(reader, Sender::Client, max_bytes).await?;
     let share = budget.take(header.length).await;
     let mut body = BytesMut::with_capacity(header.length.min(CHUNK));
@@ -32,22 +31,25 @@ pub(crate) async fn read_request<R: AsyncRead + Unpin>(
             body.reserve(body.len().min(header.length - body.len()));
         }
         let mut rest = (&mut *reader).take((header.length - body.len()) as u64);
-        let read = tokio::time::timeout(REQUEST_TIMEOUT, rest.read_buf(&mut body)).await;
-        if read.map_err(|_| paused(header, body.len()))?.map_err(|_| Unreadable::Broken)? == 0 {
-            return Err(Unreadable::Broken);
+        let read = tokio::time::timeout(BODY_IDLE_TIMEOUT, rest.read_buf(&mut body)).await;
+        if read.map_err(|_| body_timed_out(header, body.len()))?.map_err(|_| FrameReadError::ConnectionBroken)? == 0 {
+            return Err(FrameReadError::ConnectionBroken);
         }
     }
     Ok(frame(header, body.freeze()).holding_permit(share))
 }
 
 /// Reads a frame of Cassandra's, at most one at a time for each connection.
-pub(crate) async fn read_response<R: AsyncRead + Unpin>(reader: &mut R, max_bytes: usize) -> Result<Frame, Unreadable> {
+pub(crate) async fn read_response<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    max_bytes: usize,
+) -> Result<Frame, FrameReadError> {
     let header = read_header(reader, Sender::Cassandra, max_bytes).await?;
     if header.length > max_bytes {
-        return read_past(reader, header, max_bytes).await;
+        return skip_response(reader, header, max_bytes).await;
     }
     let mut body = BytesMut::zeroed(header.length);
-    reader.read_exact(&mut body).await.map_err(|_| Unreadable::Broken)?;
+    reader.read_exact(&mut body).await.map_err(|_| FrameReadError::ConnectionBroken)?;
     Ok(frame(header, body.freeze()))
 }
 
@@ -55,12 +57,12 @@ async fn read_header<R: AsyncRead + Unpin>(
     reader: &mut R,
     from: Sender,
     max_bytes: usize,
-) -> Result<Header, Unreadable> {
+) -> Result<Header, FrameReadError> {
     let mut header = [0; HEADER_LENGTH];
-    if reader.read(&mut header[..1]).await.map_err(|_| Unreadable::Broken)? == 0 {
-        return Err(Unreadable::Closed);
+    if reader.read(&mut header[..1]).await.map_err(|_| FrameReadError::ConnectionBroken)? == 0 {
+        return Err(FrameReadError::Closed);
     }
-    reader.read_exact(&mut header[1..]).await.map_err(|_| Unreadable::Broken)?;
+    reader.read_exact(&mut header[1..]).await.map_err(|_| FrameReadError::ConnectionBroken)?;
     Header::read(header, from, max_bytes)
 }
 
@@ -70,20 +72,20 @@ fn frame(header: Header, body: Bytes) -> Frame {
     frame
 }
 
-fn paused(header: Header, read: usize) -> Unreadable {
-    let (length, seconds) = (header.length, REQUEST_TIMEOUT.as_secs());
+fn body_timed_out(header: Header, read: usize) -> FrameReadError {
+    let (length, seconds) = (header.length, BODY_IDLE_TIMEOUT.as_secs());
     let text = format!("A frame of {length} bytes stopped after {read}: nothing more came for {seconds} s");
-    Unreadable::Refused { stream: header.stream, text }
+    FrameReadError::Refused { stream: header.stream, text }
 }
 
 /// Skips a response that is too long, and returns an error in its place.
-async fn read_past<R: AsyncRead + Unpin>(
+async fn skip_response<R: AsyncRead + Unpin>(
     reader: &mut R,
     header: Header,
     max_bytes: usize,
-) -> Result<Frame, Unreadable> {
-    let past = tokio::io::copy(&mut reader.take(header.length as u64), &mut tokio::io::sink()).await;
-    past.map_err(|_| Unreadable::Broken)?;
+) -> Result<Frame, FrameReadError> {
+    let skipped = tokio::io::copy(&mut reader.take(header.length as u64), &mut tokio::io::sink()).await;
+    skipped.map_err(|_| FrameReadError::ConnectionBroken)?;
     let text = format!(
         "keyspaces-local: the page is {} bytes long, more than the maximum of {max_bytes}: request smaller pages",
         header.length
@@ -91,20 +93,24 @@ async fn read_past<R: AsyncRead + Unpin>(
     Ok(Frame::error(header.stream, error_code::SERVER_ERROR, &text))
 }
 
-/// Whether the connection continues after a frame.
+/// Whether the connection stays open after a frame with a fault.
 #[derive(Debug, Eq, PartialEq)]
-enum Writing {
-    GoesOn,
-    Ends,
+enum AfterFault {
+    Continue,
+    Close,
 }
 
-async fn write_faulty<W: AsyncWrite + Unpin>(writer: &mut W, frame: Bytes, fault: &FrameFault) -> io::Result<Writing> {
+async fn write_with_fault<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    frame: Bytes,
+    fault: &FrameFault,
+) -> io::Result<AfterFault> {
     match fault {
         FrameFault::Garbage(bytes) => writer.write_all(bytes).await?,
         FrameFault::Truncated => {
             writer.write_all(&frame[..frame.len() / 2]).await?;
             writer.flush().await?;
-            return Ok(Writing::Ends);
+            return Ok(AfterFault::Close);
         }
         FrameFault::ByteByByte => {
             for byte in frame.chunks(1) {
@@ -114,7 +120,7 @@ async fn write_faulty<W: AsyncWrite + Unpin>(writer: &mut W, frame: Bytes, fault
         }
     }
     writer.flush().await?;
-    Ok(Writing::GoesOn)
+    Ok(AfterFault::Continue)
 }
 
 /// Writes frames from the queue, those that wait in one batch, until the queue or the connection ends.
@@ -134,7 +140,7 @@ pub(crate) async fn write_all<W: AsyncWrite + Unpin>(
                 writer.write_all_buf(&mut out).await?;
                 frame.write(direction, &mut out);
                 let whole = std::mem::take(&mut out).freeze();
-                if write_faulty(&mut writer, whole, fault).await? == Writing::Ends {
+                if write_with_fault(&mut writer, whole, fault).await? == AfterFault::Close {
                     return writer.shutdown().await;
                 }
                 continue;
@@ -167,14 +173,14 @@ mod tests {
     use super::*;
     use crate::protocol::{MAX_REQUEST_BYTES, Opcode};
 
-    async fn read_bytes(mut bytes: &[u8], max_bytes: usize) -> Result<Frame, Unreadable> {
+    async fn read_bytes(mut bytes: &[u8], max_bytes: usize) -> Result<Frame, FrameReadError> {
         let shared = Arc::new(Semaphore::new(MAX_REQUEST_BYTES));
         read_request(&mut bytes, max_bytes, &Budget::new(MAX_REQUEST_BYTES, &shared)).await
     }
 
-    fn text_of(refused: Result<Frame, Unreadable>) -> String {
+    fn text_of(refused: Result<Frame, FrameReadError>) -> String {
         match refused {
-            Err(Unreadable::Refused { text, .. }) => text,
+            Err(FrameReadError::Refused { text, .. }) => text,
             other => panic!("{other:?}"),
         }
     }

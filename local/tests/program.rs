@@ -39,14 +39,14 @@ impl Running {
     fn ready(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "it stopped before it was ready: {}", self.said());
+        assert!(line.ends_with('\n'), "it stopped before it was ready: {}", self.stderr());
         line
     }
 
-    fn said(&mut self) -> String {
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        said
+    fn stderr(&mut self) -> String {
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        stderr
     }
 
     fn signal(&self, signal: &str) {
@@ -95,9 +95,11 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-fn gone(processes_of_it: &[(u32, String)]) -> bool {
+fn have_ended(processes_of_it: &[(u32, String)]) -> bool {
     let alive = processes();
-    processes_of_it.iter().all(|(pid, args)| !alive.iter().any(|(there, _, now)| there == pid && now == args))
+    processes_of_it
+        .iter()
+        .all(|(pid, args)| !alive.iter().any(|(alive_pid, _, alive_args)| alive_pid == pid && alive_args == args))
 }
 
 /// The directories that it owns, from the arguments of the shells that remove them.
@@ -116,7 +118,7 @@ fn two_programs_run_side_by_side_and_leave_nothing_behind_when_killed_or_stopped
     let files = tempdir().unwrap();
     let file = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
     let mut killed = Running::start(&mut program(&["--port=0", "--peers=3"]));
-    let mut asked = Running::start(&mut program(&[
+    let mut stopped = Running::start(&mut program(&[
         "--port=0",
         "--region=eu-west-1",
         "--peers=0",
@@ -134,50 +136,50 @@ fn two_programs_run_side_by_side_and_leave_nothing_behind_when_killed_or_stopped
         "--password=pass",
     ]));
 
-    let line = asked.ready();
+    let line = stopped.ready();
     assert_eq!(fs::read_to_string(file("ready.json")).unwrap(), line);
     assert_eq!(fs::metadata(file("ready.json")).unwrap().permissions().mode() & 0o777, 0o600);
-    let of_asked: Ready = serde_json::from_str(&line).unwrap();
-    assert_eq!(of_asked.host, "localhost");
-    assert_eq!(of_asked.names, ["localhost", "cassandra.eu-west-1.amazonaws.com", "keyspaces.test"]);
-    TcpStream::connect(of_asked.cassandra).unwrap();
-    assert_eq!(of_asked.truststore.as_deref(), Some(Path::new(&file("trust.p12"))));
+    let of_stopped: Ready = serde_json::from_str(&line).unwrap();
+    assert_eq!(of_stopped.host, "localhost");
+    assert_eq!(of_stopped.names, ["localhost", "cassandra.eu-west-1.amazonaws.com", "keyspaces.test"]);
+    TcpStream::connect(of_stopped.cassandra).unwrap();
+    assert_eq!(of_stopped.truststore.as_deref(), Some(Path::new(&file("trust.p12"))));
     assert!(Path::new(&file("trust.p12")).exists());
     let environment = fs::read_to_string(file("env")).unwrap();
     assert!(environment.contains("export AWS_ACCESS_KEY_ID='AKIAEXAMPLE'\n"), "{environment}");
     assert_eq!(fs::metadata(file("env")).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!((of_asked.region.as_str(), of_asked.peers), ("eu-west-1", 0));
-    assert_eq!(of_asked.credentials.access_key, "AKIAEXAMPLE");
-    assert_eq!(of_asked.credentials.session_token.as_deref(), Some("token"));
-    assert_eq!(of_asked.credentials.password, "pass");
-    assert_eq!(of_asked.ca, Path::new(&file("ca")).canonicalize().unwrap().join("ca.pem"));
-    assert!(fs::read_to_string(&of_asked.ca).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!((of_stopped.region.as_str(), of_stopped.peers), ("eu-west-1", 0));
+    assert_eq!(of_stopped.credentials.access_key, "AKIAEXAMPLE");
+    assert_eq!(of_stopped.credentials.session_token.as_deref(), Some("token"));
+    assert_eq!(of_stopped.credentials.password, "pass");
+    assert_eq!(of_stopped.ca, Path::new(&file("ca")).canonicalize().unwrap().join("ca.pem"));
+    assert!(fs::read_to_string(&of_stopped.ca).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
 
     let of_killed: Ready = serde_json::from_str(&killed.ready()).unwrap();
     assert_eq!(of_killed.peers, 3);
     for peer in 1..=3 {
         TcpStream::connect((format!("127.0.0.{peer}"), of_killed.port)).unwrap();
     }
-    let (started_by_killed, started_by_asked) = (killed.descendants(), asked.descendants());
-    let (of_killed_one, of_asked_one) = (directories(&started_by_killed), directories(&started_by_asked));
-    assert_eq!((of_killed_one.len(), of_asked_one.len()), (2, 1), "of Cassandra, and of the CA where none was given");
-    assert!(of_killed_one.iter().chain(&of_asked_one).all(|directory| directory.exists()));
+    let (started_by_killed, started_by_stopped) = (killed.descendants(), stopped.descendants());
+    let (of_killed_one, of_stopped_one) = (directories(&started_by_killed), directories(&started_by_stopped));
+    assert_eq!((of_killed_one.len(), of_stopped_one.len()), (2, 1), "of Cassandra, and of the CA where none was given");
+    assert!(of_killed_one.iter().chain(&of_stopped_one).all(|directory| directory.exists()));
 
     killed.signal("-KILL");
-    wait_until("the killed one's processes are gone", || gone(&started_by_killed));
+    wait_until("the killed one's processes are gone", || have_ended(&started_by_killed));
     wait_until("its directories are gone", || of_killed_one.iter().all(|directory| !directory.exists()));
-    TcpStream::connect(("127.0.0.1", of_asked.port)).unwrap();
+    TcpStream::connect(("127.0.0.1", of_stopped.port)).unwrap();
 
-    asked.signal("-TERM");
-    assert!(asked.child.wait().unwrap().success());
-    assert!(gone(&started_by_asked), "{:?}", processes());
-    assert!(!of_asked_one[0].exists());
+    stopped.signal("-TERM");
+    assert!(stopped.child.wait().unwrap().success());
+    assert!(have_ended(&started_by_stopped), "{:?}", processes());
+    assert!(!of_stopped_one[0].exists());
     assert!(!Path::new(&file("ready.json")).exists() && !Path::new(&file("env")).exists());
-    let said = asked.said();
-    let lines: Vec<&str> = said.lines().collect();
-    assert!(lines.iter().any(|line| line.starts_with("starting Apache Cassandra 5.0.6 ")), "{said}");
-    assert!(lines.iter().any(|line| line.starts_with("Apache Cassandra 5.0.6 answers after ")), "{said}");
-    let port = of_asked.port;
+    let stderr = stopped.stderr();
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert!(lines.iter().any(|line| line.starts_with("starting Apache Cassandra 5.0.6 ")), "{stderr}");
+    assert!(lines.iter().any(|line| line.starts_with("Apache Cassandra 5.0.6 answers after ")), "{stderr}");
+    let port = of_stopped.port;
     let ready = format!("ready: localhost:{port} acts as Amazon Keyspaces in eu-west-1. Ctrl-C ends it.");
     assert_eq!(lines.last(), Some(&ready.as_str()));
 }
@@ -191,9 +193,9 @@ fn the_program_ends_with_its_cassandra_and_reports_the_exit_once() {
     let (cassandra, _) = started.iter().find(|(_, args)| is_cassandra(args)).unwrap();
     assert!(Command::new("kill").args(["-KILL", &cassandra.to_string()]).status().unwrap().success());
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
-    let said = running.said();
+    let stderr = running.stderr();
     let end = "keyspaces-local: the backing Cassandra ended by itself, by signal 9\n";
-    assert_eq!((said.matches(end).count(), said.matches("ended by itself").count()), (1, 1), "{said}");
+    assert_eq!((stderr.matches(end).count(), stderr.matches("ended by itself").count()), (1, 1), "{stderr}");
 }
 
 #[test]
@@ -219,15 +221,16 @@ fn killed_during_a_download_it_leaves_no_process_and_no_partial_files() {
         assert!(started.iter().any(|(_, args)| args == "sleep 600"), "{started:?}");
         running.signal(signal);
         assert_eq!(running.child.wait().unwrap().code(), status);
-        wait_until("what it started is gone", || gone(&started));
+        wait_until("what it started is gone", || have_ended(&started));
         let left = || fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
         wait_until("only the lock file is left", || left() == ["lock"]);
         if status.is_some() {
-            let said = running.said();
+            let stderr = running.stderr();
             assert!(
-                said.starts_with("downloading Apache Cassandra 5.0.6 with Maven (about 66 MB, only this once; kept in")
+                stderr
+                    .starts_with("downloading Apache Cassandra 5.0.6 with Maven (about 66 MB, only this once; kept in")
             );
-            assert!(said.ends_with("keyspaces-local: stopped before it was ready\n"), "{said}");
+            assert!(stderr.ends_with("keyspaces-local: stopped before it was ready\n"), "{stderr}");
         }
     }
 }
@@ -237,9 +240,9 @@ fn without_any_cassandra_the_program_says_what_to_install() {
     let mut command = program(&["--port=0"]);
     let output = command.env("PATH", "").env_remove("JAVA_HOME").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("keyspaces-local: no Cassandra could be found or started. Tried:\n"), "{said}");
-    assert!(said.contains("Install a JDK (17 or 11) and Maven"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("keyspaces-local: no Cassandra could be found or started. Tried:\n"), "{stderr}");
+    assert!(stderr.contains("Install a JDK (17 or 11) and Maven"), "{stderr}");
 }
 
 #[test]
@@ -248,10 +251,10 @@ fn a_port_in_use_is_refused_at_once() {
     let port = taken.local_addr().unwrap().port();
     let output = program(&[&format!("--port={port}")]).env("PATH", "").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.starts_with(&format!("keyspaces-local: port {port} of 127.0.0.1 and its neighbours cannot")),
-        "{said}"
+        stderr.starts_with(&format!("keyspaces-local: port {port} of 127.0.0.1 and its neighbours cannot")),
+        "{stderr}"
     );
 }
 

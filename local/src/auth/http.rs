@@ -134,15 +134,15 @@ impl<'a> Authorization<'a> {
                 return Err(incomplete(format!("keyspaces-local: the Authorization header has '{name}' twice")));
             }
         }
-        let dated = request.values("x-amz-date").chain(request.values("date")).next().is_some();
+        let has_date = request.values("x-amz-date").chain(request.values("date")).next().is_some();
         let (Some(credential), Some(signed_headers), Some(signature), true) =
-            (credential, signed_headers, signature, dated)
+            (credential, signed_headers, signature, has_date)
         else {
             let missing = [
                 (credential.is_none(), "'Credential' parameter."),
                 (signature.is_none(), "'Signature' parameter."),
                 (signed_headers.is_none(), "'SignedHeaders' parameter."),
-                (!dated, "existence of either a 'X-Amz-Date' or a 'Date' header."),
+                (!has_date, "existence of either a 'X-Amz-Date' or a 'Date' header."),
             ];
             let missing = missing.iter().filter(|(is_missing, _)| *is_missing);
             let missing: Vec<String> =

@@ -22,7 +22,7 @@ use crate::lock::RwLock;
 use crate::protocol::Refusal;
 use crate::random;
 use service_specific::ServiceSpecificCredentials;
-use sigv4::{ChallengeResponse, Signing};
+use sigv4::{ChallengeResponse, SignatureInput};
 
 /// Decides which clients may log in.
 #[derive(Clone)]
@@ -158,20 +158,20 @@ impl Authority {
                 _ => Ok(()),
             };
         }
-        self.admit(is_current).unwrap_or_else(|| {
+        self.authorize(is_current).unwrap_or_else(|| {
             let user = String::from_utf8_lossy(user);
             Err(authentication_error(format!("Provided username {user} and/or password are incorrect")))
         })
     }
 
     fn verify(&self, nonce: &[u8], answer: &[u8]) -> Result<(), Refusal> {
-        let form =
+        let wrong_form =
             || local_error("the answer to the challenge is not signature=…,access_key=…,amzdate=…[,session_token=…]");
         if answer.len() > 2 * MAX_TOKEN_BYTES {
-            return Err(form());
+            return Err(wrong_form());
         }
         let ChallengeResponse { signature, access_key, amzdate, session_token } =
-            ChallengeResponse::parse(answer).ok_or_else(form)?;
+            ChallengeResponse::parse(answer).ok_or_else(wrong_form)?;
         let at = sigv4::instant(amzdate).ok_or_else(|| authentication_error("Unknown SigV4 error"))?;
 
         let AuthorityInner { without_permissions, region, .. } = &*self.0;
@@ -183,26 +183,26 @@ impl Authority {
             return Err(local_error("the access key of the signature is unknown"));
         };
         let Credentials { access_key, secret_key, .. } = principal;
-        let expected = Signing { access_key, secret_key, region, nonce, at }.signature();
+        let expected = SignatureInput { access_key, secret_key, region, nonce, at }.signature();
         if !constant_time_eq(expected.as_bytes(), signature.as_bytes()) {
             return Err(authentication_error("Authentication failure: Invalid signature"));
         }
         self.check_age(at, amzdate)?;
         check_token(principal.session_token.as_deref(), session_token)?;
-        self.admit(|credentials| credentials.access_key == *access_key).unwrap_or(Ok(()))
+        self.authorize(|credentials| credentials.access_key == *access_key).unwrap_or(Ok(()))
     }
 
     /// A signature is valid for the 900 seconds that its canonical request names as `X-Amz-Expires`. Whether the
     /// service compares the date with its clock, in both directions, is unverified.
     fn check_age(&self, at: DateTime<Utc>, amzdate: &str) -> Result<(), Refusal> {
         let now = DateTime::<Utc>::from((self.0.clock)());
-        let off = now - at;
+        let skew = now - at;
         let allowed = chrono::TimeDelta::from_std(MAX_SKEW).unwrap_or_default();
-        if off.abs() <= allowed {
+        if skew.abs() <= allowed {
             return Ok(());
         }
         let (seconds, side) =
-            (off.abs().num_seconds(), if off > chrono::TimeDelta::zero() { "behind" } else { "ahead of" });
+            (skew.abs().num_seconds(), if skew > chrono::TimeDelta::zero() { "behind" } else { "ahead of" });
         let allowed = MAX_SKEW.as_secs();
         Err(local_error(format!(
             "the signature's date {amzdate} is {seconds} s {side} this service's clock; more than {allowed} s is refused"
@@ -210,7 +210,7 @@ impl Authority {
     }
 
     /// `None` for an unknown access key or user.
-    fn admit(&self, matches: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
+    fn authorize(&self, matches: impl Fn(&Credentials) -> bool) -> Option<Result<(), Refusal>> {
         let permitted = self.permitted();
         if matches(&permitted.credentials) {
             let expired = || Err(local_error("the credentials have expired"));

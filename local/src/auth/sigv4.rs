@@ -39,7 +39,7 @@ pub(super) fn instant(amzdate: &str) -> Option<DateTime<Utc>> {
 
 /// The inputs of a signature.
 #[derive(Clone, Copy)]
-pub(super) struct Signing<'a> {
+pub(super) struct SignatureInput<'a> {
     pub(super) access_key: &'a str,
     pub(super) secret_key: &'a str,
     pub(super) region: &'a str,
@@ -47,7 +47,7 @@ pub(super) struct Signing<'a> {
     pub(super) at: DateTime<Utc>,
 }
 
-impl Signing<'_> {
+impl SignatureInput<'_> {
     /// The signature in lower-case hexadecimal.
     pub(super) fn signature(&self) -> String {
         hex::encode(hmac(&self.key(), self.string_to_sign().as_bytes()))

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::sigv4::Signing;
+use super::sigv4::SignatureInput;
 use super::*;
 use crate::clock::Clock;
 use crate::protocol::Refusal;
@@ -43,8 +43,8 @@ fn challenge(authority: &Authority) -> Challenge {
 }
 
 /// A valid response, with the changes that `change` makes before it is signed.
-fn answer(challenge: &Challenge, credentials: &Credentials, change: impl Fn(&mut Signing<'_>)) -> Vec<u8> {
-    let mut signing = Signing {
+fn answer(challenge: &Challenge, credentials: &Credentials, change: impl Fn(&mut SignatureInput<'_>)) -> Vec<u8> {
+    let mut signing = SignatureInput {
         access_key: &credentials.access_key,
         secret_key: &credentials.secret_key,
         region: "eu-west-1",
@@ -84,7 +84,7 @@ fn the_official_plugins_and_this_code_compute_the_same_signature() {
         let bytes = hex::decode(text(case, "challenge_hex")).unwrap();
         let id = &case["id"];
 
-        let signing = Signing {
+        let signing = SignatureInput {
             access_key: &credentials.access_key,
             secret_key: &credentials.secret_key,
             region: &region,
@@ -131,7 +131,7 @@ fn authenticator_has_the_name_used_by_the_service() {
 
 #[test]
 fn wrong_secret_region_or_nonce_is_an_invalid_signature() {
-    let changes: [fn(&mut Signing<'_>); 4] = [
+    let changes: [fn(&mut SignatureInput<'_>); 4] = [
         |signing| signing.secret_key = "Secret",
         |signing| signing.region = "eu-west-2",
         |signing| signing.region = "EU-WEST-1",
@@ -149,7 +149,7 @@ fn wrong_secret_region_or_nonce_is_an_invalid_signature() {
 
 #[test]
 fn a_date_is_compared_with_the_clock_in_both_directions() {
-    for (seconds, millis, said) in [
+    for (seconds, millis, expected) in [
         (900, 0, None),
         (-900, 0, None),
         (900, 1, Some("900 s ahead of")),
@@ -162,7 +162,7 @@ fn a_date_is_compared_with_the_clock_in_both_directions() {
         let at = NOW.parse::<DateTime<Utc>>().unwrap() + off;
         let answer = answer(&challenge, &credentials(), |signing| signing.at = at);
         let judged = challenge.verify(&answer);
-        let Some(said) = said else {
+        let Some(expected) = expected else {
             assert_eq!(judged, Ok(()), "{off}");
             continue;
         };
@@ -172,7 +172,7 @@ fn a_date_is_compared_with_the_clock_in_both_directions() {
             (
                 0x0100,
                 format!(
-                    "keyspaces-local: the signature's date {at} is {said} this service's clock; more than 900 s is \
+                    "keyspaces-local: the signature's date {at} is {expected} this service's clock; more than 900 s is \
                      refused (the service's message is not known)"
                 )
             )
@@ -215,15 +215,15 @@ fn session_token_must_belong_to_the_access_key() {
             Some("a session token was sent, but this access key has none"),
         ),
     ];
-    for (known, given, said) in cases {
+    for (known, given, expected) in cases {
         let challenge = challenge(&authority(known));
         let answer = answer(&challenge, &given, |_| {});
         let judged = challenge.verify(&answer);
-        match said {
+        match expected {
             None => assert_eq!(judged, Ok(())),
-            Some(said) => assert_eq!(
+            Some(expected) => assert_eq!(
                 refused(judged),
-                (0x0100, format!("keyspaces-local: {said} (the service's message is not known)"))
+                (0x0100, format!("keyspaces-local: {expected} (the service's message is not known)"))
             ),
         }
     }

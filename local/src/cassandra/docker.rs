@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::VERSION;
-use super::owned::CassandraProcess;
+use super::owned::ProcessSpec;
 use super::yaml::Yaml;
 use crate::random;
 use crate::topology::Partitioner;
@@ -36,12 +36,12 @@ pub(crate) async fn probe(docker: &Path) -> Result<(), String> {
 
 /// Writes Cassandra's configuration into the directory. Returns the process that runs the official image with this
 /// configuration, and publishes its port as `port` of this machine.
-pub(crate) fn job(
+pub(crate) fn process_spec(
     docker: PathBuf,
     directory: &Path,
     partitioner: Partitioner,
     port: u16,
-) -> io::Result<CassandraProcess> {
+) -> io::Result<ProcessSpec> {
     let yaml = Yaml {
         partitioner,
         directory: Path::new("/var/lib/cassandra"),
@@ -65,7 +65,7 @@ pub(crate) fn job(
         format!("--env=JVM_EXTRA_OPTS={options}").into(),
         format!("cassandra:{VERSION}").into(),
     ];
-    Ok(CassandraProcess { command, container: Some((docker, name)) })
+    Ok(ProcessSpec { command, container: Some((docker, name)) })
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);

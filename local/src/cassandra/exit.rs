@@ -63,13 +63,13 @@ pub(super) fn log_excerpt(lines: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::owned::{CassandraProcess, OwnedProcess};
+    use super::super::owned::{OwnedProcess, ProcessSpec};
     use super::*;
 
     async fn report(script: &str) -> (String, String) {
         let directory = tempfile::tempdir().unwrap().keep();
         let command = ["sh", "-c", script].map(Into::into).to_vec();
-        let owned = OwnedProcess::start(&directory, &CassandraProcess { command, container: None }, |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &ProcessSpec { command, container: None }, |_| {}).unwrap();
         let exit = CassandraExit::new(Some(owned.output()));
         (exit.report().await, exit.summary().await.unwrap())
     }
@@ -107,8 +107,7 @@ mod tests {
         let start = || {
             let directory = tempfile::tempdir().unwrap().keep();
             let command = ["sleep", "600"].map(Into::into).to_vec();
-            let owned =
-                OwnedProcess::start(&directory, &CassandraProcess { command, container: None }, |_| {}).unwrap();
+            let owned = OwnedProcess::start(&directory, &ProcessSpec { command, container: None }, |_| {}).unwrap();
             (directory, owned)
         };
         let (_directory, owned) = start();
@@ -126,7 +125,7 @@ mod tests {
     async fn a_running_or_an_external_cassandra_has_no_exit() {
         let directory = tempfile::tempdir().unwrap().keep();
         let command = ["sleep", "600"].map(Into::into).to_vec();
-        let owned = OwnedProcess::start(&directory, &CassandraProcess { command, container: None }, |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &ProcessSpec { command, container: None }, |_| {}).unwrap();
         assert_eq!(CassandraExit::new(Some(owned.output())).summary().await, None);
         assert_eq!(CassandraExit::default().summary().await, None);
     }

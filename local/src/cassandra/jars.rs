@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::environment::Environment;
-use super::owned::{CassandraProcess, OwnedProcess};
+use super::owned::{OwnedProcess, ProcessSpec};
 use super::{Progress, VERSION};
 use crate::random;
 
@@ -94,9 +94,9 @@ async fn download(mvn: &Path, cache: &Path, jars: &Path, progress: &Progress) ->
         "-DincludeScope=runtime".as_ref(),
         "-DoutputDirectory=jars".as_ref(),
     ];
-    let job = CassandraProcess { command: command.map(Into::into).into(), container: None };
+    let spec = ProcessSpec { command: command.map(Into::into).into(), container: None };
     let (report, count) = (Arc::clone(progress), AtomicUsize::new(0));
-    let maven = OwnedProcess::start(&directory, &job, move |line| {
+    let maven = OwnedProcess::start(&directory, &spec, move |line| {
         tracing::debug!(target: "keyspaces_local::maven", "{line}");
         if line.contains("Downloaded from") {
             let files = count.fetch_add(1, Ordering::Relaxed) + 1;

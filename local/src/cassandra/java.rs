@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::owned::CassandraProcess;
+use super::owned::ProcessSpec;
 use super::yaml::Yaml;
 
 /// An installed Java.
@@ -49,7 +49,7 @@ impl Java {
     }
 
     /// Writes Cassandra's configuration into the directory. Returns the process that runs Cassandra from these jars.
-    pub(crate) fn job(&self, jars: &Path, jamm: &Path, yaml: &Yaml<'_>) -> io::Result<CassandraProcess> {
+    pub(crate) fn process_spec(&self, jars: &Path, jamm: &Path, yaml: &Yaml<'_>) -> io::Result<ProcessSpec> {
         let directory = yaml.directory;
         let temporary = directory.join("tmp");
         fs::create_dir(&temporary)?;
@@ -78,7 +78,7 @@ impl Java {
             jars.join("*").into_os_string(),
             "org.apache.cassandra.service.CassandraDaemon".into(),
         ]);
-        Ok(CassandraProcess { command, container: None })
+        Ok(ProcessSpec { command, container: None })
     }
 }
 

@@ -21,7 +21,7 @@ use environment::Environment;
 pub(crate) use exit::CassandraExit;
 use exit::{exit_cause, log_excerpt};
 use java::Java;
-use owned::{CassandraProcess, OwnedProcess};
+use owned::{OwnedProcess, ProcessSpec};
 use yaml::Yaml;
 
 use crate::error::{Error, ErrorKind};
@@ -157,7 +157,7 @@ impl Cassandra {
             "starting Apache Cassandra {VERSION} in a container (the first time its image is pulled)"
         ));
         start_process(settings, |directory, [port, _]| {
-            docker::job(docker.clone(), directory, settings.partitioner, port)
+            docker::process_spec(docker.clone(), directory, settings.partitioner, port)
         })
         .await
     }
@@ -169,13 +169,13 @@ impl Cassandra {
         let jars = jars::jars(environment, progress).await?;
         let jamm = jars::jamm(&jars)?;
         progress(&format!("starting Apache Cassandra {VERSION} on Java {}", java.version));
-        let job = |directory: &Path, [native_transport_port, storage_port]: [u16; 2]| {
+        let spec = |directory: &Path, [native_transport_port, storage_port]: [u16; 2]| {
             let partitioner = *partitioner;
             let rpc_address = "127.0.0.1";
             let yaml = Yaml { partitioner, directory, rpc_address, native_transport_port, storage_port };
-            java.job(&jars, &jamm, &yaml)
+            java.process_spec(&jars, &jamm, &yaml)
         };
-        start_process(settings, job).await.map_err(|reason| reason + &java.version_hint())
+        start_process(settings, spec).await.map_err(|reason| reason + &java.version_hint())
     }
 }
 
@@ -203,7 +203,7 @@ impl FromStr for CassandraRuntime {
 
 impl fmt::Debug for CassandraSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
+        f.debug_struct("CassandraSettings")
             .field("address", &self.address)
             .field("runtime", &self.runtime)
             .field("partitioner", &self.partitioner)
@@ -218,15 +218,15 @@ const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// The maximum number of attempts: another process may take a free port before Cassandra opens it.
 const MAX_STARTS: usize = 3;
 
-/// Starts the process that `job` makes for a directory and two ports, and waits until it answers.
+/// Starts the process that `spec` describes for a directory and two ports, and waits until it answers.
 async fn start_process(
     settings: &CassandraSettings,
-    job: impl Fn(&Path, [u16; 2]) -> io::Result<CassandraProcess>,
+    spec: impl Fn(&Path, [u16; 2]) -> io::Result<ProcessSpec>,
 ) -> Result<Cassandra, String> {
     let mut reason = String::new();
     for _ in 0..MAX_STARTS {
         let ports = free_ports().map_err(|error| format!("no port of 127.0.0.1 is free: {error}"))?;
-        let (directory, process) = spawn(&job, ports).map_err(|error| format!("it could not be started: {error}"))?;
+        let (directory, process) = spawn(&spec, ports).map_err(|error| format!("it could not be started: {error}"))?;
         tracing::debug!(directory = %directory.display(), port = ports[0], "Cassandra is starting");
         match wait_until_ready(&process, ports[0], settings).await {
             Ok(address) => return Ok(Cassandra { address, process: Some(process) }),
@@ -240,15 +240,18 @@ async fn start_process(
 }
 
 fn spawn(
-    job: impl Fn(&Path, [u16; 2]) -> io::Result<CassandraProcess>,
+    spec: impl Fn(&Path, [u16; 2]) -> io::Result<ProcessSpec>,
     ports: [u16; 2],
 ) -> io::Result<(PathBuf, OwnedProcess)> {
     let directory = tempfile::Builder::new().prefix("keyspaces-local-").tempdir()?;
     // Cassandra needs the real path of its files.
     let path = directory.path().canonicalize()?;
-    let job = job(&path, ports)?;
-    let process =
-        OwnedProcess::start(&path, &job, |line| tracing::debug!(target: "keyspaces_local::cassandra", "{line}"))?;
+    let process_spec = spec(&path, ports)?;
+    let process = OwnedProcess::start(
+        &path,
+        &process_spec,
+        |line| tracing::debug!(target: "keyspaces_local::cassandra", "{line}"),
+    )?;
     // From here on, the shell of the process removes the directory.
     let _ = directory.keep();
     Ok((path, process))

@@ -18,16 +18,16 @@ use std::time::{Duration, Instant};
 use crate::lock::Mutex;
 use tokio::sync::{OnceCell, watch};
 
-/// The process to run.
+/// A process to run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CassandraProcess {
+pub(crate) struct ProcessSpec {
     /// The program and its arguments. If it is empty, only the directory is owned.
     pub(crate) command: Vec<OsString>,
     /// `docker` and the name of the container that the program starts: killing the program does not end the container.
     pub(crate) container: Option<(PathBuf, String)>,
 }
 
-/// A running [`CassandraProcess`] and its directory. Dropping it ends the process and removes the directory, and waits
+/// A running [`ProcessSpec`] and its directory. Dropping it ends the process and removes the directory, and waits
 /// for both.
 pub(crate) struct OwnedProcess {
     directory: PathBuf,
@@ -50,13 +50,13 @@ impl OwnedProcess {
     /// line that the process prints.
     pub(crate) fn start(
         directory: &Path,
-        job: &CassandraProcess,
+        spec: &ProcessSpec,
         on_line: impl Fn(&str) + Send + 'static,
     ) -> io::Result<Self> {
-        let (docker, container) = job.container.clone().unwrap_or_default();
+        let (docker, container) = spec.container.clone().unwrap_or_default();
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(SCRIPT).arg("keyspaces-local").arg(docker).arg(container).arg(directory);
-        command.args(&job.command).current_dir(directory);
+        command.args(&spec.command).current_dir(directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -67,7 +67,7 @@ impl OwnedProcess {
         let log_copy = Arc::clone(&log);
         let output = shell.stdout.take();
         thread::Builder::new().name("keyspaces-local log".to_owned()).spawn(move || {
-            let status = output.map_or(NO_STATUS, |output| follow(output, &log_copy, on_line));
+            let status = output.map_or(NO_STATUS, |output| read_output(output, &log_copy, on_line));
             exited.send_replace(Some(status));
         })?;
         let pipe = shell.stdin.take();
@@ -128,7 +128,7 @@ impl Drop for OwnedProcess {
 
 impl fmt::Debug for OwnedProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Owned")
+        f.debug_struct("OwnedProcess")
             .field("directory", &self.directory)
             .field("shell", &self.shell.id())
             .finish_non_exhaustive()
@@ -172,7 +172,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_LOG_LINES: usize = 200;
 const MAX_LINE_BYTES: u64 = 4096;
 
-fn follow(output: impl Read, log: &Mutex<VecDeque<String>>, on_line: impl Fn(&str)) -> i32 {
+fn read_output(output: impl Read, log: &Mutex<VecDeque<String>>, on_line: impl Fn(&str)) -> i32 {
     let mut output = BufReader::new(output);
     let mut bytes = Vec::new();
     let mut status = NO_STATUS;
@@ -206,12 +206,12 @@ mod tests {
 
     use super::*;
 
-    fn job(command: &[&str]) -> CassandraProcess {
-        CassandraProcess { command: command.iter().map(OsString::from).collect(), container: None }
+    fn process_spec(command: &[&str]) -> ProcessSpec {
+        ProcessSpec { command: command.iter().map(OsString::from).collect(), container: None }
     }
 
     /// Whether the process runs, and is not a zombie.
-    fn lives(pid: &str) -> bool {
+    fn is_running(pid: &str) -> bool {
         let ps = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
         let stat = String::from_utf8(ps.stdout).unwrap();
         !stat.trim().is_empty() && !stat.starts_with('Z')
@@ -230,11 +230,12 @@ mod tests {
     async fn dropping_it_ends_the_process_and_removes_the_directory() {
         let directory = tempdir().unwrap().keep();
         std::fs::write(directory.join("data"), "x").unwrap();
-        let owned = OwnedProcess::start(&directory, &job(&["sh", "-c", "echo $$; exec sleep 600"]), |_| {}).unwrap();
+        let owned =
+            OwnedProcess::start(&directory, &process_spec(&["sh", "-c", "echo $$; exec sleep 600"]), |_| {}).unwrap();
         let pid = first_line(&owned).await;
-        assert!(lives(&pid));
+        assert!(is_running(&pid));
         drop(owned);
-        assert!(!lives(&pid));
+        assert!(!is_running(&pid));
         assert!(!directory.exists());
     }
 
@@ -242,7 +243,7 @@ mod tests {
     async fn the_exit_status_and_the_last_lines_are_available() {
         let directory = tempdir().unwrap().keep();
         let script = "for i in $(seq 1 300); do echo line $i; done; echo bad >&2; printf worse; exit 3";
-        let owned = OwnedProcess::start(&directory, &job(&["sh", "-c", script]), |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &process_spec(&["sh", "-c", script]), |_| {}).unwrap();
         assert_eq!(owned.output().exited().await, 3);
         let lines = owned.output().last_lines();
         assert_eq!(lines.len(), MAX_LOG_LINES);
@@ -262,7 +263,8 @@ mod tests {
         Command::new("chmod").arg("+x").arg(&docker).status().unwrap();
         let container = Some((docker, "keyspaces-local-x".to_owned()));
         drop(
-            OwnedProcess::start(&directory, &CassandraProcess { container, ..job(&["sleep", "600"]) }, |_| {}).unwrap(),
+            OwnedProcess::start(&directory, &ProcessSpec { container, ..process_spec(&["sleep", "600"]) }, |_| {})
+                .unwrap(),
         );
         assert_eq!(std::fs::read_to_string(seen).unwrap(), "rm --force keyspaces-local-x\n");
     }
@@ -270,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_command_it_owns_only_the_directory() {
         let directory = tempdir().unwrap().keep();
-        let owned = OwnedProcess::start(&directory, &CassandraProcess::default(), |_| {}).unwrap();
+        let owned = OwnedProcess::start(&directory, &ProcessSpec::default(), |_| {}).unwrap();
         assert_eq!(owned.output().exited().await, 0);
         assert!(directory.exists());
         drop(owned);
@@ -281,7 +283,7 @@ mod tests {
     fn endless_log_line_is_split() {
         let log = Mutex::new(VecDeque::new());
         let endless = io::repeat(b'x').take(3 * MAX_LINE_BYTES);
-        assert_eq!(follow(endless, &log, |_| {}), NO_STATUS);
+        assert_eq!(read_output(endless, &log, |_| {}), NO_STATUS);
         assert_eq!(log.lock().len(), 3);
     }
 }

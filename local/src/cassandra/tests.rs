@@ -94,9 +94,9 @@ async fn an_unusable_runtime_is_named_with_the_reason() {
         ("java", "echo 'java version \"1.8.0_1\"' >&2"),
     ]);
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();
-    let there = root.path().display();
-    assert!(error.contains(&format!("- Docker: `{there}/docker info`: Cannot connect to the Docker daemon.\n")));
-    assert!(error.contains(&format!("{there}/java is Java 8; Apache Cassandra 5.0 needs 11 or 17\n")), "{error}");
+    let root_path = root.path().display();
+    assert!(error.contains(&format!("- Docker: `{root_path}/docker info`: Cannot connect to the Docker daemon.\n")));
+    assert!(error.contains(&format!("{root_path}/java is Java 8; Apache Cassandra 5.0 needs 11 or 17\n")), "{error}");
 
     let (_root, settings) = machine(&[("java", JAVA_17)]);
     let error = Cassandra::start(&settings).await.unwrap_err().to_string();

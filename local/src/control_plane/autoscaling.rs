@@ -33,7 +33,7 @@ const NOT_EMULATED: [&str; 10] = [
 ];
 
 /// Whether the service has this operation.
-pub(crate) fn has(operation: &str) -> bool {
+pub(crate) fn has_operation(operation: &str) -> bool {
     READ.contains(&operation) || NOT_EMULATED.contains(&operation)
 }
 
@@ -133,7 +133,7 @@ struct ScalingPage {
     next_token: Option<String>,
 }
 
-/// Executes an operation that [`has`] knows.
+/// Executes an operation that [`has_operation`] knows.
 pub(crate) async fn answer(
     state: &ControlPlaneState,
     account: &str,

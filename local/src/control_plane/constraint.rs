@@ -15,7 +15,7 @@ pub(crate) struct Constraints(Vec<String>);
 /// A member of the input, by its path in the model: `schemaDefinition.allColumns.1.member.name`.
 #[derive(Debug)]
 pub(crate) struct Member<'a, T: ?Sized> {
-    broken: &'a mut Vec<String>,
+    violations: &'a mut Vec<String>,
     path: &'a str,
     value: Option<&'a T>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Member<'a, T: ?Sized> {
 impl Constraints {
     /// A member to check. All checks except [`required`](Member::required) pass if it is absent.
     pub(crate) fn member<'a, T: ?Sized>(&'a mut self, path: &'a str, value: Option<&'a T>) -> Member<'a, T> {
-        Member { broken: &mut self.0, path, value }
+        Member { violations: &mut self.0, path, value }
     }
 
     /// # Errors
@@ -32,11 +32,11 @@ impl Constraints {
     pub(crate) fn check(self) -> Result<(), ApiError> {
         /// The maximum number of constraints in a message: each element of a list may violate several.
         const MAX_NAMED: usize = 20;
-        let Self(broken) = self;
-        let named = &broken[..broken.len().min(MAX_NAMED)];
-        match broken.len() {
+        let Self(violations) = self;
+        let named = &violations[..violations.len().min(MAX_NAMED)];
+        match violations.len() {
             0 => Ok(()),
-            1 => Err(ApiError::validation(format!("1 validation error detected: {}", broken[0]))),
+            1 => Err(ApiError::validation(format!("1 validation error detected: {}", violations[0]))),
             number => Err(ApiError::validation(format!("{number} validation errors detected: {}", named.join("; ")))),
         }
     }
@@ -46,7 +46,8 @@ impl<T: ?Sized> Member<'_, T> {
     pub(crate) fn required(self) -> Self {
         if self.value.is_none() {
             let path = self.path;
-            self.broken.push(format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"));
+            self.violations
+                .push(format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"));
         }
         self
     }
@@ -56,7 +57,7 @@ impl<T: ?Sized> Member<'_, T> {
         const MAX_CHARACTERS: usize = 256;
         let value: String = value.to_string().chars().take(MAX_CHARACTERS).collect();
         let path = self.path;
-        self.broken.push(format!("Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"));
+        self.violations.push(format!("Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"));
     }
 }
 
@@ -73,8 +74,8 @@ impl Member<'_, str> {
     }
 
     /// Checks that a text has the pattern. `pattern` is the pattern as the model writes it.
-    pub(crate) fn pattern(mut self, pattern: &str, has_it: impl FnOnce(&str) -> bool) -> Self {
-        if let Some(value) = self.value.filter(|value| !has_it(value)) {
+    pub(crate) fn pattern(mut self, pattern: &str, matches: impl FnOnce(&str) -> bool) -> Self {
+        if let Some(value) = self.value.filter(|value| !matches(value)) {
             self.refuse(value, format!("Member must satisfy regular expression pattern: {pattern}"));
         }
         self
@@ -114,12 +115,12 @@ impl<T> Member<'_, [T]> {
     }
 }
 
-fn at_least(what: &str, least: impl Display) -> String {
-    format!("Member must have {what} greater than or equal to {least}")
+fn at_least(property: &str, least: impl Display) -> String {
+    format!("Member must have {property} greater than or equal to {least}")
 }
 
-fn at_most(what: &str, most: impl Display) -> String {
-    format!("Member must have {what} less than or equal to {most}")
+fn at_most(property: &str, most: impl Display) -> String {
+    format!("Member must have {property} less than or equal to {most}")
 }
 
 #[cfg(test)]

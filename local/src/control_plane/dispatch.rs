@@ -44,7 +44,7 @@ impl HttpRequest {
         let head = self.head();
         let answered = match unreadable {
             Some(error) => Err(error),
-            None => self.carry_out(&head, state).await,
+            None => self.execute(&head, state).await,
         };
         let protocol = head.protocol();
         let body = answered.and_then(|(route, result)| write(&route, &result, &request_id));
@@ -84,7 +84,7 @@ impl HttpRequest {
         }
     }
 
-    async fn carry_out(
+    async fn execute(
         &self,
         head: &RequestHead<'_>,
         state: &ControlPlaneState,

@@ -30,7 +30,7 @@ const OPERATIONS: [&str; 5] = [
 const SERVICE: &str = "cassandra.amazonaws.com";
 
 /// Whether this operation is emulated.
-pub(crate) fn has(operation: &str) -> bool {
+pub(crate) fn has_operation(operation: &str) -> bool {
     OPERATIONS.contains(&operation)
 }
 
@@ -48,7 +48,7 @@ struct IamInput {
     max_items: Option<String>,
 }
 
-/// Executes an operation that [`has`] knows, and returns the elements of its result.
+/// Executes an operation that [`has_operation`] knows, and returns the elements of its result.
 pub(crate) async fn answer(
     state: &ControlPlaneState,
     principal: &Principal,
@@ -68,9 +68,9 @@ pub(crate) async fn answer(
         form.check_service()?;
         let is_taken = |name: &str| state.authority().is_principals_user(name);
         let generated = credentials.all().generate(user, &principal.account, is_taken, state.authority().now());
-        let (made, password) = generated.map_err(quota)?;
-        change.put(made.clone()).await.map_err(not_saved)?;
-        return Ok(vec![credential_element("ServiceSpecificCredential", &made, Some(password))]);
+        let (created, password) = generated.map_err(quota)?;
+        change.put(created.clone()).await.map_err(not_saved)?;
+        return Ok(vec![credential_element("ServiceSpecificCredential", &created, Some(password))]);
     }
     let id = form.service_specific_credential_id.as_deref().unwrap_or_default();
     let no_such = || ApiError::new("NoSuchEntity", format!("No such credential {id} exists"));

@@ -91,9 +91,9 @@ impl RequestHead<'_> {
         };
         let is_known = match service {
             AwsService::Keyspaces => keyspaces::action(&operation).is_some(),
-            AwsService::Iam => iam::has(&operation),
-            AwsService::ApplicationAutoScaling => super::autoscaling::has(&operation),
-            AwsService::CloudWatch => monitoring::has(&operation),
+            AwsService::Iam => iam::has_operation(&operation),
+            AwsService::ApplicationAutoScaling => super::autoscaling::has_operation(&operation),
+            AwsService::CloudWatch => monitoring::has_operation(&operation),
         };
         if !is_known {
             let operation: String = operation.chars().take(64).collect();

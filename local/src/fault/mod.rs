@@ -44,7 +44,7 @@ pub struct Faults(Arc<FaultsInner>);
 #[derive(Debug, Default)]
 struct FaultsInner {
     /// Whether there are faults. Without faults, a request checks only this.
-    armed: AtomicBool,
+    has_faults: AtomicBool,
     rules: Mutex<Rules>,
 }
 
@@ -74,7 +74,7 @@ impl Faults {
         let number = rules.next;
         rules.next += 1;
         rules.all.push(rule::Rule::new(number, fault));
-        self.0.armed.store(true, Ordering::Release);
+        self.0.has_faults.store(true, Ordering::Release);
         number
     }
 
@@ -82,14 +82,14 @@ impl Faults {
     pub fn remove(&self, fault: u64) {
         let mut rules = self.rules();
         rules.all.retain(|rule| rule.number != fault);
-        self.0.armed.store(!rules.all.is_empty(), Ordering::Release);
+        self.0.has_faults.store(!rules.all.is_empty(), Ordering::Release);
     }
 
     /// Removes all faults. Connections that were silenced stay silent.
     pub fn clear(&self) {
         let mut rules = self.rules();
         rules.all.clear();
-        self.0.armed.store(false, Ordering::Release);
+        self.0.has_faults.store(false, Ordering::Release);
     }
 
     /// How many requests a fault has struck; 0 if it was removed.
@@ -98,13 +98,13 @@ impl Faults {
     }
 
     /// The fault that strikes a request, if one does.
-    pub(crate) fn strike(&self, request: &Candidate<'_>) -> Option<Injected> {
-        if !self.0.armed.load(Ordering::Acquire) {
+    pub(crate) fn apply(&self, request: &Candidate<'_>) -> Option<Injected> {
+        if !self.0.has_faults.load(Ordering::Acquire) {
             return None;
         }
         let mut injected = None;
         for rule in &mut self.rules().all {
-            let struck = rule.counts(request, injected.is_some());
+            let struck = rule.apply(request, injected.is_some());
             injected = injected.or(struck);
         }
         injected

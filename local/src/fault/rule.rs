@@ -149,7 +149,7 @@ impl Rule {
     }
 
     /// Counts a matching request, and strikes it if the conditions hold and no other fault has struck it.
-    pub(super) fn counts(&mut self, request: &Candidate<'_>, already_struck: bool) -> Option<Injected> {
+    pub(super) fn apply(&mut self, request: &Candidate<'_>, already_struck: bool) -> Option<Injected> {
         if !self.fault.matches(request) {
             return None;
         }
@@ -185,7 +185,7 @@ mod tests {
     fn struck(fault: Fault) -> Vec<usize> {
         let faults = Faults::default();
         faults.inject(fault);
-        (1..=100).filter(|_| faults.strike(&received("INSERT INTO ks.t")).is_some()).collect()
+        (1..=100).filter(|_| faults.apply(&received("INSERT INTO ks.t")).is_some()).collect()
     }
 
     fn fault() -> Fault {
@@ -229,11 +229,11 @@ mod tests {
     fn oldest_due_fault_strikes_and_every_fault_counts_the_match() {
         let faults = Faults::default();
         let [first, second] = [faults.inject(fault().every(2)), faults.inject(fault().every(3))];
-        let all: Vec<_> = (0..6).map(|_| faults.strike(&received("x")).map(|injected| injected.fault)).collect();
+        let all: Vec<_> = (0..6).map(|_| faults.apply(&received("x")).map(|injected| injected.fault)).collect();
         assert_eq!(all, [None, Some(first), Some(second), Some(first), None, Some(first)]);
         assert_eq!((faults.strike_count(first), faults.strike_count(second)), (3, 1));
         faults.remove(first);
-        assert_eq!(faults.strike(&received("x")), None);
+        assert_eq!(faults.apply(&received("x")), None);
         faults.clear();
         assert_eq!(faults.strike_count(second), 0);
     }

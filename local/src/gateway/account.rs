@@ -15,9 +15,9 @@ pub(super) fn admit(context: &RequestContext<'_>, stream: i16, required: &Requir
     if required.demands.is_empty() {
         return Ok(());
     }
-    context.shared.throttling.admit(context.requests, &required.demands).map_err(|(exceeded, index)| {
+    context.shared.throttling.admit(context.rate_limit, &required.demands).map_err(|(exceeded, index)| {
         let Demand { table, direction, .. } = required.demands[index];
-        context.shared.metering.throttled(table, required.operations[index], direction, exceeded);
+        context.shared.metering.record_throttled(table, required.operations[index], direction, exceeded);
         throttled(stream, direction, exceeded)
     })
 }
@@ -25,7 +25,7 @@ pub(super) fn admit(context: &RequestContext<'_>, stream: i16, required: &Requir
 /// Counts the consumption or the failure of a request, and charges the units of the rows that it read, which are known
 /// only now. A batch counts once for each table, whatever the number of rows that it writes. `result` has the answer
 /// and the number of bytes of the rows that were read.
-pub(super) fn account(
+pub(super) fn record_consumption(
     context: &RequestContext<'_>,
     required: &RequiredCapacity<'_>,
     result: &Result<(Answer, usize), Refusal>,
@@ -37,7 +37,7 @@ pub(super) fn account(
     for (_, (demand, operation)) in tables {
         let (answer, bytes_read) = match result {
             Err(Refusal { code, .. }) | Ok(((_, Outcome::Failed { code, .. } | Outcome::Refused { code, .. }), _)) => {
-                metering.failed(demand.table, *operation, *code);
+                metering.record_failure(demand.table, *operation, *code);
                 continue;
             }
             Ok(((answer, Outcome::Forwarded), bytes_read)) => (answer, *bytes_read),
@@ -53,9 +53,9 @@ pub(super) fn account(
                 demands.iter().filter(|other| other.table == demand.table).map(|other| other.units).sum()
             }
         };
-        metering.consumed(demand.table, *operation, demand.direction, units, latency);
+        metering.record_success(demand.table, *operation, demand.direction, units, latency);
         if demand.direction == Direction::Write && !is_applied(answer) {
-            metering.condition_failed(demand.table, *operation);
+            metering.record_failed_condition(demand.table, *operation);
         }
     }
 }

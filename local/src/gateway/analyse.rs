@@ -9,13 +9,13 @@ use keyspaces_cql::{
 };
 
 use super::check::not_a_write;
-use super::dml::{CachedPlan, Checks, DmlStatement};
+use super::dml::{CachedCapacityPlan, Checks, DmlStatement};
 use super::request_context::RequestContext;
 use super::scope::NameScope;
 use crate::names::system_tables;
 use crate::protocol::{Refusal, error_code, not_emulated, refused_by};
 use crate::schema::{Definition, Features, unconfigured};
-use crate::statement::{StatementText, parse, renames};
+use crate::statement::{StatementText, name_edits, parse};
 
 /// A statement that the service accepts, judging by its text alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,7 +82,7 @@ pub(super) async fn check_batch(
     });
     let statements = modifications.collect::<Result<_, _>>()?;
     let batch = Statement::Batch(Batch { span: Span::default(), kind, using: None, statements });
-    context.in_scope(false, |scope| judge(scope, &batch, "", &tables))
+    context.in_scope(false, |scope| check_rules(scope, &batch, "", &tables))
 }
 
 fn parse_statement(text: &str) -> Result<Statement, Rejected> {
@@ -109,7 +109,7 @@ pub(super) fn analyse_in(
     text: &str,
     tables: &KnownTables,
 ) -> Result<Analysed, Refusal> {
-    judge(scope, &statement, text, tables)?;
+    check_rules(scope, &statement, text, tables)?;
     match &statement {
         Statement::Use(use_statement) => Ok(Analysed::Use(use_statement.keyspace.text.clone())),
         Statement::Select(_)
@@ -125,7 +125,7 @@ pub(super) fn analyse_in(
 }
 
 /// Whether the service's rules allow a statement.
-fn judge(scope: NameScope<'_>, statement: &Statement, text: &str, tables: &KnownTables) -> Result<(), Refusal> {
+fn check_rules(scope: NameScope<'_>, statement: &Statement, text: &str, tables: &KnownTables) -> Result<(), Refusal> {
     let mut context = Context::new().with_tables(tables);
     if let Some(keyspace) = scope.keyspace {
         context = context.in_keyspace(keyspace);
@@ -145,17 +145,17 @@ fn judge(scope: NameScope<'_>, statement: &Statement, text: &str, tables: &Known
 fn analyse_dml(scope: NameScope<'_>, statement: Statement, text: &str) -> Result<DmlStatement, Refusal> {
     let reads = matches!(statement, Statement::Select(_));
     let (named, conditional) = named_tables(&statement);
-    let (mut tables, mut needs) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
-    let mut edits = Vec::with_capacity(named.len());
+    let (mut tables, mut required_features) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
+    let mut table_edits = Vec::with_capacity(named.len());
     for (name, features) in named {
         let table = scope.table(name)?;
         let upstream = match system_tables::find(&table.keyspace, &table.name) {
             Some(system) => scope.names.system_table(system),
             None => scope.names.qualified(&table),
         };
-        edits.push((name.span(), upstream));
+        table_edits.push((name.span(), upstream));
         tables.push(table);
-        needs.push(features);
+        required_features.push(features);
     }
     // The rules allow one change in a system keyspace: that of the partitioner.
     if !reads && tables.iter().any(|table| system_tables::is_system(&table.keyspace)) {
@@ -166,17 +166,17 @@ fn analyse_dml(scope: NameScope<'_>, statement: Statement, text: &str) -> Result
         && select.allow_filtering.is_none()
         && tables.iter().any(system_tables::needs_filtering)
     {
-        edits.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
+        table_edits.push((Span::new(select.span.end, select.span.end), " ALLOW FILTERING".into()));
     }
     Ok(DmlStatement {
-        text: StatementText { sent: text.into(), renames: renames(&statement, scope.keyspace), tables: edits },
+        text: StatementText { sent: text.into(), edits: name_edits(&statement, scope.keyspace), table_edits },
         checks: Checks::new(&statement),
         tree: Arc::new(statement),
         tables,
         reads,
         conditional,
-        needs,
-        plan: CachedPlan::default(),
+        required_features,
+        capacity_plan: CachedCapacityPlan::default(),
     })
 }
 
@@ -189,18 +189,18 @@ fn named_tables(statement: &Statement) -> (Vec<(&QualifiedName, Features)>, bool
             (vec![(&select.table, Features { ttl: false, timestamps })], false)
         }
         Statement::Insert(insert) => {
-            (vec![(&insert.table, required_features(insert.using.as_ref()))], insert.if_not_exists.is_some())
+            (vec![(&insert.table, features_required_by(insert.using.as_ref()))], insert.if_not_exists.is_some())
         }
         Statement::Update(update) => {
-            (vec![(&update.table, required_features(update.using.as_ref()))], update.condition.is_some())
+            (vec![(&update.table, features_required_by(update.using.as_ref()))], update.condition.is_some())
         }
         Statement::Delete(delete) => {
-            (vec![(&delete.table, required_features(delete.using.as_ref()))], delete.condition.is_some())
+            (vec![(&delete.table, features_required_by(delete.using.as_ref()))], delete.condition.is_some())
         }
         Statement::Batch(batch) => {
-            let batch_features = required_features(batch.using.as_ref());
+            let batch_features = features_required_by(batch.using.as_ref());
             let tables = batch.statements.iter().map(|modification| {
-                (modification.table(), required_features(modification.using()).and(batch_features))
+                (modification.table(), features_required_by(modification.using()).union(batch_features))
             });
             (tables.collect(), batch.statements.iter().any(Modification::is_conditional))
         }
@@ -208,7 +208,7 @@ fn named_tables(statement: &Statement) -> (Vec<(&QualifiedName, Features)>, bool
     }
 }
 
-fn required_features(using: Option<&Using>) -> Features {
+fn features_required_by(using: Option<&Using>) -> Features {
     let (ttl, timestamps) = (using.and_then(Using::ttl), using.and_then(Using::timestamp));
     Features { ttl: ttl.is_some(), timestamps: timestamps.is_some() }
 }
@@ -293,7 +293,7 @@ mod tests {
     fn the_kind_and_the_tables_of_a_statement_are_analysed() {
         let ttl = Features { ttl: true, timestamps: false };
         let timestamps = Features { ttl: false, timestamps: true };
-        for (text, reads, conditional, needs) in [
+        for (text, reads, conditional, required_features) in [
             ("SELECT ttl(a) FROM t", true, false, &[Features::default()][..]),
             ("SELECT WRITETIME(a) FROM t", true, false, &[timestamps]),
             ("INSERT INTO t (a) VALUES (1)", false, false, &[Features::default()]),
@@ -310,12 +310,12 @@ mod tests {
                 "BEGIN BATCH USING TIMESTAMP 1 INSERT INTO t (a) VALUES (1) USING TTL 1; DELETE FROM u WHERE b = 1; APPLY BATCH",
                 false,
                 false,
-                &[ttl.and(timestamps), timestamps],
+                &[ttl.union(timestamps), timestamps],
             ),
         ] {
             let statement = dml(text);
             assert_eq!((statement.reads, statement.conditional), (reads, conditional), "{text}");
-            assert_eq!(statement.needs, needs, "{text}");
+            assert_eq!(statement.required_features, required_features, "{text}");
         }
         assert_eq!(read("USE \"App\""), Ok(Analysed::Use("App".into())));
     }

@@ -69,7 +69,7 @@ pub(super) fn cassandra_failed(failed: InternalRequestError) -> Refusal {
 }
 
 /// The refusal of a request whose answer from Cassandra breaks the protocol.
-pub(super) fn unreadable(malformed: impl std::fmt::Display) -> Refusal {
+pub(super) fn malformed_answer(malformed: impl std::fmt::Display) -> Refusal {
     Refusal {
         code: error_code::SERVER_ERROR,
         text: format!("keyspaces-local: Cassandra's answer cannot be read: {malformed}"),

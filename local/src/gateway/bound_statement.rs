@@ -22,7 +22,7 @@ impl<'a> BoundStatement<'a> {
 }
 
 /// The capacity plan of a statement: the one cached with it, or a new one.
-pub(super) async fn plan(
+pub(super) async fn capacity_plan(
     context: &RequestContext<'_>,
     stream: i16,
     statement: &DmlStatement,
@@ -32,7 +32,7 @@ pub(super) async fn plan(
         return Ok(Arc::default());
     }
     let definitions = context.shared.layouts.definitions();
-    if let Some(plan) = statement.plan.get(definitions) {
+    if let Some(plan) = statement.capacity_plan.get(definitions) {
         return Ok(plan);
     }
     let mut tables = Vec::with_capacity(statement.tables.len());
@@ -40,6 +40,6 @@ pub(super) async fn plan(
         tables.push((table, context.layout(stream, table).await?, context.shared.schema.features(table)));
     }
     let plan = Arc::new(CapacityPlan::new(&statement.tree, &tables));
-    statement.plan.set(definitions, &plan);
+    statement.capacity_plan.set(definitions, &plan);
     Ok(plan)
 }

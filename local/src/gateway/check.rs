@@ -31,8 +31,8 @@ pub(super) async fn check_tables(context: &RequestContext<'_>, statement: &DmlSt
     if statement.tables.iter().any(system_tables::shows_restorable_timestamps) {
         schema.refresh_earliest().await.map_err(cassandra_failed)?;
     }
-    for (table, needs) in statement.tables.iter().zip(&statement.needs) {
-        schema.check_table(table, *needs)?;
+    for (table, required_features) in statement.tables.iter().zip(&statement.required_features) {
+        schema.check_table(table, *required_features)?;
     }
     Ok(())
 }

@@ -27,9 +27,9 @@ use crate::journal::{ConnectionJournal, JournalEntry, LOG, OpenConnection, Outco
 use crate::lock::Mutex;
 use crate::protocol::request::Request;
 use crate::protocol::{
-    Frame, MAX_REQUEST_BYTES, Malformed, Opcode, Reader, Refusal, Sender, Unreadable, Writer, error_code,
+    Frame, FrameReadError, MAX_REQUEST_BYTES, Malformed, Opcode, Reader, Refusal, Sender, Writer, error_code,
 };
-use crate::throttle::Requests;
+use crate::throttle::ConnectionRateLimit;
 use crate::upstream::Upstream;
 use crate::wire;
 
@@ -80,13 +80,13 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
             return tracing::info!(target: LOG, %client, reason, "connection closed");
         }
     };
-    let connected = shared.journal.connected(peer);
+    let open_connection = shared.journal.open_connection(peer);
     let (reader, writer) = tokio::io::split(stream);
     let (queue, frames) = mpsc::channel(64);
     let mut writing = JoinSet::new();
     writing.spawn(wire::write_all(writer, frames, Sender::Client));
     let handle = ConnectionHandle::new(shared.commands.clone());
-    let rate_limit = Arc::new(shared.throttling.connection());
+    let rate_limit = Arc::new(shared.throttling.connection_rate_limit());
     let requests_in_progress = Budget::new(OWN_REQUESTS, &shared.requests);
     let memory = Budget::new(OWN_REQUEST_BYTES, &shared.request_bytes);
     let answers = Budget::new(OWN_ANSWERS, &shared.answers);
@@ -95,7 +95,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         exchange: Exchange {
             journal: ConnectionJournal::new(
                 shared.journal.clone(),
-                connected.number,
+                open_connection.number,
                 peer,
                 client,
                 Arc::clone(&shared.clock),
@@ -103,7 +103,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
             ),
             connection: handle.clone(),
         },
-        _connected: connected,
+        _open_connection: open_connection,
         shared,
         reader: BufReader::with_capacity(16 << 10, reader),
         queue,
@@ -121,7 +121,7 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
         _ = writing.join_next() => {
             return tracing::debug!(target: LOG, %client, reason = "the client no longer reads", "connection closed");
         }
-        state = handle.wait_until_cut() => {
+        state = handle.closed_or_silenced() => {
             connection.exchange.journal.log_close("a fault closed it");
             if state == ConnectionState::Silent {
                 // Both halves of the socket stay open and unused.
@@ -149,7 +149,7 @@ struct Connection {
     peer: SocketAddr,
     shared: Arc<Shared>,
     exchange: Exchange,
-    _connected: OpenConnection,
+    _open_connection: OpenConnection,
     reader: BufReader<ReadHalf<TlsStream<TcpStream>>>,
     queue: mpsc::Sender<Frame>,
     phase: LoginPhase,
@@ -158,7 +158,7 @@ struct Connection {
     memory: Budget,
     answers: Budget,
     keyspace: Arc<Mutex<Option<String>>>,
-    rate_limit: Arc<Requests>,
+    rate_limit: Arc<ConnectionRateLimit>,
     requests: JoinSet<()>,
 }
 
@@ -213,7 +213,7 @@ impl Connection {
                 Err(problem) => return Err(self.refuse(stream, &problem).await),
             };
             let exchange = self.exchange.clone();
-            let answer = exchange.run(&entry, stream, self.carry_out(&frame)).await;
+            let answer = exchange.run(&entry, stream, self.execute_login_request(&frame)).await;
             let Some(answer) = answer else { continue };
             let refused = answer.opcode == Opcode::Error;
             self.send(answer).await?;
@@ -250,7 +250,7 @@ impl Connection {
         }
     }
 
-    async fn carry_out(&mut self, frame: &Frame) -> Answer {
+    async fn execute_login_request(&mut self, frame: &Frame) -> Answer {
         match frame.opcode {
             Opcode::Startup => self.start_up(frame),
             Opcode::AuthResponse => self.authenticate(frame).await,
@@ -351,7 +351,7 @@ impl Connection {
                 keyspace: &keyspace,
                 peer,
                 empty_page,
-                requests: &rate_limit,
+                rate_limit: &rate_limit,
                 answers: &answers,
             };
             pipeline::answer(&context, frame, request).await
@@ -395,8 +395,8 @@ impl Connection {
                     Err(malformed) => Err(self.refuse(stream, &malformed.to_string()).await),
                 }
             }
-            Err(Unreadable::Refused { stream, text }) => Err(self.refuse(stream, &text).await),
-            Err(Unreadable::Closed | Unreadable::Broken) => Err(ConnectionEnd::ClientGone),
+            Err(FrameReadError::Refused { stream, text }) => Err(self.refuse(stream, &text).await),
+            Err(FrameReadError::Closed | FrameReadError::ConnectionBroken) => Err(ConnectionEnd::ClientGone),
         }
     }
 

@@ -52,7 +52,7 @@ impl ConnectionHandle {
     }
 
     /// Waits until the connection is closed or silenced.
-    pub(super) async fn wait_until_cut(&self) -> ConnectionState {
+    pub(super) async fn closed_or_silenced(&self) -> ConnectionState {
         let mut state = self.state.subscribe();
         state.wait_for(|state| *state != ConnectionState::Open).await.map_or(ConnectionState::Closed, |state| *state)
     }

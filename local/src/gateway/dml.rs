@@ -23,9 +23,9 @@ pub(super) struct DmlStatement {
     /// Whether it is a write with IF.
     pub(super) conditional: bool,
     /// The features that it needs of each of its tables.
-    pub(super) needs: Vec<Features>,
+    pub(super) required_features: Vec<Features>,
     pub(super) checks: Checks,
-    pub(super) plan: CachedPlan,
+    pub(super) capacity_plan: CachedCapacityPlan,
 }
 
 impl DmlStatement {
@@ -96,9 +96,9 @@ impl Checks {
 /// The capacity plan of a statement, with the number of definitions after which it was made: a prepared statement is
 /// planned once for each state of the schema.
 #[derive(Debug, Default)]
-pub(super) struct CachedPlan(Mutex<Option<(u64, Arc<CapacityPlan>)>>);
+pub(super) struct CachedCapacityPlan(Mutex<Option<(u64, Arc<CapacityPlan>)>>);
 
-impl CachedPlan {
+impl CachedCapacityPlan {
     /// The plan that was made after this number of definitions.
     pub(super) fn get(&self, definitions: u64) -> Option<Arc<CapacityPlan>> {
         let cached = self.0.lock();
@@ -110,17 +110,17 @@ impl CachedPlan {
     }
 }
 
-impl Clone for CachedPlan {
+impl Clone for CachedCapacityPlan {
     fn clone(&self) -> Self {
         Self(Mutex::new(self.0.lock().clone()))
     }
 }
 
 /// A plan follows from its statement, so it does not count for equality.
-impl PartialEq for CachedPlan {
+impl PartialEq for CachedCapacityPlan {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for CachedPlan {}
+impl Eq for CachedCapacityPlan {}

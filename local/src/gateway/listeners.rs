@@ -46,9 +46,9 @@ impl Listeners {
     pub(super) fn open(sockets: Vec<TcpListener>, shared: Arc<Shared>) -> io::Result<Self> {
         let mut tasks = BTreeMap::new();
         for socket in sockets {
-            tasks.insert(socket.local_addr()?, accepting(socket, &shared));
+            tasks.insert(socket.local_addr()?, spawn_accepting(socket, &shared));
         }
-        let restoring = Mutex::new(restoring(&shared));
+        let restoring = Mutex::new(spawn_restoring(&shared));
         Ok(Self { shared: RwLock::new(shared), tasks: Mutex::new(tasks), restoring })
     }
 
@@ -69,7 +69,7 @@ impl Listeners {
         let mut tasks = self.tasks.lock().await;
         let task = tasks.get_mut(&address).ok_or(ListenerError::Unknown(address))?;
         if task.is_empty() {
-            *task = accepting(bind(address).await?, &self.shared());
+            *task = spawn_accepting(bind(address).await?, &self.shared());
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Listeners {
         tokio::time::sleep(down).await;
         let reopened = self.shared().reopened().await.map_err(|unusable| ListenerError::Cassandra(unusable.into()))?;
         *self.shared.write() = Arc::new(reopened);
-        *self.restoring.lock().await = restoring(&self.shared());
+        *self.restoring.lock().await = spawn_restoring(&self.shared());
         self.open_all(&mut tasks, &open).await
     }
 
@@ -129,7 +129,7 @@ impl Listeners {
     ) -> Result<(), ListenerError> {
         let shared = self.shared();
         for address in open {
-            tasks.insert(*address, accepting(bind(*address).await?, &shared));
+            tasks.insert(*address, spawn_accepting(bind(*address).await?, &shared));
         }
         Ok(())
     }
@@ -164,14 +164,14 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ListenerError> {
     }
 }
 
-fn restoring(shared: &Arc<Shared>) -> JoinSet<()> {
+fn spawn_restoring(shared: &Arc<Shared>) -> JoinSet<()> {
     let mut restoring = JoinSet::new();
     let shared = Arc::clone(shared);
     restoring.spawn(async move { shared.schema.restore_rows().await });
     restoring
 }
 
-fn accepting(socket: TcpListener, shared: &Arc<Shared>) -> JoinSet<()> {
+fn spawn_accepting(socket: TcpListener, shared: &Arc<Shared>) -> JoinSet<()> {
     let mut task = JoinSet::new();
     task.spawn(accept(socket, Arc::clone(shared)));
     task

@@ -133,7 +133,7 @@ impl Gateway {
             cassandra,
             cassandra_exit,
             journal: Journal::new(),
-            prepared: prepared::Prepared::new(),
+            prepared: prepared::PreparedStatements::new(),
             layouts: Layouts::default(),
             rows: Semaphore::new(shared::ROWS_AT_ONCE as usize),
             requests: Arc::new(Semaphore::new(connection::SHARED_REQUESTS)),

@@ -7,7 +7,7 @@
 //!    state of the tables, and the values.
 //! 4. **admit**: [`admit`] takes the capacity that the request needs, or it is throttled.
 //! 5. **run**: [`paging::read`] or [`write()`] sends it to Cassandra; a definition goes to the schema instead.
-//! 6. **account**: [`account`] counts the consumption.
+//! 6. **account**: [`record_consumption`] counts the consumption.
 //! 7. **answer**: `connection.rs` enters the outcome in the journal and sends the frame.
 
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use std::sync::Arc;
 use keyspaces_cql::statement;
 use tokio::time::Instant;
 
-use super::account::{account, admit};
+use super::account::{admit, record_consumption};
 use super::analyse::{Analysed, Rejected, analyse, check_batch};
 use super::answer::{Answer, from_cassandra, refused, set_keyspace, unprepared, void};
-use super::bound_statement::{BoundStatement, plan};
+use super::bound_statement::{BoundStatement, capacity_plan};
 use super::capacity::{CostTerms, RequiredCapacity};
 use super::check::{check_consistency, check_tables, not_a_write};
 use super::data_request::{DataRequest, SingleRequest};
@@ -74,7 +74,7 @@ async fn answer_query(context: &RequestContext<'_>, frame: Frame, query: Query) 
     let statement = evaluate_functions(context, statement);
     let text = statement.text.for_cassandra();
     let request = DataRequest::Single(SingleRequest::Query(&query, &text));
-    Box::pin(carry_out(context, frame, &[Arc::new(statement)], request)).await
+    Box::pin(execute_dml(context, frame, &[Arc::new(statement)], request)).await
 }
 
 async fn answer_prepare(context: &RequestContext<'_>, frame: Frame, text: &str) -> Result<Answer, Refusal> {
@@ -103,7 +103,7 @@ async fn answer_execute(context: &RequestContext<'_>, frame: Frame, execute: &Ex
     }
     if !must_evaluate(context, &statement) {
         let request = DataRequest::Single(SingleRequest::Execute(execute));
-        return Box::pin(carry_out(context, frame, &[statement], request)).await;
+        return Box::pin(execute_dml(context, frame, &[statement], request)).await;
     }
     let mut frame = frame;
     frame.opcode = Opcode::Query;
@@ -111,7 +111,7 @@ async fn answer_execute(context: &RequestContext<'_>, frame: Frame, execute: &Ex
     let text = statement.text.for_cassandra();
     let query = Query { text: String::new(), parameters: execute.parameters.clone() };
     let request = DataRequest::Single(SingleRequest::Query(&query, &text));
-    Box::pin(carry_out(context, frame, &[Arc::new(statement)], request)).await
+    Box::pin(execute_dml(context, frame, &[Arc::new(statement)], request)).await
 }
 
 async fn answer_batch(context: &RequestContext<'_>, frame: Frame, mut batch: Batch) -> Result<Answer, Refusal> {
@@ -148,11 +148,11 @@ async fn answer_batch(context: &RequestContext<'_>, frame: Frame, mut batch: Bat
         BatchKind::Counter => statement::BatchKind::Counter,
     };
     check_batch(context, stream, kind, &statements).await?;
-    Box::pin(carry_out(context, frame, &statements, DataRequest::Batch(&batch, &texts))).await
+    Box::pin(execute_dml(context, frame, &statements, DataRequest::Batch(&batch, &texts))).await
 }
 
 /// Executes one DML statement, or those of a batch: check, admit, run, account.
-async fn carry_out(
+async fn execute_dml(
     context: &RequestContext<'_>,
     frame: Frame,
     statements: &[Arc<DmlStatement>],
@@ -166,7 +166,7 @@ async fn carry_out(
     let timestamp = timestamp_of_frame(context, request.timestamp(), statements)?;
     let mut plans = Vec::with_capacity(statements.len());
     for statement in statements {
-        plans.push(plan(context, stream, statement).await?);
+        plans.push(capacity_plan(context, stream, statement).await?);
     }
     let values = request.values();
     let with_values = statements.iter().zip(&values).zip(&plans);
@@ -194,7 +194,7 @@ async fn carry_out(
         }
     };
 
-    account(context, &required, &result, began.elapsed());
+    record_consumption(context, &required, &result, began.elapsed());
     result.map(|(answer, _)| answer)
 }
 

@@ -11,7 +11,7 @@ use crate::lock::Mutex;
 
 /// The newest prepared statements. A driver that gets UNPREPARED for an evicted statement prepares it again.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedStatements {
     max_statements: usize,
     max_text_bytes: usize,
     inner: Mutex<PreparedState>,
@@ -21,19 +21,19 @@ pub(super) struct Prepared {
 struct PreparedState {
     by_id: HashMap<Bytes, PreparedStatement>,
     oldest_first: VecDeque<Bytes>,
-    text: usize,
+    text_bytes: usize,
 }
 
 #[derive(Debug)]
 struct PreparedStatement {
     statement: Arc<DmlStatement>,
     /// The number of definitions before it was first prepared.
-    first: u64,
+    definitions_at_first: u64,
     /// The number before each peer last prepared it.
-    prepared: HashMap<SocketAddr, u64>,
+    definitions_by_peer: HashMap<SocketAddr, u64>,
 }
 
-impl Prepared {
+impl PreparedStatements {
     pub(super) fn new() -> Self {
         Self::bounded(10_000, 64 << 20)
     }
@@ -57,7 +57,7 @@ impl Prepared {
     pub(super) fn definitions_when_sent(&self, id: &[u8], peer: SocketAddr) -> Option<u64> {
         let inner = self.inner.lock();
         let entry = inner.by_id.get(id)?;
-        Some(entry.prepared.get(&peer).copied().unwrap_or(entry.first))
+        Some(entry.definitions_by_peer.get(&peer).copied().unwrap_or(entry.definitions_at_first))
     }
 
     /// Stores a statement that a peer has prepared after this number of definitions.
@@ -65,21 +65,24 @@ impl Prepared {
         // A copy: the id is a slice that would keep a whole frame in memory.
         let id = Bytes::copy_from_slice(&id);
         let mut inner = self.inner.lock();
-        inner.text += statement.text.sent.len();
+        inner.text_bytes += statement.text.sent.len();
         let statement = Arc::new(statement);
         if let Some(entry) = inner.by_id.get_mut(&id) {
             let before = std::mem::replace(&mut entry.statement, statement);
-            entry.prepared.insert(peer, definitions);
-            inner.text -= before.text.sent.len();
+            entry.definitions_by_peer.insert(peer, definitions);
+            inner.text_bytes -= before.text.sent.len();
         } else {
-            let prepared = HashMap::from([(peer, definitions)]);
-            inner.by_id.insert(id.clone(), PreparedStatement { statement, first: definitions, prepared });
+            let definitions_by_peer = HashMap::from([(peer, definitions)]);
+            inner.by_id.insert(
+                id.clone(),
+                PreparedStatement { statement, definitions_at_first: definitions, definitions_by_peer },
+            );
             inner.oldest_first.push_back(id);
         }
-        while inner.oldest_first.len() > self.max_statements || inner.text > self.max_text_bytes {
+        while inner.oldest_first.len() > self.max_statements || inner.text_bytes > self.max_text_bytes {
             let Some(oldest) = inner.oldest_first.pop_front() else { break };
             if let Some(evicted) = inner.by_id.remove(&oldest) {
-                inner.text -= evicted.statement.text.sent.len();
+                inner.text_bytes -= evicted.statement.text.sent.len();
             }
         }
     }
@@ -87,7 +90,7 @@ impl Prepared {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dml::{CachedPlan, Checks};
+    use super::super::dml::{CachedCapacityPlan, Checks};
     use super::*;
     use crate::statement::StatementText;
 
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn each_peer_reports_the_definitions_at_its_own_preparation() {
-        let prepared = Prepared::bounded(2, 1000);
+        let prepared = PreparedStatements::bounded(2, 1000);
         let [second, third] = [9143, 9144].map(|port| SocketAddr::new(PEER.ip(), port));
         for (peer, definitions) in [(PEER, 1), (second, 3), (PEER, 5)] {
             prepared.insert(Bytes::from_static(b"a"), statement("x"), peer, definitions);
@@ -114,15 +117,15 @@ mod tests {
             tables: Vec::new(),
             reads: true,
             conditional: false,
-            needs: Vec::new(),
+            required_features: Vec::new(),
             checks: Checks::Read { filters: false, lists: false, limited: false },
-            plan: CachedPlan::default(),
+            capacity_plan: CachedCapacityPlan::default(),
         }
     }
 
     #[test]
     fn the_newest_statements_are_kept() {
-        let prepared = Prepared::bounded(2, 1000);
+        let prepared = PreparedStatements::bounded(2, 1000);
         for id in [b"a", b"b", b"b", b"c"] {
             prepared.insert(Bytes::from_static(id), statement("x"), PEER, 0);
         }
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn long_texts_evict_older_ones() {
-        let prepared = Prepared::bounded(100, 10);
+        let prepared = PreparedStatements::bounded(100, 10);
         prepared.insert(Bytes::from_static(b"a"), statement("12345"), PEER, 0);
         prepared.insert(Bytes::from_static(b"b"), statement("1234567"), PEER, 0);
         assert!(prepared.get(b"a").is_none());

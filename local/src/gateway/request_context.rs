@@ -7,13 +7,13 @@ use std::sync::Arc;
 use keyspaces_cql::KnownTables;
 
 use super::Shared;
-use super::answer::{Answer, cassandra_failed, from_cassandra, unreadable};
+use super::answer::{Answer, cassandra_failed, from_cassandra, malformed_answer};
 use super::scope::NameScope;
 use crate::budget::Budget;
 use crate::lock::Mutex;
 use crate::names::SchemaObject;
 use crate::protocol::{Frame, Refusal, metadata};
-use crate::throttle::Requests;
+use crate::throttle::ConnectionRateLimit;
 use crate::upstream::{Channel, Layout, Upstream, connection_lost};
 
 /// The connection of a request, and the state that all connections share.
@@ -26,8 +26,8 @@ pub(super) struct RequestContext<'a> {
     pub(super) peer: SocketAddr,
     /// Whether a fault makes the page empty.
     pub(super) empty_page: bool,
-    /// The requests that the connection may still make in this second.
-    pub(super) requests: &'a Requests,
+    /// The limit of the requests that the connection makes in a second.
+    pub(super) rate_limit: &'a ConnectionRateLimit,
     /// The answers with rows that the connection may have in memory, each until it is written to the client.
     pub(super) answers: &'a Budget,
 }
@@ -79,6 +79,6 @@ impl RequestContext<'_> {
 
     /// An answer of Cassandra with the client's names of keyspaces and tables in place of Cassandra's.
     pub(super) fn with_client_names(&self, answer: Frame) -> Result<Frame, Refusal> {
-        metadata::with_client_names(answer, self.shared.schema.names()).map_err(unreadable)
+        metadata::with_client_names(answer, self.shared.schema.names()).map_err(malformed_answer)
     }
 }

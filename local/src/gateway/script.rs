@@ -32,7 +32,7 @@ impl Script {
         for statement in keyspaces_cql::parse_script(&self.text) {
             let statement = statement.map_err(|error| self.problem(error.span, error.problem.to_string()))?;
             let span = statement.span();
-            match self.carry_out(statement, keyspace.as_deref(), schema).await {
+            match self.execute(statement, keyspace.as_deref(), schema).await {
                 Ok(None) => {}
                 Ok(used) => keyspace = used,
                 Err(problem) => return Err(self.problem(span, problem)),
@@ -42,7 +42,7 @@ impl Script {
     }
 
     /// The new keyspace for names without one, if the statement is a USE.
-    async fn carry_out(
+    async fn execute(
         &self,
         statement: Statement,
         keyspace: Option<&str>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::connection_handle::GatewayCommand;
-use super::prepared::Prepared;
+use super::prepared::PreparedStatements;
 use crate::auth::Authority;
 use crate::ca::Ca;
 use crate::cassandra::CassandraExit;
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(super) cassandra: SocketAddr,
     pub(super) cassandra_exit: CassandraExit,
     pub(super) journal: Journal,
-    pub(super) prepared: Prepared,
+    pub(super) prepared: PreparedStatements,
     pub(super) layouts: Layouts,
     /// Permits for rows that are requested from Cassandra at the same time.
     pub(super) rows: Semaphore,
@@ -79,7 +79,7 @@ impl Shared {
             cassandra: self.cassandra,
             cassandra_exit: self.cassandra_exit.clone(),
             journal: self.journal.clone(),
-            prepared: Prepared::new(),
+            prepared: PreparedStatements::new(),
             layouts: Layouts::default(),
             rows: Semaphore::new(ROWS_AT_ONCE as usize),
             requests: Arc::clone(&self.requests),
@@ -126,7 +126,7 @@ impl Shared {
     pub(crate) async fn apply_due_changes(&self) -> Result<(), InternalRequestError> {
         let settled = self.schema.apply_due_changes().await;
         if !matches!(settled, Ok(false)) {
-            self.layouts.forget();
+            self.layouts.invalidate();
         }
         settled.map(drop)
     }
@@ -134,12 +134,12 @@ impl Shared {
     /// Executes a definition, and returns Cassandra's answer. It runs in a task of its own, so that it is completed
     /// even if its client disconnects.
     pub(crate) async fn define(self: &Arc<Self>, definition: Definition) -> Result<Frame, DefinitionRefusal> {
-        self.layouts.forget();
+        self.layouts.invalidate();
         let shared = Arc::clone(self);
         let defining = tokio::spawn(async move {
             let answer = shared.schema.define(&definition).await;
-            shared.layouts.forget();
-            shared.layouts.changed(&definition.object);
+            shared.layouts.invalidate();
+            shared.layouts.record_change(&definition.object);
             answer
         });
         defining.await.map_err(|_| connection_lost())?

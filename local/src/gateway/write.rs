@@ -21,7 +21,7 @@ pub(super) fn must_evaluate(context: &RequestContext<'_>, statement: &DmlStateme
 /// Replaces the calls of nondeterministic functions with their values, if they have to be evaluated here.
 pub(super) fn evaluate_functions(context: &RequestContext<'_>, mut statement: DmlStatement) -> DmlStatement {
     if must_evaluate(context, &statement) {
-        statement.text.renames.extend(evaluate(&statement.tree, SystemTime::now()));
+        statement.text.edits.extend(evaluate(&statement.tree, SystemTime::now()));
     }
     statement
 }

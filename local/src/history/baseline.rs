@@ -73,11 +73,12 @@ async fn read_all(history: &History, table_history: &TableHistory) -> Result<(),
         let (upstream, stream) = history.connection.acquire().await?;
         let channel = Channel { upstream: &upstream, stream: stream.number };
         let read_back = ReadBack { history, table_history, channel };
-        let (places, taken, page) = read_back.read(&request, true, 2 * PAGE).await?;
+        let (numbers, read_times, page) = read_back.read(&request, true, 2 * PAGE).await?;
         let mut entries = Vec::with_capacity(page.count);
         for row in page.iter() {
-            let found =
-                select.read(&page.content, row, taken).map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
+            let found = select
+                .read(&page.content, row, read_times)
+                .map_err(|_| InternalRequestError::MalformedAnswer(text.clone()))?;
             if let Some((key, cells)) = found.statics
                 && key != partition
             {
@@ -86,7 +87,7 @@ async fn read_all(history: &History, table_history: &TableHistory) -> Result<(),
             }
             entries.extend(found.row.map(|(key, cells)| found_row(key, cells)));
         }
-        read_back.append(&places, &entries).await?;
+        read_back.append(&numbers, &entries).await?;
         state = page.state.clone();
         if state.is_none() || table_history.is_forgotten() {
             break;
@@ -94,7 +95,7 @@ async fn read_all(history: &History, table_history: &TableHistory) -> Result<(),
     }
     let since = table_history.complete(&first, history.now());
     history.store().complete(table_history, &first, since).await?;
-    for bucket in table_history.remove_outgrown(history.max_bytes, history.now()) {
+    for bucket in table_history.remove_obsolete_buckets(history.max_bytes, history.now()) {
         history.store().forget_bucket(&table_history.table_id, &bucket).await?;
     }
     Ok(())

@@ -16,12 +16,12 @@ pub(super) enum HistoryEntry {
     /// The static columns of a partition.
     Statics { key: Key, cells: Vec<ColumnValue> },
     /// There is no row for which this relation holds. If columns are named, such rows have no values in these columns.
-    Deleted { columns: Vec<String>, range: Relation },
+    Deleted { columns: Vec<String>, range: WhereClause },
 }
 
 /// The rows for which a relation of a WHERE holds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Relation {
+pub(crate) struct WhereClause {
     /// The text after WHERE.
     pub(crate) text: String,
     pub(crate) values: Binding,
@@ -124,7 +124,7 @@ impl HistoryEntry {
                 let text = reader.long_string()?.to_owned();
                 let named = reader.byte()? != 0;
                 let values = bytes.slice_ref(reader.bytes()?.ok_or(Malformed)?);
-                Ok(Self::Deleted { columns, range: Relation { text, values: Binding { values, named } } })
+                Ok(Self::Deleted { columns, range: WhereClause { text, values: Binding { values, named } } })
             }
             _ => Err(Malformed),
         }
@@ -232,7 +232,7 @@ mod tests {
             (key(), cells()).prop_map(|(key, cells)| HistoryEntry::Statics { key, cells }),
             gone.prop_map(|(columns, text, values, named)| HistoryEntry::Deleted {
                 columns,
-                range: Relation { text, values: Binding { values, named } },
+                range: WhereClause { text, values: Binding { values, named } },
             }),
         ]
     }

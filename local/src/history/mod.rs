@@ -3,10 +3,10 @@
 //!
 //! A history is a sequence of *entries*. After a write was sent to Cassandra, and before the client is answered, the
 //! rows that it may have changed are read back. An entry stores the result: a row with all its values and the times at
-//! which they expire, or that there is no row. The *place* of an entry in the order of entries, and its time, are
-//! reserved when the read begins. So of two entries of a row the later one was read later, and the last entry of a row
-//! is at least as new as the last write that was answered before the read began, however many clients write at once. At
-//! a moment at which no write is in progress, the last entries are exactly the table.
+//! which they expire, or that there is no row. The *sequence number* of an entry, and its time, are reserved when the
+//! read begins. So of two entries of a row the later one was read later, and the last entry of a row is at least as new
+//! as the last write that was answered before the read began, however many clients write at once. At a moment at which
+//! no write is in progress, the last entries are exactly the table.
 //!
 //! A deleted range is read back like a row: an entry says that the range is empty, and later entries have the rows that
 //! other clients wrote into it meanwhile.
@@ -15,9 +15,9 @@
 //! before its history began is treated in the same way: a *baseline* reads the whole table, page by page, while clients
 //! continue to write. Once it is complete, it and the entries after it determine the table at every moment since.
 //!
-//! To restore the rows, the entries since the last baseline are written to Cassandra, each with its place as the
-//! timestamp. They can be written in any order, because in Cassandra the highest timestamp wins. A value that expires
-//! gets the remaining time to live that it had at the moment.
+//! To restore the rows, the entries since the last baseline are written to Cassandra, each with its sequence number as
+//! the timestamp. They can be written in any order, because in Cassandra the highest timestamp wins. A value that
+//! expires gets the remaining time to live that it had at the moment.
 //!
 //! Entries are in *buckets*, which are partitions of some 512 KiB. A baseline begins a new bucket. Another baseline is
 //! taken when half of the allowed bytes were written after the last one, when the last one is more than 35 days old,
@@ -283,7 +283,7 @@ impl History {
         let keyspace = self.names.keyspace(&table.keyspace);
         let values = Binding::positional([Some(keyspace.as_bytes()), Some(table.name.as_bytes())]);
         let rows = self.connection.page(&InternalRequest { text, values, ..InternalRequest::default() }).await?;
-        Layout::read(&rows).map_err(|_| InternalRequestError::Unreadable(text.to_owned()))
+        Layout::read(&rows).map_err(|_| InternalRequestError::MalformedAnswer(text.to_owned()))
     }
 
     /// Marks a write as in progress until the result is dropped. Call it before [`is_recorded`](Self::is_recorded): a

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::History;
-use super::entry::{ColumnValue, Expiry, HistoryEntry, Marker, Relation};
+use super::entry::{ColumnValue, Expiry, HistoryEntry, Marker, WhereClause};
 use super::row_select::{ReadTimes, RowSelect, TablePart};
 use super::shared_connection::{InternalRequest, rows};
-use super::table_history::{ReservedPlaces, TableHistory};
+use super::table_history::{ReservedNumbers, TableHistory};
 use crate::clock::millis;
 use crate::names::SchemaObject;
 use crate::protocol::{Reader, Rows};
@@ -24,13 +24,13 @@ pub(crate) struct WrittenRows {
     /// Whether the rows are not known, so that the whole table has to be read again.
     pub(crate) is_unknown: bool,
     /// The rows that it may have changed.
-    pub(crate) rows: Option<Relation>,
+    pub(crate) rows: Option<WhereClause>,
     /// Whether this is at most one row, because the whole primary key is given.
-    pub(crate) is_one: bool,
+    pub(crate) is_single_row: bool,
     /// The partition whose static columns it may have changed.
-    pub(crate) statics: Option<Relation>,
+    pub(crate) statics: Option<WhereClause>,
     /// For an INSERT, after how many seconds the row expires, if it does.
-    pub(crate) inserted: Option<Option<u32>>,
+    pub(crate) insert_ttl: Option<Option<u32>>,
     /// When it was sent, by the machine's clock, or earlier.
     pub(crate) sent: SystemTime,
 }
@@ -61,7 +61,7 @@ impl ReadBack<'_> {
     async fn record_rows(
         &self,
         written: &WrittenRows,
-        range: &Relation,
+        range: &WhereClause,
         answered: SystemTime,
     ) -> Result<(), InternalRequestError> {
         let select = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Rows };
@@ -73,42 +73,43 @@ impl ReadBack<'_> {
         );
         let (mut state, mut first) = (None, true);
         loop {
-            let page = (!written.is_one).then(|| (PAGE, state.take()));
+            let page = (!written.is_single_row).then(|| (PAGE, state.take()));
             let request =
                 InternalRequest { text: &text, values: range.values.clone(), page, ..InternalRequest::default() };
-            let most = if written.is_one { 1 } else { PAGE + 1 };
-            let (places, taken, page) = self.read(&request, written.ttl, most).await?;
+            let most = if written.is_single_row { 1 } else { PAGE + 1 };
+            let (numbers, read_times, page) = self.read(&request, written.ttl, most).await?;
             let mut entries = Vec::with_capacity(page.count + 1);
-            if first && (!written.is_one || page.count == 0) {
+            if first && (!written.is_single_row || page.count == 0) {
                 entries.push(HistoryEntry::Deleted { columns: Vec::new(), range: range.clone() });
             }
             for row in page.iter() {
                 let found = select
-                    .read(&page.content, row, taken)
-                    .map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
+                    .read(&page.content, row, read_times)
+                    .map_err(|_| InternalRequestError::MalformedAnswer(text.clone()))?;
                 let Some((key, cells)) = found.row else { continue };
-                entries.push(match written.inserted {
-                    _ if !written.is_one => super::row_select::found_row(key, cells),
+                entries.push(match written.insert_ttl {
+                    _ if !written.is_single_row => super::row_select::found_row(key, cells),
                     None => HistoryEntry::Row { marker: Marker::Kept, key, cells },
                     Some(ttl) => {
-                        let at =
-                            |time, seconds| ReadTimes { second: millis(time) / 1000, ..taken }.at(u64::from(seconds));
+                        let at = |time, seconds| {
+                            ReadTimes { second: millis(time) / 1000, ..read_times }.at(u64::from(seconds))
+                        };
                         let expires =
                             ttl.map(|seconds| marker_expires(&cells, at(written.sent, seconds), at(answered, seconds)));
                         HistoryEntry::Row { marker: Marker::Written { expires }, key, cells }
                     }
                 });
             }
-            self.append(&places, &entries).await?;
+            self.append(&numbers, &entries).await?;
             state = page.state.clone();
             first = false;
-            if written.is_one || state.is_none() {
+            if written.is_single_row || state.is_none() {
                 return Ok(());
             }
         }
     }
 
-    async fn record_statics(&self, written: &WrittenRows, partition: &Relation) -> Result<(), InternalRequestError> {
+    async fn record_statics(&self, written: &WrittenRows, partition: &WhereClause) -> Result<(), InternalRequestError> {
         let select = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Statics };
         let text = format!(
             "SELECT DISTINCT {} FROM {} WHERE {}",
@@ -117,12 +118,12 @@ impl ReadBack<'_> {
             partition.text
         );
         let request = InternalRequest { text: &text, values: partition.values.clone(), ..InternalRequest::default() };
-        let (places, taken, page) = self.read(&request, written.ttl, 1).await?;
+        let (numbers, read_times, page) = self.read(&request, written.ttl, 1).await?;
         let found = match page.iter().next() {
             Some(row) => {
                 select
-                    .read(&page.content, row, taken)
-                    .map_err(|_| InternalRequestError::Unreadable(text.clone()))?
+                    .read(&page.content, row, read_times)
+                    .map_err(|_| InternalRequestError::MalformedAnswer(text.clone()))?
                     .statics
             }
             None => None,
@@ -134,38 +135,38 @@ impl ReadBack<'_> {
                 range: partition.clone(),
             },
         };
-        self.append(&places, &[entry]).await
+        self.append(&numbers, &[entry]).await
     }
 
-    /// Reads rows, after `entries` places were reserved for the results. Where values expire, the read begins and ends
-    /// within one second, because TTL counts from the second of the read.
+    /// Reads rows, after `entries` sequence numbers were reserved for the results. Where values expire, the read begins
+    /// and ends within one second, because TTL counts from the second of the read.
     pub(super) async fn read(
         &self,
         request: &InternalRequest<'_>,
         ttl: bool,
         entries: usize,
-    ) -> Result<(ReservedPlaces, ReadTimes, Rows), InternalRequestError> {
+    ) -> Result<(ReservedNumbers, ReadTimes, Rows), InternalRequestError> {
         let Self { history, table_history, channel } = self;
         loop {
-            let places = table_history.reserve(entries, history.now());
+            let numbers = table_history.reserve(entries, history.now());
             let before = SystemTime::now();
-            let ahead = millis_between(before, (history.clock)());
+            let offset_millis = millis_between(before, (history.clock)());
             let answer = history.connection.prepared.run(channel.upstream, channel.stream, request).await?;
             let second = millis(before) / 1000;
             if !ttl || millis(SystemTime::now()) / 1000 == second {
-                return Ok((places, ReadTimes { second, ahead }, rows(request.text, &answer)?));
+                return Ok((numbers, ReadTimes { second, offset_millis }, rows(request.text, &answer)?));
             }
         }
     }
 
-    /// Writes entries at the places that were reserved for them.
+    /// Writes entries with the sequence numbers that were reserved for them.
     pub(super) async fn append(
         &self,
-        places: &ReservedPlaces,
+        numbers: &ReservedNumbers,
         entries: &[HistoryEntry],
     ) -> Result<(), InternalRequestError> {
         let Channel { upstream, stream } = self.channel;
-        self.history.store().append(upstream, stream, self.table_history, places, entries).await
+        self.history.store().append(upstream, stream, self.table_history, numbers, entries).await
     }
 }
 

@@ -29,7 +29,7 @@ impl Replay {
     ) -> Result<(), InternalRequestError> {
         let Self { history, moment } = &*self;
         let moment = *moment;
-        let unreachable = || InternalRequestError::OutOfReach { table: table_id.table.to_string(), moment };
+        let unreachable = || InternalRequestError::NoHistory { table: table_id.table.to_string(), moment };
         let table_history = history.table_history(table_id).ok_or_else(unreachable)?;
         // The baseline that a gateway takes when it starts contains the writes whose entries a killed gateway did not
         // store.
@@ -44,10 +44,13 @@ impl Replay {
         // A counter cannot be set to a value. So the value is restored in a table with `bigint` columns, and then added
         // to the counter.
         let staging = format!("{}.restoring_{}", history.names.inner(), crate::random::hex_32());
-        let numbers = layout.with_bigint_counters();
-        history.store().run(&format!("CREATE TABLE {staging} ({})", numbers.definition()), Binding::default()).await?;
-        let numbers = TargetTable { name: staging.clone(), layout: numbers, fields };
-        let written = match self.write_buckets(&table_history, &pinned.buckets, numbers).await {
+        let bigint_layout = layout.with_bigint_counters();
+        history
+            .store()
+            .run(&format!("CREATE TABLE {staging} ({})", bigint_layout.definition()), Binding::default())
+            .await?;
+        let staging_table = TargetTable { name: staging.clone(), layout: bigint_layout, fields };
+        let written = match self.write_buckets(&table_history, &pinned.buckets, staging_table).await {
             Ok(()) => self.restore_counters(&staging, &name, &layout).await,
             failed => failed,
         };
@@ -84,7 +87,7 @@ impl Replay {
     }
 
     async fn write_entry(&self, table: &TargetTable, stored: &StoredEntry) -> Result<(), InternalRequestError> {
-        let unreadable = || InternalRequestError::Unreadable(format!("the entry at {}", stored.place));
+        let unreadable = || InternalRequestError::MalformedAnswer(format!("the entry at {}", stored.sequence_number));
         for ReplayStatement { text, values, timestamp } in
             replay_statements(table, stored, self.moment).map_err(|_| unreadable())?
         {

@@ -39,7 +39,7 @@ pub(super) fn replay_statements(
     stored: &StoredEntry,
     moment: u64,
 ) -> Result<Vec<ReplayStatement>, Malformed> {
-    let timestamp = saturated::<i64>(stored.place);
+    let timestamp = saturated::<i64>(stored.sequence_number);
     match &stored.entry {
         HistoryEntry::Deleted { columns, range } => {
             let columns: Vec<_> = columns.iter().map(|column| quoted(column)).collect();
@@ -47,7 +47,7 @@ pub(super) fn replay_statements(
             Ok(vec![ReplayStatement { text, values: range.values.clone(), timestamp }])
         }
         HistoryEntry::Statics { key, cells } | HistoryEntry::Row { marker: Marker::Kept, key, cells } => {
-            writes(table, key, cells, None, timestamp, moment)
+            write_statements(table, key, cells, None, timestamp, moment)
         }
         HistoryEntry::Row { marker: Marker::Written { expires }, key, cells } => {
             let ttl = expires.map_or(Some(0), |at| remaining_ttl(at, moment));
@@ -60,7 +60,7 @@ pub(super) fn replay_statements(
                     timestamp: timestamp - 1,
                 });
             }
-            statements.extend(writes(table, key, cells, ttl, timestamp, moment)?);
+            statements.extend(write_statements(table, key, cells, ttl, timestamp, moment)?);
             Ok(statements)
         }
     }
@@ -69,52 +69,53 @@ pub(super) fn replay_statements(
 /// One assignment of an UPDATE.
 struct Assignment {
     text: String,
-    /// Whether it can be written by an INSERT as well, because it sets the whole column.
+    /// The quoted name of the column, if the assignment sets the whole column, so that an INSERT can write it too.
     column: Option<String>,
     value: Option<Bytes>,
 }
 
-/// Writes all cells, in one statement for each time to live. `inserted` is the time to live of the row itself, if it
+/// Writes all cells, in one statement for each time to live. `marker_ttl` is the time to live of the row itself, if it
 /// gets a marker.
-fn writes(
+fn write_statements(
     table: &TargetTable,
     key: &[(String, Bytes)],
     cells: &[ColumnValue],
-    inserted: Option<i32>,
+    marker_ttl: Option<i32>,
     timestamp: i64,
     moment: u64,
 ) -> Result<Vec<ReplayStatement>, Malformed> {
     // Grouped by time to live; 0 means none.
     let mut by_ttl: BTreeMap<i32, Vec<Assignment>> = BTreeMap::new();
-    if let Some(ttl) = inserted {
+    if let Some(ttl) = marker_ttl {
         by_ttl.insert(ttl, Vec::new());
     }
     let mut later = Vec::new();
     for cell in cells {
         let Some(column) = table.layout.all().find(|column| column.name == cell.column) else { continue };
         let name = quoted(&column.name);
-        let (ttl, value) = match (&cell.value, &cell.expires) {
-            (Some(value), Expiry::Never) => (0, Some(value.clone())),
-            (Some(value), Expiry::At(at)) => match remaining_ttl(*at, moment) {
-                Some(ttl) => (ttl, Some(value.clone())),
-                None => (0, None),
-            },
-            (Some(value), Expiry::Each(times)) => {
-                let mut parts = element_groups(table, column, value, times, moment)?.into_iter();
-                let first = parts.next().map_or((0, None), |part| (part.ttl, Some(part.value)));
-                later.extend(
-                    parts.map(|part| (part.ttl, Assignment { text: part.text, column: None, value: Some(part.value) })),
-                );
-                first
-            }
-            (None, _) => (0, None),
-        };
+        let (ttl, value) =
+            match (&cell.value, &cell.expires) {
+                (Some(value), Expiry::Never) => (0, Some(value.clone())),
+                (Some(value), Expiry::At(at)) => match remaining_ttl(*at, moment) {
+                    Some(ttl) => (ttl, Some(value.clone())),
+                    None => (0, None),
+                },
+                (Some(value), Expiry::Each(times)) => {
+                    let mut groups = element_groups(table, column, value, times, moment)?.into_iter();
+                    let first = groups.next().map_or((0, None), |group| (group.ttl, Some(group.value)));
+                    later.extend(groups.map(|group| {
+                        (group.ttl, Assignment { text: group.text, column: None, value: Some(group.value) })
+                    }));
+                    first
+                }
+                (None, _) => (0, None),
+            };
         let text = format!("{name} = ?");
         by_ttl.entry(ttl).or_default().push(Assignment { text, column: Some(name), value });
     }
     let mut statements = Vec::new();
     for (ttl, assignments) in by_ttl {
-        if inserted == Some(ttl) {
+        if marker_ttl == Some(ttl) {
             statements.push(insert(table, key, ttl, &assignments, timestamp));
         } else if !assignments.is_empty() {
             statements.push(update(table, key, ttl, &assignments, timestamp));
@@ -192,14 +193,14 @@ fn element_groups(
         let fields = table.fields.iter().find(|(known, _)| known == user_type).map(|(_, fields)| fields);
         let fields = fields.ok_or(Malformed)?;
         let mut groups: Vec<ElementGroup> = Vec::new();
-        for (place, (field, time)) in fields.iter().zip(times).enumerate() {
+        for (index, (field, time)) in fields.iter().zip(times).enumerate() {
             if reader.rest().is_empty() {
                 break;
             }
             let (Some(value), Some(ttl)) = (reader.bytes()?, ttl(time)) else { continue };
             let value = if groups.is_empty() {
                 let mut whole = BytesMut::new();
-                (0..place).for_each(|_| whole.bytes(None));
+                (0..index).for_each(|_| whole.bytes(None));
                 whole.bytes(Some(value));
                 whole.freeze()
             } else {
@@ -253,7 +254,7 @@ mod tests {
 
     fn row(marker: Marker, cells: Vec<ColumnValue>) -> StoredEntry {
         let key = vec![("p".into(), Bytes::from_static(&[0, 0, 0, 1]))];
-        StoredEntry { place: 500, at: 0, entry: HistoryEntry::Row { marker, key, cells } }
+        StoredEntry { sequence_number: 500, at: 0, entry: HistoryEntry::Row { marker, key, cells } }
     }
 
     fn cell(column: &str, value: &'static [u8], expires: Expiry) -> ColumnValue {
@@ -264,7 +265,7 @@ mod tests {
         replay_statements(&table(), stored, moment)
             .unwrap()
             .into_iter()
-            .map(|step| (step.text, step.timestamp))
+            .map(|statement| (statement.text, statement.timestamp))
             .collect()
     }
 
@@ -278,7 +279,7 @@ mod tests {
 
     #[test]
     fn values_that_expire_together_are_written_in_one_statement() {
-        let cells = vec![cell("a", b"x", Expiry::At(5000)), cell("added later and not there", b"x", Expiry::Never)];
+        let cells = vec![cell("a", b"x", Expiry::At(5000)), cell("added later", b"x", Expiry::Never)];
         let stored = row(Marker::Written { expires: None }, cells);
         assert_eq!(
             texts(&stored, 1000),
@@ -304,7 +305,7 @@ mod tests {
         let three = b"\0\0\0\x03\0\0\0\x01a\0\0\0\x01b\0\0\0\x01c";
         let stored = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![Some(1500), None, Some(9000)]))]);
         let statements = replay_statements(&table(), &stored, 2000).unwrap();
-        let texts: Vec<_> = statements.iter().map(|step| step.text.as_str()).collect();
+        let texts: Vec<_> = statements.iter().map(|statement| statement.text.as_str()).collect();
         assert_eq!(
             texts,
             [
@@ -317,7 +318,7 @@ mod tests {
         };
         assert_eq!(statements[0].values, values(0, b"\0\0\0\x01\0\0\0\x01b"));
         assert_eq!(statements[1].values, values(7, b"\0\0\0\x01\0\0\0\x01c"));
-        let odd = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![None]))]);
-        assert_eq!(replay_statements(&table(), &odd, 0), Err(Malformed));
+        let mismatched = row(Marker::Kept, vec![cell("L", three, Expiry::Each(vec![None]))]);
+        assert_eq!(replay_statements(&table(), &mismatched, 0), Err(Malformed));
     }
 }

@@ -32,13 +32,13 @@ pub(super) struct ReadTimes {
     /// The second since 1970 in which the whole read took place, by the machine's clock, which is Cassandra's too.
     pub(super) second: u64,
     /// How many milliseconds the clock of the local service is ahead of the machine's.
-    pub(super) ahead: i64,
+    pub(super) offset_millis: i64,
 }
 
 impl ReadTimes {
     /// The time that many seconds after the read, by the service's clock.
     pub(super) fn at(self, seconds: u64) -> u64 {
-        self.second.saturating_add(seconds).saturating_mul(1000).saturating_add_signed(self.ahead)
+        self.second.saturating_add(seconds).saturating_mul(1000).saturating_add_signed(self.offset_millis)
     }
 }
 
@@ -67,7 +67,7 @@ impl RowSelect<'_> {
     }
 
     /// Reads a row of the result.
-    pub(super) fn read(&self, content: &Bytes, row: &[u8], taken: ReadTimes) -> Result<ResultRow, Malformed> {
+    pub(super) fn read(&self, content: &Bytes, row: &[u8], read_times: ReadTimes) -> Result<ResultRow, Malformed> {
         let mut reader = Reader::new(row);
         let owned = |value: Option<&[u8]>| value.map(|value| content.slice_ref(value));
         let mut key = Vec::new();
@@ -79,7 +79,7 @@ impl RowSelect<'_> {
             for column in columns {
                 let value = owned(reader.bytes()?);
                 let expires =
-                    if self.expires(column) { expiry(column, reader.bytes()?, taken)? } else { Expiry::Never };
+                    if self.expires(column) { expiry(column, reader.bytes()?, read_times)? } else { Expiry::Never };
                 cells.push(ColumnValue { column: column.name.clone(), value, expires });
             }
             Ok(cells)
@@ -124,13 +124,13 @@ fn non_null((name, value): (String, Option<Bytes>)) -> Option<(String, Bytes)> {
 
 /// `ttl` is an int or, for a column that is stored element by element, a list of ints; null for a value that does not
 /// expire.
-fn expiry(column: &Column, ttl: Option<&[u8]>, taken: ReadTimes) -> Result<Expiry, Malformed> {
+fn expiry(column: &Column, ttl: Option<&[u8]>, read_times: ReadTimes) -> Result<Expiry, Malformed> {
     let Some(ttl) = ttl else { return Ok(Expiry::Never) };
     let at = |seconds: &[u8]| {
         let seconds = i32::from_be_bytes(seconds.try_into().map_err(|_| Malformed)?);
-        Ok(taken.at(u64::try_from(seconds).map_err(|_| Malformed)?))
+        Ok(read_times.at(u64::try_from(seconds).map_err(|_| Malformed)?))
     };
-    if !is_in_elements(&column.kind) {
+    if !is_multi_cell(&column.kind) {
         return Ok(Expiry::At(at(ttl)?));
     }
     let mut reader = Reader::new(ttl);
@@ -139,7 +139,7 @@ fn expiry(column: &Column, ttl: Option<&[u8]>, taken: ReadTimes) -> Result<Expir
 }
 
 /// Whether Cassandra stores each element or field of the value as a cell of its own.
-fn is_in_elements(kind: &CqlTypeKind) -> bool {
+fn is_multi_cell(kind: &CqlTypeKind) -> bool {
     matches!(kind, CqlTypeKind::List(_) | CqlTypeKind::Set(_) | CqlTypeKind::Map(..) | CqlTypeKind::UserDefined(_))
 }
 
@@ -202,7 +202,7 @@ mod tests {
         }
         let row = row.freeze();
         let select = RowSelect { layout: &layout, ttl: true, part: TablePart::Rows };
-        let row_read = select.read(&row, &row, ReadTimes { second: 100, ahead: -7 }).unwrap();
+        let row_read = select.read(&row, &row, ReadTimes { second: 100, offset_millis: -7 }).unwrap();
         let (key, cells) = row_read.row.unwrap();
         assert_eq!(key, [("p".into(), Bytes::from_static(b"1")), ("C".into(), Bytes::from_static(b"2"))]);
         let expiries: Vec<_> = cells.iter().map(|cell| cell.expires.clone()).collect();

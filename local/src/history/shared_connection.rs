@@ -74,7 +74,7 @@ impl PreparedIds {
 
     async fn prepare(&self, upstream: &Upstream, stream: i16, text: &str) -> Result<Bytes, InternalRequestError> {
         let answer = check_answer(text, upstream.call(write_prepare(stream, text)).await?)?;
-        let id = prepared_id(&answer).ok_or_else(|| InternalRequestError::Unreadable(text.to_owned()))?;
+        let id = prepared_id(&answer).ok_or_else(|| InternalRequestError::MalformedAnswer(text.to_owned()))?;
         let id = Bytes::copy_from_slice(&id);
         let mut ids = self.ids();
         if ids.len() >= MAX_PREPARED_IDS {
@@ -116,7 +116,7 @@ impl SharedConnection {
     }
 
     /// The connection, and a stream of it that is not in use.
-    pub(super) async fn acquire(&self) -> Result<(Arc<Upstream>, Stream<'_>), InternalRequestError> {
+    pub(super) async fn acquire(&self) -> Result<(Arc<Upstream>, StreamPermit<'_>), InternalRequestError> {
         let upstream = self.upstream().await?;
         Ok((upstream, self.stream().await?))
     }
@@ -131,22 +131,22 @@ impl SharedConnection {
         Ok(upstream)
     }
 
-    async fn stream(&self) -> Result<Stream<'_>, ConnectionLost> {
+    async fn stream(&self) -> Result<StreamPermit<'_>, ConnectionLost> {
         let permit = self.permits.acquire().await.map_err(|_| ConnectionLost::Ended)?;
         let number = self.free.lock().pop().ok_or(ConnectionLost::Ended)?;
-        Ok(Stream { number, connection: self, _permit: permit })
+        Ok(StreamPermit { number, connection: self, _permit: permit })
     }
 }
 
 /// A stream that is in use.
 #[derive(Debug)]
-pub(super) struct Stream<'a> {
+pub(super) struct StreamPermit<'a> {
     pub(super) number: i16,
     connection: &'a SharedConnection,
     _permit: SemaphorePermit<'a>,
 }
 
-impl Drop for Stream<'_> {
+impl Drop for StreamPermit<'_> {
     fn drop(&mut self) {
         self.connection.free.lock().push(self.number);
     }
@@ -171,7 +171,7 @@ impl InternalRequest<'_> {
 
 /// The rows of a response.
 pub(super) fn rows(text: &str, answer: &Frame) -> Result<Rows, InternalRequestError> {
-    Rows::read(&answer.body).ok().flatten().ok_or_else(|| InternalRequestError::Unreadable(text.to_owned()))
+    Rows::read(&answer.body).ok().flatten().ok_or_else(|| InternalRequestError::MalformedAnswer(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -182,7 +182,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A Cassandra that prepares every statement and evicts it at once. Returns the opcodes that it received.
-    pub(in super::super) async fn forgetful() -> (SocketAddr, tokio::task::JoinHandle<Vec<u8>>) {
+    pub(in super::super) async fn evicting_cassandra() -> (SocketAddr, tokio::task::JoinHandle<Vec<u8>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {
@@ -211,7 +211,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_statement_that_cassandra_evicted_is_sent_as_text() {
-        let (address, serving) = forgetful().await;
+        let (address, serving) = evicting_cassandra().await;
         let connection = SharedConnection::new(address);
         let values = Binding::positional([Some(&b"x"[..])]);
         for _ in 0..2 {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::entry::HistoryEntry;
 use super::shared_connection::{InternalRequest, MAX_IN_FLIGHT, SharedConnection};
-use super::table_history::{EntryBucket, ReservedPlaces, TableHistory};
+use super::table_history::{EntryBucket, ReservedNumbers, TableHistory};
 use crate::names::TableId;
 use crate::protocol::{Binding, Malformed, Reader};
 use crate::saturated::saturated;
@@ -20,10 +20,10 @@ pub(super) struct EntryStore<'a> {
     pub(super) inner: &'a str,
 }
 
-/// An entry with its place and its time.
+/// An entry with its sequence number and its time.
 #[derive(Clone, Debug)]
 pub(super) struct StoredEntry {
-    pub(super) place: u64,
+    pub(super) sequence_number: u64,
     pub(super) at: u64,
     pub(super) entry: HistoryEntry,
 }
@@ -62,14 +62,14 @@ impl EntryStore<'_> {
                     let table_id = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
                     Ok((
                         table_id,
-                        number(&mut reader)?,
-                        number(&mut reader)?,
-                        number(&mut reader)?,
-                        number(&mut reader)?,
+                        read_bigint(&mut reader)?,
+                        read_bigint(&mut reader)?,
+                        read_bigint(&mut reader)?,
+                        read_bigint(&mut reader)?,
                     ))
                 };
                 let (table_id, bucket, bytes, complete, ended) =
-                    read().map_err(|_| InternalRequestError::Unreadable(text.clone()))?;
+                    read().map_err(|_| InternalRequestError::MalformedAnswer(text.clone()))?;
                 let (buckets, history_ended) = histories.entry(table_id).or_default();
                 *history_ended = ended;
                 buckets
@@ -82,26 +82,26 @@ impl EntryStore<'_> {
         }
         let read = |(table_id, (buckets, ended)): (String, _)| {
             let table_id = TableId::read(&table_id)
-                .ok_or_else(|| InternalRequestError::Unreadable(format!("{text}: {table_id}")))?;
+                .ok_or_else(|| InternalRequestError::MalformedAnswer(format!("{text}: {table_id}")))?;
             Ok(TableHistory::new(table_id, buckets, ended))
         };
         histories.into_iter().map(read).collect()
     }
 
-    /// Stores entries at the places that were reserved for them, unless the history is forgotten. Uses `upstream` and
-    /// its `stream`.
+    /// Stores entries with the sequence numbers that were reserved for them, unless the history is forgotten. Uses
+    /// `upstream` and its `stream`.
     pub(super) async fn append(
         &self,
         upstream: &Upstream,
         stream: i16,
         table_history: &TableHistory,
-        places: &ReservedPlaces,
+        numbers: &ReservedNumbers,
         entries: &[HistoryEntry],
     ) -> Result<(), InternalRequestError> {
         if table_history.is_forgotten() {
             return Ok(());
         }
-        let bucket = &places.bucket;
+        let bucket = &numbers.bucket;
         let table_id = table_history.table_id.to_string();
         bucket
             .registered
@@ -117,8 +117,8 @@ impl EntryStore<'_> {
             let values = Binding::positional([
                 Some(table_id.as_bytes()),
                 Some(&bigint(bucket.number)),
-                Some(&bigint(places.nth(nth))),
-                Some(&bigint(places.at)),
+                Some(&bigint(numbers.nth(nth))),
+                Some(&bigint(numbers.at)),
                 Some(&entry),
             ]);
             self.connection
@@ -129,7 +129,7 @@ impl EntryStore<'_> {
             let before = bucket.bytes.fetch_add(bytes, Ordering::Relaxed);
             is_due |= before / COUNT_INTERVAL_BYTES != (before + bytes) / COUNT_INTERVAL_BYTES;
         }
-        if is_due { self.count(upstream, stream, &table_id, bucket).await } else { Ok(()) }
+        if is_due { self.save_size(upstream, stream, &table_id, bucket).await } else { Ok(()) }
     }
 
     /// Stores a bucket in Cassandra, and the bytes of the bucket before it. Uses the caller's stream, because the tasks
@@ -144,13 +144,13 @@ impl EntryStore<'_> {
     ) -> Result<(), InternalRequestError> {
         let before = table_history.buckets().into_iter().rev().find(|before| before.number < bucket.number);
         for counted in before.iter().chain([bucket]) {
-            self.count(upstream, stream, table_id, counted).await?;
+            self.save_size(upstream, stream, table_id, counted).await?;
         }
         Ok(())
     }
 
     /// Stores how many bytes a bucket has.
-    async fn count(
+    async fn save_size(
         &self,
         upstream: &Upstream,
         stream: i16,
@@ -184,7 +184,7 @@ impl EntryStore<'_> {
             .registered
             .get_or_try_init(|| self.register_bucket(&upstream, stream.number, &table_id, table_history, bucket))
             .await?;
-        self.count(&upstream, stream.number, &table_id, bucket).await?;
+        self.save_size(&upstream, stream.number, &table_id, bucket).await?;
         drop(stream);
         let text = format!("INSERT INTO {}.history_buckets (table_id, bucket, complete) VALUES (?, ?, ?)", self.inner);
         let values =
@@ -219,12 +219,13 @@ impl EntryStore<'_> {
         let page = self.connection.page(&page).await?;
         let read = |row: &[u8]| -> Result<StoredEntry, Malformed> {
             let mut reader = Reader::new(row);
-            let (place, at) = (number(&mut reader)?.ok_or(Malformed)?, number(&mut reader)?.ok_or(Malformed)?);
+            let (sequence_number, at) =
+                (read_bigint(&mut reader)?.ok_or(Malformed)?, read_bigint(&mut reader)?.ok_or(Malformed)?);
             let entry = page.content.slice_ref(reader.bytes()?.ok_or(Malformed)?);
-            Ok(StoredEntry { place, at, entry: HistoryEntry::read(&entry)? })
+            Ok(StoredEntry { sequence_number, at, entry: HistoryEntry::read(&entry)? })
         };
         let entries = page.iter().map(read).collect::<Result<_, _>>();
-        Ok((entries.map_err(|_| InternalRequestError::Unreadable(text.clone()))?, page.state.clone()))
+        Ok((entries.map_err(|_| InternalRequestError::MalformedAnswer(text.clone()))?, page.state.clone()))
     }
 
     /// Forgets a whole history.
@@ -238,7 +239,7 @@ impl EntryStore<'_> {
             .await?;
         for row in buckets.iter() {
             if let Some(bucket) =
-                number(&mut Reader::new(row)).map_err(|_| InternalRequestError::Unreadable(text.clone()))?
+                read_bigint(&mut Reader::new(row)).map_err(|_| InternalRequestError::MalformedAnswer(text.clone()))?
             {
                 self.forget_entries(table_id, bucket).await?;
             }
@@ -279,7 +280,7 @@ fn bigint(number: u64) -> [u8; 8] {
     saturated::<i64>(number).to_be_bytes()
 }
 
-fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
+fn read_bigint(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     let Some(bytes) = reader.bytes()? else { return Ok(None) };
     let number = i64::from_be_bytes(bytes.try_into().map_err(|_| Malformed)?);
     u64::try_from(number).map(Some).map_err(|_| Malformed)
@@ -289,13 +290,13 @@ fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::shared_connection::tests::forgetful;
+    use super::super::shared_connection::tests::evicting_cassandra;
     use super::*;
     use crate::names::SchemaObject;
 
     #[tokio::test]
     async fn a_bucket_starts_on_the_stream_of_the_holder_of_the_last_one() {
-        let (address, _serving) = forgetful().await;
+        let (address, _serving) = evicting_cassandra().await;
         let connection = SharedConnection::new(address);
         let store = EntryStore { connection: &connection, inner: "inner" };
         let mut acquired = Vec::new();
@@ -306,10 +307,10 @@ mod tests {
             for (nth, (upstream, stream)) in (0..).zip(&acquired) {
                 let table_history =
                     TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), nth), VecDeque::new(), None);
-                let places = table_history.reserve(1, 0);
+                let numbers = table_history.reserve(1, 0);
                 let entries = [HistoryEntry::Statics { key: Vec::new(), cells: Vec::new() }];
-                store.append(upstream, stream.number, &table_history, &places, &entries).await.unwrap();
-                assert!(places.bucket.registered.initialized());
+                store.append(upstream, stream.number, &table_history, &numbers, &entries).await.unwrap();
+                assert!(numbers.bucket.registered.initialized());
             }
         };
         tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
@@ -317,16 +318,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_removed_history_leaves_nothing_behind() {
-        let (address, serving) = forgetful().await;
+        let (address, serving) = evicting_cassandra().await;
         let connection = SharedConnection::new(address);
         let store = EntryStore { connection: &connection, inner: "inner" };
         let table_history = TableHistory::new(TableId::new(SchemaObject::table("ks", "t"), 0), VecDeque::new(), None);
         let bucket = table_history.begin_baseline();
-        let places = table_history.reserve(1, 0);
+        let numbers = table_history.reserve(1, 0);
         table_history.forget();
         let entries = [HistoryEntry::Statics { key: Vec::new(), cells: Vec::new() }];
         let (upstream, stream) = connection.acquire().await.unwrap();
-        store.append(&upstream, stream.number, &table_history, &places, &entries).await.unwrap();
+        store.append(&upstream, stream.number, &table_history, &numbers, &entries).await.unwrap();
         store.complete(&table_history, &bucket, 1).await.unwrap();
         drop((upstream, stream));
         drop(connection);

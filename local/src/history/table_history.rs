@@ -1,4 +1,4 @@
-//! The history of one table in memory: the order of its entries, and the buckets that they are in.
+//! The history of one table in memory: the sequence of its entries, and the buckets that they are in.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const BUCKET_BYTES: u64 = 512 << 10;
 #[derive(Debug)]
 pub(super) struct TableHistory {
     pub(super) table_id: TableId,
-    order: Mutex<Order>,
+    state: Mutex<HistoryState>,
     /// Whether a baseline is being taken.
     pub(super) baseline: watch::Sender<bool>,
     /// Whether a task waits to take a baseline again.
@@ -27,8 +27,8 @@ pub(super) struct TableHistory {
 }
 
 #[derive(Debug)]
-struct Order {
-    /// The last place that was reserved.
+struct HistoryState {
+    /// The last sequence number that was reserved.
     last: u64,
     /// When it was reserved, by the service's clock.
     at: u64,
@@ -37,7 +37,7 @@ struct Order {
     ended: Option<u64>,
     /// Whether the history was forgotten, so that no more entries are stored.
     forgotten: bool,
-    /// The place at which the last baseline was complete.
+    /// The sequence number at which the last baseline was complete.
     complete_at: u64,
     /// Whether a change of the table is missing in the entries.
     is_incomplete: bool,
@@ -55,7 +55,7 @@ pub(super) struct PinnedBuckets {
 /// A part of the entries, which is one partition in Cassandra.
 #[derive(Clone, Debug)]
 pub(super) struct EntryBucket {
-    /// All places in it are greater than this, and than all places of the buckets before.
+    /// All sequence numbers in it are greater than this, and than all those of the buckets before.
     pub(super) number: u64,
     /// When the baseline that begins with this bucket was complete.
     pub(super) complete: Option<u64>,
@@ -64,18 +64,18 @@ pub(super) struct EntryBucket {
     pub(super) registered: Arc<OnceCell<()>>,
 }
 
-/// Consecutive places for entries, greater than all that were reserved before.
+/// Consecutive sequence numbers for entries, greater than all that were reserved before.
 #[derive(Clone, Debug)]
-pub(super) struct ReservedPlaces {
-    /// In microseconds since 1970 by the machine's clock, or later if places are reserved faster than the clock
-    /// advances. Each place is two greater than the one before.
+pub(super) struct ReservedNumbers {
+    /// In microseconds since 1970 by the machine's clock, or later if numbers are reserved faster than the clock
+    /// advances. Each number is two greater than the one before.
     pub(super) first: u64,
     /// In milliseconds since 1970, by the service's clock.
     pub(super) at: u64,
     pub(super) bucket: EntryBucket,
 }
 
-impl ReservedPlaces {
+impl ReservedNumbers {
     pub(super) fn nth(&self, entry: usize) -> u64 {
         self.first + 2 * saturated::<u64>(entry)
     }
@@ -95,9 +95,10 @@ impl EntryBucket {
 impl TableHistory {
     /// A history that begins, or is resumed with these buckets.
     pub(super) fn new(table_id: TableId, buckets: VecDeque<EntryBucket>, ended: Option<u64>) -> Self {
-        // The entries of the last bucket were written before now, so that their places lie between its number and now.
+        // The entries of the last bucket were written before now, so that their sequence numbers lie between its number
+        // and now.
         let last = buckets.back().map_or(0, |bucket| bucket.number);
-        let order = Order {
+        let state = HistoryState {
             last,
             at: 0,
             complete_at: 0,
@@ -109,37 +110,37 @@ impl TableHistory {
         };
         Self {
             table_id,
-            order: Mutex::new(order),
+            state: Mutex::new(state),
             baseline: watch::Sender::new(false),
             is_retry_scheduled: AtomicBool::new(false),
         }
     }
 
-    /// Reserves places for `entries` entries.
-    pub(super) fn reserve(&self, entries: usize, at: u64) -> ReservedPlaces {
-        let mut order = self.order();
-        let bucket = match order.buckets.back() {
+    /// Reserves sequence numbers for `entries` entries.
+    pub(super) fn reserve(&self, entries: usize, at: u64) -> ReservedNumbers {
+        let mut state = self.state();
+        let bucket = match state.buckets.back() {
             Some(bucket) if bucket.bytes() < BUCKET_BYTES => bucket.clone(),
-            _ => order.begin_bucket(),
+            _ => state.begin_bucket(),
         };
-        let first = order.take(entries);
-        order.at = order.at.max(at);
-        ReservedPlaces { first, at: order.at, bucket }
+        let first = state.reserve_numbers(entries);
+        state.at = state.at.max(at);
+        ReservedNumbers { first, at: state.at, bucket }
     }
 
     /// Begins the first bucket of a baseline.
     pub(super) fn begin_baseline(&self) -> EntryBucket {
-        let mut order = self.order();
-        order.is_incomplete = false;
-        order.begin_bucket()
+        let mut state = self.state();
+        state.is_incomplete = false;
+        state.begin_bucket()
     }
 
     /// Completes the baseline that began with this bucket. Returns the first moment to which it allows a restore.
     pub(super) fn complete(&self, bucket: &EntryBucket, now: u64) -> u64 {
-        let mut order = self.order();
-        let complete = order.at.max(now);
-        order.complete_at = order.last;
-        if let Some(first) = order.buckets.iter_mut().find(|first| first.number == bucket.number) {
+        let mut state = self.state();
+        let complete = state.at.max(now);
+        state.complete_at = state.last;
+        if let Some(first) = state.buckets.iter_mut().find(|first| first.number == bucket.number) {
             first.complete = Some(complete);
         }
         complete
@@ -147,92 +148,92 @@ impl TableHistory {
 
     /// The earliest moment to which the entries allow a restore.
     pub(super) fn earliest(&self, now: u64) -> Option<u64> {
-        let first = self.order().buckets.iter().find_map(|bucket| bucket.complete)?;
+        let first = self.state().buckets.iter().find_map(|bucket| bucket.complete)?;
         Some(first.max(now.saturating_sub(RECOVERY_WINDOW)))
     }
 
     /// The buckets whose entries are needed for a restore to a moment.
     pub(super) fn buckets_for(&self, moment: u64) -> Option<PinnedBuckets> {
-        let order = self.order();
+        let state = self.state();
         let from =
-            order.buckets.iter().rposition(|bucket| bucket.complete.is_some_and(|complete| complete <= moment))?;
-        let buckets = order.buckets.iter().skip(from).cloned().collect();
-        Some(PinnedBuckets { buckets, _reader: Arc::clone(&order.readers) })
+            state.buckets.iter().rposition(|bucket| bucket.complete.is_some_and(|complete| complete <= moment))?;
+        let buckets = state.buckets.iter().skip(from).cloned().collect();
+        Some(PinnedBuckets { buckets, _reader: Arc::clone(&state.readers) })
     }
 
     /// Whether another baseline is due: half of the allowed bytes were written after the last one, or the last one is
     /// older than the time for which a table can be restored, or a change of the table is missing in the entries.
     pub(super) fn is_baseline_due(&self, max_bytes: u64, now: u64) -> bool {
-        let order = self.order();
-        if order.ended.is_some() || order.forgotten {
+        let state = self.state();
+        if state.ended.is_some() || state.forgotten {
             return false;
         }
-        let Some(last) = order.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else {
-            return order.is_incomplete;
+        let Some(last) = state.buckets.iter().rposition(|bucket| bucket.complete.is_some()) else {
+            return state.is_incomplete;
         };
-        let later = order.buckets.iter().skip(last + 1).filter(|bucket| bucket.number > order.complete_at);
+        let later = state.buckets.iter().skip(last + 1).filter(|bucket| bucket.number > state.complete_at);
         let since: u64 = later.map(EntryBucket::bytes).sum();
-        let complete = order.buckets[last].complete.unwrap_or_default();
-        order.is_incomplete || since > max_bytes / 2 || complete + RECOVERY_WINDOW < now
+        let complete = state.buckets[last].complete.unwrap_or_default();
+        state.is_incomplete || since > max_bytes / 2 || complete + RECOVERY_WINDOW < now
     }
 
     /// Removes the buckets before a later baseline that exceed the allowed bytes or time. Removes none while entries
     /// are being read; those buckets are removed after the next baseline.
-    pub(super) fn remove_outgrown(&self, max_bytes: u64, now: u64) -> Vec<EntryBucket> {
-        let mut order = self.order();
-        let mut outgrown = Vec::new();
-        if Arc::strong_count(&order.readers) > 1 {
-            return outgrown;
+    pub(super) fn remove_obsolete_buckets(&self, max_bytes: u64, now: u64) -> Vec<EntryBucket> {
+        let mut state = self.state();
+        let mut obsolete = Vec::new();
+        if Arc::strong_count(&state.readers) > 1 {
+            return obsolete;
         }
         loop {
-            let total: u64 = order.buckets.iter().map(EntryBucket::bytes).sum();
-            let mut later = order.buckets.iter().enumerate().skip(1).filter(|(_, bucket)| bucket.complete.is_some());
-            let Some((next, bucket)) = later.next() else { return outgrown };
+            let total: u64 = state.buckets.iter().map(EntryBucket::bytes).sum();
+            let mut later = state.buckets.iter().enumerate().skip(1).filter(|(_, bucket)| bucket.complete.is_some());
+            let Some((next, bucket)) = later.next() else { return obsolete };
             let is_old = bucket.complete.is_some_and(|complete| complete + RECOVERY_WINDOW <= now);
-            if total <= max_bytes && !is_old && order.buckets[0].complete.is_some() {
-                return outgrown;
+            if total <= max_bytes && !is_old && state.buckets[0].complete.is_some() {
+                return obsolete;
             }
-            outgrown.extend(order.buckets.drain(..next));
+            obsolete.extend(state.buckets.drain(..next));
         }
     }
 
     pub(super) fn has_baseline(&self) -> bool {
-        self.order().buckets.iter().any(|bucket| bucket.complete.is_some())
+        self.state().buckets.iter().any(|bucket| bucket.complete.is_some())
     }
 
     pub(super) fn mark_incomplete(&self) {
-        self.order().is_incomplete = true;
+        self.state().is_incomplete = true;
     }
 
     pub(super) fn end(&self, now: u64) {
-        self.order().ended.get_or_insert(now);
+        self.state().ended.get_or_insert(now);
     }
 
     /// Ends the history because the recovery of the table was disabled.
     pub(super) fn forget(&self) {
-        self.order().forgotten = true;
+        self.state().forgotten = true;
     }
 
     pub(super) fn is_forgotten(&self) -> bool {
-        self.order().forgotten
+        self.state().forgotten
     }
 
     /// Whether the time in which a dropped table can be restored has passed.
     pub(super) fn is_expired(&self, now: u64) -> bool {
-        self.order().ended.is_some_and(|ended| ended + RECOVERY_WINDOW < now)
+        self.state().ended.is_some_and(|ended| ended + RECOVERY_WINDOW < now)
     }
 
     pub(super) fn buckets(&self) -> Vec<EntryBucket> {
-        self.order().buckets.iter().cloned().collect()
+        self.state().buckets.iter().cloned().collect()
     }
 
-    fn order(&self) -> std::sync::MutexGuard<'_, Order> {
-        self.order.lock()
+    fn state(&self) -> std::sync::MutexGuard<'_, HistoryState> {
+        self.state.lock()
     }
 }
 
-impl Order {
-    fn take(&mut self, entries: usize) -> u64 {
+impl HistoryState {
+    fn reserve_numbers(&mut self, entries: usize) -> u64 {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
         let first = (self.last + 2).max(u64::try_from(now).unwrap_or_default());
         self.last = first + 2 * saturated::<u64>(entries);
@@ -240,7 +241,7 @@ impl Order {
     }
 
     fn begin_bucket(&mut self) -> EntryBucket {
-        let bucket = EntryBucket::new(self.take(0), 0, None, false);
+        let bucket = EntryBucket::new(self.reserve_numbers(0), 0, None, false);
         self.buckets.push_back(bucket.clone());
         bucket
     }
@@ -315,10 +316,10 @@ mod tests {
         assert!(!table_history.is_baseline_due(most, 3));
         after.bytes.store(501, Ordering::Relaxed);
         assert!(table_history.is_baseline_due(most, 3));
-        assert!(table_history.remove_outgrown(most, 3).is_empty());
+        assert!(table_history.remove_obsolete_buckets(most, 3).is_empty());
         let two = baseline(&table_history, 4);
         assert!(!table_history.is_baseline_due(most, 5));
-        assert_eq!(numbers(&table_history.remove_outgrown(most, 5)), [one.number, after.number]);
+        assert_eq!(numbers(&table_history.remove_obsolete_buckets(most, 5)), [one.number, after.number]);
         assert_eq!((numbers(&table_history.buckets()), table_history.earliest(5)), (vec![two.number], Some(4)));
     }
 
@@ -329,10 +330,10 @@ mod tests {
         let read = table_history.buckets_for(2).unwrap();
         let two = baseline(&table_history, 3);
         one.bytes.store(2000, Ordering::Relaxed);
-        assert!(table_history.remove_outgrown(1000, 4).is_empty());
+        assert!(table_history.remove_obsolete_buckets(1000, 4).is_empty());
         assert_eq!(numbers(&read.buckets), [one.number]);
         drop(read);
-        assert_eq!(numbers(&table_history.remove_outgrown(1000, 4)), [one.number]);
+        assert_eq!(numbers(&table_history.remove_obsolete_buckets(1000, 4)), [one.number]);
         assert_eq!(numbers(&table_history.buckets()), [two.number]);
     }
 
@@ -343,8 +344,8 @@ mod tests {
         assert!(!table_history.is_baseline_due(1000, 36 * DAY));
         assert!(table_history.is_baseline_due(1000, 36 * DAY + 1));
         let two = baseline(&table_history, 37 * DAY);
-        assert!(table_history.remove_outgrown(1000, 72 * DAY - 1).is_empty());
-        assert_eq!(numbers(&table_history.remove_outgrown(1000, 72 * DAY)), [one.number]);
+        assert!(table_history.remove_obsolete_buckets(1000, 72 * DAY - 1).is_empty());
+        assert_eq!(numbers(&table_history.remove_obsolete_buckets(1000, 72 * DAY)), [one.number]);
         assert_eq!(numbers(&table_history.buckets()), [two.number]);
     }
 

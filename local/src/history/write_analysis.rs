@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use keyspaces_cql::statement::{
-    CqlTypeKind, InsertContent, NativeType, Relation as Holds, Target, Term, TermKind, Using,
-};
+use keyspaces_cql::statement::{CqlTypeKind, InsertContent, NativeType, Relation, Target, Term, TermKind, Using};
 use keyspaces_cql::{Span, Statement as Tree};
 use serde_json::value::RawValue;
 
-use super::entry::Relation;
+use super::entry::WhereClause;
 use super::read_back::WrittenRows;
 use crate::names::{SchemaObject, quoted};
 use crate::statement::{BoundMarkers, ModificationRef, StatementText, json_row, modifications};
@@ -43,7 +41,7 @@ pub(crate) fn written_rows(
 }
 
 /// The rows that change, whether that is at most one, and the partition whose static columns change.
-type ChangedRows = (Option<Relation>, bool, Option<Relation>);
+type ChangedRows = (Option<WhereClause>, bool, Option<WhereClause>);
 
 #[derive(Clone, Copy)]
 struct WriteAnalysis<'a> {
@@ -56,11 +54,11 @@ impl WriteAnalysis<'_> {
     fn written_rows(self, modification: ModificationRef<'_>) -> WrittenRows {
         let changed = self.changed_rows(modification);
         let is_unknown = changed.is_none();
-        let (rows, is_one, statics) = changed.unwrap_or_default();
-        let inserted = matches!(modification, ModificationRef::Insert(_)).then(|| self.ttl(modification.using()));
+        let (rows, is_single_row, statics) = changed.unwrap_or_default();
+        let insert_ttl = matches!(modification, ModificationRef::Insert(_)).then(|| self.ttl(modification.using()));
         let RecordedTable { table, layout, has_ttl, .. } = self.table.clone();
         let sent = SystemTime::now();
-        WrittenRows { table, layout, ttl: has_ttl, is_unknown, rows, is_one, statics, inserted, sent }
+        WrittenRows { table, layout, ttl: has_ttl, is_unknown, rows, is_single_row, statics, insert_ttl, sent }
     }
 
     /// The rows that a modification may change; `None` if they are not known.
@@ -132,7 +130,7 @@ impl WriteAnalysis<'_> {
         let layout = &self.table.layout;
         let all = |columns: Vec<&str>| {
             let parts = columns.into_iter().map(&equal).collect::<Option<Vec<_>>>()?;
-            Some(self.relation(parts))
+            Some(self.where_clause(parts))
         };
         let partition = || layout.partition_key.iter().map(|column| column.name.as_str());
         let rows = if is_row { Some(all(layout.key().map(|column| column.name.as_str()).collect())?) } else { None };
@@ -141,38 +139,39 @@ impl WriteAnalysis<'_> {
     }
 
     /// The rows of an UPDATE or a DELETE of these columns, or of whole rows if `columns` is empty.
-    fn matched(self, relations: &[Holds], columns: &[&str]) -> Option<ChangedRows> {
+    fn matched(self, relations: &[Relation], columns: &[&str]) -> Option<ChangedRows> {
         let layout = &self.table.layout;
         for relation in relations {
             for column in relation.columns() {
                 self.constant(&column.text, &self.text.part(relation.span))?;
             }
         }
-        let part = |relation: &Holds| (self.text.part(relation.span).into_owned(), Some(relation.span));
+        let part = |relation: &Relation| (self.text.part(relation.span).into_owned(), Some(relation.span));
         let is_static = |column: &&str| is_among(&layout.statics, column);
-        let names = |relation: &Holds| relation.columns().all(|column| is_among(&layout.partition_key, &column.text));
+        let names =
+            |relation: &Relation| relation.columns().all(|column| is_among(&layout.partition_key, &column.text));
         let whole_partition = columns.is_empty() && relations.iter().all(names);
         let statics = (columns.iter().any(is_static) || whole_partition) && !layout.statics.is_empty();
         let rows = columns.is_empty() || !columns.iter().all(is_static);
         // A deleted row is treated as a range: a row that is found in it was written by another client, and has no
         // older marker.
-        let is_one = !columns.is_empty()
-            && layout
-                .key()
-                .all(|column| relations.iter().filter_map(Holds::equality).any(|(named, _)| named.text == column.name));
+        let is_single_row = !columns.is_empty()
+            && layout.key().all(|column| {
+                relations.iter().filter_map(Relation::equality).any(|(named, _)| named.text == column.name)
+            });
         Some((
-            rows.then(|| self.relation(relations.iter().map(part).collect())),
-            is_one,
-            statics.then(|| self.relation(relations.iter().filter(|relation| names(relation)).map(part).collect())),
+            rows.then(|| self.where_clause(relations.iter().map(part).collect())),
+            is_single_row,
+            statics.then(|| self.where_clause(relations.iter().filter(|relation| names(relation)).map(part).collect())),
         ))
     }
 
     /// A WHERE with these relations and the values of their bind markers.
-    fn relation(self, parts: Vec<(String, Option<Span>)>) -> Relation {
+    fn where_clause(self, parts: Vec<(String, Option<Span>)>) -> WhereClause {
         let markers = parts.iter().filter_map(|(_, span)| *span).flat_map(|span| self.bound.markers_in(span));
         let values = self.bound.binding(markers);
         let text = parts.into_iter().map(|(part, _)| part).collect::<Vec<_>>().join(" AND ");
-        Relation { text, values }
+        WhereClause { text, values }
     }
 
     /// The time to live of the written values, in seconds.

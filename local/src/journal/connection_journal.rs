@@ -43,24 +43,24 @@ impl ConnectionJournal {
     }
 
     pub(crate) fn options(&self, frame: &Frame) -> JournalEntry {
-        self.receive(self.entry(frame.stream, Kind::Options))
+        self.add(self.entry(frame.stream, Kind::Options))
     }
 
     pub(crate) fn startup(&self, frame: &Frame, options: &[(&str, &str)]) -> JournalEntry {
         let options: Vec<String> = options.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let statement = Some(options.join(", ").into());
-        self.receive(Received { statement, ..self.entry(frame.stream, Kind::Startup) })
+        self.add(Received { statement, ..self.entry(frame.stream, Kind::Startup) })
     }
 
     /// Records only the login method: the response itself is a secret.
     pub(crate) fn auth_response(&self, frame: &Frame, method: &str) -> JournalEntry {
         let statement = Some(method.into());
-        self.receive(Received { statement, ..self.entry(frame.stream, Kind::AuthResponse) })
+        self.add(Received { statement, ..self.entry(frame.stream, Kind::AuthResponse) })
     }
 
     pub(crate) fn register(&self, frame: &Frame, events: &[&str]) -> JournalEntry {
         let statement = Some(events.join(", ").into());
-        self.receive(Received { statement, ..self.entry(frame.stream, Kind::Register) })
+        self.add(Received { statement, ..self.entry(frame.stream, Kind::Register) })
     }
 
     /// `prepared` gives the text of a prepared statement.
@@ -78,7 +78,7 @@ impl ConnectionJournal {
             timestamp: parameters.timestamp,
             ..self.entry(stream, kind)
         };
-        self.receive(match request {
+        self.add(match request {
             Request::Query(query) => with(Kind::Query, Some(query.text.as_str().into()), &query.parameters),
             Request::Execute(execute) => with(Kind::Execute, prepared(&execute.id), &execute.parameters),
             Request::Prepare(text) => {
@@ -131,11 +131,11 @@ impl ConnectionJournal {
         }
     }
 
-    fn receive(&self, received: Received) -> JournalEntry {
-        let fault = self.faults.strike(&received.candidate());
+    fn add(&self, received: Received) -> JournalEntry {
+        let fault = self.faults.apply(&received.candidate());
         let (kind, statement) =
             (received.kind, received.statement.clone().or_else(|| received.batched.first().cloned()));
-        let number = self.journal.receive(Received { fault: fault.clone(), ..received });
+        let number = self.journal.add(Received { fault: fault.clone(), ..received });
         JournalEntry { number, kind, statement, fault }
     }
 

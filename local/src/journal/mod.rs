@@ -23,8 +23,8 @@ pub struct Journal(Arc<Mutex<JournalInner>>);
 struct JournalInner {
     max_requests: usize,
     max_text_bytes: usize,
-    text: usize,
-    first: u64,
+    text_bytes: usize,
+    first_number: u64,
     requests: VecDeque<Received>,
     connections: u64,
     open: BTreeMap<SocketAddr, usize>,
@@ -112,8 +112,8 @@ impl Journal {
         Self(Arc::new(Mutex::new(JournalInner {
             max_requests,
             max_text_bytes,
-            text: 0,
-            first: 0,
+            text_bytes: 0,
+            first_number: 0,
             requests: VecDeque::new(),
             connections: 0,
             open: BTreeMap::new(),
@@ -138,9 +138,9 @@ impl Journal {
     /// Removes all requests. The numbers continue.
     pub fn clear(&self) {
         let mut inner = self.lock();
-        inner.first += inner.requests.len() as u64;
+        inner.first_number += inner.requests.len() as u64;
         inner.requests.clear();
-        inner.text = 0;
+        inner.text_bytes = 0;
     }
 
     /// The number of connections that were accepted since the start.
@@ -154,7 +154,7 @@ impl Journal {
     }
 
     /// Counts a connection as open until the result is dropped.
-    pub(crate) fn connected(&self, peer: SocketAddr) -> OpenConnection {
+    pub(crate) fn open_connection(&self, peer: SocketAddr) -> OpenConnection {
         let mut inner = self.lock();
         inner.connections += 1;
         *inner.open.entry(peer).or_default() += 1;
@@ -162,15 +162,15 @@ impl Journal {
     }
 
     /// Adds a request, and returns its number.
-    pub(crate) fn receive(&self, received: Received) -> u64 {
+    pub(crate) fn add(&self, received: Received) -> u64 {
         let mut inner = self.lock();
-        let number = inner.first + inner.requests.len() as u64;
-        inner.text += received.length();
+        let number = inner.first_number + inner.requests.len() as u64;
+        inner.text_bytes += received.length();
         inner.requests.push_back(Received { number, ..received });
-        while inner.requests.len() > inner.max_requests || inner.text > inner.max_text_bytes {
+        while inner.requests.len() > inner.max_requests || inner.text_bytes > inner.max_text_bytes {
             let Some(oldest) = inner.requests.pop_front() else { break };
-            inner.text -= oldest.length();
-            inner.first += 1;
+            inner.text_bytes -= oldest.length();
+            inner.first_number += 1;
         }
         number
     }
@@ -178,7 +178,9 @@ impl Journal {
     /// Sets the outcome of a request, if the request is still in the journal.
     pub(crate) fn set_outcome(&self, number: u64, outcome: Outcome) {
         let mut inner = self.lock();
-        let Some(index) = number.checked_sub(inner.first).and_then(|index| usize::try_from(index).ok()) else { return };
+        let Some(index) = number.checked_sub(inner.first_number).and_then(|index| usize::try_from(index).ok()) else {
+            return;
+        };
         if let Some(received) = inner.requests.get_mut(index) {
             received.outcome = Some(outcome);
         }
@@ -202,8 +204,8 @@ impl Received {
 
     /// Whether the client was sent the answer that `outcome` names, perhaps late or in small pieces.
     pub fn reached_client(&self) -> bool {
-        let through = self.fault.as_ref().is_none_or(|fault| fault.effect.delivers_answer());
-        through && self.outcome.is_some()
+        let is_delivered = self.fault.as_ref().is_none_or(|fault| fault.effect.delivers_answer());
+        is_delivered && self.outcome.is_some()
     }
 
     /// The request as faults match it.
@@ -270,20 +272,20 @@ pub(crate) mod tests {
     fn the_newest_requests_are_kept_and_their_numbers_continue() {
         let journal = Journal::bounded(2, 1000);
         for text in ["a", "b", "c"] {
-            journal.receive(received(text));
+            journal.add(received(text));
         }
         let numbers = |journal: &Journal| journal.snapshot().into_iter().map(|r| r.number).collect::<Vec<_>>();
         assert_eq!(numbers(&journal), [1, 2]);
         journal.clear();
         assert_eq!(numbers(&journal), [] as [u64; 0]);
-        assert_eq!(journal.receive(received("d")), 3);
+        assert_eq!(journal.add(received("d")), 3);
     }
 
     #[test]
     fn long_texts_evict_older_ones() {
         let journal = Journal::bounded(100, 10);
         for text in ["12345", "67890", "x"] {
-            journal.receive(received(text));
+            journal.add(received(text));
         }
         assert_eq!(journal.snapshot().len(), 2);
         assert_eq!(journal.containing("678").len(), 1);
@@ -292,8 +294,8 @@ pub(crate) mod tests {
     #[test]
     fn an_outcome_is_set_only_if_its_request_is_still_in_the_journal() {
         let journal = Journal::bounded(1, 1000);
-        let first = journal.receive(received("a"));
-        let second = journal.receive(received("b"));
+        let first = journal.add(received("a"));
+        let second = journal.add(received("b"));
         journal.set_outcome(first, Outcome::Answered);
         journal.set_outcome(second, Outcome::Refused { code: 0x2200, text: "no".into() });
         let requests = journal.snapshot();
@@ -304,7 +306,8 @@ pub(crate) mod tests {
     fn open_connections_are_counted_by_peer() {
         let journal = Journal::new();
         let [one, two] = [1, 2].map(|last| SocketAddr::from(([127, 0, 0, last], 9142)));
-        let (first, _second, _third) = (journal.connected(one), journal.connected(one), journal.connected(two));
+        let (first, _second, _third) =
+            (journal.open_connection(one), journal.open_connection(one), journal.open_connection(two));
         assert_eq!(journal.open_connections(), BTreeMap::from([(one, 2), (two, 1)]));
         assert_eq!(first.number, 1);
         drop(first);

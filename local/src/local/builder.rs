@@ -309,11 +309,11 @@ impl Builder {
     fn check(&self) -> Result<(), Error> {
         let Self { region, instance, peers, .. } = self;
         let fail = |problem: String| Err(Error::new(ErrorKind::Setting, problem));
-        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let region_is_good = region.len() <= 32
+        let is_letter_or_digit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_region_valid = region.len() <= 32
             && region.starts_with(|first: char| first.is_ascii_lowercase())
-            && region.bytes().all(|byte| word(byte) || byte == b'-');
-        if !region_is_good {
+            && region.bytes().all(|byte| is_letter_or_digit(byte) || byte == b'-');
+        if !is_region_valid {
             return fail(format!("{region:?} is not a region: use letters, digits and hyphens, as in us-east-1"));
         }
         if *peers > MAX_PEERS {
@@ -370,7 +370,7 @@ mod tests {
     async fn an_invalid_setting_is_refused_before_anything_starts() {
         let twice = Credentials::random();
         let unnamed = Credentials { user: String::new(), ..Credentials::random() };
-        for (builder, said) in [
+        for (builder, expected) in [
             (
                 Local::builder().region("us east"),
                 "\"us east\" is not a region: use letters, digits and hyphens, as in us-east-1",
@@ -389,7 +389,7 @@ mod tests {
             ),
         ] {
             let error = builder.start().await.unwrap_err();
-            assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Setting, said));
+            assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Setting, expected));
         }
     }
 

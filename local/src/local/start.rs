@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Builder;
 use crate::auth::Authority;
 use crate::ca::Ca;
-use crate::cassandra::owned::{CassandraProcess, OwnedProcess};
+use crate::cassandra::owned::{OwnedProcess, ProcessSpec};
 use crate::cassandra::{self, Cassandra};
 use crate::control_plane::{self, ControlPlane, ControlPlaneState};
 use crate::controls::Controls;
@@ -188,7 +188,7 @@ fn write_ca_into(ca: &Ca, directory: &Path) -> io::Result<PathBuf> {
 fn write_ca_anywhere(ca: &Ca) -> io::Result<(PathBuf, OwnedProcess)> {
     let directory = tempfile::Builder::new().prefix("keyspaces-local-ca-").tempdir()?;
     let path = write_ca_into(ca, directory.path())?;
-    let owned = OwnedProcess::start(&directory.path().canonicalize()?, &CassandraProcess::default(), |_| {})?;
+    let owned = OwnedProcess::start(&directory.path().canonicalize()?, &ProcessSpec::default(), |_| {})?;
     let _ = directory.keep();
     Ok((path, owned))
 }

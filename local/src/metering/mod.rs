@@ -170,7 +170,7 @@ impl Metering {
 
     /// Counts a statement that succeeded, and the units that it consumed of a table. Its latency counts once for each
     /// table.
-    pub(crate) fn consumed(
+    pub(crate) fn record_success(
         &self,
         table: &SchemaObject,
         operation: Operation,
@@ -195,7 +195,7 @@ impl Metering {
         });
     }
 
-    pub(crate) fn throttled(
+    pub(crate) fn record_throttled(
         &self,
         table: &SchemaObject,
         operation: Operation,
@@ -228,7 +228,7 @@ impl Metering {
     }
 
     /// Counts a conditional write whose condition was false.
-    pub(crate) fn condition_failed(&self, table: &SchemaObject, operation: Operation) {
+    pub(crate) fn record_failed_condition(&self, table: &SchemaObject, operation: Operation) {
         self.count(table, operation, |count| {
             count.total.conditional_check_failed_requests += 1;
             count.record(Counter::ConditionalCheckFailedRequests, 1.0);
@@ -236,7 +236,7 @@ impl Metering {
     }
 
     /// Counts a statement that failed with this error code of the protocol. Only two codes have a metric.
-    pub(crate) fn failed(&self, table: &SchemaObject, operation: Operation, code: i32) {
+    pub(crate) fn record_failure(&self, table: &SchemaObject, operation: Operation, code: i32) {
         match code {
             error_code::SERVER_ERROR => self.count(table, operation, |count| {
                 count.total.system_errors += 1;
@@ -305,10 +305,10 @@ mod tests {
     #[test]
     fn throttled_statement_counts_in_every_metric_it_affects() {
         let (metering, table) = (Metering::default(), SchemaObject::table("ks", "t"));
-        metering.throttled(&table, Operation::Insert, Direction::Write, Exceeded::Partition);
-        metering.throttled(&table, Operation::Insert, Direction::Write, Exceeded::Table);
-        metering.throttled(&table, Operation::Select, Direction::Read, Exceeded::Connection);
-        metering.consumed(&table, Operation::Select, Direction::Read, 0.5, Duration::from_millis(3));
+        metering.record_throttled(&table, Operation::Insert, Direction::Write, Exceeded::Partition);
+        metering.record_throttled(&table, Operation::Insert, Direction::Write, Exceeded::Table);
+        metering.record_throttled(&table, Operation::Select, Direction::Read, Exceeded::Connection);
+        metering.record_success(&table, Operation::Select, Direction::Read, 0.5, Duration::from_millis(3));
         let json = serde_json::to_value(metering.snapshot()).unwrap();
         let expected = serde_json::json!([
             {

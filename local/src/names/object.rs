@@ -43,8 +43,8 @@ impl ObjectKind {
         }
     }
 
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        [Self::Keyspace, Self::Table, Self::Type].into_iter().find(|kind| kind.as_str() == word)
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Keyspace, Self::Table, Self::Type].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

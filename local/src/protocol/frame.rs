@@ -166,11 +166,11 @@ impl Frame {
 
 /// Why no frame could be read.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
+pub(crate) enum FrameReadError {
     /// The other side closed the connection between two frames.
     Closed,
     /// The connection broke.
-    Broken,
+    ConnectionBroken,
     /// The input is not an acceptable frame. The client gets a protocol error with this text on this stream, and the
     /// connection ends.
     Refused { stream: i16, text: String },
@@ -194,10 +194,10 @@ pub(crate) struct Header {
 
 impl Header {
     /// Reads and validates a header; only a client's body is limited to `max_bytes` bytes.
-    pub(crate) fn read(bytes: [u8; HEADER_LENGTH], from: Sender, max_bytes: usize) -> Result<Self, Unreadable> {
+    pub(crate) fn read(bytes: [u8; HEADER_LENGTH], from: Sender, max_bytes: usize) -> Result<Self, FrameReadError> {
         let [version, flags, s0, s1, opcode, l0, l1, l2, l3] = bytes;
         let stream = i16::from_be_bytes([s0, s1]);
-        let refuse = |text: String| Err(Unreadable::Refused { stream, text });
+        let refuse = |text: String| Err(FrameReadError::Refused { stream, text });
         let direction = if from == Sender::Cassandra { RESPONSE } else { 0 };
         if version & !RESPONSE != VERSION {
             // The sentence is Cassandra's own, and so is the stream: drivers search for the sentence to try another
@@ -207,7 +207,7 @@ impl Header {
                  greatest is {VERSION}",
                 version & !RESPONSE
             );
-            return Err(Unreadable::Refused { stream: 0, text });
+            return Err(FrameReadError::Refused { stream: 0, text });
         }
         if version & RESPONSE != direction {
             return refuse("Wrong direction: a response where a request was expected".into());

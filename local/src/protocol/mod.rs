@@ -16,8 +16,8 @@ pub(crate) use codec::{Malformed, Reader, Writer};
 pub use consistency::Consistency;
 pub(crate) use error::{error_of, error_text, is_outcome_unknown};
 pub(crate) use frame::{
-    Frame, FrameFault, HEADER_LENGTH, Header, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Opcode, RESPONSE, Sender,
-    Unreadable,
+    Frame, FrameFault, FrameReadError, HEADER_LENGTH, Header, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Opcode, RESPONSE,
+    Sender,
 };
 pub(crate) use refusal::{Refusal, not_emulated, refused_by};
 pub use request_kind::RequestKind;

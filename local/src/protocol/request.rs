@@ -17,9 +17,9 @@ mod flag {
 
 /// Why a body cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum UnreadableRequest {
+pub(crate) enum MalformedRequest {
     #[error(transparent)]
-    Malformed(#[from] Malformed),
+    Body(#[from] Malformed),
     #[error("Unknown code {0} for a consistency level")]
     Consistency(u16),
     #[error("Invalid query kind in BATCH messages. Must be 0 or 1 but got {0}")]
@@ -99,7 +99,7 @@ pub(crate) enum TextOrId {
 }
 
 /// The text of a PREPARE.
-pub(crate) fn prepare(body: &Bytes) -> Result<String, UnreadableRequest> {
+pub(crate) fn prepare(body: &Bytes) -> Result<String, MalformedRequest> {
     Ok(Reader::new(body).long_string()?.to_owned())
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn query_at(text: &str, parameters: &Parameters, timestamp: Option<i6
 
 impl Request {
     /// Reads the body of a frame that concerns statements; `None` for any other frame.
-    pub(crate) fn read(frame: &Frame) -> Option<Result<Self, UnreadableRequest>> {
+    pub(crate) fn read(frame: &Frame) -> Option<Result<Self, MalformedRequest>> {
         let body = &frame.body;
         Some(match frame.opcode {
             Opcode::Query => Query::read(body).map(Self::Query),
@@ -137,7 +137,7 @@ impl Request {
 }
 
 impl Query {
-    pub(crate) fn read(body: &Bytes) -> Result<Self, UnreadableRequest> {
+    pub(crate) fn read(body: &Bytes) -> Result<Self, MalformedRequest> {
         let mut reader = Reader::new(body);
         let text = reader.long_string()?.to_owned();
         Ok(Self { text, parameters: Parameters::read(body, &mut reader)? })
@@ -150,7 +150,7 @@ impl Query {
 }
 
 impl Execute {
-    pub(crate) fn read(body: &Bytes) -> Result<Self, UnreadableRequest> {
+    pub(crate) fn read(body: &Bytes) -> Result<Self, MalformedRequest> {
         let mut reader = Reader::new(body);
         let id = body.slice_ref(reader.short_bytes()?);
         Ok(Self { id, parameters: Parameters::read(body, &mut reader)? })
@@ -202,7 +202,7 @@ impl Parameters {
         self.skip_metadata
     }
 
-    fn read<'a>(body: &Bytes, reader: &mut Reader<'a>) -> Result<Self, UnreadableRequest> {
+    fn read<'a>(body: &Bytes, reader: &mut Reader<'a>) -> Result<Self, MalformedRequest> {
         let consistency = consistency(reader)?;
         let flags = reader.byte()?;
         let has = |flag: u8| flags & flag != 0;
@@ -265,20 +265,20 @@ impl Batched {
 }
 
 impl Batch {
-    pub(crate) fn read(body: &Bytes) -> Result<Self, UnreadableRequest> {
+    pub(crate) fn read(body: &Bytes) -> Result<Self, MalformedRequest> {
         let mut reader = Reader::new(body);
         let kind = match reader.byte()? {
             0 => BatchKind::Logged,
             1 => BatchKind::Unlogged,
             2 => BatchKind::Counter,
-            other => return Err(UnreadableRequest::BatchKind(other)),
+            other => return Err(MalformedRequest::BatchKind(other)),
         };
         let mut statements = Vec::new();
         for _ in 0..reader.short()? {
             let statement = match reader.byte()? {
                 0 => TextOrId::Text(reader.long_string()?.to_owned()),
                 1 => TextOrId::Id(body.slice_ref(reader.short_bytes()?)),
-                other => return Err(UnreadableRequest::StatementKind(other)),
+                other => return Err(MalformedRequest::StatementKind(other)),
             };
             statements.push(Batched { statement, values: values(body, &mut reader, false)? });
         }
@@ -331,13 +331,13 @@ impl Batch {
     }
 }
 
-fn consistency(reader: &mut Reader<'_>) -> Result<Consistency, UnreadableRequest> {
+fn consistency(reader: &mut Reader<'_>) -> Result<Consistency, MalformedRequest> {
     let code = reader.short()?;
-    Consistency::from_code(code).ok_or(UnreadableRequest::Consistency(code))
+    Consistency::from_code(code).ok_or(MalformedRequest::Consistency(code))
 }
 
 /// Reads values preceded by their number, and with their names if they are named.
-fn values(body: &Bytes, reader: &mut Reader<'_>, named: bool) -> Result<Bytes, UnreadableRequest> {
+fn values(body: &Bytes, reader: &mut Reader<'_>, named: bool) -> Result<Bytes, MalformedRequest> {
     let start = reader.rest();
     for _ in 0..reader.short()? {
         if named {

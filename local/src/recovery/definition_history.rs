@@ -16,7 +16,7 @@ pub(crate) struct DefinitionHistory<'a> {
 
 /// The definition of a table from a moment on. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Version {
+pub(crate) struct DefinitionVersion {
     /// When the table was created, which tells it from other tables of the same name.
     pub(crate) created: u64,
     pub(crate) since: u64,
@@ -33,7 +33,7 @@ impl DefinitionHistory<'_> {
     }
 
     /// All versions of the tables that had this name, oldest first.
-    pub(crate) async fn versions(&self, table: &SchemaObject) -> Result<Vec<Version>, InternalRequestError> {
+    pub(crate) async fn versions(&self, table: &SchemaObject) -> Result<Vec<DefinitionVersion>, InternalRequestError> {
         let statement = format!(
             "SELECT JSON created, since, definition, dropped FROM {} WHERE keyspace_name = ? AND table_name = ?",
             self.table()
@@ -41,18 +41,24 @@ impl DefinitionHistory<'_> {
         let rows = self.connection.select(&statement, &[&table.keyspace, &table.name]).await?;
         let version = |row: &serde_json::Value| {
             let Ok(Statement::CreateTable(create)) = parse(row["definition"].as_str()?) else { return None };
-            Some(Version {
+            Some(DefinitionVersion {
                 created: row["created"].as_u64()?,
                 since: row["since"].as_u64()?,
                 definition: create.definition().ok()?,
                 dropped: row["dropped"].as_bool()?,
             })
         };
-        rows.iter().map(|row| version(row).ok_or_else(|| InternalRequestError::Unreadable(statement.clone()))).collect()
+        rows.iter()
+            .map(|row| version(row).ok_or_else(|| InternalRequestError::MalformedAnswer(statement.clone())))
+            .collect()
     }
 
-    pub(crate) async fn add(&self, table: &SchemaObject, version: &Version) -> Result<(), InternalRequestError> {
-        let Version { created, since, definition, dropped } = version;
+    pub(crate) async fn add(
+        &self,
+        table: &SchemaObject,
+        version: &DefinitionVersion,
+    ) -> Result<(), InternalRequestError> {
+        let DefinitionVersion { created, since, definition, dropped } = version;
         let row = json!({
             "keyspace_name": table.keyspace, "table_name": table.name, "created": created, "since": since,
             "definition": definition.to_string(), "dropped": dropped,
@@ -75,7 +81,7 @@ impl DefinitionHistory<'_> {
             let time = |field: &str| row[field].as_u64();
             let columns = (name("keyspace_name"), name("table_name"), time("created"), time("since"));
             let (Some(keyspace), Some(table), Some(created), Some(since)) = columns else {
-                return Err(InternalRequestError::Unreadable(statement));
+                return Err(InternalRequestError::MalformedAnswer(statement));
             };
             if row["dropped"] == true && since + RECOVERY_WINDOW < now {
                 self.forget(&SchemaObject::table(keyspace, table), created).await?;

@@ -38,13 +38,13 @@ pub(crate) struct CatalogueEntry {
     /// When a table was switched to on-demand capacity.
     pub(crate) on_demand_since: Option<u64>,
     /// The times at which provisioned capacity was lowered in the last day.
-    pub(crate) decreases: Vec<u64>,
+    pub(crate) capacity_decreases: Vec<u64>,
     /// The times at which a table got another KMS key in the last day.
     pub(crate) key_changes: Vec<u64>,
     /// When the latest CDC stream of a table was turned on.
     pub(crate) stream_since: Option<u64>,
     /// A definition that Cassandra may not have executed.
-    pub(crate) pending: Option<Arc<Pending>>,
+    pub(crate) pending: Option<Arc<PendingDefinition>>,
     /// The rows that a table still waits for while it is being restored. Its status does not end before.
     pub(crate) awaited_rows: Option<Arc<PointInTimeRows>>,
 }
@@ -72,7 +72,7 @@ pub(crate) enum ChangeInProgress {
 
 /// A definition that Cassandra may or may not have executed.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pending {
+pub(crate) struct PendingDefinition {
     /// With Cassandra's names.
     pub(crate) text: String,
     /// The entry of the object if Cassandra does not execute it.
@@ -161,7 +161,7 @@ impl Catalogue {
 
 impl Features {
     /// The features that at least one of them has.
-    pub(crate) const fn and(self, other: Self) -> Self {
+    pub(crate) const fn union(self, other: Self) -> Self {
         Self { ttl: self.ttl || other.ttl, timestamps: self.timestamps || other.timestamps }
     }
 }
@@ -266,8 +266,8 @@ impl ObjectStatus {
     pub(crate) const ALL: [Self; 6] =
         [Self::Creating, Self::Active, Self::Updating, Self::Deleting, Self::Restoring, Self::Inaccessible];
 
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -289,7 +289,7 @@ mod tests {
         let mut catalogue = Catalogue::default();
         catalogue.set(SchemaObject::table("a", "late"), creating(20));
         catalogue.set(SchemaObject::table("a", "soon"), creating(10));
-        catalogue.set(SchemaObject::table("b", "there"), CatalogueEntry::default());
+        catalogue.set(SchemaObject::table("b", "active"), CatalogueEntry::default());
         assert_eq!(catalogue.next_due(), Some(10));
         assert_eq!(catalogue.due(9), []);
         let due: Vec<_> = catalogue.due(20).into_iter().map(|(object, _)| object.to_string()).collect();
@@ -312,10 +312,10 @@ mod tests {
             Some(&SchemaObject::table("a", "restored"))
         );
         assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "restored")), None);
-        let there = CatalogueEntry { awaited_rows: None, ..restoring };
-        catalogue.set(SchemaObject::table("a", "restored"), there.clone());
+        let restored = CatalogueEntry { awaited_rows: None, ..restoring };
+        catalogue.set(SchemaObject::table("a", "restored"), restored.clone());
         assert_eq!(catalogue.restored_from(&SchemaObject::table("a", "t")), None);
-        assert_eq!(catalogue.due(20), [(SchemaObject::table("a", "restored"), there)]);
+        assert_eq!(catalogue.due(20), [(SchemaObject::table("a", "restored"), restored)]);
     }
 
     #[test]
@@ -338,10 +338,10 @@ mod tests {
     #[test]
     fn words_round_trip() {
         for status in ObjectStatus::ALL {
-            assert_eq!(ObjectStatus::from_word(status.as_str()), Some(status));
+            assert_eq!(ObjectStatus::parse(status.as_str()), Some(status));
         }
         for kind in [ObjectKind::Keyspace, ObjectKind::Table, ObjectKind::Type] {
-            assert_eq!(ObjectKind::from_word(kind.as_str()), Some(kind));
+            assert_eq!(ObjectKind::parse(kind.as_str()), Some(kind));
         }
         let columns = ChangeInProgress::Columns(vec!["a".into(), "two words, \"quoted\"".into()]);
         for changing in

@@ -31,7 +31,7 @@ pub(crate) enum RefusalCause {
     /// The definition is invalid, or not possible in the current schema.
     Invalid,
     /// The backing Cassandra failed.
-    Broken,
+    CassandraFailed,
 }
 
 impl DefinitionRefusal {
@@ -67,7 +67,7 @@ pub(crate) fn in_progress_text(object: &SchemaObject, done: &str) -> String {
 impl From<Refusal> for DefinitionRefusal {
     fn from(refusal: Refusal) -> Self {
         let cause = match refusal.code {
-            error_code::SERVER_ERROR => RefusalCause::Broken,
+            error_code::SERVER_ERROR => RefusalCause::CassandraFailed,
             error_code::UNAUTHORIZED => RefusalCause::NotAllowed,
             error_code::ALREADY_EXISTS => RefusalCause::Exists,
             _ => RefusalCause::Invalid,

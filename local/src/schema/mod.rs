@@ -10,8 +10,7 @@ mod definition_refusal;
 mod delays;
 mod describe;
 mod error;
-mod mirror;
-mod plan;
+mod next_entry;
 mod preconditions;
 mod quotas;
 mod recovery;
@@ -19,6 +18,7 @@ mod regions;
 mod restore;
 mod state;
 mod store;
+mod system_table_writer;
 mod user_types;
 mod writer;
 
@@ -48,9 +48,9 @@ pub use delays::Ddl;
 pub(crate) use delays::Delays;
 pub(crate) use describe::DescribedTable;
 pub(crate) use error::SchemaError;
-use mirror::Mirror;
 use recovery::TableRecovery;
 use store::SchemaStore;
+use system_table_writer::SystemTableWriter;
 use writer::SchemaWriter;
 
 /// The schema of one instance.
@@ -281,7 +281,7 @@ impl Schema {
             moved.map(|(table, entry, earliest)| (table.clone(), entry.clone(), earliest)).collect()
         };
         for (table, entry, earliest) in all {
-            self.mirror().show(&table, &entry).await?;
+            self.system_table_writer().show(&table, &entry).await?;
             self.recovery.set_earliest_shown(table, earliest);
         }
         Ok(())
@@ -319,7 +319,7 @@ impl Schema {
             return Ok(None);
         };
         let earliest_restorable = self.recovery.earliest(table, &entry, self.clock.millis());
-        let stream = self.mirror().stream(table, &entry);
+        let stream = self.system_table_writer().stream(table, &entry);
         Ok(Some(DescribedTable { entry, definition, earliest_restorable, stream }))
     }
 
@@ -330,7 +330,7 @@ impl Schema {
 
     /// The resource name of the latest CDC stream of a table, if it has had one.
     pub(crate) fn stream(&self, table: &SchemaObject) -> Option<String> {
-        self.mirror().stream(table, &self.entry(table)?)
+        self.system_table_writer().stream(table, &self.entry(table)?)
     }
 
     /// How long an ALTER TABLE takes, in milliseconds.
@@ -362,9 +362,9 @@ impl Schema {
         keyspaces.map(|(object, _)| object.keyspace.clone()).collect()
     }
 
-    fn mirror(&self) -> Mirror<'_> {
+    fn system_table_writer(&self) -> SystemTableWriter<'_> {
         let history = Some((self.recovery.history(), self.clock.millis()));
-        Mirror { connection: &self.connection, names: &self.names, region: &self.settings.region, history }
+        SystemTableWriter { connection: &self.connection, names: &self.names, region: &self.settings.region, history }
     }
 
     async fn writer(&self) -> SchemaWriter<'_> {

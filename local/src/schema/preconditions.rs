@@ -2,7 +2,7 @@
 
 use super::catalogue::{Catalogue, CatalogueEntry, ChangeInProgress, ObjectStatus};
 use super::definition_refusal::{DefinitionRefusal, RefusalCause};
-use super::{Change, Definition, plan};
+use super::{Change, Definition, next_entry};
 use crate::names::{ObjectKind, SchemaObject, system_tables};
 use crate::protocol::{Refusal, error_code};
 
@@ -29,7 +29,7 @@ pub(super) fn check(catalogue: &Catalogue, definition: &Definition) -> Result<()
     }
     if let Some(table) = entry.as_ref().filter(|table| table.status == ObjectStatus::Inaccessible)
         && *change == Change::Alter
-        && !plan::changes_key_only(definition, table)
+        && !next_entry::changes_key_only(definition, table)
     {
         return Err(DefinitionRefusal::impossible(format!(
             "{object} is inaccessible: only another key and DROP are accepted (API:GetTable)"

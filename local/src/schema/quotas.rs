@@ -21,7 +21,7 @@ const MAX_PARENT_TYPES: usize = 10;
 const MAX_TYPE_LEVELS: usize = 8;
 /// How often the key of a table may change in each 24 hours since its creation; further changes need six hours without
 /// one.
-const KEY_CHANGES_PER_DAY: usize = 4;
+const MAX_KEY_CHANGES_PER_DAY: usize = 4;
 
 /// Checks how many tables and types use each of `types`, and how deeply types are nested.
 pub(super) fn check_type_uses(
@@ -71,7 +71,7 @@ pub(super) fn check_key_change(
     let window = |at: u64| at.saturating_sub(entry.created) / DAY;
     let is_quiet = entry.key_changes.last().is_none_or(|last| now >= last + 6 * HOUR);
     entry.key_changes.retain(|at| window(*at) == window(now));
-    if entry.key_changes.len() >= KEY_CHANGES_PER_DAY && !is_quiet && new_key != Encryption::AwsOwnedKey {
+    if entry.key_changes.len() >= MAX_KEY_CHANGES_PER_DAY && !is_quiet && new_key != Encryption::AwsOwnedKey {
         return Err(DefinitionRefusal::quota(
             "the key of the table was changed four times in these 24 hours, and once in the last six (DG:quotas)",
         ));

@@ -8,8 +8,8 @@ use super::SchemaStore;
 use super::catalogue::{CatalogueEntry, ObjectStatus};
 use crate::lock::Mutex;
 use crate::names::{ObjectKind, SchemaObject, TableId};
+use crate::recovery::DefinitionVersion;
 use crate::recovery::RowHistory;
-use crate::recovery::Version;
 use crate::upstream::InternalRequestError;
 
 /// The point-in-time recovery of an instance's tables.
@@ -134,5 +134,5 @@ async fn save_definition(
         }
     };
     let Some(definition) = definition else { return Ok(()) };
-    store.definitions().add(table, &Version { created: entry.created, since: now, definition, dropped }).await
+    store.definitions().add(table, &DefinitionVersion { created: entry.created, since: now, definition, dropped }).await
 }

@@ -13,8 +13,8 @@ use super::catalogue::{CatalogueEntry, ObjectStatus, PointInTimeRows};
 use super::definition_refusal::DefinitionRefusal;
 use super::recovery::TableRecovery;
 use crate::names::{SchemaObject, TableId};
+use crate::recovery::DefinitionVersion;
 use crate::recovery::RECOVERY_WINDOW;
-use crate::recovery::Version;
 use crate::upstream::InternalRequestError;
 
 /// The result of a RESTORE TABLE.
@@ -29,7 +29,7 @@ struct RestorableTable {
     table_id: TableId,
     /// When it was dropped.
     dropped: Option<u64>,
-    versions: Vec<Version>,
+    versions: Vec<DefinitionVersion>,
     /// Its settings now, or when it was dropped.
     settings: TableOptions,
 }
@@ -52,7 +52,7 @@ pub(super) struct RestoreContext<'a> {
     /// The table that has this name now.
     pub(super) entry: Option<CatalogueEntry>,
     /// The definitions of all tables that had this name, in the order of time.
-    pub(super) versions: Vec<Version>,
+    pub(super) versions: Vec<DefinitionVersion>,
     /// Whether the keyspaces of source and target are in the same Regions.
     pub(super) is_in_same_regions: bool,
     pub(super) inaccessible_keys: &'a BTreeSet<String>,
@@ -214,7 +214,7 @@ mod tests {
             let builder = TableDefinition::builder("ks", "t").partition_key("id", NativeType::Int);
             columns.iter().fold(builder, |builder, name| builder.column(*name, NativeType::Text))
         };
-        let version = |since, definition| Version { created: 10, since, definition, dropped: false };
+        let version = |since, definition| DefinitionVersion { created: 10, since, definition, dropped: false };
         let settings = TableOptions::default()
             .and(PointInTimeRecovery::Enabled)
             .and(CapacityMode::Provisioned { read: 7, write: 8 })

@@ -6,7 +6,7 @@ use keyspaces_cql::statement::{AlterTable, AlterTableChange};
 use keyspaces_cql::{Name, QualifiedName, Span, Statement, TableOptions, parse};
 use serde_json::{Value, json};
 
-use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, Pending, PointInTimeRows};
+use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, PendingDefinition, PointInTimeRows};
 use super::error::SchemaError;
 use crate::names::{ObjectKind, SchemaObject, TableId};
 
@@ -22,7 +22,7 @@ pub(super) fn row(object: &SchemaObject, entry: &CatalogueEntry) -> Value {
         "regions": entry.regions,
         "created": entry.created,
         "on_demand_since": entry.on_demand_since,
-        "decreases": entry.decreases,
+        "decreases": entry.capacity_decreases,
         "key_changes": entry.key_changes,
         "changing": entry.changing.as_ref().map(ChangeInProgress::text),
         "stream_since": entry.stream_since,
@@ -38,11 +38,11 @@ pub(super) fn row(object: &SchemaObject, entry: &CatalogueEntry) -> Value {
 pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), SchemaError> {
     let unreadable = |field| SchemaError::State { field, row: row.to_string() };
     let text = |field: &str| row.get(field)?.as_str();
-    let needed = |field| text(field).ok_or_else(|| unreadable(field));
+    let required = |field| text(field).ok_or_else(|| unreadable(field));
     let object = SchemaObject {
-        keyspace: needed("keyspace_name")?.into(),
-        kind: ObjectKind::from_word(needed("kind")?).ok_or_else(|| unreadable("kind"))?,
-        name: needed("name")?.into(),
+        keyspace: required("keyspace_name")?.into(),
+        kind: ObjectKind::parse(required("kind")?).ok_or_else(|| unreadable("kind"))?,
+        name: required("name")?.into(),
     };
     let before = || -> Result<Option<CatalogueEntry>, SchemaError> {
         let Some(before) = text("before") else { return Ok(None) };
@@ -50,7 +50,7 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), Schem
         Ok(Some(entry(&before)?.1))
     };
     let pending = match text("pending") {
-        Some(text) => Some(Arc::new(Pending { text: text.to_owned(), before: before()? })),
+        Some(text) => Some(Arc::new(PendingDefinition { text: text.to_owned(), before: before()? })),
         None => None,
     };
     let awaited_rows = match text("rows_of") {
@@ -66,13 +66,13 @@ pub(super) fn entry(row: &Value) -> Result<(SchemaObject, CatalogueEntry), Schem
     };
     let known = CatalogueEntry {
         awaited_rows,
-        status: ObjectStatus::from_word(needed("status")?).ok_or_else(|| unreadable("status"))?,
+        status: ObjectStatus::parse(required("status")?).ok_or_else(|| unreadable("status"))?,
         due: row.get("due").and_then(Value::as_u64),
         options: Arc::new(options_of(text("options").unwrap_or_default()).ok_or_else(|| unreadable("options"))?),
         regions: texts(&row["regions"]),
         created: row["created"].as_u64().unwrap_or_default(),
         on_demand_since: row["on_demand_since"].as_u64(),
-        decreases: times(&row["decreases"]),
+        capacity_decreases: times(&row["decreases"]),
         key_changes: times(&row["key_changes"]),
         changing: text("changing")
             .map(|text| ChangeInProgress::parse(text).ok_or_else(|| unreadable("changing")))
@@ -119,7 +119,7 @@ mod tests {
     fn table_entries_round_trip() {
         let table = SchemaObject::table("ks", "restored");
         let before = CatalogueEntry { created: 3, regions: vec!["us-east-1".to_owned()], ..CatalogueEntry::default() };
-        let pending = Pending { text: "CREATE TABLE t".to_owned(), before: Some(before) };
+        let pending = PendingDefinition { text: "CREATE TABLE t".to_owned(), before: Some(before) };
         let awaited_rows = PointInTimeRows { source: TableId::new(SchemaObject::table("ks", "A table"), 7), moment: 9 };
         let known = CatalogueEntry {
             status: ObjectStatus::Restoring,
@@ -127,7 +127,7 @@ mod tests {
             options: Arc::new(TableOptions::default().and(Ttl::Enabled)),
             created: 8,
             on_demand_since: Some(8),
-            decreases: vec![1, 2],
+            capacity_decreases: vec![1, 2],
             pending: Some(Arc::new(pending)),
             awaited_rows: Some(Arc::new(awaited_rows)),
             ..CatalogueEntry::default()

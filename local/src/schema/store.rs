@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::catalogue::{Catalogue, CatalogueEntry, ObjectStatus};
 use super::definition::one_copy;
 use super::error::SchemaError;
-use super::mirror::Mirror;
 use super::state;
+use super::system_table_writer::SystemTableWriter;
 use crate::names::{Names, ObjectKind, SchemaObject, quoted, system_tables};
 use crate::recovery::DefinitionHistory;
 use crate::topology::Topology;
@@ -57,7 +57,7 @@ impl SchemaStore<'_> {
         self.connection.run(&format!("ALTER TABLE {state} ADD IF NOT EXISTS ({later})"), &[]).await?;
         self.definitions().prepare().await?;
         self.write_topology(topology).await?;
-        self.mirror(&topology.region).show_system().await?;
+        self.system_table_writer(&topology.region).show_system().await?;
         Ok(data_center)
     }
 
@@ -65,7 +65,7 @@ impl SchemaStore<'_> {
     /// are added, those that were dropped there are removed, and definitions that were begun are finished. A keyspace
     /// that is being dropped is dropped with everything in it.
     pub(super) async fn load(&self, now: u64, region: &str) -> Result<Catalogue, SchemaError> {
-        let mirror = self.mirror(region);
+        let table_writer = self.system_table_writer(region);
         let mut catalogue = Catalogue::default();
         let mut saved = BTreeSet::new();
         let rows = self.connection.select(&format!("SELECT JSON * FROM {}", self.state()), &[]).await?;
@@ -80,8 +80,8 @@ impl SchemaStore<'_> {
             let Some(entry) = self.finish_pending(&object, entry).await? else { continue };
             match (was_pending, object.kind, entry.status) {
                 (_, ObjectKind::Keyspace, _) => {}
-                (_, _, ObjectStatus::Deleting) => mirror.show_status(&object, &entry).await?,
-                (true, ..) => mirror.show(&object, &entry).await?,
+                (_, _, ObjectStatus::Deleting) => table_writer.show_status(&object, &entry).await?,
+                (true, ..) => table_writer.show(&object, &entry).await?,
                 (false, ..) => {}
             }
             finished.push((object, entry));
@@ -95,14 +95,14 @@ impl SchemaStore<'_> {
         for (object, mut entry) in finished {
             if let Some(due) = dropped.get(&object.keyspace).filter(|_| entry.status != ObjectStatus::Deleting) {
                 entry = CatalogueEntry { status: ObjectStatus::Deleting, due: *due, ..entry };
-                mirror.show_status(&object, &entry).await?;
+                table_writer.show_status(&object, &entry).await?;
                 self.save(&object, &entry).await?;
             }
             if entry.status == ObjectStatus::Deleting || in_cassandra.contains(&object) {
                 saved.insert(object.clone());
                 catalogue.set(object, entry);
             } else {
-                mirror.hide(&object).await?;
+                table_writer.hide(&object).await?;
                 self.forget(&object).await?;
             }
         }
@@ -113,7 +113,7 @@ impl SchemaStore<'_> {
                     ObjectKind::Keyspace | ObjectKind::Type => TableOptions::default(),
                 };
                 let active = CatalogueEntry { options: Arc::new(options), created: now, ..CatalogueEntry::default() };
-                mirror.show(&object, &active).await?;
+                table_writer.show(&object, &active).await?;
                 self.save(&object, &active).await?;
                 catalogue.set(object, active);
             }
@@ -133,8 +133,8 @@ impl SchemaStore<'_> {
         entry: CatalogueEntry,
     ) -> Result<Option<CatalogueEntry>, InternalRequestError> {
         let Some(pending) = entry.pending.clone() else { return Ok(Some(entry)) };
-        let is_done = self.is_done(object, &entry).await?;
-        let entry = if is_done { Some(CatalogueEntry { pending: None, ..entry }) } else { pending.before.clone() };
+        let is_executed = self.is_executed(object, &entry).await?;
+        let entry = if is_executed { Some(CatalogueEntry { pending: None, ..entry }) } else { pending.before.clone() };
         match &entry {
             Some(entry) => self.save(object, entry).await?,
             None => self.forget(object).await?,
@@ -144,7 +144,7 @@ impl SchemaStore<'_> {
 
     /// Sends a pending definition to Cassandra again, and returns whether it is executed. Cassandra refuses it both if
     /// it was executed before and if it is not possible; Cassandra's schema shows which of the two applies.
-    pub(super) async fn is_done(
+    pub(super) async fn is_executed(
         &self,
         object: &SchemaObject,
         entry: &CatalogueEntry,
@@ -217,8 +217,8 @@ impl SchemaStore<'_> {
         DefinitionHistory { connection: self.connection, names: self.names }
     }
 
-    fn mirror<'a>(&'a self, region: &'a str) -> Mirror<'a> {
-        Mirror { connection: self.connection, names: self.names, region, history: None }
+    fn system_table_writer<'a>(&'a self, region: &'a str) -> SystemTableWriter<'a> {
+        SystemTableWriter { connection: self.connection, names: self.names, region, history: None }
     }
 
     /// Drops the instance's keyspaces, the inner one last, because a later gateway finds the others by it.
@@ -295,6 +295,7 @@ pub(super) fn definition_of(
     });
     let name = QualifiedName::new(&table.keyspace, &table.name);
     let definition = TableDefinition::from_columns(name, columns);
-    let definition = definition.map_err(|none| InternalRequestError::Unreadable(format!("{statement}: {none}")))?;
+    let definition =
+        definition.map_err(|none| InternalRequestError::MalformedAnswer(format!("{statement}: {none}")))?;
     Ok(Some(TableDefinition { options: options.clone(), ..definition }))
 }

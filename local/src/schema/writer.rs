@@ -6,10 +6,10 @@ use std::sync::Arc;
 use keyspaces_cql::{Encryption, Statement};
 use tokio::sync::MutexGuard;
 
-use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, Pending, PointInTimeRows};
+use super::catalogue::{CatalogueEntry, ChangeInProgress, ObjectStatus, PendingDefinition, PointInTimeRows};
 use super::definition::schema_change;
 use super::definition_refusal::DefinitionRefusal;
-use super::plan::{self, CurrentSchema};
+use super::next_entry::{self, CurrentSchema};
 use super::restore::{RestoreContext, RestoredDefinition};
 use super::user_types::TypeUses;
 use super::{Change, Definition, Schema, preconditions};
@@ -49,16 +49,17 @@ impl SchemaWriter<'_> {
         }
         let mut current = self.current(definition, before.as_ref()).await?;
         current.restored = restored.as_ref().map(|(_, restored)| restored.clone());
-        let mut after = plan::plan(&self.schema.catalogue(), definition, current, now, &self.schema.settings.region)?;
+        let mut after =
+            next_entry::next_entry(&self.schema.catalogue(), definition, current, now, &self.schema.settings.region)?;
         after.due = Some(now + delay_millis);
-        after.pending = text.clone().map(|text| Arc::new(Pending { text, before: before.clone() }));
+        after.pending = text.clone().map(|text| Arc::new(PendingDefinition { text, before: before.clone() }));
         let store = self.schema.store();
         store.save(object, &after).await?;
         let answer = self.execute(definition).await;
-        let is_done = match &answer {
+        let is_executed = match &answer {
             Ok(answer) if !is_outcome_unknown(answer) => is_schema_change(answer),
-            _ => match store.is_done(object, &after).await {
-                Ok(is_done) => is_done,
+            _ => match store.is_executed(object, &after).await {
+                Ok(is_executed) => is_executed,
                 // Sent again when it is due, or by the next gateway.
                 Err(_) => {
                     self.schema.set(object, Some(after));
@@ -66,7 +67,7 @@ impl SchemaWriter<'_> {
                 }
             },
         };
-        if is_done {
+        if is_executed {
             self.begin(definition, CatalogueEntry { pending: None, ..after }, now).await?;
             return match answer {
                 Ok(answer) if is_schema_change(&answer) => Ok(answer),
@@ -104,7 +105,7 @@ impl SchemaWriter<'_> {
         let Some(text) = text else { return Ok(schema_change(*change, object)) };
         let answer = self.schema.connection.call(text, &[]).await.map_err(InternalRequestError::from)?;
         with_client_names(answer, &*self.schema.names)
-            .map_err(|error| InternalRequestError::Unreadable(error.to_string()).into())
+            .map_err(|error| InternalRequestError::MalformedAnswer(error.to_string()).into())
     }
 
     /// Shows that a change has started.
@@ -123,18 +124,18 @@ impl SchemaWriter<'_> {
                 (within.clone(), CatalogueEntry { status: after.status, due: after.due, ..before.clone() })
             }));
         }
-        let mirror = self.schema.mirror();
+        let table_writer = self.schema.system_table_writer();
         for (object, entry) in changes {
             store.save(&object, &entry).await?;
             match (object.kind, change) {
                 // A keyspace is shown when it is ready, and until it is gone (DG:keyspaces-create).
                 (ObjectKind::Keyspace, Change::Create | Change::Drop) => {}
-                (_, Change::Create | Change::Alter | Change::Restore) => mirror.show(&object, &entry).await?,
-                (_, Change::Drop) => mirror.show_status(&object, &entry).await?,
+                (_, Change::Create | Change::Alter | Change::Restore) => table_writer.show(&object, &entry).await?,
+                (_, Change::Drop) => table_writer.show_status(&object, &entry).await?,
             }
             if object.kind == ObjectKind::Table {
                 self.schema.recovery.record(&store, &object, &entry, now).await?;
-                mirror.add_to_history(&object, &entry, *change, now).await?;
+                table_writer.add_to_history(&object, &entry, *change, now).await?;
             }
             self.schema.set(&object, Some(entry));
         }
@@ -163,7 +164,7 @@ impl SchemaWriter<'_> {
             return Ok(());
         }
         let uses = TypeUses::read(&self.schema.connection, &self.schema.names, keyspace).await?;
-        self.schema.mirror().show_uses(keyspace, &types, &uses).await
+        self.schema.system_table_writer().show_uses(keyspace, &types, &uses).await
     }
 
     /// Applies the changes that are due. Returns whether a definition was finished that could not be sent to Cassandra
@@ -171,7 +172,7 @@ impl SchemaWriter<'_> {
     pub(super) async fn apply_due_changes(&self) -> Result<bool, InternalRequestError> {
         let now = self.schema.clock.millis();
         let due = self.schema.catalogue().due(now);
-        let (store, mirror) = (self.schema.store(), self.schema.mirror());
+        let (store, table_writer) = (self.schema.store(), self.schema.system_table_writer());
         let mut finished = BTreeSet::new();
         for (object, entry) in due {
             let pending = entry.pending.clone();
@@ -181,7 +182,7 @@ impl SchemaWriter<'_> {
                 continue;
             };
             if entry.awaited_rows.is_some() {
-                mirror.show(&object, &entry).await?;
+                table_writer.show(&object, &entry).await?;
                 self.schema.set(&object, Some(entry));
                 self.schema.restore_requested.notify_one();
                 continue;
@@ -192,7 +193,7 @@ impl SchemaWriter<'_> {
                 self.schema.set(&object, Some(entry.clone()));
             }
             if entry.status == ObjectStatus::Deleting {
-                mirror.hide(&object).await?;
+                table_writer.hide(&object).await?;
                 store.forget(&object).await?;
                 self.schema.set(&object, None);
                 continue;
@@ -200,18 +201,18 @@ impl SchemaWriter<'_> {
             if !self.schema.recovery.can_be_restored(&object, &entry) {
                 continue;
             }
-            let gets_a_region = matches!(entry.changing, Some(ChangeInProgress::Region(_)));
+            let adds_region = matches!(entry.changing, Some(ChangeInProgress::Region(_)));
             let completed = self.with_key_status(entry.completed());
             // Everything is shown again: a gateway may have ended after the definition and before it was shown.
-            mirror.show(&object, &completed).await?;
-            if gets_a_region {
+            table_writer.show(&object, &completed).await?;
+            if adds_region {
                 let within: Vec<_> = {
                     let catalogue = self.schema.catalogue();
                     let within = catalogue.within(&object.keyspace);
                     within.map(|(within, entry)| (within.clone(), entry.clone())).collect()
                 };
                 for (within, entry) in within {
-                    mirror.show(&within, &entry).await?;
+                    table_writer.show(&within, &entry).await?;
                 }
             }
             store.save(&object, &completed).await?;
@@ -260,7 +261,7 @@ impl SchemaWriter<'_> {
                     .connection
                     .run(&format!("DROP TABLE IF EXISTS {}", self.schema.names.qualified(table)), &[])
                     .await?;
-                self.schema.mirror().hide(table).await?;
+                self.schema.system_table_writer().hide(table).await?;
                 store.forget(table).await?;
                 self.schema.set(table, None);
                 Ok(())

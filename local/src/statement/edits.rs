@@ -11,7 +11,7 @@ const RENAMED: &[(&str, &str)] = &[("dateof", "totimestamp"), ("unixtimestampof"
 
 /// The edits that a statement needs for Cassandra 5.0. Result columns keep their names for the client. `keyspace` is
 /// the keyspace of tables without one.
-pub(crate) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
+pub(crate) fn name_edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
     let calls = statement.functions().into_iter().filter(|function| function.keyspace.is_none());
     let renamed = calls.filter_map(|function| {
         let new = renamed(function.name)?;
@@ -31,7 +31,7 @@ pub(crate) fn edits(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span,
 /// Removes the keyspace from types in the keyspace of the statement's tables. Cassandra looks for them there, and
 /// accepts no type of another keyspace.
 fn types(statement: &Statement, keyspace: Option<&str>) -> Vec<(Span, String)> {
-    let keyspace_of = |name: &QualifiedName| name.keyspace.as_ref().map(|of| of.text.clone());
+    let keyspace_of = |name: &QualifiedName| name.keyspace.as_ref().map(|keyspace| keyspace.text.clone());
     let tables = statement.tables();
     let is_keyspace_of_tables =
         |name: &String| tables.iter().all(|table| keyspace_of(table).as_deref().or(keyspace) == Some(name));

@@ -14,36 +14,39 @@ pub(crate) fn row(json: &[u8]) -> Option<BTreeMap<String, Box<RawValue>>> {
 }
 
 /// The value that Cassandra makes of JSON in a column of this type.
-pub(crate) fn serialize(json: &RawValue, of: &CqlTypeKind, user_types: &UserTypes) -> Value {
-    value(json.get(), of, user_types).unwrap_or_else(|| Value::of_type(of))
+pub(crate) fn serialize(json: &RawValue, cql_type: &CqlTypeKind, user_types: &UserTypes) -> Value {
+    value(json.get(), cql_type, user_types).unwrap_or_else(|| Value::of_type(cql_type))
 }
 
 /// `None` if the JSON is not a value of the type.
-fn value(json: &str, of: &CqlTypeKind, user_types: &UserTypes) -> Option<Value> {
+fn value(json: &str, cql_type: &CqlTypeKind, user_types: &UserTypes) -> Option<Value> {
     if json == "null" {
         return Some(Value::null());
     }
-    let element = |json: &RawValue, of: &CqlType| serialize(json, &of.kind, user_types);
+    let element = |json: &RawValue, cql_type: &CqlType| serialize(json, &cql_type.kind, user_types);
     let array = || serde_json::from_str::<Vec<&RawValue>>(json).ok();
-    Some(match of {
+    Some(match cql_type {
         CqlTypeKind::Native(native) => native_value(json, *native)?,
         CqlTypeKind::Frozen(inner) => return value(json, &inner.kind, user_types),
-        CqlTypeKind::List(of) => Value::list(array()?.into_iter().map(|json| element(json, of)).collect()),
-        CqlTypeKind::Set(of) => Value::set(array()?.into_iter().map(|json| element(json, of)).collect()),
+        CqlTypeKind::List(cql_type) => Value::list(array()?.into_iter().map(|json| element(json, cql_type)).collect()),
+        CqlTypeKind::Set(cql_type) => Value::set(array()?.into_iter().map(|json| element(json, cql_type)).collect()),
         CqlTypeKind::Tuple(parts) => {
-            let parts: Vec<_> = array()?.into_iter().zip(parts).map(|(json, of)| element(json, of)).collect();
+            let parts: Vec<_> =
+                array()?.into_iter().zip(parts).map(|(json, cql_type)| element(json, cql_type)).collect();
             Value::tuple(&parts)
         }
-        CqlTypeKind::Map(of_key, of_value) => {
+        CqlTypeKind::Map(key_type, value_type) => {
             let pairs: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
-            let pair = |(key, json): (String, &RawValue)| (map_key(&key, of_key, user_types), element(json, of_value));
+            let pair =
+                |(key, json): (String, &RawValue)| (map_key(&key, key_type, user_types), element(json, value_type));
             Value::map(pairs.into_iter().map(pair).collect())
         }
         CqlTypeKind::UserDefined(name) => {
             let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
             let members: BTreeMap<_, _> = members.into_iter().map(|(name, json)| (identifier(name), json)).collect();
-            let field =
-                |(name, of): &(String, CqlType)| members.get(name).map_or_else(Value::null, |json| element(json, of));
+            let field = |(name, cql_type): &(String, CqlType)| {
+                members.get(name).map_or_else(Value::null, |json| element(json, cql_type))
+            };
             Value::tuple(&user_types.fields(name)?.iter().map(field).collect::<Vec<_>>())
         }
         CqlTypeKind::Vector(..) | CqlTypeKind::Custom(_) => return None,
@@ -51,14 +54,14 @@ fn value(json: &str, of: &CqlTypeKind, user_types: &UserTypes) -> Option<Value> 
 }
 
 /// The value of a native type. JSON may write any of them as a string.
-fn native_value(json: &str, of: NativeType) -> Option<Value> {
+fn native_value(json: &str, cql_type: NativeType) -> Option<Value> {
     let text = if json.starts_with('"') { serde_json::from_str(json).ok()? } else { json.to_owned() };
-    Some(scalar(of, &text))
+    Some(scalar(cql_type, &text))
 }
 
 /// The key of a map. JSON has only strings as keys, so a key that is not a text is JSON inside a string.
-fn map_key(key: &str, of: &CqlType, user_types: &UserTypes) -> Value {
-    match &of.kind {
+fn map_key(key: &str, cql_type: &CqlType, user_types: &UserTypes) -> Value {
+    match &cql_type.kind {
         CqlTypeKind::Native(native) => scalar(*native, key),
         kind => value(key, kind, user_types).unwrap_or_else(|| Value::of_type(kind)),
     }

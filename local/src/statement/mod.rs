@@ -9,7 +9,7 @@ mod serialized;
 mod text;
 
 pub(crate) use bound_markers::BoundMarkers;
-pub(crate) use edits::edits as renames;
+pub(crate) use edits::name_edits;
 pub(crate) use json::row as json_row;
 pub(crate) use modification::{ModificationRef, is_logged_batch, modifications};
 pub(crate) use nondeterministic::{evaluate, is_nondeterministic};

@@ -57,8 +57,8 @@ mod tests {
     use super::*;
 
     fn text_of(text: &str, now: SystemTime) -> String {
-        let renames = evaluate(&keyspaces_cql::parse(text).unwrap(), now);
-        StatementText { sent: text.into(), renames, tables: Vec::new() }.for_cassandra()
+        let edits = evaluate(&keyspaces_cql::parse(text).unwrap(), now);
+        StatementText { sent: text.into(), edits, table_edits: Vec::new() }.for_cassandra()
     }
 
     #[test]

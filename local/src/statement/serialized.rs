@@ -139,9 +139,9 @@ impl PlannedValues {
                 self.add(column, int, key, &format!("idx({column})"));
                 self.add(column, element.kind, value, &format!("value({column})"));
             }
-            (Target::Element { key, .. }, CqlTypeKind::Map(of_key, of_value)) => {
-                self.add(column, of_key.kind, key, &format!("key({column})"));
-                self.add(column, of_value.kind, value, &format!("value({column})"));
+            (Target::Element { key, .. }, CqlTypeKind::Map(key_type, value_type)) => {
+                self.add(column, key_type.kind, key, &format!("key({column})"));
+                self.add(column, value_type.kind, value, &format!("value({column})"));
             }
             (Target::Field { field, .. }, CqlTypeKind::UserDefined(name)) => {
                 let fields = self.layout.known.user_types().fields(&name).unwrap_or_default();

@@ -17,10 +17,10 @@ pub(crate) fn parse(text: &str) -> Result<Statement, SyntaxError> {
 pub(crate) struct StatementText {
     /// The text that the client sent.
     pub(crate) sent: Arc<str>,
-    /// Edits that every part of the text needs: Cassandra's names of functions and types.
-    pub(crate) renames: Vec<(Span, String)>,
+    /// Edits that every part of the text needs: Cassandra's names of functions and types, and values of functions.
+    pub(crate) edits: Vec<(Span, String)>,
     /// Edits that only the whole text needs: Cassandra's names of tables.
-    pub(crate) tables: Vec<(Span, String)>,
+    pub(crate) table_edits: Vec<(Span, String)>,
 }
 
 impl StatementText {
@@ -29,7 +29,7 @@ impl StatementText {
         let part = &self.sent[span.range()];
         let within = |edited: &Span| edited.start >= span.start && edited.end <= span.end;
         let edits: Vec<_> = self
-            .renames
+            .edits
             .iter()
             .filter(|(edited, _)| within(edited))
             .map(|(Span { start, end }, new)| (Span::new(start - span.start, end - span.start), new.clone()))
@@ -39,12 +39,12 @@ impl StatementText {
 
     /// The whole text for Cassandra.
     pub(crate) fn for_cassandra(&self) -> String {
-        self.with(&self.tables)
+        self.with(&self.table_edits)
     }
 
     /// The whole text with these edits in place of Cassandra's names of tables.
     pub(crate) fn with(&self, edits: &[(Span, String)]) -> String {
-        edited(&self.sent, &[&self.renames, edits].concat())
+        edited(&self.sent, &[&self.edits, edits].concat())
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) mod counter {
     /// How often each text that contains `part` was parsed.
     pub(crate) fn parsed(part: &str) -> Vec<(String, usize)> {
         let parsed = PARSED.lock();
-        let of_part = parsed.iter().flatten().filter(|(text, _)| text.contains(part));
-        of_part.map(|(text, times)| (text.clone(), *times)).collect()
+        let matching = parsed.iter().flatten().filter(|(text, _)| text.contains(part));
+        matching.map(|(text, times)| (text.clone(), *times)).collect()
     }
 }

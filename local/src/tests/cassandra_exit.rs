@@ -115,7 +115,7 @@ async fn port_of(yaml: &Path) -> u16 {
 
 #[tokio::test]
 async fn an_out_of_memory_exit_of_cassandra_is_named_in_pending_and_new_requests() {
-    ends(
+    assert_exit_is_reported(
         "echo 'Terminating due to java.lang.OutOfMemoryError: Java heap space'; exit 3",
         "the backing Cassandra ended by itself, with exit code 3: Terminating due to java.lang.OutOfMemoryError: Java heap \
          space (KEYSPACES_LOCAL_CASSANDRA=host:port uses a Cassandra that has more memory)",
@@ -128,7 +128,7 @@ async fn an_out_of_memory_exit_of_cassandra_is_named_in_pending_and_new_requests
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_that_ended_cassandra_is_named_in_pending_and_new_requests() {
-    ends(
+    assert_exit_is_reported(
         "ln -s /dev/full room; kill -BUS $$",
         "the backing Cassandra ended by itself, by signal 7: the disk of the temporary folder is full (free some of it, or \
          name another folder in TMPDIR)",
@@ -138,34 +138,37 @@ async fn a_full_disk_that_ended_cassandra_is_named_in_pending_and_new_requests()
 }
 
 /// Cassandra ends with these commands: clients get the reason, and the service also gets the last line of the log.
-async fn ends(commands: &str, told: &str, last_line: &str) {
+async fn assert_exit_is_reported(commands: &str, expected: &str, last_line: &str) {
     let shared = local().await.cassandra_address();
     let root = tempfile::tempdir().unwrap();
     let mut builder = Local::builder().peers(1);
     builder.environment = machine(root.path(), commands);
-    let stand = PausableProxy { state: watch::Sender::new(ProxyState::Serving), inner: Arc::default() };
-    let (yaml, beside) = (root.path().join("java.yaml"), stand.clone());
-    let (started, ()) = tokio::join!(builder.start(), async { beside.serve(port_of(&yaml).await, shared) });
+    let proxy = PausableProxy { state: watch::Sender::new(ProxyState::Serving), inner: Arc::default() };
+    let (yaml, proxy_copy) = (root.path().join("java.yaml"), proxy.clone());
+    let (started, ()) = tokio::join!(builder.start(), async { proxy_copy.serve(port_of(&yaml).await, shared) });
     let gateway = started.unwrap();
 
-    let (mut waits, mut comes) = (Client::connect(&gateway).await, Client::unauthenticated(&gateway).await);
-    assert!(matches!(waits.query("SELECT * FROM system.local").await, ClientAnswer::Rows(_)));
-    stand.state.send_replace(ProxyState::Paused);
-    waits.send(7, opcode::QUERY, &query_body("SELECT * FROM system.peers", Default::default())).await;
-    wait_for(ProxyState::PausedWithRequest, &mut stand.state.subscribe()).await;
+    let (mut pending, mut new_client) = (Client::connect(&gateway).await, Client::unauthenticated(&gateway).await);
+    assert!(matches!(pending.query("SELECT * FROM system.local").await, ClientAnswer::Rows(_)));
+    proxy.state.send_replace(ProxyState::Paused);
+    pending.send(7, opcode::QUERY, &query_body("SELECT * FROM system.peers", Default::default())).await;
+    wait_for(ProxyState::PausedWithRequest, &mut proxy.state.subscribe()).await;
     fs::write(root.path().join("java.full"), "").unwrap();
-    stand.state.send_replace(ProxyState::Ended);
+    proxy.state.send_replace(ProxyState::Ended);
 
-    let answer = waits.receive().await.unwrap();
-    assert_eq!((answer.stream, ClientAnswer::read(&answer).refused()), (7, (0, format!("keyspaces-local: {told}"))));
-    assert_eq!(waits.receive().await, None, "the connection ends");
-    assert_eq!(comes.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
+    let answer = pending.receive().await.unwrap();
+    assert_eq!(
+        (answer.stream, ClientAnswer::read(&answer).refused()),
+        (7, (0, format!("keyspaces-local: {expected}")))
+    );
+    assert_eq!(pending.receive().await, None, "the connection ends");
+    assert_eq!(new_client.start_up(&[("CQL_VERSION", "3.0.0")]).await.opcode, opcode::AUTHENTICATE);
     let credentials = gateway.credentials();
     let login = format!("\0{}\0{}", credentials.user, credentials.password);
-    let refused = ClientAnswer::read(&comes.auth_response(login.as_bytes()).await).refused();
-    assert_eq!(refused, (0, format!("keyspaces-local: {told}")));
-    assert_eq!(gateway.ended().await.to_string(), format!("{told}\n      {last_line}"));
+    let refused = ClientAnswer::read(&new_client.auth_response(login.as_bytes()).await).refused();
+    assert_eq!(refused, (0, format!("keyspaces-local: {expected}")));
+    assert_eq!(gateway.ended().await.to_string(), format!("{expected}\n      {last_line}"));
     gateway.close().await.unwrap();
-    let inner = stand.inner.lock().unwrap().clone();
+    let inner = proxy.inner.lock().unwrap().clone();
     InternalConnection::new(shared).run(&format!("DROP KEYSPACE {inner}"), &[]).await.unwrap();
 }

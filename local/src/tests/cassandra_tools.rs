@@ -71,10 +71,10 @@ async fn a_connection_beyond_the_limit_is_closed_until_another_one_closes() {
     let local = another().await.max_connections(1).start().await.unwrap();
     let first = Client::connect(&local).await;
     let address = ([127, 0, 0, 1], local.port()).into();
-    assert!(Client::shake_hands(local.ca_pem(), address).await.is_err());
+    assert!(Client::handshake(local.ca_pem(), address).await.is_err());
     drop(first);
     let again = async {
-        while Client::shake_hands(local.ca_pem(), address).await.is_err() {
+        while Client::handshake(local.ca_pem(), address).await.is_err() {
             tokio::task::yield_now().await;
         }
     };

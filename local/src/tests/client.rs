@@ -22,7 +22,7 @@ use crate::protocol::Writer;
 pub(crate) const LOCAL_QUORUM: u16 = 6;
 
 /// The time limit of every wait in the tests.
-const CEILING: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) mod opcode {
     pub(in crate::tests) const ERROR: u8 = 0x00;
@@ -48,7 +48,7 @@ pub(crate) struct Client {
 
 /// The parameters of a QUERY or an EXECUTE.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct With<'a> {
+pub(crate) struct RequestOptions<'a> {
     pub(crate) consistency: Option<u16>,
     pub(crate) values: &'a [&'a [u8]],
     /// One name for each value, if values are given by name.
@@ -60,7 +60,7 @@ pub(crate) struct With<'a> {
     pub(crate) skip_metadata: bool,
 }
 
-impl With<'_> {
+impl RequestOptions<'_> {
     pub(crate) fn consistency(level: u16) -> Self {
         Self { consistency: Some(level), ..Self::default() }
     }
@@ -106,16 +106,16 @@ impl Client {
     }
 
     pub(crate) async fn unauthenticated_at(local: &Local, address: SocketAddr) -> Self {
-        Self { stream: Self::shake_hands(local.ca_pem(), address).await.unwrap() }
+        Self { stream: Self::handshake(local.ca_pem(), address).await.unwrap() }
     }
 
     /// The server's certificate, if this authority signed it.
     pub(crate) async fn certificate(ca_pem: &str, port: u16) -> std::io::Result<Vec<u8>> {
-        let stream = Self::shake_hands(ca_pem, ([127, 0, 0, 1], port).into()).await?;
+        let stream = Self::handshake(ca_pem, ([127, 0, 0, 1], port).into()).await?;
         Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
     }
 
-    pub(crate) async fn shake_hands(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn handshake(ca_pem: &str, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -165,7 +165,7 @@ impl Client {
     }
 
     /// Sends bytes on a connection that may be closed.
-    pub(crate) async fn send_bytes_if_it_can(&mut self, bytes: &[u8]) {
+    pub(crate) async fn try_send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
         let _ = self.stream.flush().await;
     }
@@ -184,7 +184,7 @@ impl Client {
             self.stream.read_exact(&mut body).await.ok()?;
             Some(ReceivedFrame { version, flags, stream: i16::from_be_bytes([s0, s1]), opcode, body: body.into() })
         };
-        tokio::time::timeout(CEILING, received).await.expect("an answer or an end within the ceiling")
+        tokio::time::timeout(TIMEOUT, received).await.expect("an answer or an end within the ceiling")
     }
 
     pub(crate) async fn call(&mut self, opcode: u8, body: &[u8]) -> ReceivedFrame {
@@ -195,17 +195,17 @@ impl Client {
     }
 
     pub(crate) async fn query(&mut self, text: &str) -> ClientAnswer {
-        self.query_with(text, With::default()).await
+        self.query_with(text, RequestOptions::default()).await
     }
 
-    pub(crate) async fn query_with(&mut self, text: &str, with: With<'_>) -> ClientAnswer {
+    pub(crate) async fn query_with(&mut self, text: &str, with: RequestOptions<'_>) -> ClientAnswer {
         ClientAnswer::read(&self.call(opcode::QUERY, &query_body(text, with)).await)
     }
 
     /// Sends the query this many times, without waiting for the answers.
     pub(crate) async fn send_queries(&mut self, text: &str, times: i16) {
         for stream in 0..times {
-            self.send(stream, opcode::QUERY, &query_body(text, With::default())).await;
+            self.send(stream, opcode::QUERY, &query_body(text, RequestOptions::default())).await;
         }
     }
 
@@ -229,7 +229,7 @@ impl Client {
         }
     }
 
-    pub(crate) async fn execute(&mut self, id: &[u8], with: With<'_>) -> ClientAnswer {
+    pub(crate) async fn execute(&mut self, id: &[u8], with: RequestOptions<'_>) -> ClientAnswer {
         let mut body = BytesMut::new();
         body.short_bytes(id);
         with.write(&mut body);
@@ -237,10 +237,10 @@ impl Client {
     }
 
     /// All pages of a SELECT, given by its text or its id.
-    pub(crate) async fn pages(&mut self, select: Result<&str, &[u8]>, with: With<'_>) -> Vec<ResultSet> {
+    pub(crate) async fn pages(&mut self, select: Result<&str, &[u8]>, with: RequestOptions<'_>) -> Vec<ResultSet> {
         let (mut pages, mut state): (Vec<ResultSet>, Option<Bytes>) = (Vec::new(), None);
         loop {
-            let with = With { paging_state: state.as_deref(), ..with };
+            let with = RequestOptions { paging_state: state.as_deref(), ..with };
             let answer = match select {
                 Ok(text) => self.query_with(text, with).await,
                 Err(id) => self.execute(id, with).await,
@@ -265,25 +265,25 @@ impl Client {
     }
 
     /// Repeats the query until the condition holds for its rows.
-    pub(crate) async fn until(&mut self, text: &str, wanted: impl Fn(&ResultSet) -> bool) -> ResultSet {
-        let asking = async {
+    pub(crate) async fn query_until(&mut self, text: &str, is_met: impl Fn(&ResultSet) -> bool) -> ResultSet {
+        let polling = async {
             loop {
                 let rows = self.rows(text).await;
-                if wanted(&rows) {
+                if is_met(&rows) {
                     return rows;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(CEILING, asking).await.expect("what is waited for")
+        tokio::time::timeout(TIMEOUT, polling).await.expect("what is waited for")
     }
 
     /// Creates a keyspace, and waits until it is ACTIVE.
     pub(crate) async fn keyspace(&mut self, name: &str) {
         let create = format!("CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}");
         assert!(matches!(self.query(&create).await, ClientAnswer::Changed(_)));
-        let seen = format!("SELECT * FROM system_schema_mcs.keyspaces WHERE keyspace_name = '{name}'");
-        self.until(&seen, |rows| !rows.values.is_empty()).await;
+        let select = format!("SELECT * FROM system_schema_mcs.keyspaces WHERE keyspace_name = '{name}'");
+        self.query_until(&select, |rows| !rows.values.is_empty()).await;
     }
 
     /// Creates a table, and waits until it is ACTIVE.
@@ -294,10 +294,10 @@ impl Client {
     }
 
     pub(crate) async fn active(&mut self, keyspace: &str, name: &str) {
-        let seen = format!(
+        let select = format!(
             "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = '{keyspace}' AND table_name = '{name}'"
         );
-        self.until(&seen, |rows| rows.texts("status") == ["ACTIVE"]).await;
+        self.query_until(&select, |rows| rows.texts("status") == ["ACTIVE"]).await;
     }
 }
 
@@ -312,7 +312,7 @@ pub(crate) fn frame(version: u8, flags: u8, stream: i16, opcode: u8, body: &[u8]
     frame.to_vec()
 }
 
-pub(crate) fn query_body(text: &str, with: With<'_>) -> BytesMut {
+pub(crate) fn query_body(text: &str, with: RequestOptions<'_>) -> BytesMut {
     let mut body = BytesMut::new();
     body.long_string(text);
     with.write(&mut body);

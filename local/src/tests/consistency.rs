@@ -1,4 +1,4 @@
-use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, RequestOptions};
 use super::{INVALID, local};
 
 const LEVELS: [&str; 11] = [
@@ -17,7 +17,7 @@ const LEVELS: [&str; 11] = [
 const READS: [&str; 3] = ["ONE", "LOCAL_QUORUM", "LOCAL_ONE"];
 const WRITES: [&str; 1] = ["LOCAL_QUORUM"];
 
-fn is_as_the_service_says(answer: ClientAnswer, level: &str, supported: &[&str]) {
+fn assert_checked_as_in_the_service(answer: ClientAnswer, level: &str, supported: &[&str]) {
     if supported.contains(&level) {
         assert!(!matches!(answer, ClientAnswer::Refused(..)), "{level}: {answer:?}");
         return;
@@ -56,15 +56,23 @@ async fn every_consistency_level_of_every_kind_of_request_is_accepted_or_refused
         for statement in statements {
             let id = client.prepared(statement).await;
             for (level, code) in LEVELS.into_iter().zip(0..) {
-                is_as_the_service_says(client.query_with(statement, With::consistency(code)).await, level, supported);
-                is_as_the_service_says(client.execute(&id, With::consistency(code)).await, level, supported);
+                assert_checked_as_in_the_service(
+                    client.query_with(statement, RequestOptions::consistency(code)).await,
+                    level,
+                    supported,
+                );
+                assert_checked_as_in_the_service(
+                    client.execute(&id, RequestOptions::consistency(code)).await,
+                    level,
+                    supported,
+                );
             }
         }
     }
     let id = client.prepared(writes[0]).await;
     for (level, code) in LEVELS.into_iter().zip(0..) {
-        is_as_the_service_says(client.batch(&[Ok(writes[0])], code).await, level, &WRITES);
-        is_as_the_service_says(client.batch(&[Err(&id)], code).await, level, &WRITES);
+        assert_checked_as_in_the_service(client.batch(&[Ok(writes[0])], code).await, level, &WRITES);
+        assert_checked_as_in_the_service(client.batch(&[Err(&id)], code).await, level, &WRITES);
     }
 }
 
@@ -75,8 +83,11 @@ async fn definitions_and_use_are_accepted_at_any_level() {
     client.keyspace("consistency_any").await;
     for code in 0..LEVELS.len() as u16 {
         let create = format!("CREATE TABLE consistency_any.t{code} (a int PRIMARY KEY)");
-        assert!(matches!(client.query_with(&create, With::consistency(code)).await, ClientAnswer::Changed(_)));
-        let used = client.query_with("USE consistency_any", With::consistency(code)).await;
+        assert!(matches!(
+            client.query_with(&create, RequestOptions::consistency(code)).await,
+            ClientAnswer::Changed(_)
+        ));
+        let used = client.query_with("USE consistency_any", RequestOptions::consistency(code)).await;
         assert_eq!(used, ClientAnswer::Keyspace("consistency_any".into()));
     }
 }
@@ -90,7 +101,7 @@ async fn the_serial_consistency_may_be_either_serial_level() {
     let plain = "INSERT INTO consistency_serial.t (a) VALUES (1)";
     let id = client.prepared(conditional).await;
     for (level, code) in LEVELS.into_iter().zip(0..) {
-        let with = With { serial: Some(code), ..With::default() };
+        let with = RequestOptions { serial: Some(code), ..RequestOptions::default() };
         assert_eq!(client.query_with(plain, with).await, ClientAnswer::Void, "{level}");
         for answer in [client.query_with(conditional, with).await, client.execute(&id, with).await] {
             if level.ends_with("SERIAL") {
@@ -108,10 +119,12 @@ async fn the_serial_consistency_may_be_either_serial_level() {
 #[tokio::test]
 async fn an_invalid_statement_is_refused_before_its_consistency_level() {
     let mut client = Client::connect(local().await).await;
-    let (_, text) = client.query_with("SELECT count(*) FROM system.local", With::consistency(4)).await.refused();
+    let (_, text) =
+        client.query_with("SELECT count(*) FROM system.local", RequestOptions::consistency(4)).await.refused();
     assert_eq!(text, "countRows is not yet supported.");
-    let (_, text) = client.query_with("SELECT * FROM nosuch.t", With::consistency(4)).await.refused();
+    let (_, text) = client.query_with("SELECT * FROM nosuch.t", RequestOptions::consistency(4)).await.refused();
     assert!(text.starts_with("Consistency level QUORUM is not supported"), "{text}");
-    let (_, text) = client.query_with("SELECT * FROM nosuch.t", With::consistency(LOCAL_QUORUM)).await.refused();
+    let (_, text) =
+        client.query_with("SELECT * FROM nosuch.t", RequestOptions::consistency(LOCAL_QUORUM)).await.refused();
     assert_eq!(text, "unconfigured keyspace nosuch");
 }

@@ -140,7 +140,7 @@ async fn system_schema_shows_objects_by_the_clients_names() {
         changed(&["CREATED", "TYPE", "shown", "address"])
     );
     let status = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'shown'";
-    client.until(status, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    client.query_until(status, |rows| rows.texts("status") == ["ACTIVE"]).await;
     client.table("shown", "t", "(a int, b text, c frozen<address>, PRIMARY KEY (a, b))").await;
     let query = |table: &str, column: &str| format!("SELECT {column} FROM {table} WHERE keyspace_name = 'shown'");
     for system in ["system_schema", "system_schema_mcs"] {
@@ -178,7 +178,9 @@ async fn a_client_that_disconnects_leaves_no_definition_incomplete() {
     let mut other = Client::connect(local().await).await;
     other.send(1, super::client::opcode::QUERY, &body).await;
     client
-        .until("SELECT * FROM system_schema.tables WHERE keyspace_name = 'gone_away'", |rows| !rows.values.is_empty())
+        .query_until("SELECT * FROM system_schema.tables WHERE keyspace_name = 'gone_away'", |rows| {
+            !rows.values.is_empty()
+        })
         .await;
     drop(other);
     client.active("gone_away", "t").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::client::{Client, ClientAnswer, With, opcode, query_body};
+use super::client::{Client, ClientAnswer, RequestOptions, opcode, query_body};
 use crate::credentials::Credentials;
 use crate::fault::{Effect, Fault};
 use crate::{ErrorKind, Local};
@@ -30,12 +30,12 @@ async fn a_restart_loses_only_connections_and_prepared_statements() {
     local.restart(Duration::ZERO).await.unwrap();
     assert_eq!(client.receive().await, None);
     let mut client = Client::connect_at(&local, local.peers()[1]).await;
-    let answer = client.execute(&id, With::default()).await;
+    let answer = client.execute(&id, RequestOptions::default()).await;
     assert!(matches!(answer, ClientAnswer::Refused(0x2500, ..)), "{answer:?}");
     assert_eq!(client.rows("SELECT a FROM disruptions_restart.t").await.ints("a"), [1]);
 
     local.faults().inject(Fault::new(Effect::Restart(Duration::from_millis(50))).containing("SELECT a").times(1));
-    client.send(0, opcode::QUERY, &query_body("SELECT a FROM disruptions_restart.t", With::default())).await;
+    client.send(0, opcode::QUERY, &query_body("SELECT a FROM disruptions_restart.t", RequestOptions::default())).await;
     assert_eq!(client.receive().await, None);
     // Disruptions run one after the other: this one waits for the restart.
     local.start_peer(local.peers()[1]).await.unwrap();
@@ -77,7 +77,7 @@ async fn all_connections_are_closed_at_once() {
     }
     let mut clients = [Client::connect(&local).await, Client::connect_at(&local, local.peers()[1]).await];
     local.faults().inject(Fault::new(Effect::CloseAll).containing("SELECT key"));
-    clients[0].send(0, opcode::QUERY, &query_body("SELECT key FROM system.local", With::default())).await;
+    clients[0].send(0, opcode::QUERY, &query_body("SELECT key FROM system.local", RequestOptions::default())).await;
     for client in &mut clients {
         assert_eq!(client.receive().await, None);
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Client, ClientAnswer, With, frame, opcode, query_body};
+use super::client::{Client, ClientAnswer, RequestOptions, frame, opcode, query_body};
 use crate::Local;
 use crate::fault::{Effect, Fault, Moment};
 use crate::journal::{Kind, Outcome, Received};
@@ -46,12 +46,12 @@ async fn a_request_is_dropped_or_its_connection_closed_before_or_after_its_execu
         let insert = format!("INSERT INTO faults_lost.t (a) VALUES ({row})");
         let fault = local.faults().inject(Fault::new(effect.clone()).containing(&insert));
         let mut client = Client::connect(&local).await;
-        client.send(7, opcode::QUERY, &query_body(&insert, With::default())).await;
+        client.send(7, opcode::QUERY, &query_body(&insert, RequestOptions::default())).await;
         let received = received_request(&local, &insert).await;
         assert_eq!(received.outcome, Some(if applied { Outcome::Forwarded } else { Outcome::Prevented }), "{effect:?}");
         assert_eq!(received.fault.as_ref().map(|injected| &injected.effect), Some(&effect));
         assert!(!received.reached_client());
-        client.send_bytes_if_it_can(&frame(4, 0, 8, opcode::OPTIONS, &[])).await;
+        client.try_send_bytes(&frame(4, 0, 8, opcode::OPTIONS, &[])).await;
         if let Effect::Silence(_) = effect {
             // An answer would arrive before the connection is closed.
             local.close_connections().await.unwrap();
@@ -97,7 +97,8 @@ async fn an_answer_can_be_garbage_truncated_or_byte_by_byte() {
         local.faults().clear();
         local.faults().inject(Fault::new(effect).containing("INSERT").times(1).seed(3));
     };
-    let insert = |row: i32| query_body(&format!("INSERT INTO faults_damage.t (a) VALUES ({row})"), With::default());
+    let insert =
+        |row: i32| query_body(&format!("INSERT INTO faults_damage.t (a) VALUES ({row})"), RequestOptions::default());
 
     once(Effect::ByteByByte);
     let answer = watching.query("INSERT INTO faults_damage.t (a) VALUES (1)").await;
@@ -128,7 +129,8 @@ async fn a_delay_affects_one_request_and_no_other() {
         local.faults().inject(Fault::new(Effect::Delay(moment, DELAY)).containing("a = 1"));
         let started = Instant::now();
         for (stream, row) in [(1, 1), (2, 2)] {
-            let select = query_body(&format!("SELECT a FROM faults_delay.t WHERE a = {row}"), With::default());
+            let select =
+                query_body(&format!("SELECT a FROM faults_delay.t WHERE a = {row}"), RequestOptions::default());
             client.send(stream, opcode::QUERY, &select).await;
         }
         assert_eq!(client.receive().await.unwrap().stream, 2);
@@ -145,7 +147,7 @@ async fn an_injected_empty_page_is_followed_by_the_page_that_it_replaces() {
         client.query(&format!("INSERT INTO faults_pages.t (a) VALUES ({row})")).await;
     }
     let select = "SELECT a FROM faults_pages.t";
-    let with = With { page_size: Some(3), ..With::default() };
+    let with = RequestOptions { page_size: Some(3), ..RequestOptions::default() };
     let rows: Vec<_> = client.pages(Ok(select), with).await.iter().flat_map(|page| page.ints("a")).collect();
     local.faults().inject(Fault::new(Effect::EmptyPage).containing("SELECT a FROM").every(2));
     local.faults().inject(Fault::new(Effect::EmptyPage).containing("SELECT a FROM").nth(1));

@@ -1,4 +1,4 @@
-use super::client::{Client, ClientAnswer, ResultSet, With};
+use super::client::{Client, ClientAnswer, RequestOptions, ResultSet};
 use super::local;
 
 /// 100 rows in one partition; `v` is 1 in every tenth of them.
@@ -10,7 +10,10 @@ async fn with_rows(keyspace: &str) -> Client {
     for row in 0..100_i32 {
         let values = [row.to_be_bytes(), i32::from(row % 10 == 9).to_be_bytes()];
         let values = [&values[0][..], &values[1]];
-        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
+        assert_eq!(
+            client.execute(&insert, RequestOptions { values: &values, ..RequestOptions::default() }).await,
+            ClientAnswer::Void
+        );
     }
     client
 }
@@ -33,13 +36,13 @@ async fn page_size_counts_rows_read_not_rows_matched() {
         "SELECT b FROM filters.t WHERE a = 1 AND v = 1 ALLOW FILTERING",
         "SELECT b FROM filters.t WHERE v = 1 ALLOW FILTERING",
     ] {
-        let pages = client.pages(Ok(select), With { page_size, ..With::default() }).await;
+        let pages = client.pages(Ok(select), RequestOptions { page_size, ..RequestOptions::default() }).await;
         assert_eq!(all(&pages), EVERY_TENTH, "{select}");
         assert_eq!(counts(&pages)[..6], [0, 1, 0, 1, 0, 1], "{select}");
         let columns = (vec!["b".to_owned()], ("filters".to_owned(), "t".to_owned()));
         assert!(pages.iter().all(|page| (&page.columns, &page.table) == (&columns.0, &columns.1)));
     }
-    let wide = client.pages(Ok("SELECT b FROM filters.t WHERE v = 1 ALLOW FILTERING"), With::default()).await;
+    let wide = client.pages(Ok("SELECT b FROM filters.t WHERE v = 1 ALLOW FILTERING"), RequestOptions::default()).await;
     assert_eq!((all(&wide), wide.len()), (EVERY_TENTH.to_vec(), 1));
 }
 
@@ -47,12 +50,13 @@ async fn page_size_counts_rows_read_not_rows_matched() {
 async fn pages_without_matching_rows_are_empty() {
     let mut client = with_rows("filters_empty").await;
     let select = "SELECT JSON b FROM filters_empty.t WHERE a = 1 AND v = 7 ALLOW FILTERING";
-    let pages = client.pages(Ok(select), With { page_size: Some(30), ..With::default() }).await;
+    let pages = client.pages(Ok(select), RequestOptions { page_size: Some(30), ..RequestOptions::default() }).await;
     assert_eq!(counts(&pages), [0, 0, 0, 0]);
     assert!(pages.iter().all(|page| page.columns == ["[json]"]));
     let id = client.prepared("SELECT * FROM filters_empty.t WHERE v = ? ALLOW FILTERING").await;
     let values: [&[u8]; 1] = [&7_i32.to_be_bytes()];
-    let with = With { page_size: Some(60), values: &values, skip_metadata: true, ..With::default() };
+    let with =
+        RequestOptions { page_size: Some(60), values: &values, skip_metadata: true, ..RequestOptions::default() };
     let pages = client.pages(Err(&id), with).await;
     assert_eq!(counts(&pages), [0, 0]);
     assert!(pages.iter().all(|page| page.columns.is_empty()));
@@ -62,11 +66,16 @@ async fn pages_without_matching_rows_are_empty() {
 async fn a_limit_counts_the_matching_rows_across_pages() {
     let mut client = with_rows("filters_limit").await;
     let select = "SELECT b FROM filters_limit.t WHERE a = 1 AND v = 1 LIMIT 3 ALLOW FILTERING";
-    let pages = client.pages(Ok(select), With { page_size: Some(25), ..With::default() }).await;
+    let pages = client.pages(Ok(select), RequestOptions { page_size: Some(25), ..RequestOptions::default() }).await;
     assert_eq!((counts(&pages), all(&pages)), (vec![2, 1], vec![9, 19, 29]));
     let select = "SELECT b FROM filters_limit.t WHERE v = :v AND a = :a LIMIT :most ALLOW FILTERING";
     let values: [&[u8]; 3] = [&1_i32.to_be_bytes(), &1_i32.to_be_bytes(), &4_i32.to_be_bytes()];
-    let with = With { values: &values, names: &["a", "v", "most"], page_size: Some(15), ..With::default() };
+    let with = RequestOptions {
+        values: &values,
+        names: &["a", "v", "most"],
+        page_size: Some(15),
+        ..RequestOptions::default()
+    };
     let pages = client.pages(Ok(select), with).await;
     assert_eq!((counts(&pages), all(&pages)), (vec![1, 2, 1], vec![9, 19, 29, 39]));
 }
@@ -81,13 +90,17 @@ async fn relations_that_select_the_rows_are_not_filters() {
         .await;
     let values = [1_i32, 1, 30, 70].map(i32::to_be_bytes);
     let values: Vec<&[u8]> = values.iter().map(|value| &value[..]).collect();
-    let pages = client.pages(Err(&id), With { values: &values, page_size: Some(10), ..With::default() }).await;
+    let pages = client
+        .pages(Err(&id), RequestOptions { values: &values, page_size: Some(10), ..RequestOptions::default() })
+        .await;
     assert_eq!((counts(&pages), all(&pages)), (vec![1, 1, 1, 1, 0], vec![69, 59, 49, 39]));
     let all_of_them = "SELECT b FROM filters_range.t WHERE a = 1 AND b < 20 ALLOW FILTERING";
-    let pages = client.pages(Ok(all_of_them), With { page_size: Some(15), ..With::default() }).await;
+    let pages =
+        client.pages(Ok(all_of_them), RequestOptions { page_size: Some(15), ..RequestOptions::default() }).await;
     assert_eq!(counts(&pages), [15, 5]);
     let by_clustering = "SELECT b FROM filters_range.t WHERE b = 42 ALLOW FILTERING";
-    let pages = client.pages(Ok(by_clustering), With { page_size: Some(40), ..With::default() }).await;
+    let pages =
+        client.pages(Ok(by_clustering), RequestOptions { page_size: Some(40), ..RequestOptions::default() }).await;
     assert_eq!(counts(&pages), [0, 1, 0]);
 }
 
@@ -110,7 +123,8 @@ async fn values_that_cassandra_refuses_are_refused_even_if_no_row_matches() {
         (&[&none], "there were 2 markers(?) in CQL but 1 bound variables"),
         (&[&none, &none, &none], "there were 2 markers(?) in CQL but 3 bound variables"),
     ] {
-        let (code, text) = client.execute(&select, With { values, ..With::default() }).await.refused();
+        let (code, text) =
+            client.execute(&select, RequestOptions { values, ..RequestOptions::default() }).await.refused();
         assert_eq!((code, text.as_str()), (0x2200, refusal));
     }
 }

@@ -3,13 +3,13 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 
-use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, frame, opcode, query_body};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, RequestOptions, frame, opcode, query_body};
 use super::{PROTOCOL_ERROR, local};
 use crate::protocol::Writer;
 
 const SELECT: &str = "SELECT cluster_name FROM system.local";
 
-async fn ends_with(bytes: &[u8], text: &str) {
+async fn assert_refused(bytes: &[u8], text: &str) {
     let mut client = Client::connect(local().await).await;
     client.send_bytes(bytes).await;
     let received = client.receive().await.expect("a protocol error");
@@ -22,7 +22,7 @@ async fn ends_with(bytes: &[u8], text: &str) {
 #[tokio::test]
 async fn a_frame_that_is_too_long_is_refused_before_it_arrives() {
     let header = [4, 0, 0, 1, opcode::QUERY, 0x10, 0, 0, 0];
-    ends_with(&header, "A frame of 268435456 bytes is longer than the maximum of 16777216").await;
+    assert_refused(&header, "A frame of 268435456 bytes is longer than the maximum of 16777216").await;
 }
 
 #[tokio::test]
@@ -37,13 +37,17 @@ async fn before_login_frames_are_limited_further() {
 #[tokio::test]
 async fn an_invalid_frame_ends_only_its_own_connection() {
     let cut = "the body of the frame ends too early or announces an impossible length";
-    let query = query_body(SELECT, With::default());
-    ends_with(&frame(4, 0, 1, 0x42, &[]), "Unknown opcode 66").await;
-    ends_with(&frame(4, 0, -1, opcode::OPTIONS, &[]), "Stream -1: negative stream ids belong to the server").await;
-    ends_with(&frame(0x84, 0, 1, opcode::READY, &[]), "Wrong direction: a response where a request was expected").await;
-    ends_with(&frame(4, 1, 1, opcode::QUERY, &query), "The frame is compressed, but compression was not negotiated")
+    let query = query_body(SELECT, RequestOptions::default());
+    assert_refused(&frame(4, 0, 1, 0x42, &[]), "Unknown opcode 66").await;
+    assert_refused(&frame(4, 0, -1, opcode::OPTIONS, &[]), "Stream -1: negative stream ids belong to the server").await;
+    assert_refused(&frame(0x84, 0, 1, opcode::READY, &[]), "Wrong direction: a response where a request was expected")
         .await;
-    ends_with(&frame(4, 4, 1, opcode::QUERY, &[0xff, 0xff]), cut).await;
+    assert_refused(
+        &frame(4, 1, 1, opcode::QUERY, &query),
+        "The frame is compressed, but compression was not negotiated",
+    )
+    .await;
+    assert_refused(&frame(4, 4, 1, opcode::QUERY, &[0xff, 0xff]), cut).await;
     for body in [&b""[..], b"\x7f\xff\xff\xff", b"\0\0\0\x01", b"\0\0\0\x01\xff\0\x06\0", b"\xff\xff\xff\xff\0\x06\0"] {
         for opcode in [opcode::QUERY, opcode::EXECUTE, opcode::BATCH] {
             let mut client = Client::connect(local().await).await;
@@ -57,11 +61,11 @@ async fn an_invalid_frame_ends_only_its_own_connection() {
             }
         }
     }
-    ends_with(&frame(4, 0, 1, opcode::QUERY, &query[..query.len() - 1]), cut).await;
-    let unknown_level = query_body(SELECT, With::consistency(11));
-    ends_with(&frame(4, 0, 1, opcode::QUERY, &unknown_level), "Unknown code 11 for a consistency level").await;
-    ends_with(&frame(4, 0, 1, opcode::BATCH, &[9]), "Unknown batch type 9").await;
-    ends_with(
+    assert_refused(&frame(4, 0, 1, opcode::QUERY, &query[..query.len() - 1]), cut).await;
+    let unknown_level = query_body(SELECT, RequestOptions::consistency(11));
+    assert_refused(&frame(4, 0, 1, opcode::QUERY, &unknown_level), "Unknown code 11 for a consistency level").await;
+    assert_refused(&frame(4, 0, 1, opcode::BATCH, &[9]), "Unknown batch type 9").await;
+    assert_refused(
         &frame(4, 0, 1, opcode::AUTH_RESPONSE, &[0; 4]),
         "Unexpected message AUTHRESPONSE: the request is not possible after login",
     )
@@ -72,7 +76,7 @@ async fn an_invalid_frame_ends_only_its_own_connection() {
 async fn reuse_of_a_busy_stream_id_closes_the_connection() {
     let mut client = Client::connect(local().await).await;
     let slow = "CREATE KEYSPACE frames_stream WITH replication = {'class': 'SingleRegionStrategy'}";
-    let both = [slow, SELECT].map(|text| frame(4, 0, 5, opcode::QUERY, &query_body(text, With::default())));
+    let both = [slow, SELECT].map(|text| frame(4, 0, 5, opcode::QUERY, &query_body(text, RequestOptions::default())));
     client.send_bytes(&both.concat()).await;
     let (code, text) = ClientAnswer::read(&client.receive().await.unwrap()).refused();
     assert_eq!((code, text.as_str()), (PROTOCOL_ERROR, "Stream 5 is in use by a request that was not answered yet"));
@@ -84,7 +88,7 @@ async fn concurrent_requests_are_each_answered_on_their_own_stream() {
     const COUNT: i16 = 5000;
     let mut client = Client::connect(local().await).await;
     let all: Vec<u8> = (0..COUNT)
-        .flat_map(|stream| frame(4, 0, stream, opcode::QUERY, &query_body(SELECT, With::default())))
+        .flat_map(|stream| frame(4, 0, stream, opcode::QUERY, &query_body(SELECT, RequestOptions::default())))
         .collect();
     client.send_bytes(&all).await;
     let mut streams = BTreeSet::new();
@@ -104,9 +108,9 @@ async fn slow_reading_client_receives_every_response() {
     client.table("frames_slow", "t", "(a int PRIMARY KEY, b blob)").await;
     let big = vec![7; (1 << 20) - 1000];
     let insert = "INSERT INTO frames_slow.t (a, b) VALUES (1, ?)";
-    let stored = client.query_with(insert, With { values: &[&big], ..With::default() }).await;
+    let stored = client.query_with(insert, RequestOptions { values: &[&big], ..RequestOptions::default() }).await;
     assert_eq!(stored, ClientAnswer::Void);
-    let select = query_body("SELECT b FROM frames_slow.t WHERE a = 1", With::default());
+    let select = query_body("SELECT b FROM frames_slow.t WHERE a = 1", RequestOptions::default());
     for stream in 0..COUNT {
         client.send(stream, opcode::QUERY, &select).await;
     }
@@ -130,7 +134,7 @@ async fn tracing_and_custom_payloads_are_accepted_and_ignored() {
     body.put_u16(1);
     body.string("key");
     body.bytes(Some(b"value"));
-    body.put_slice(&query_body(SELECT, With::default()));
+    body.put_slice(&query_body(SELECT, RequestOptions::default()));
     client.send_bytes(&frame(4, 0x02 | 0x04, 1, opcode::QUERY, &body)).await;
     let received = client.receive().await.unwrap();
     assert_eq!((received.flags, received.opcode), (0, opcode::RESULT));

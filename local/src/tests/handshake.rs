@@ -2,7 +2,7 @@ use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Client, ClientAnswer, ReceivedFrame, With, frame, opcode, query_body};
+use super::client::{Client, ClientAnswer, ReceivedFrame, RequestOptions, frame, opcode, query_body};
 use super::{PROTOCOL_ERROR, local};
 use crate::protocol::{Reader, Writer};
 
@@ -89,7 +89,7 @@ async fn an_invalid_startup_is_refused() {
 
 #[tokio::test]
 async fn before_login_requests_are_refused() {
-    let query = query_body("SELECT * FROM system.local", With::default());
+    let query = query_body("SELECT * FROM system.local", RequestOptions::default());
     for (opcode, name) in [
         (opcode::QUERY, "QUERY"),
         (opcode::PREPARE, "PREPARE"),

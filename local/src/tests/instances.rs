@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Client, ClientAnswer, With};
+use super::client::{Client, ClientAnswer, RequestOptions};
 use super::{Time, another, local};
 use crate::names::Names;
 use crate::upstream::InternalConnection;
@@ -70,7 +70,7 @@ async fn a_named_instance_resumes_where_it_ended() {
     let rows = client.rows(statuses).await;
     assert_eq!(rows.texts("table_name"), ["creating", "dropped", "there"]);
     assert_eq!(rows.texts("status"), ["CREATING", "DELETING", "ACTIVE"]);
-    assert!(matches!(client.execute(&id, With::default()).await, ClientAnswer::Refused(0x2500, ..)));
+    assert!(matches!(client.execute(&id, RequestOptions::default()).await, ClientAnswer::Refused(0x2500, ..)));
     assert_eq!(client.rows("SELECT * FROM app.there").await.values.len(), 1);
     assert_eq!(client.rows(&format!("SELECT * FROM {long}.there")).await.table.0, long);
     assert_eq!(client.query("INSERT INTO app.there (a) VALUES (2) USING TTL 5").await, ClientAnswer::Void);

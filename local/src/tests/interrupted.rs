@@ -138,7 +138,7 @@ async fn a_state_that_cannot_be_read_ends_the_start_with_an_explanation() {
 /// before or after it is executed.
 #[derive(Clone, Default)]
 pub(super) struct FaultyProxy {
-    pub(super) strikes: Arc<Mutex<VecDeque<(&'static str, bool)>>>,
+    pub(super) disconnects: Arc<Mutex<VecDeque<(&'static str, bool)>>>,
 }
 
 impl FaultyProxy {
@@ -163,13 +163,13 @@ impl FaultyProxy {
                     let request = &request[..read.ok().filter(|read| *read > 0)?];
                     // The text of a QUERY begins after the header and the length of the text.
                     let text = String::from_utf8_lossy(request.get(13..).unwrap_or_default()).into_owned();
-                    let strikes = |(begins, _): &mut (&'static str, bool)| text.starts_with(*begins);
-                    let struck = self.strikes.lock().unwrap().pop_front_if(strikes);
-                    if let Some((_, false)) = struck {
+                    let is_next = |(begins, _): &mut (&'static str, bool)| text.starts_with(*begins);
+                    let disconnect = self.disconnects.lock().unwrap().pop_front_if(is_next);
+                    if let Some((_, false)) = disconnect {
                         return None;
                     }
                     to_cassandra.write_all(request).await.ok()?;
-                    if struck.is_some() {
+                    if disconnect.is_some() {
                         from_cassandra.readable().await.ok()?;
                         return None;
                     }
@@ -191,20 +191,20 @@ async fn a_definition_whose_answer_is_lost_is_executed_once_and_answered() {
     let gateway = builder.start().await.unwrap();
     let mut client = Client::connect(&gateway).await;
     client.query(CREATE_KEYSPACE).await;
-    for carried_out in [false, true] {
+    for executed in [false, true] {
         for (statement, begins, done) in [
             ("CREATE TABLE ks.t (a int PRIMARY KEY)", "CREATE TABLE", "CREATED"),
             ("ALTER TABLE ks.t ADD b int", "ALTER TABLE", "UPDATED"),
             ("ALTER TABLE ks.t WITH comment = 'c'", "ALTER TABLE", "UPDATED"),
             ("DROP TABLE ks.t", "DROP TABLE", "DROPPED"),
         ] {
-            proxy.strikes.lock().unwrap().push_back((begins, carried_out));
+            proxy.disconnects.lock().unwrap().push_back((begins, executed));
             let answer = client.query(statement).await;
             let expected = [done, "TABLE", "ks", "t"].map(str::to_owned).to_vec();
-            assert_eq!(answer, ClientAnswer::Changed(expected), "{statement}, carried out: {carried_out}");
-            assert!(proxy.strikes.lock().unwrap().is_empty(), "{statement} was not struck");
+            assert_eq!(answer, ClientAnswer::Changed(expected), "{statement}, executed: {executed}");
+            assert!(proxy.disconnects.lock().unwrap().is_empty(), "{statement} was not interrupted");
             let table_count = client.rows(STATUSES).await.values.len();
-            assert_eq!(table_count, usize::from(done != "DROPPED"), "{statement}, carried out: {carried_out}");
+            assert_eq!(table_count, usize::from(done != "DROPPED"), "{statement}, executed: {executed}");
         }
     }
     gateway.close().await.unwrap();
@@ -221,17 +221,17 @@ async fn a_definition_that_failed_twice_without_cassandra_is_completed_when_due(
     let mut client = Client::connect(&gateway).await;
     client.query(CREATE_KEYSPACE).await;
     time.pass(60);
-    for carried_out in [[false, false], [false, true], [true, false]] {
+    for executed in [[false, false], [false, true], [true, false]] {
         for (statement, begins, columns) in [
             ("CREATE TABLE ks.t (a int PRIMARY KEY)", "CREATE TABLE", Some(&["a"][..])),
             ("ALTER TABLE ks.t ADD b int", "ALTER TABLE", Some(&["a", "b"])),
             ("DROP TABLE ks.t", "DROP TABLE", None),
         ] {
-            proxy.strikes.lock().unwrap().extend(carried_out.map(|carried_out| (begins, carried_out)));
-            let case = format!("{statement}, carried out: {carried_out:?}");
+            proxy.disconnects.lock().unwrap().extend(executed.map(|executed| (begins, executed)));
+            let case = format!("{statement}, executed: {executed:?}");
             let lost = client.query(statement).await.refused();
             assert_eq!(lost, (0, ENDED.to_owned()), "{case}");
-            assert!(proxy.strikes.lock().unwrap().is_empty(), "{case}: not struck");
+            assert!(proxy.disconnects.lock().unwrap().is_empty(), "{case}: not interrupted");
             // The definition is in progress nevertheless.
             let (code, again) = client.query("ALTER TABLE ks.t ADD c int").await.refused();
             let busy = ["unconfigured table ks.t", "is being updated", "is being deleted"];
@@ -249,7 +249,7 @@ async fn a_definition_that_failed_twice_without_cassandra_is_completed_when_due(
     }
     // When the definition is due, Cassandra is unreachable once more: a query then gets an error, and a later one finds
     // it complete.
-    proxy.strikes.lock().unwrap().extend([("CREATE TABLE", false); 3]);
+    proxy.disconnects.lock().unwrap().extend([("CREATE TABLE", false); 3]);
     assert_eq!(client.query("CREATE TABLE ks.t (a int PRIMARY KEY)").await.refused(), (0, ENDED.to_owned()));
     time.pass(60);
     assert_eq!(client.query(STATUSES).await.refused(), (0, ENDED.to_owned()));
@@ -270,36 +270,36 @@ async fn a_definition_completed_when_due_is_in_the_history_of_its_table() {
     let mut client = Client::connect(&gateway).await;
     client.query(CREATE_KEYSPACE).await;
     time.pass(60);
-    let lost = |begins| proxy.strikes.lock().unwrap().extend([(begins, false); 2]);
+    let lost = |begins| proxy.disconnects.lock().unwrap().extend([(begins, false); 2]);
     lost("CREATE TABLE");
     assert_eq!(client.query(CREATE).await.refused().0, 0);
     time.pass(60);
-    client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    client.query_until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
     lost("ALTER TABLE");
     assert_eq!(client.query("ALTER TABLE ks.t ADD b int").await.refused().0, 0);
     // This makes the gateway cache the layout of the table until the table changes.
     assert_eq!(client.query("INSERT INTO ks.t (a) VALUES (0)").await, ClientAnswer::Void);
     time.pass(60);
-    client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    client.query_until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
     assert_eq!(client.query("INSERT INTO ks.t (a, b) VALUES (1, 2)").await, ClientAnswer::Void);
     time.pass(1);
     lost("DROP TABLE");
     assert_eq!(client.query("DROP TABLE ks.t").await.refused().0, 0);
     time.pass(60);
-    client.until(ALL, |rows| rows.values.is_empty()).await;
+    client.query_until(ALL, |rows| rows.values.is_empty()).await;
     let restore = client.query("RESTORE TABLE ks.again FROM TABLE ks.t").await;
     assert!(matches!(restore, ClientAnswer::Changed(_)), "{restore:?}");
     time.pass(60);
-    client.until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    client.query_until(ALL, |rows| rows.texts("status") == ["ACTIVE"]).await;
     assert_eq!(client.rows("SELECT b FROM ks.again WHERE a = 1").await.ints("b"), [2]);
     gateway.close().await.unwrap();
 }
 
 /// The step of a `DROP KEYSPACE` at which the gateway was killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Killed {
-    BeforeCassandraWasTold,
-    AfterCassandraWasTold,
+enum KilledStep {
+    BeforeCassandraDroppedIt,
+    AfterCassandraDroppedIt,
     /// One of the tables was stored as being deleted.
     AmongItsTables,
 }
@@ -309,7 +309,9 @@ async fn a_keyspace_whose_drop_was_interrupted_is_dropped_with_its_tables() {
     const TYPES: &str = "SELECT type_name, status FROM system_schema_mcs.types WHERE keyspace_name = 'ks'";
     const KEYSPACES: &str = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = 'ks'";
     let connection = InternalConnection::new(local().await.cassandra_address());
-    for killed in [Killed::BeforeCassandraWasTold, Killed::AfterCassandraWasTold, Killed::AmongItsTables] {
+    for killed in
+        [KilledStep::BeforeCassandraDroppedIt, KilledStep::AfterCassandraDroppedIt, KilledStep::AmongItsTables]
+    {
         let (name, time) = (crate::random::hex_32(), Time::new());
         let names = Names::new(&format!("kept {name}"));
         let start = || async {
@@ -334,7 +336,7 @@ async fn a_keyspace_whose_drop_was_interrupted_is_dropped_with_its_tables() {
         let row = |kind: &str, name: &str, status: &str| json!({"keyspace_name": "ks", "kind": kind, "name": name, "status": status, "options": ""});
         let mut dropped = row("keyspace", "", "DELETING");
         dropped["due"] = due.into();
-        if killed != Killed::AmongItsTables {
+        if killed != KilledStep::AmongItsTables {
             dropped["pending"] = text.as_str().into();
             dropped["before"] = row("keyspace", "", "ACTIVE").to_string().into();
         } else {
@@ -343,7 +345,7 @@ async fn a_keyspace_whose_drop_was_interrupted_is_dropped_with_its_tables() {
             connection.insert(&things, &table).await.unwrap();
         }
         connection.insert(&things, &dropped).await.unwrap();
-        if killed != Killed::BeforeCassandraWasTold {
+        if killed != KilledStep::BeforeCassandraDroppedIt {
             connection.run(&text, &[]).await.unwrap();
         }
 

@@ -1,4 +1,4 @@
-use super::client::{Client, LOCAL_QUORUM, With, opcode};
+use super::client::{Client, LOCAL_QUORUM, RequestOptions, opcode};
 use super::local;
 use crate::journal::{Consistency, Kind, Outcome};
 
@@ -9,10 +9,11 @@ async fn a_request_is_recorded_with_all_its_fields() {
     let mut client = Client::connect_at(local, peer).await;
     let text = "SELECT rack FROM system.local WHERE key = 'local'";
     let id = client.prepared(text).await;
-    let with = With { page_size: Some(7), serial: Some(9), timestamp: Some(5), ..With::consistency(1) };
+    let with =
+        RequestOptions { page_size: Some(7), serial: Some(9), timestamp: Some(5), ..RequestOptions::consistency(1) };
     client.query_with(text, with).await;
-    client.execute(&id, With::default()).await;
-    client.query_with(text, With::consistency(4)).await;
+    client.execute(&id, RequestOptions::default()).await;
+    client.query_with(text, RequestOptions::consistency(4)).await;
 
     let all = local.journal().containing("SELECT rack FROM system.local");
     assert_eq!(

@@ -1,6 +1,6 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, batch_body, opcode};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, RequestOptions, batch_body, opcode};
 use super::{INVALID, local};
 
 const TOO_MANY: &str =
@@ -23,22 +23,22 @@ async fn a_delete_of_more_than_1000_rows_is_refused() {
     let mut client = with_table("limits_range", "(a int, b int, PRIMARY KEY (a, b))").await;
     let id = client.prepared("INSERT INTO limits_range.t (a, b) VALUES (1, ?)").await;
     for row in 0..1001_i32 {
-        client.execute(&id, With { values: &[&row.to_be_bytes()], ..With::default() }).await;
+        client.execute(&id, RequestOptions { values: &[&row.to_be_bytes()], ..RequestOptions::default() }).await;
     }
     let whole_partition = "DELETE FROM limits_range.t WHERE a = 1";
     assert_eq!(client.query(whole_partition).await.refused(), refused(TOO_MANY));
     let values: [&[u8]; 2] = [&(-5_i32).to_be_bytes(), &1_i32.to_be_bytes()];
     let from = client.prepared("DELETE FROM limits_range.t WHERE b > ? AND a = ?").await;
-    let answer = client.execute(&from, With { values: &values, ..With::default() }).await;
+    let answer = client.execute(&from, RequestOptions { values: &values, ..RequestOptions::default() }).await;
     assert_eq!(answer.refused(), refused(TOO_MANY));
-    let with = With { values: &values, names: &["above", "a"], ..With::default() };
+    let with = RequestOptions { values: &values, names: &["above", "a"], ..RequestOptions::default() };
     let named = client.query_with("DELETE FROM limits_range.t WHERE a = :a AND b > :above", with).await;
     assert_eq!(named.refused(), refused(TOO_MANY));
     let batch = client.batch(&[Ok("DELETE FROM limits_range.t WHERE a = 2"), Ok(whole_partition)], LOCAL_QUORUM).await;
     assert_eq!(batch.refused(), refused(TOO_MANY));
     let batch = format!("BEGIN UNLOGGED BATCH DELETE FROM limits_range.t WHERE a = 2; {whole_partition}; APPLY BATCH");
     assert_eq!(client.query(&batch).await.refused(), refused(TOO_MANY));
-    assert_eq!(client.pages(Ok("SELECT b FROM limits_range.t"), With::default()).await[0].values.len(), 1001);
+    assert_eq!(client.pages(Ok("SELECT b FROM limits_range.t"), RequestOptions::default()).await[0].values.len(), 1001);
 
     assert_eq!(client.query("DELETE FROM limits_range.t WHERE a = 1 AND b = 0").await, ClientAnswer::Void);
     assert_eq!(client.query(whole_partition).await, ClientAnswer::Void);
@@ -51,10 +51,13 @@ async fn a_row_of_more_than_1_mb_is_refused() {
     let insert = client.prepared("INSERT INTO limits_row.t (a, b, c) VALUES (1, ?, ?)").await;
     let (half, most) = (vec![b'x'; 525_000], vec![b'x'; (1 << 20) - 200]);
     let values: [&[u8]; 2] = [&half, &half];
-    let answer = client.execute(&insert, With { values: &values, ..With::default() }).await;
+    let answer = client.execute(&insert, RequestOptions { values: &values, ..RequestOptions::default() }).await;
     assert_eq!(answer.refused(), refused(TOO_LARGE));
     let values: [&[u8]; 2] = [&most, b""];
-    assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(
+        client.execute(&insert, RequestOptions { values: &values, ..RequestOptions::default() }).await,
+        ClientAnswer::Void
+    );
     let literal = format!("UPDATE limits_row.t SET b = '{}' WHERE a = 1", "x".repeat(1 << 20));
     assert_eq!(client.query(&literal).await.refused(), refused(TOO_LARGE));
     let batch = client.batch(&[Ok("DELETE FROM limits_row.t WHERE a = 9"), Ok(&literal)], LOCAL_QUORUM).await;
@@ -67,9 +70,12 @@ async fn static_columns_have_their_own_row_in_the_history() {
     let insert = client.prepared("INSERT INTO limits_static.t (a, b, c, s) VALUES (1, 1, ?, ?)").await;
     let (more, most) = (vec![b'x'; 1 << 20], vec![b'x'; 900_000]);
     let values: [&[u8]; 2] = [&most, &most];
-    assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(
+        client.execute(&insert, RequestOptions { values: &values, ..RequestOptions::default() }).await,
+        ClientAnswer::Void
+    );
     let values: [&[u8]; 2] = [b"", &more];
-    let answer = client.execute(&insert, With { values: &values, ..With::default() }).await;
+    let answer = client.execute(&insert, RequestOptions { values: &values, ..RequestOptions::default() }).await;
     assert_eq!(answer.refused(), refused(TOO_LARGE));
 }
 
@@ -92,7 +98,7 @@ async fn oversized_keys_are_refused() {
         ] {
             let values = lengths.map(|length| vec![b'k'; length]);
             let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
-            let answer = client.execute(id, With { values: &values, ..With::default() }).await;
+            let answer = client.execute(id, RequestOptions { values: &values, ..RequestOptions::default() }).await;
             match text {
                 None => assert_eq!(answer, ClientAnswer::Void),
                 Some(text) => assert_eq!(answer.refused(), refused(text)),
@@ -121,12 +127,12 @@ async fn bound_in_lists_of_more_than_100_values_are_refused() {
     let two = client.prepared("SELECT * FROM limits_in.t WHERE a IN ? AND b IN (1, 2)").await;
     for (id, most) in [(&one, 100), (&two, 50)] {
         let values: [Bytes; 2] = [list(most), list(most + 1)];
-        let allowed = client.execute(id, With { values: &[&values[0]], ..With::default() }).await;
+        let allowed = client.execute(id, RequestOptions { values: &[&values[0]], ..RequestOptions::default() }).await;
         assert!(matches!(allowed, ClientAnswer::Rows(_)), "{allowed:?}");
-        let answer = client.execute(id, With { values: &[&values[1]], ..With::default() }).await;
+        let answer = client.execute(id, RequestOptions { values: &[&values[1]], ..RequestOptions::default() }).await;
         assert_eq!(answer.refused(), refused(text));
     }
-    let with = With { values: &[&list(101)], names: &["in(a)"], ..With::default() };
+    let with = RequestOptions { values: &[&list(101)], names: &["in(a)"], ..RequestOptions::default() };
     let named = client.query_with("SELECT * FROM limits_in.t WHERE a IN ?", with).await;
     assert_eq!(named.refused(), refused(text));
 }
@@ -137,9 +143,12 @@ async fn bound_ttl_over_20_years_is_refused() {
     let text = "keyspaces-local: Amazon Keyspaces refuses a TTL of more than 630720000 seconds (20 years). Use a shorter \
                 TTL, or none. (DG:cql.dml.insert)";
     let id = client.prepared("INSERT INTO limits_ttl.t (a, b) VALUES (1, 1) USING TTL ?").await;
-    let longer = client.execute(&id, With { values: &[&630_720_001_i32.to_be_bytes()], ..With::default() }).await;
+    let longer = client
+        .execute(&id, RequestOptions { values: &[&630_720_001_i32.to_be_bytes()], ..RequestOptions::default() })
+        .await;
     assert_eq!(longer.refused(), refused(text));
-    let hour = client.execute(&id, With { values: &[&3600_i32.to_be_bytes()], ..With::default() }).await;
+    let hour =
+        client.execute(&id, RequestOptions { values: &[&3600_i32.to_be_bytes()], ..RequestOptions::default() }).await;
     assert_eq!(hour, ClientAnswer::Void);
 }
 
@@ -151,10 +160,13 @@ async fn two_bound_statements_of_a_logged_batch_on_the_same_row_are_refused() {
     let batch = "BEGIN BATCH INSERT INTO limits_logged.t (a, b, c) VALUES (?, ?, 5); \
                  UPDATE limits_logged.t SET c = 1 WHERE b = 'x' AND a = 7; APPLY BATCH";
     let same: [&[u8]; 2] = [&7_i32.to_be_bytes(), b"x"];
-    let answer = client.query_with(batch, With { values: &same, ..With::default() }).await;
+    let answer = client.query_with(batch, RequestOptions { values: &same, ..RequestOptions::default() }).await;
     assert_eq!(answer.refused(), refused(text));
     let other: [&[u8]; 2] = [&7_i32.to_be_bytes(), b"y"];
-    assert_eq!(client.query_with(batch, With { values: &other, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(
+        client.query_with(batch, RequestOptions { values: &other, ..RequestOptions::default() }).await,
+        ClientAnswer::Void
+    );
 }
 
 #[tokio::test]
@@ -179,9 +191,11 @@ async fn limits_of_logged_batches_depend_on_the_table() {
     let text = "keyspaces-local: Amazon Keyspaces refuses a logged batch of more than 4 MB. Send several batches. \
                 (DG:quotas)";
     let ((four, _), (five, value)) = (large(4), large(5));
-    let answer = client.query_with(&five, With { values: &[&value[..]; 5], ..With::default() }).await;
+    let answer =
+        client.query_with(&five, RequestOptions { values: &[&value[..]; 5], ..RequestOptions::default() }).await;
     assert_eq!(answer.refused(), refused(text));
-    let taken = client.query_with(&four, With { values: &[&value[..]; 4], ..With::default() }).await;
+    let taken =
+        client.query_with(&four, RequestOptions { values: &[&value[..]; 4], ..RequestOptions::default() }).await;
     assert_eq!(taken, ClientAnswer::Void);
 
     let text = "keyspaces-local: Amazon Keyspaces refuses operators other than = in a WHERE of a logged batch, \
@@ -196,6 +210,6 @@ async fn limits_of_logged_batches_depend_on_the_table() {
     let count = "BEGIN BATCH UPDATE limits_batch.n SET n = n + ? WHERE a = 1; \
                  UPDATE limits_batch.n SET n = n + ? WHERE a = 2; APPLY BATCH";
     let values: [&[u8]; 2] = [&1_i64.to_be_bytes(), &1_i64.to_be_bytes()];
-    let answer = client.query_with(count, With { values: &values, ..With::default() }).await;
+    let answer = client.query_with(count, RequestOptions { values: &values, ..RequestOptions::default() }).await;
     assert_eq!(answer.refused(), refused(text));
 }

@@ -65,7 +65,7 @@ async fn set_up(client: &mut Client) {
     assert!(matches!(client.query("USE newer").await, ClientAnswer::Keyspace(_)));
     client.query("CREATE TYPE address (street text, number int)").await;
     let types = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'newer'";
-    client.until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    client.query_until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
     let columns = "(id int PRIMARY KEY, v int, bi bigint, x text, b blob, d date, ts timestamp, tu timeuuid, l list<int>, \
                    s set<text>, m map<text, int>, f frozen<list<int>>, tp tuple<int, text>, a address, \
                    fa frozen<address>)";

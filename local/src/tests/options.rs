@@ -89,7 +89,9 @@ async fn the_options_of_a_table_are_shown_as_by_the_service() {
     assert_eq!(client.rows(tags).await.texts("[json]"), ["{\"tags\": {\"owner\": \"me\", \"stage\": \"test\"}}"]);
     client.query("DROP TABLE given.t").await;
     client
-        .until("SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'given'", |rows| rows.values.is_empty())
+        .query_until("SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'given'", |rows| {
+            rows.values.is_empty()
+        })
         .await;
     assert_eq!(client.rows(tags).await.values.len(), 0);
     assert_eq!(client.rows(scaling).await.values.len(), 0);
@@ -292,7 +294,7 @@ async fn a_type_that_is_in_use_cannot_be_dropped() {
     client.keyspace("in_use").await;
     client.query("CREATE TYPE in_use.y (a int)").await;
     client
-        .until("SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'in_use'", |rows| {
+        .query_until("SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'in_use'", |rows| {
             rows.texts("status") == ["ACTIVE"]
         })
         .await;

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::client::{Client, ClientAnswer, ResultSet, With};
+use super::client::{Client, ClientAnswer, RequestOptions, ResultSet};
 use super::{PROTOCOL_ERROR, another, local};
 
 /// The service's 1 MB, and a part of it.
@@ -12,7 +12,10 @@ async fn fill(client: &mut Client, keyspace: &str, partition: i32, sizes: impl I
     let insert = client.prepared(&format!("INSERT INTO {keyspace}.t (a, b, c) VALUES (?, ?, ?)")).await;
     for (row, size) in sizes.into_iter().enumerate() {
         let values = [&partition.to_be_bytes()[..], &(row as i32).to_be_bytes(), &vec![b'x'; size]];
-        assert_eq!(client.execute(&insert, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
+        assert_eq!(
+            client.execute(&insert, RequestOptions { values: &values, ..RequestOptions::default() }).await,
+            ClientAnswer::Void
+        );
     }
 }
 
@@ -33,7 +36,7 @@ async fn a_page_ends_at_1_mb_whatever_the_page_size() {
     fill(&mut client, "paging_size", 1, [10_000; 300]).await;
     let select = "SELECT * FROM paging_size.t WHERE a = 1";
     for page_size in [None, Some(5000), Some(0), Some(-1)] {
-        let pages = client.pages(Ok(select), With { page_size, ..With::default() }).await;
+        let pages = client.pages(Ok(select), RequestOptions { page_size, ..RequestOptions::default() }).await;
         assert_eq!(all(&pages, "b"), (0..300).collect::<Vec<_>>(), "{page_size:?}");
         for page in &pages[..pages.len() - 1] {
             assert!((PAGE..=PAGE + PART).contains(&page.bytes()), "{}", page.bytes());
@@ -41,7 +44,7 @@ async fn a_page_ends_at_1_mb_whatever_the_page_size() {
         assert_eq!(pages.len(), 3);
     }
     let id = client.prepared(select).await;
-    let pages = client.pages(Err(&id), With { page_size: Some(50), ..With::default() }).await;
+    let pages = client.pages(Err(&id), RequestOptions { page_size: Some(50), ..RequestOptions::default() }).await;
     assert!(pages.iter().all(|page| page.values.len() <= 50));
     assert_eq!(all(&pages, "b"), (0..300).collect::<Vec<_>>());
 }
@@ -52,11 +55,13 @@ async fn a_limit_counts_across_pages() {
     fill(&mut client, "paging_limit", 1, [10; 100]).await;
     let pages = |rows: &[ResultSet]| rows.iter().map(|page| page.values.len()).collect::<Vec<_>>();
     let literal = "SELECT b FROM paging_limit.t WHERE a = 1 LIMIT 70";
-    let read = client.pages(Ok(literal), With { page_size: Some(30), ..With::default() }).await;
+    let read = client.pages(Ok(literal), RequestOptions { page_size: Some(30), ..RequestOptions::default() }).await;
     assert_eq!((pages(&read), all(&read, "b")), (vec![30, 30, 10], (0..70).collect()));
     let id = client.prepared("SELECT b FROM paging_limit.t WHERE a = ? LIMIT ?").await;
     let values: [&[u8]; 2] = [&1_i32.to_be_bytes(), &60_i32.to_be_bytes()];
-    let read = client.pages(Err(&id), With { page_size: Some(30), values: &values, ..With::default() }).await;
+    let read = client
+        .pages(Err(&id), RequestOptions { page_size: Some(30), values: &values, ..RequestOptions::default() })
+        .await;
     assert_eq!(pages(&read), [30, 30]);
 }
 
@@ -71,7 +76,7 @@ async fn limit_returns_each_row_once_at_any_page_size() {
     for (partition, limit) in (1..3).flat_map(|partition| (1..=20).map(move |limit| (partition, limit))) {
         for page_size in [None, Some(1), Some(3), Some(9), Some(10), Some(11), Some(5000)] {
             let values: [&[u8]; 2] = [&i32::to_be_bytes(partition), &i32::to_be_bytes(limit)];
-            let with = With { page_size, values: &values, ..With::default() };
+            let with = RequestOptions { page_size, values: &values, ..RequestOptions::default() };
             let pages = client.pages(Err(&select), with).await;
             assert_eq!(
                 all(&pages, "b"),
@@ -87,9 +92,13 @@ async fn a_paging_state_works_on_any_connection_and_after_a_restart() {
     let mut client = with_table("paging_state").await;
     fill(&mut client, "paging_state", 1, [50_000; 60]).await;
     let select = "SELECT b FROM paging_state.t WHERE a = 1";
-    let first = client.query_with(select, With { page_size: Some(20), ..With::default() }).await;
+    let first = client.query_with(select, RequestOptions { page_size: Some(20), ..RequestOptions::default() }).await;
     let ClientAnswer::Rows(first) = first else { panic!("{first:?}") };
-    let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
+    let with = RequestOptions {
+        page_size: Some(100),
+        paging_state: first.paging_state.as_deref(),
+        ..RequestOptions::default()
+    };
     let mut other = Client::connect(local().await).await;
     let ClientAnswer::Rows(second) = other.query_with(select, with).await else { panic!() };
     assert_eq!(second.ints("b"), (20..60).collect::<Vec<_>>());
@@ -102,12 +111,16 @@ async fn a_paging_state_works_on_any_connection_and_after_a_restart() {
     client.table("paging_kept", "t", "(a int, b int, c text, PRIMARY KEY (a, b))").await;
     fill(&mut client, "paging_kept", 1, [10; 30]).await;
     let select = "SELECT b FROM paging_kept.t";
-    let first = client.query_with(select, With { page_size: Some(7), ..With::default() }).await;
+    let first = client.query_with(select, RequestOptions { page_size: Some(7), ..RequestOptions::default() }).await;
     let ClientAnswer::Rows(first) = first else { panic!("{first:?}") };
     service.close().await.unwrap();
     let service = another().await.instance(&instance).start().await.unwrap();
     let mut client = Client::connect(&service).await;
-    let with = With { page_size: Some(100), paging_state: first.paging_state.as_deref(), ..With::default() };
+    let with = RequestOptions {
+        page_size: Some(100),
+        paging_state: first.paging_state.as_deref(),
+        ..RequestOptions::default()
+    };
     let ClientAnswer::Rows(rest) = client.query_with(select, with).await else { panic!() };
     assert_eq!(rest.ints("b"), (7..30).collect::<Vec<_>>());
     assert!(matches!(client.query("DROP KEYSPACE paging_kept").await, ClientAnswer::Changed(_)));
@@ -117,7 +130,7 @@ async fn a_paging_state_works_on_any_connection_and_after_a_restart() {
 async fn an_invalid_paging_state_is_refused_with_cassandras_text() {
     let mut client = with_table("paging_refused").await;
     for state in [&b"x"[..], b"", b"KLP1\0\0\0\0\0\0\0\0", b"KLP1\0\0\0\0\0\0\0\0\xff\xff\xff\xff"] {
-        let with = With { paging_state: Some(state), page_size: Some(10), ..With::default() };
+        let with = RequestOptions { paging_state: Some(state), page_size: Some(10), ..RequestOptions::default() };
         let (code, text) = client.query_with("SELECT * FROM paging_refused.t", with).await.refused();
         assert_eq!((code, text.as_str()), (PROTOCOL_ERROR, "Invalid value for the paging state"), "{state:?}");
     }
@@ -128,11 +141,11 @@ async fn skip_metadata_applies_to_every_page() {
     let mut client = with_table("paging_metadata").await;
     fill(&mut client, "paging_metadata", 1, [10; 50]).await;
     let id = client.prepared("SELECT b FROM paging_metadata.t WHERE a = 1").await;
-    let with = With { skip_metadata: true, page_size: Some(40), ..With::default() };
+    let with = RequestOptions { skip_metadata: true, page_size: Some(40), ..RequestOptions::default() };
     let without_metadata = client.pages(Err(&id), with).await;
     assert_eq!(without_metadata.iter().map(|page| page.values.len()).collect::<Vec<_>>(), [40, 10]);
     assert!(without_metadata.iter().all(|page| page.columns.is_empty()));
-    let full = client.pages(Err(&id), With { skip_metadata: false, ..with }).await;
+    let full = client.pages(Err(&id), RequestOptions { skip_metadata: false, ..with }).await;
     assert!(full.iter().all(|page| page.columns == ["b"] && page.table.0 == "paging_metadata"));
 }
 
@@ -141,7 +154,8 @@ async fn values_may_be_given_by_name() {
     let mut client = with_table("paging_names").await;
     fill(&mut client, "paging_names", 7, [10; 20]).await;
     let values: [&[u8]; 2] = [&15_i32.to_be_bytes(), &7_i32.to_be_bytes()];
-    let with = With { values: &values, names: &["below", "a"], page_size: Some(6), ..With::default() };
+    let with =
+        RequestOptions { values: &values, names: &["below", "a"], page_size: Some(6), ..RequestOptions::default() };
     let pages = client.pages(Ok("SELECT b FROM paging_names.t WHERE a = :a AND b < :below"), with).await;
     assert_eq!(all(&pages, "b"), (0..15).collect::<Vec<_>>());
     assert_eq!(pages.len(), 3);
@@ -153,7 +167,7 @@ async fn full_table_scan_pages_across_partitions() {
     for partition in 0..20 {
         fill(&mut client, "paging_table", partition, [20_000; 8]).await;
     }
-    let pages = client.pages(Ok("SELECT * FROM paging_table.t"), With::default()).await;
+    let pages = client.pages(Ok("SELECT * FROM paging_table.t"), RequestOptions::default()).await;
     let mut rows: Vec<_> = all(&pages, "a").into_iter().zip(all(&pages, "b")).collect();
     assert_eq!((rows.len(), pages.len()), (160, 4));
     rows.sort_unstable();
@@ -181,7 +195,8 @@ async fn cassandra_survives_large_rows() {
         let mut client = Client::connect(local().await).await;
         let (mut read, mut state) = (Vec::new(), None::<bytes::Bytes>);
         loop {
-            let with = With { page_size: Some(5000), paging_state: state.as_deref(), ..With::default() };
+            let with =
+                RequestOptions { page_size: Some(5000), paging_state: state.as_deref(), ..RequestOptions::default() };
             let answer = client.query_with(&select, with).await;
             let ClientAnswer::Rows(page) = answer else { panic!("{answer:?}") };
             assert!(page.bytes() <= PAGE + 900_100);
@@ -199,21 +214,21 @@ async fn cassandra_survives_large_rows() {
 
 #[tokio::test]
 async fn clients_that_do_not_read_their_answers_do_not_block_others() {
-    const ASKED: i16 = 24;
+    const REQUESTS: i16 = 24;
     let mut client = with_table("paging_slow").await;
     fill(&mut client, "paging_slow", 1, [900_000; 20]).await;
     let select = "SELECT * FROM paging_slow.t WHERE a = 1";
     let mut slow = Vec::new();
     for _ in 0..4 {
         let mut client = Client::connect(local().await).await;
-        client.send_queries(select, ASKED).await;
+        client.send_queries(select, REQUESTS).await;
         slow.push(client);
     }
-    let pages = client.pages(Ok(select), With::default()).await;
+    let pages = client.pages(Ok(select), RequestOptions::default()).await;
     assert_eq!(all(&pages, "b"), (0..20).collect::<Vec<_>>());
     // Once the clients read, they get all answers.
     for mut client in slow {
-        for _ in 0..ASKED {
+        for _ in 0..REQUESTS {
             let ClientAnswer::Rows(page) = ClientAnswer::read(&client.receive().await.expect("an answer")) else {
                 panic!()
             };
@@ -227,7 +242,7 @@ async fn if_the_data_ends_with_a_full_page_an_empty_one_follows() {
     let mut client = with_table("paging_end").await;
     fill(&mut client, "paging_end", 1, [10; 100]).await;
     for (page_size, expected) in [(50, &[50, 50, 0][..]), (99, &[99, 1]), (100, &[100, 0]), (101, &[100])] {
-        let with = With { page_size: Some(page_size), ..With::default() };
+        let with = RequestOptions { page_size: Some(page_size), ..RequestOptions::default() };
         let pages = client.pages(Ok("SELECT b FROM paging_end.t WHERE a = 1"), with).await;
         assert_eq!(pages.iter().map(|page| page.values.len()).collect::<Vec<_>>(), expected);
     }
@@ -248,7 +263,7 @@ fn any_page_size_returns_every_row_once_in_order() {
         let pages = runtime.block_on(async {
             fill(&mut client, "paging_any", partition.get(), sizes.iter().copied()).await;
             let values: [&[u8]; 1] = [&partition.get().to_be_bytes()];
-            client.pages(Err(&select), With { page_size, values: &values, ..With::default() }).await
+            client.pages(Err(&select), RequestOptions { page_size, values: &values, ..RequestOptions::default() }).await
         });
         let largest = sizes.iter().max().unwrap() + 100;
         prop_assert_eq!(all(&pages, "b"), (0..sizes.len() as i32).collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, RequestOptions};
 use super::{RECOVERY, local};
 use crate::statement::counter::parsed;
 
@@ -33,8 +33,8 @@ async fn every_statement_is_parsed_once() {
     let write = client.prepared("INSERT INTO parsed_once.kept (a, c) VALUES (3, now())").await;
     let read = client.prepared("SELECT a FROM parsed_once.t WHERE a = 1 AND d = 2 LIMIT 3 ALLOW FILTERING").await;
     for _ in 0..3 {
-        assert_eq!(client.execute(&write, With::default()).await, ClientAnswer::Void);
-        assert!(matches!(client.execute(&read, With::default()).await, ClientAnswer::Rows(_)));
+        assert_eq!(client.execute(&write, RequestOptions::default()).await, ClientAnswer::Void);
+        assert!(matches!(client.execute(&read, RequestOptions::default()).await, ClientAnswer::Rows(_)));
     }
     let batch = [Ok("INSERT INTO parsed_once.kept (a, c) VALUES (4, now())"), Err(&write[..])];
     assert_eq!(client.batch(&batch, LOCAL_QUORUM).await, ClientAnswer::Void);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, RequestOptions};
 use super::{INVALID, another, local};
 
 #[tokio::test]
@@ -12,9 +12,11 @@ async fn a_statement_prepared_on_one_connection_is_executed_on_another() {
     let select = client.prepared("SELECT b FROM prepared.t WHERE a = ?").await;
     let mut other = Client::connect(local().await).await;
     let one = 1_i32.to_be_bytes();
-    let stored = other.execute(&insert, With { values: &[&one, b"x"], ..With::default() }).await;
+    let stored = other.execute(&insert, RequestOptions { values: &[&one, b"x"], ..RequestOptions::default() }).await;
     assert_eq!(stored, ClientAnswer::Void);
-    let ClientAnswer::Rows(rows) = other.execute(&select, With { values: &[&one], ..With::default() }).await else {
+    let ClientAnswer::Rows(rows) =
+        other.execute(&select, RequestOptions { values: &[&one], ..RequestOptions::default() }).await
+    else {
         panic!()
     };
     assert_eq!((rows.texts("b"), &rows.table), (vec!["x"], &("prepared".into(), "t".into())));
@@ -24,7 +26,8 @@ async fn a_statement_prepared_on_one_connection_is_executed_on_another() {
 async fn an_unknown_id_is_unprepared() {
     let mut client = Client::connect(local().await).await;
     let id = [0xAB; 16];
-    for answer in [client.execute(&id, With::default()).await, client.batch(&[Err(&id)], LOCAL_QUORUM).await] {
+    for answer in [client.execute(&id, RequestOptions::default()).await, client.batch(&[Err(&id)], LOCAL_QUORUM).await]
+    {
         let ClientAnswer::Refused(code, text, rest) = answer else { panic!() };
         assert_eq!(code, 0x2500);
         assert!(text.starts_with("Prepared query with ID abababababababababababababababab not found"), "{text}");
@@ -40,12 +43,12 @@ async fn statements_on_a_recreated_table_are_prepared_again() {
     let id = client.prepared("SELECT * FROM prepared_anew.t").await;
     client.query("DROP TABLE prepared_anew.t").await;
     let query = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'prepared_anew'";
-    client.until(query, |rows| rows.values.is_empty()).await;
+    client.query_until(query, |rows| rows.values.is_empty()).await;
     client.table("prepared_anew", "t", "(a text PRIMARY KEY)").await;
-    let ClientAnswer::Refused(code, _, rest) = client.execute(&id, With::default()).await else { panic!() };
+    let ClientAnswer::Refused(code, _, rest) = client.execute(&id, RequestOptions::default()).await else { panic!() };
     assert_eq!((code, &rest[..]), (0x2500, &[&[0, 16], &id[..]].concat()[..]));
     let again = client.prepared("SELECT * FROM prepared_anew.t").await;
-    assert!(matches!(client.execute(&again, With::default()).await, ClientAnswer::Rows(_)));
+    assert!(matches!(client.execute(&again, RequestOptions::default()).await, ClientAnswer::Rows(_)));
 }
 
 /// As in a cluster, where each peer has its own prepared statements and evicts them when their table changes. A
@@ -61,7 +64,7 @@ async fn each_peer_answers_unprepared_once_after_a_table_was_altered() {
     peers[0].table("prepared_by_peers", "t", "(a int PRIMARY KEY, b text)").await;
     peers[0].query("INSERT INTO prepared_by_peers.t (a, b) VALUES (1, 'b')").await;
     const ALL: &str = "SELECT * FROM prepared_by_peers.t";
-    let without_columns = || With { skip_metadata: true, ..With::default() };
+    let without_columns = || RequestOptions { skip_metadata: true, ..RequestOptions::default() };
     // The third peer executes a statement that only the others have prepared.
     let id = peers[0].prepared(ALL).await;
     peers[1].prepared(ALL).await;
@@ -96,7 +99,7 @@ async fn unqualified_names_resolve_to_the_keyspace_in_use_at_prepare() {
     let id = client.prepared("SELECT * FROM t").await;
     assert_ne!(here, id);
     for (id, keyspace) in [(here, "prepared_here"), (id, "prepared_there")] {
-        let ClientAnswer::Rows(rows) = client.execute(&id, With::default()).await else { panic!() };
+        let ClientAnswer::Rows(rows) = client.execute(&id, RequestOptions::default()).await else { panic!() };
         assert_eq!(rows.table.0, keyspace);
     }
 }

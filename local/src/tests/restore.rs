@@ -300,7 +300,7 @@ async fn failed_restore_leaves_no_table() {
     let (connection, name) = (InternalConnection::new(local().await.cassandra_address()), crate::random::hex_32());
     let (local, mut client) = killed(&name, &connection, "nosuch").await;
     let query = "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 'restored'";
-    client.until(query, |rows| rows.values.is_empty()).await;
+    client.query_until(query, |rows| rows.values.is_empty()).await;
     assert_eq!(
         client.query("SELECT * FROM ks.restored").await.refused(),
         (INVALID, "unconfigured table ks.restored".to_owned())
@@ -382,7 +382,7 @@ async fn multi_region_table_is_restored_in_every_region() {
         (vec!["eu-west-1", "us-east-1"], vec!["RESTORING"; 2])
     );
     time.pass(60);
-    let replicas_rows = client.until(replicas, |rows| rows.texts("status") == ["ACTIVE"; 2]).await;
+    let replicas_rows = client.query_until(replicas, |rows| rows.texts("status") == ["ACTIVE"; 2]).await;
     let units: Vec<_> =
         replicas_rows.texts("x").into_iter().map(|x| serde_json::from_str::<Value>(x).unwrap()).collect();
     let reads: Vec<_> = units.iter().map(|query| query["capacity_mode"]["read_capacity_units"].clone()).collect();

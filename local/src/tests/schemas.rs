@@ -18,7 +18,7 @@ async fn define(client: &mut Client, keyspace: &str, text: &str) {
                     "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = '{keyspace}' AND type_name = '{}'",
                     create.name.name.text
                 );
-                client.until(&types, |rows| rows.texts("status") == ["ACTIVE"]).await;
+                client.query_until(&types, |rows| rows.texts("status") == ["ACTIVE"]).await;
             }
             _ => {}
         }
@@ -166,7 +166,7 @@ async fn cdc_stream_has_its_own_tags() {
     let warm = "\"warm_throughput\": {\"read_units_per_second\": \"13000\"}";
     assert!(properties.text(0, "[json]").contains(warm), "{}", properties.text(0, "[json]"));
     client.query("DROP TABLE stream_tags.t").await;
-    client.until(&tags, |rows| rows.values.is_empty()).await;
+    client.query_until(&tags, |rows| rows.values.is_empty()).await;
 }
 
 #[tokio::test]
@@ -270,6 +270,6 @@ async fn a_description_creates_the_same_keyspace() {
         row["durable_writes"]
     );
     assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)), "{create}");
-    let again = client.until(&format!("{select}'shown_again'"), |rows| !rows.values.is_empty()).await;
+    let again = client.query_until(&format!("{select}'shown_again'"), |rows| !rows.values.is_empty()).await;
     assert_eq!(again.text(0, "[json]"), description);
 }

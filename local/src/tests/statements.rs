@@ -1,4 +1,4 @@
-use super::client::{Client, ClientAnswer, With};
+use super::client::{Client, ClientAnswer, RequestOptions};
 use super::{INVALID, local};
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn quoted_and_long_names_are_preserved() {
             ClientAnswer::Changed(vec!["CREATED".into(), "KEYSPACE".into(), keyspace.into()])
         );
         let seen = format!("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'");
-        client.until(&seen, |rows| !rows.values.is_empty()).await;
+        client.query_until(&seen, |rows| !rows.values.is_empty()).await;
         let create = format!("CREATE TABLE \"{keyspace}\".\"T\" (\"A\" int PRIMARY KEY)");
         assert!(matches!(client.query(&create).await, ClientAnswer::Changed(_)));
         client.active(keyspace, "T").await;
@@ -118,10 +118,10 @@ async fn frame_timestamp_is_ignored_without_client_side_timestamps() {
     client.keyspace("timestamps").await;
     client.table("timestamps", "t", "(a int PRIMARY KEY, b text)").await;
     let insert = |b: &str| format!("INSERT INTO timestamps.t (a, b) VALUES (1, '{b}')");
-    let far_ahead = With { timestamp: Some(4_000_000_000_000_000), ..With::default() };
+    let far_ahead = RequestOptions { timestamp: Some(4_000_000_000_000_000), ..RequestOptions::default() };
     assert_eq!(client.query_with(&insert("first"), far_ahead).await, ClientAnswer::Void);
     assert_eq!(
-        client.query_with(&insert("second"), With { timestamp: Some(1), ..With::default() }).await,
+        client.query_with(&insert("second"), RequestOptions { timestamp: Some(1), ..RequestOptions::default() }).await,
         ClientAnswer::Void
     );
     assert_eq!(client.rows("SELECT b FROM timestamps.t").await.texts("b"), ["second"]);
@@ -134,7 +134,7 @@ async fn a_query_may_have_values() {
     client.table("query_values", "t", "(a int PRIMARY KEY, b text)").await;
     client.query("USE query_values").await;
     let one = 1_i32.to_be_bytes();
-    let insert = With { values: &[&one, "ä".as_bytes()], ..With::default() };
+    let insert = RequestOptions { values: &[&one, "ä".as_bytes()], ..RequestOptions::default() };
     assert_eq!(
         client.query_with("INSERT INTO t (a, b) VALUES (?, ?) IF NOT EXISTS", insert).await.applied(),
         Some(true)
@@ -143,7 +143,7 @@ async fn a_query_may_have_values() {
         client.query_with("INSERT INTO t (a, b) VALUES (?, ?) IF NOT EXISTS", insert).await.applied(),
         Some(false)
     );
-    let select = With { values: &[&one], ..With::default() };
+    let select = RequestOptions { values: &[&one], ..RequestOptions::default() };
     let ClientAnswer::Rows(rows) = client.query_with("SELECT b FROM t WHERE a = ?", select).await else { panic!() };
     assert_eq!(rows.texts("b"), ["ä"]);
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::client::{Client, ClientAnswer, With};
+use super::client::{Client, ClientAnswer, RequestOptions};
 use super::{INVALID, another, local};
 use crate::names::system_tables;
 
@@ -47,10 +47,17 @@ async fn the_queries_of_drivers_work_as_query_and_prepared_at_one_and_local_quor
         let id = client.prepared(text).await;
         for level in [1, 6] {
             for answer in [
-                client.query_with(text, With::consistency(level)).await,
-                client.execute(&id, With::consistency(level)).await,
+                client.query_with(text, RequestOptions::consistency(level)).await,
+                client.execute(&id, RequestOptions::consistency(level)).await,
                 client
-                    .execute(&id, With { skip_metadata: true, page_size: Some(1024), ..With::consistency(level) })
+                    .execute(
+                        &id,
+                        RequestOptions {
+                            skip_metadata: true,
+                            page_size: Some(1024),
+                            ..RequestOptions::consistency(level)
+                        },
+                    )
                     .await,
             ] {
                 assert!(matches!(answer, ClientAnswer::Rows(_)), "{text}: {answer:?}");
@@ -135,7 +142,7 @@ async fn system_tables_support_any_select_and_errors_use_client_names() {
     let mut client = Client::connect(local().await).await;
     let id = client.prepared("SELECT keyspace_name AS k FROM system_schema.keyspaces WHERE keyspace_name = ?").await;
     let ClientAnswer::Rows(rows) =
-        client.execute(&id, With { values: &[b"system_schema_mcs"], ..With::default() }).await
+        client.execute(&id, RequestOptions { values: &[b"system_schema_mcs"], ..RequestOptions::default() }).await
     else {
         panic!()
     };
@@ -143,7 +150,7 @@ async fn system_tables_support_any_select_and_errors_use_client_names() {
     let ClientAnswer::Rows(rows) = client
         .query_with(
             "SELECT table_name FROM system_schema.tables WHERE keyspace_name IN ('system', 'nosuch') LIMIT 2",
-            With::default(),
+            RequestOptions::default(),
         )
         .await
     else {
@@ -152,13 +159,14 @@ async fn system_tables_support_any_select_and_errors_use_client_names() {
     assert_eq!(rows.texts("table_name"), ["local", "peers"]);
     let refused = client.query("SELECT nosuch FROM system.local").await.refused();
     assert_eq!(refused, (INVALID, "Undefined column name nosuch in table system.local".into()));
-    let ClientAnswer::Rows(page) =
-        client.query_with("SELECT * FROM system.peers", With { page_size: Some(4), ..With::default() }).await
+    let ClientAnswer::Rows(page) = client
+        .query_with("SELECT * FROM system.peers", RequestOptions { page_size: Some(4), ..RequestOptions::default() })
+        .await
     else {
         panic!()
     };
     let state = page.paging_state.expect("more pages");
-    let with = With { page_size: Some(100), paging_state: Some(&state), ..With::default() };
+    let with = RequestOptions { page_size: Some(100), paging_state: Some(&state), ..RequestOptions::default() };
     let ClientAnswer::Rows(rest) = client.query_with("SELECT * FROM system.peers", with).await else { panic!() };
     assert_eq!((page.values.len(), rest.values.len()), (4, 5));
 }
@@ -292,7 +300,7 @@ async fn the_queries_of_the_guide_work_as_query_and_prepared() {
     for (source, text, rows) in OF_THE_GUIDE {
         assert_eq!(client.rows(text).await.values.len(), *rows, "{source}: {text}");
         let id = client.prepared(text).await;
-        let ClientAnswer::Rows(prepared) = client.execute(&id, With::default()).await else {
+        let ClientAnswer::Rows(prepared) = client.execute(&id, RequestOptions::default()).await else {
             panic!("{source}: {text}")
         };
         assert_eq!(prepared.values.len(), *rows, "{source}: {text}");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Time;
-use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, batch_body, opcode};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, RequestOptions, batch_body, opcode};
 use crate::journal::Outcome;
 use crate::{CapacityMode, Exceeded, Local, Operation};
 
@@ -40,7 +40,7 @@ async fn a_table_of_five_units_accepts_five_and_executes_no_further_write() {
     let insert = client.prepared("INSERT INTO throttle_table.t (p, c, v) VALUES (?, ?, 'x')").await;
     for row in 0..6_i32 {
         let values: &[&[u8]] = &[b"p", &row.to_be_bytes()];
-        let answer = client.execute(&insert, With { values, ..With::default() }).await;
+        let answer = client.execute(&insert, RequestOptions { values, ..RequestOptions::default() }).await;
         assert_eq!(answer, if row < 5 { ClientAnswer::Void } else { write_timeout() });
     }
     let last = local.journal().containing("INSERT INTO throttle_table").pop().unwrap();
@@ -102,9 +102,9 @@ async fn a_read_takes_units_by_the_returned_bytes_and_half_of_them_at_one() {
     assert_eq!(client.query(select).await, read_timeout());
     time.pass(1);
     for _ in 0..2 {
-        assert!(matches!(client.query_with(select, With::consistency(ONE)).await, ClientAnswer::Rows(_)));
+        assert!(matches!(client.query_with(select, RequestOptions::consistency(ONE)).await, ClientAnswer::Rows(_)));
     }
-    assert_eq!(client.query_with(select, With::consistency(ONE)).await, read_timeout());
+    assert_eq!(client.query_with(select, RequestOptions::consistency(ONE)).await, read_timeout());
     let selects = local.metering().get("throttle_reads", "t", Operation::Select);
     assert_eq!((selects.consumed_read_capacity_units, selects.successful_request_count), (4.0, 3));
     assert_eq!(selects.read_throttle_events, 2);
@@ -117,7 +117,7 @@ async fn a_partition_takes_a_thousand_write_units_a_second_independently_of_othe
     // Including its key and the identifiers of its columns, exactly 250 units.
     let large = vec![b'x'; 250 * 1024 - 100];
     let mut write = async |partition: &[u8]| {
-        client.execute(&insert, With { values: &[partition, &large], ..With::default() }).await
+        client.execute(&insert, RequestOptions { values: &[partition, &large], ..RequestOptions::default() }).await
     };
     for _ in 0..4 {
         assert_eq!(write(b"hot").await, ClientAnswer::Void);
@@ -161,10 +161,13 @@ async fn the_same_row_takes_the_same_units_however_it_is_written() {
     let text = "INSERT INTO metering.t (p, c, v) VALUES (?, ?, ?)";
     let values: &[&[u8]] = &[b"p", &[0, 0, 0, 1], long.as_bytes()];
     let id = client.prepared(text).await;
-    assert_eq!(client.execute(&id, With { values, ..With::default() }).await, ClientAnswer::Void);
-    assert_eq!(client.query_with(text, With { values, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(client.execute(&id, RequestOptions { values, ..RequestOptions::default() }).await, ClientAnswer::Void);
+    assert_eq!(
+        client.query_with(text, RequestOptions { values, ..RequestOptions::default() }).await,
+        ClientAnswer::Void
+    );
     let by_name: &[&[u8]] = &[long.as_bytes(), &[0, 0, 0, 1], b"p"];
-    let named = With { values: by_name, names: &["v", "c", "p"], ..With::default() };
+    let named = RequestOptions { values: by_name, names: &["v", "c", "p"], ..RequestOptions::default() };
     assert_eq!(client.query_with(text, named).await, ClientAnswer::Void);
     assert_eq!(consumed(Operation::Insert), 8.0);
 
@@ -195,7 +198,7 @@ async fn reads_count_the_returned_rows() {
         assert_eq!(client.query(&insert).await, ClientAnswer::Void);
     }
     let mut consumed = 0.0;
-    for (select, here, there) in [
+    for (select, local_units, service_units) in [
         // DG:range_queries: the row at which the range ends is read, too.
         ("SELECT * FROM units_of_reads.t WHERE p = 'p' AND c > 0 AND c < 2", 2.0, 4.0),
         // DG:limit_queries: up to 1 MB is read without a page size.
@@ -207,7 +210,7 @@ async fn reads_count_the_returned_rows() {
         let selects = local.metering().get("units_of_reads", "t", Operation::Select);
         let units = selects.consumed_read_capacity_units - consumed;
         consumed = selects.consumed_read_capacity_units;
-        assert_eq!(units, here, "{select}, which the service counts as {there}");
+        assert_eq!(units, local_units, "{select}, which the service counts as {service_units}");
     }
 }
 
@@ -217,7 +220,7 @@ async fn writes_count_the_values_that_the_statement_names() {
     let (local, mut client, _) = with_stopped_clock("units_of_writes").await;
     let insert = format!("INSERT INTO units_of_writes.t (p, c, v) VALUES ('p', 1, '{}')", "x".repeat(2_000));
     assert_eq!(client.query(&insert).await, ClientAnswer::Void);
-    for (write, operation, here, there) in [
+    for (write, operation, local_units, service_units) in [
         // DG:lightweight_transactions: a failed condition takes the units of the existing row.
         ("INSERT INTO units_of_writes.t (p, c, v) VALUES ('p', 1, 'y') IF NOT EXISTS", Operation::Insert, 1.0, 2.0),
         ("DELETE FROM units_of_writes.t WHERE p = 'p' AND c = 1", Operation::Delete, 1.0, 2.0),
@@ -225,6 +228,6 @@ async fn writes_count_the_values_that_the_statement_names() {
         let before = local.metering().get("units_of_writes", "t", operation).consumed_write_capacity_units;
         client.query(write).await;
         let after = local.metering().get("units_of_writes", "t", operation).consumed_write_capacity_units;
-        assert_eq!(after - before, here, "{write}, which the service counts as {there}");
+        assert_eq!(after - before, local_units, "{write}, which the service counts as {service_units}");
     }
 }

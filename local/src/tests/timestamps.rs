@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::client::{Client, ClientAnswer, With, batch_at, opcode};
+use super::client::{Client, ClientAnswer, RequestOptions, batch_at, opcode};
 use super::{INVALID, Time, another};
 use crate::local::Local;
 
@@ -55,15 +55,15 @@ async fn a_timestamp_outside_the_window_is_refused_for_every_source() {
     ] {
         let value = with_timestamp.to_be_bytes();
         let values: &[&[u8]] = &[&value];
-        let with = With { values, ..With::default() };
-        let named = With { names: &["at"], ..with };
-        let of_frame = With { timestamp: Some(with_timestamp), ..With::default() };
+        let with = RequestOptions { values, ..RequestOptions::default() };
+        let named = RequestOptions { names: &["at"], ..with };
+        let of_frame = RequestOptions { timestamp: Some(with_timestamp), ..RequestOptions::default() };
         let update = format!("UPDATE ks.t USING TIMESTAMP {with_timestamp} SET b = 1 WHERE a = 1");
         let id = client.prepared(&update).await;
         let answers = [
             client.query(&update).await,
             client.query(&format!("DELETE FROM ks.t USING TIMESTAMP {with_timestamp} WHERE a = 2")).await,
-            client.execute(&id, With::default()).await,
+            client.execute(&id, RequestOptions::default()).await,
             client.execute(&bound, with).await,
             client.execute(&bound_delete, with).await,
             client.query_with("INSERT INTO ks.t (a, b) VALUES (1, 1) USING TIMESTAMP :at", named).await,
@@ -93,7 +93,9 @@ async fn a_timestamp_outside_the_window_is_refused_for_every_source() {
         }
     }
     time.pass(60);
-    let answer = client.execute(&bound, With { values: &[&(now - 2 * DAY).to_be_bytes()], ..With::default() }).await;
+    let answer = client
+        .execute(&bound, RequestOptions { values: &[&(now - 2 * DAY).to_be_bytes()], ..RequestOptions::default() })
+        .await;
     assert_eq!(answer.refused(), refused);
     local.close().await.unwrap();
 }
@@ -105,7 +107,8 @@ async fn a_write_without_a_timestamp_has_that_of_the_frame() {
     let now = time.micros();
     let update = "UPDATE ks.t SET b = 1 WHERE a = 1";
     let id = client.prepared(update).await;
-    let with_timestamp = |with_timestamp: i64| With { timestamp: Some(with_timestamp), ..With::default() };
+    let with_timestamp =
+        |with_timestamp: i64| RequestOptions { timestamp: Some(with_timestamp), ..RequestOptions::default() };
     let mut expected = now - DAY;
     let mut next = || {
         expected += 1;

@@ -6,7 +6,7 @@ mod typed_value;
 use keyspaces_cql::rules;
 
 use self::typed_value::{GivenValue, blob, decimal, int, list, long, map, number, price, set, text, tuple};
-use super::client::{Client, ClientAnswer, LOCAL_QUORUM, With, batch_with};
+use super::client::{Client, ClientAnswer, LOCAL_QUORUM, RequestOptions, batch_with};
 use super::local;
 use crate::metering::Operation;
 use crate::protocol::refused_by;
@@ -32,7 +32,7 @@ async fn a_rule_about_values_has_the_same_outcome_for_every_source_of_the_value(
             (answers(&mut client, &case, &case.over).await, answers(&mut client, &case, &case.within).await);
         assert!(over.len() >= 5);
         for (way, answer) in over {
-            if !matches!(&answer, ClientAnswer::Refused(_, told, _) if *told == text) {
+            if !matches!(&answer, ClientAnswer::Refused(_, message, _) if *message == text) {
                 wrong.push(format!("{} {}, {way}, over: {answer:?}", case.rule, case.statement));
             }
         }
@@ -50,16 +50,19 @@ async fn answers(client: &mut Client, case: &LimitCase, given: &GivenValue) -> V
     let with = |text: &str| case.statement.replace("{}", text);
     let (literal, placed, named) = (with(&given.literal), with("?"), with(":given"));
     let one = [given.bytes.as_slice()];
-    let values = With { values: &one, ..With::default() };
+    let values = RequestOptions { values: &one, ..RequestOptions::default() };
     let prepared = client.prepared(&placed).await;
     let mut answers = vec![
         ("a literal", client.query(&literal).await),
         ("a marker", client.query_with(&placed, values).await),
-        ("a named marker", client.query_with(&named, With { names: &["given"], ..values }).await),
+        ("a named marker", client.query_with(&named, RequestOptions { names: &["given"], ..values }).await),
         ("prepared", client.execute(&prepared, values).await),
     ];
     let names_prepared = client.prepared(&named).await;
-    answers.push(("prepared with a name", client.execute(&names_prepared, With { names: &["given"], ..values }).await));
+    answers.push((
+        "prepared with a name",
+        client.execute(&names_prepared, RequestOptions { names: &["given"], ..values }).await,
+    ));
     if placed.starts_with("SELECT") {
         return answers;
     }
@@ -78,7 +81,7 @@ async fn answers(client: &mut Client, case: &LimitCase, given: &GivenValue) -> V
     let using = placed.split_once(" USING").map(|(_, using)| format!(" USING{using}")).unwrap_or_default();
     let row = row.replace("{}", &given.json);
     let one = [row.as_bytes()];
-    let values = With { values: &one, ..With::default() };
+    let values = RequestOptions { values: &one, ..RequestOptions::default() };
     let literal = format!("INSERT INTO {table} JSON '{}'{using}", row.replace('\'', "''"));
     let placed = format!("INSERT INTO {table} JSON ?{using}");
     let named = format!("INSERT INTO {table} JSON :given{using}");
@@ -86,7 +89,7 @@ async fn answers(client: &mut Client, case: &LimitCase, given: &GivenValue) -> V
     answers.extend([
         ("JSON", client.query(&literal).await),
         ("JSON for a marker", client.query_with(&placed, values).await),
-        ("JSON for a named marker", client.query_with(&named, With { names: &["given"], ..values }).await),
+        ("JSON for a named marker", client.query_with(&named, RequestOptions { names: &["given"], ..values }).await),
         ("JSON, prepared", client.execute(&prepared, values).await),
         ("JSON in a batch", client.batch_of(&batch_with(1, &[(Ok(&literal), &[])], LOCAL_QUORUM)).await),
         ("JSON, prepared, in a batch", client.batch_of(&batch_with(1, &[(Err(&prepared), &one)], LOCAL_QUORUM)).await),
@@ -98,7 +101,7 @@ async fn set_up(client: &mut Client) {
     client.keyspace("ways").await;
     client.query("CREATE TYPE ways.price (currency text, amount decimal)").await;
     let types = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'ways'";
-    client.until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    client.query_until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
     let features =
         "custom_properties = {'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}";
     let columns = "(k int PRIMARY KEY, i int, vi varint, d decimal, ld list<decimal>, md map<text, varint>, \
@@ -192,7 +195,7 @@ async fn an_inequality_on_a_collection_type_or_tuple_is_refused_for_every_source
     client.keyspace("ways_unequal").await;
     client.query("CREATE TYPE ways_unequal.price (currency text, amount decimal)").await;
     let types = "SELECT status FROM system_schema_mcs.types WHERE keyspace_name = 'ways_unequal'";
-    client.until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
+    client.query_until(types, |rows| rows.texts("status") == ["ACTIVE"]).await;
     let columns = "(k int PRIMARY KEY, i int, l list<int>, fl frozen<list<int>>, fs frozen<set<int>>, \
                    fm frozen<map<int, int>>, t tuple<int, int>, p frozen<price>, n price)";
     client.table("ways_unequal", "t", columns).await;
@@ -216,9 +219,9 @@ async fn an_inequality_on_a_collection_type_or_tuple_is_refused_for_every_source
                 let (placed, named) = (statement.replace("{}", "?"), statement.replace("{}", ":given"));
                 refused(client.query(&statement.replace("{}", &given.literal)).await);
                 let one = [given.bytes.as_slice()];
-                let values = With { values: &one, ..With::default() };
+                let values = RequestOptions { values: &one, ..RequestOptions::default() };
                 refused(client.query_with(&placed, values).await);
-                refused(client.query_with(&named, With { names: &["given"], ..values }).await);
+                refused(client.query_with(&named, RequestOptions { names: &["given"], ..values }).await);
                 refused(client.prepare(&placed).await);
                 if !statement.starts_with("SELECT") {
                     let batch = batch_with(1, &[(Ok(&placed), &one)], LOCAL_QUORUM);
@@ -266,15 +269,15 @@ async fn the_columns_of_a_write_are_counted_for_every_source_of_their_values() {
             let json_placed = format!("INSERT INTO ways_columns.{table} JSON ?{using}");
             let marker_names: Vec<_> = (0..count).map(|value| format!("v{value}")).collect();
             let marker_names: Vec<_> = marker_names.iter().map(String::as_str).collect();
-            let with = With { values: &values, ..With::default() };
+            let with = RequestOptions { values: &values, ..RequestOptions::default() };
             let row = [json.as_bytes()];
             let answers = [
                 client.query(&literal).await,
                 client.query_with(&placed, with).await,
-                client.query_with(&named, With { names: &marker_names, ..with }).await,
+                client.query_with(&named, RequestOptions { names: &marker_names, ..with }).await,
                 client.query(&update).await,
                 client.query(&json_literal).await,
-                client.query_with(&json_placed, With { values: &row, ..With::default() }).await,
+                client.query_with(&json_placed, RequestOptions { values: &row, ..RequestOptions::default() }).await,
                 client.batch_of(&batch_with(1, &[(Ok(&placed), &values)], LOCAL_QUORUM)).await,
                 client.batch_of(&batch_with(1, &[(Ok(&json_placed), &row)], LOCAL_QUORUM)).await,
             ];
@@ -352,8 +355,10 @@ async fn two_statements_of_a_logged_batch_on_the_same_row_are_refused_for_every_
             client.query(&text_of(&literal)).await,
             client.query(&text_of(&deleted)).await,
             client.query(&text_of(&row_in_text)).await,
-            client.query_with(&text_of(placed), With { values: &key, ..With::default() }).await,
-            client.query_with(&named, With { values: &key, names: &["c", "k"], ..With::default() }).await,
+            client.query_with(&text_of(placed), RequestOptions { values: &key, ..RequestOptions::default() }).await,
+            client
+                .query_with(&named, RequestOptions { values: &key, names: &["c", "k"], ..RequestOptions::default() })
+                .await,
             client.batch_of(&with(Ok(&literal), &[])).await,
             client.batch_of(&with(Ok(placed), &key)).await,
             client.batch_of(&with(Err(&prepared), &key)).await,

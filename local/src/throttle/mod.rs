@@ -79,9 +79,9 @@ pub enum Exceeded {
     Connection,
 }
 
-/// The requests that one connection may make.
+/// The limit of the requests that one connection makes in a second.
 #[derive(Debug)]
-pub(crate) struct Requests(Mutex<TokenBucket>);
+pub(crate) struct ConnectionRateLimit(Mutex<TokenBucket>);
 
 /// For how many seconds a provisioned table keeps unused capacity (DG:throughput-bursting).
 const BURST_SECONDS: f64 = 300.0;
@@ -118,14 +118,18 @@ impl Throttling {
         }
     }
 
-    /// The allowance of a new connection.
-    pub(crate) fn connection(&self) -> Requests {
-        Requests(Mutex::new(TokenBucket::new(REQUEST_RATE.capacity, self.now())))
+    /// The rate limit of a new connection.
+    pub(crate) fn connection_rate_limit(&self) -> ConnectionRateLimit {
+        ConnectionRateLimit(Mutex::new(TokenBucket::new(REQUEST_RATE.capacity, self.now())))
     }
 
     /// Takes the units that a request needs, or none of them. Otherwise returns the limit that it exceeds, and the
     /// index of the demand that does.
-    pub(crate) fn admit(&self, connection: &Requests, demands: &[Demand<'_>]) -> Result<(), (Exceeded, usize)> {
+    pub(crate) fn admit(
+        &self,
+        connection: &ConnectionRateLimit,
+        demands: &[Demand<'_>],
+    ) -> Result<(), (Exceeded, usize)> {
         let mut state = self.state();
         // Read under the lock, so that times do not go back from one request to the next.
         let now = self.now();
@@ -243,7 +247,7 @@ mod tests {
 
     struct Fixture {
         throttling: Throttling,
-        connection: Requests,
+        connection: ConnectionRateLimit,
         millis: Arc<AtomicU64>,
         table: SchemaObject,
     }
@@ -255,7 +259,12 @@ mod tests {
             let clock: Clock =
                 Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_millis(clock.load(Ordering::SeqCst)));
             let throttling = Throttling::new(clock, false, false);
-            Self { connection: throttling.connection(), throttling, millis, table: SchemaObject::table("ks", "t") }
+            Self {
+                connection: throttling.connection_rate_limit(),
+                throttling,
+                millis,
+                table: SchemaObject::table("ks", "t"),
+            }
         }
 
         fn pass(&self, millis: u64) {
@@ -270,7 +279,7 @@ mod tests {
         fn writes(&self, mode: CapacityMode, partition: Option<u64>) -> (usize, Option<Exceeded>) {
             for done in 0..100_000 {
                 // Each write has a new connection, because only the limits of tables and partitions are tested.
-                let connection = self.throttling.connection();
+                let connection = self.throttling.connection_rate_limit();
                 if let Err((exceeded, _)) =
                     self.throttling.admit(&connection, &[self.demand(mode, Direction::Write, 1.0, partition)])
                 {

@@ -28,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Upstream {
     queue: mpsc::Sender<Frame>,
     permits: Semaphore,
-    waiting: PendingResponses,
+    pending: PendingResponses,
     closed: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
 }
@@ -61,7 +61,7 @@ pub(crate) enum ConnectionLost {
     Ended,
     /// There was no response in time.
     #[error("the backing Cassandra did not answer within {} s", .0.as_secs())]
-    Late(Duration),
+    TimedOut(Duration),
     /// A second request on a stream that is in use.
     #[error("stream {0} is in use already")]
     StreamInUse(i16),
@@ -82,21 +82,21 @@ impl Upstream {
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let (reader, writer) = stream.into_split();
         let (queue, requests) = mpsc::channel(64);
-        let waiting: PendingResponses = Arc::new(Mutex::new(Some(HashMap::new())));
+        let pending: PendingResponses = Arc::new(Mutex::new(Some(HashMap::new())));
         let (ended, closed) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let reader_state = (Arc::clone(&waiting), ended.clone());
+        let reader_state = (Arc::clone(&pending), ended.clone());
         tasks.spawn(async move {
             deliver(BufReader::with_capacity(16 << 10, reader), &reader_state.0).await;
-            end(&reader_state.0, &reader_state.1);
+            close(&reader_state.0, &reader_state.1);
         });
-        let writer_waiting = Arc::clone(&waiting);
+        let writer_pending = Arc::clone(&pending);
         tasks.spawn(async move {
             // The reader detects the end of the connection, too, unless the queue was closed on purpose.
             let _ = wire::write_all(writer, requests, Sender::Cassandra).await;
-            end(&writer_waiting, &ended);
+            close(&writer_pending, &ended);
         });
-        let upstream = Self { queue, permits: Semaphore::new(MAX_IN_FLIGHT), waiting, closed, _tasks: tasks };
+        let upstream = Self { queue, permits: Semaphore::new(MAX_IN_FLIGHT), pending, closed, _tasks: tasks };
         upstream.start_up().await?;
         Ok(upstream)
     }
@@ -120,12 +120,12 @@ impl Upstream {
         let (sender, receiver) = oneshot::channel();
         let stream = request.stream;
         {
-            let mut waiting = self.waiting.lock();
-            let waiting = waiting.as_mut().ok_or(ConnectionLost::Ended)?;
-            if waiting.contains_key(&stream) {
+            let mut pending = self.pending.lock();
+            let pending = pending.as_mut().ok_or(ConnectionLost::Ended)?;
+            if pending.contains_key(&stream) {
                 return Err(ConnectionLost::StreamInUse(stream));
             }
-            waiting.insert(stream, sender);
+            pending.insert(stream, sender);
         }
         self.queue.send(request).await.map_err(|_| ConnectionLost::Ended)?;
         receiver.await.map_err(|_| ConnectionLost::Ended)
@@ -133,7 +133,7 @@ impl Upstream {
 
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
-        self.waiting.lock().is_none()
+        self.pending.lock().is_none()
     }
 
     /// Returns once the connection has ended.
@@ -152,12 +152,12 @@ pub(crate) fn connection_lost() -> Refusal {
 }
 
 /// Reads responses and hands them out, until the connection ends or breaks the protocol.
-async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting: &PendingResponses) {
+async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, pending: &PendingResponses) {
     while let Ok(frame) = wire::read_response(&mut reader, MAX_RESPONSE_BYTES).await {
         let Ok(frame) = frame.strip_extensions(true) else { return };
         let receiver = {
-            let mut waiting = waiting.lock();
-            waiting.as_mut().and_then(|waiting| waiting.remove(&frame.stream))
+            let mut pending = pending.lock();
+            pending.as_mut().and_then(|pending| pending.remove(&frame.stream))
         };
         if let Some(receiver) = receiver {
             // The request was abandoned: no task waits for its response.
@@ -166,8 +166,8 @@ async fn deliver(mut reader: BufReader<tokio::net::tcp::OwnedReadHalf>, waiting:
     }
 }
 
-fn end(waiting: &PendingResponses, ended: &watch::Sender<bool>) {
-    waiting.lock().take();
+fn close(pending: &PendingResponses, ended: &watch::Sender<bool>) {
+    pending.lock().take();
     ended.send_replace(true);
 }
 

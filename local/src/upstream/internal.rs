@@ -32,10 +32,10 @@ pub(crate) enum InternalRequestError {
     Refused { statement: String, text: String },
     /// There is no history of a table at a moment.
     #[error("the history of {table} does not reach back to {moment} ms since 1970")]
-    OutOfReach { table: String, moment: u64 },
+    NoHistory { table: String, moment: u64 },
     /// The response does not fit the statement.
     #[error("Cassandra's answer to `{0}` cannot be read")]
-    Unreadable(String),
+    MalformedAnswer(String),
 }
 
 impl InternalConnection {
@@ -51,7 +51,7 @@ impl InternalConnection {
             None => Upstream::connect(self.address).await?,
         };
         let answered = tokio::time::timeout(TIMEOUT, upstream.call(query(statement, values))).await;
-        let answer = answered.map_err(|_| ConnectionLost::Late(TIMEOUT))??;
+        let answer = answered.map_err(|_| ConnectionLost::TimedOut(TIMEOUT))??;
         *connection = Some(upstream);
         Ok(answer)
     }
@@ -64,7 +64,7 @@ impl InternalConnection {
     /// Runs a `SELECT JSON`.
     pub(crate) async fn select(&self, statement: &str, values: &[&str]) -> Result<Vec<Value>, InternalRequestError> {
         let answer = check_answer(statement, self.call(statement, values).await?)?;
-        rows(&answer.body).ok_or_else(|| InternalRequestError::Unreadable(statement.to_owned()))
+        rows(&answer.body).ok_or_else(|| InternalRequestError::MalformedAnswer(statement.to_owned()))
     }
 
     /// Runs an `INSERT … JSON ?` of a row.
@@ -78,7 +78,7 @@ impl InternalConnection {
         table: &str,
         rows: impl Iterator<Item = Value>,
     ) -> Result<(), InternalRequestError> {
-        self.all(&format!("INSERT INTO {table} JSON ?; "), rows).await
+        self.insert_in_batches(&format!("INSERT INTO {table} JSON ?; "), rows).await
     }
 
     /// Inserts many rows; columns that a row does not name keep their values.
@@ -87,14 +87,18 @@ impl InternalConnection {
         table: &str,
         rows: impl Iterator<Item = Value>,
     ) -> Result<(), InternalRequestError> {
-        self.all(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET; "), rows).await
+        self.insert_in_batches(&format!("INSERT INTO {table} JSON ? DEFAULT UNSET; "), rows).await
     }
 
-    async fn all(&self, insert: &str, rows: impl Iterator<Item = Value>) -> Result<(), InternalRequestError> {
+    async fn insert_in_batches(
+        &self,
+        insert: &str,
+        rows: impl Iterator<Item = Value>,
+    ) -> Result<(), InternalRequestError> {
         let rows: Vec<String> = rows.map(|row| row.to_string()).collect();
-        for some in rows.chunks(100) {
-            let inserts = insert.repeat(some.len());
-            let values: Vec<&str> = some.iter().map(String::as_str).collect();
+        for chunk in rows.chunks(100) {
+            let inserts = insert.repeat(chunk.len());
+            let values: Vec<&str> = chunk.iter().map(String::as_str).collect();
             self.run(&format!("BEGIN UNLOGGED BATCH {inserts} APPLY BATCH"), &values).await?;
         }
         Ok(())

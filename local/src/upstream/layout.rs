@@ -48,15 +48,15 @@ struct LayoutCache {
 }
 
 impl Layouts {
-    /// Forgets all layouts, because a definition is about to change the schema or has changed it.
-    pub(crate) fn forget(&self) {
+    /// Removes all layouts, because a definition is about to change the schema or has changed it.
+    pub(crate) fn invalidate(&self) {
         let mut cache = self.cache();
         cache.definitions += 1;
         cache.layouts.clear();
     }
 
     /// Records that a definition has just changed this table.
-    pub(crate) fn changed(&self, table: &SchemaObject) {
+    pub(crate) fn record_change(&self, table: &SchemaObject) {
         let mut cache = self.cache();
         let definitions = cache.definitions;
         cache.changes.insert(table.clone(), definitions);
@@ -239,9 +239,11 @@ fn user_types(rows: &Rows) -> Result<UserTypes, Malformed> {
     for row in rows.iter() {
         let mut reader = Reader::new(row);
         let name = String::from_utf8_lossy(reader.bytes()?.ok_or(Malformed)?).into_owned();
-        let (names, of) = (texts(reader.bytes()?)?, texts(reader.bytes()?)?);
-        user_types
-            .insert(name, names.into_iter().zip(of.iter().map(|field_type| parse_type(field_type).into())).collect());
+        let (names, types) = (texts(reader.bytes()?)?, texts(reader.bytes()?)?);
+        user_types.insert(
+            name,
+            names.into_iter().zip(types.iter().map(|field_type| parse_type(field_type).into())).collect(),
+        );
     }
     Ok(user_types)
 }
@@ -259,12 +261,12 @@ mod tests {
     fn a_layout_read_before_a_definition_is_not_cached() {
         let (layouts, table) = (Layouts::default(), SchemaObject::table("ks", "t"));
         let definitions = layouts.get(&table).unwrap_err();
-        layouts.forget();
+        layouts.invalidate();
         layouts.set(&table, &Arc::default(), definitions);
         let definitions = layouts.get(&table).unwrap_err();
         layouts.set(&table, &Arc::default(), definitions);
         assert!(layouts.get(&table).is_ok());
-        layouts.forget();
+        layouts.invalidate();
         assert!(layouts.get(&table).is_err());
     }
 }

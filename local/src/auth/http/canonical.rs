@@ -63,8 +63,8 @@ fn query(query: &str) -> String {
     let mut parameters: Vec<(String, String)> = parameters
         .map(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let again = |text: &str| encoded(&percent_decode_str(text).collect::<Vec<u8>>());
-            (again(name), again(value))
+            let reencoded = |text: &str| encoded(&percent_decode_str(text).collect::<Vec<u8>>());
+            (reencoded(name), reencoded(value))
         })
         .collect();
     parameters.sort();

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
-use super::assumptions::{ADDING_COLUMNS_READS_ACTIVE, WARM_READS, WARM_WRITES};
+use super::assumptions::{ACTIVE_DELAY_DIVISOR, DEFAULT_WARM_READ_UNITS, DEFAULT_WARM_WRITE_UNITS};
 use super::operation_context::{OperationContext, failed};
 use super::settings::{
     AutoScalingSettings, AutoScalingSpecification, CapacitySpecification, EncryptionSpecification, SettingStatus,
@@ -99,7 +99,7 @@ pub(super) async fn get_table(
     request: TableNameRequest,
 ) -> Result<TableDescription, ApiError> {
     let object = request.named()?;
-    context.found(&object)?;
+    context.find_visible(&object)?;
     let described = context.schema().describe_table(&object).await.map_err(failed)?;
     let described = described.ok_or_else(|| context.not_found(&object))?;
     let DescribedTable { entry, definition, earliest_restorable, stream } = described;
@@ -149,7 +149,7 @@ pub(super) fn get_table_auto_scaling_settings(
     request: TableNameRequest,
 ) -> Result<TableScaling, ApiError> {
     let object = request.named()?;
-    let entry = context.found(&object)?;
+    let entry = context.find_visible(&object)?;
     let in_region = |region: String| {
         let auto_scaling_specification = scaling_in(&entry.options, Some(&region))?;
         Some(ReplicaScaling { region, auto_scaling_specification })
@@ -174,7 +174,7 @@ fn regions(context: &OperationContext, table: &SchemaObject) -> Vec<String> {
 
 /// The status that is shown. While columns are added, it is ACTIVE at first.
 fn status(context: &OperationContext, entry: &CatalogueEntry) -> &'static str {
-    let later = context.schema().millis_of_alter_table() / ADDING_COLUMNS_READS_ACTIVE;
+    let later = context.schema().millis_of_alter_table() / ACTIVE_DELAY_DIVISOR;
     let still_active = entry.due.is_some_and(|due| context.schema().now() + later < due);
     if !entry.added_columns().is_empty() && still_active { "ACTIVE" } else { entry.status.as_str() }
 }
@@ -183,8 +183,8 @@ impl WarmThroughput {
     fn from_entry(entry: &CatalogueEntry) -> Option<Self> {
         let warm = entry.options.warm_throughput?;
         Some(Self {
-            read_units_per_second: warm.read.unwrap_or(WARM_READS),
-            write_units_per_second: warm.write.unwrap_or(WARM_WRITES),
+            read_units_per_second: warm.read.unwrap_or(DEFAULT_WARM_READ_UNITS),
+            write_units_per_second: warm.write.unwrap_or(DEFAULT_WARM_WRITE_UNITS),
             status: if entry.status.as_str() == "UPDATING" { "UPDATING" } else { "AVAILABLE" },
         })
     }

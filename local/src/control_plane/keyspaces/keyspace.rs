@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::EmptyOutput;
-use super::operation_context::{Changed, OperationContext};
+use super::operation_context::{ChangedResource, OperationContext};
 use super::page::PageRequest;
 use super::settings::SettingStatus;
 use super::tag::{self, Tag};
@@ -119,7 +119,10 @@ impl KeyspaceRequest {
     }
 }
 
-pub(super) async fn create_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Changed, ApiError> {
+pub(super) async fn create_keyspace(
+    context: &OperationContext,
+    request: KeyspaceRequest,
+) -> Result<ChangedResource, ApiError> {
     request.check(false)?;
     let replication = request.replication()?;
     let definition = KeyspaceDefinition::new(request.keyspace_name.unwrap_or_default());
@@ -128,7 +131,10 @@ pub(super) async fn create_keyspace(context: &OperationContext, request: Keyspac
     context.define(&Statement::CreateKeyspace(definition.create())).await
 }
 
-pub(super) async fn update_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Changed, ApiError> {
+pub(super) async fn update_keyspace(
+    context: &OperationContext,
+    request: KeyspaceRequest,
+) -> Result<ChangedResource, ApiError> {
     request.check(true)?;
     let replication = request.replication()?;
     let timestamps = request.client_side_timestamps.is_some();
@@ -148,7 +154,7 @@ pub(super) async fn delete_keyspace(
 /// GetKeyspace. A keyspace that is being created is not found, so one that is found can be used.
 pub(super) fn get_keyspace(context: &OperationContext, request: KeyspaceRequest) -> Result<Keyspace, ApiError> {
     let keyspace = request.named()?;
-    let entry = context.found(&keyspace)?;
+    let entry = context.find_visible(&keyspace)?;
     let group = entry.regions.iter().map(|region| ReplicationGroupStatus::new(&entry, region)).collect();
     let statuses = (!entry.regions.is_empty()).then_some(group);
     Ok(Keyspace { replication_group_statuses: statuses, ..keyspace_output(context, &keyspace, &entry) })

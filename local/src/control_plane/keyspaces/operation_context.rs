@@ -24,7 +24,7 @@ pub(super) struct OperationContext {
 /// The output of operations that create or change a resource: its ARN.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Changed {
+pub(super) struct ChangedResource {
     pub(super) resource_arn: String,
 }
 
@@ -45,7 +45,7 @@ impl OperationContext {
     }
 
     /// The entry of an object, or ResourceNotFoundException if the object is not shown.
-    pub(super) fn found(&self, object: &SchemaObject) -> Result<CatalogueEntry, ApiError> {
+    pub(super) fn find_visible(&self, object: &SchemaObject) -> Result<CatalogueEntry, ApiError> {
         let keyspace = SchemaObject::keyspace(&object.keyspace);
         if self.schema().visible_entry(&keyspace).is_none() {
             return Err(self.not_found(&keyspace));
@@ -58,7 +58,7 @@ impl OperationContext {
     }
 
     /// Executes a definition as if it had come in CQL.
-    pub(super) async fn define(&self, statement: &Statement) -> Result<Changed, ApiError> {
+    pub(super) async fn define(&self, statement: &Statement) -> Result<ChangedResource, ApiError> {
         check_rules(statement).map_err(|refusal| ApiError::validation(refusal.text))?;
         let schema = self.schema();
         let definition = Definition::new(statement, None, schema.names(), schema.data_center());
@@ -68,7 +68,7 @@ impl OperationContext {
         let answer = self.gateway.define(definition).await;
         let answer = answer.map_err(|refused| self.api_error(refused, &object, source.as_ref()))?;
         match error_of(&answer) {
-            None => Ok(Changed { resource_arn: self.arn(&object) }),
+            None => Ok(ChangedResource { resource_arn: self.arn(&object) }),
             Some((code, text)) => {
                 let refused = match code {
                     error_code::INVALID | error_code::SYNTAX_ERROR | error_code::ALREADY_EXISTS => {
@@ -99,7 +99,7 @@ impl OperationContext {
             RefusalCause::Quota => ApiError::service_quota_exceeded(text),
             RefusalCause::NotAllowed => ApiError::access_denied(text),
             RefusalCause::Invalid => ApiError::validation(text),
-            RefusalCause::Broken => ApiError::internal(text),
+            RefusalCause::CassandraFailed => ApiError::internal(text),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
-use super::assumptions::DEFAULT_PAGE;
+use super::assumptions::DEFAULT_PAGE_SIZE;
 use super::constraints;
 use super::operation_context::OperationContext;
 use crate::names::{ObjectKind, SchemaObject};
@@ -12,7 +12,7 @@ use crate::names::{ObjectKind, SchemaObject};
 /// The input of ListTables and ListTypes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ListWithin {
+pub(super) struct ListInKeyspace {
     keyspace_name: Option<String>,
     next_token: Option<String>,
     max_results: Option<i64>,
@@ -46,7 +46,7 @@ impl PageRequest<'_> {
         items: impl IntoIterator<Item = T>,
         key: impl Fn(&T) -> String,
     ) -> Result<(Vec<T>, Option<String>), ApiError> {
-        let limit = self.max_results.and_then(|limit| usize::try_from(*limit).ok()).unwrap_or(DEFAULT_PAGE);
+        let limit = self.max_results.and_then(|limit| usize::try_from(*limit).ok()).unwrap_or(DEFAULT_PAGE_SIZE);
         let after = match self.next_token {
             Some(text) => Some(Token::read(text).filter(|token| token.list == list).ok_or_else(|| {
                 ApiError::validation(
@@ -66,7 +66,7 @@ impl PageRequest<'_> {
     }
 }
 
-impl ListWithin {
+impl ListInKeyspace {
     /// The page of the objects of one kind that a keyspace has, and the token of the next one.
     pub(super) fn page(
         self,
@@ -80,7 +80,7 @@ impl ListWithin {
         page_request.constrain(&mut constraints);
         constraints.check()?;
         let keyspace = self.keyspace_name.unwrap_or_default();
-        context.found(&SchemaObject::keyspace(&keyspace))?;
+        context.find_visible(&SchemaObject::keyspace(&keyspace))?;
         let all = context.schema().visible_objects(&keyspace, kind);
         page_request.page(&format!("{operation} {keyspace}"), all, |object| object.name.clone())
     }

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::super::constraint::Constraints;
 use super::super::error::ApiError;
 use super::super::protocol::EmptyOutput;
-use super::assumptions::{COLUMNS_AND_SETTING, NO_SETTING};
+use super::assumptions::{COLUMNS_AND_SETTING_MESSAGE, NO_SETTING_MESSAGE};
 use super::constraints;
-use super::operation_context::{Changed, OperationContext};
-use super::page::ListWithin;
+use super::operation_context::{ChangedResource, OperationContext};
+use super::page::ListInKeyspace;
 use super::settings::{
     AutoScalingSpecification, CapacitySpecification, CdcSpecification, EncryptionSpecification, ReplicaSpecification,
     SettingStatus, TableSettings, WarmThroughputSpecification,
@@ -101,7 +101,10 @@ struct TableSummary {
     resource_arn: String,
 }
 
-pub(super) async fn create_table(context: &OperationContext, request: TableRequest) -> Result<Changed, ApiError> {
+pub(super) async fn create_table(
+    context: &OperationContext,
+    request: TableRequest,
+) -> Result<ChangedResource, ApiError> {
     let mut constraints = request.constraints();
     constraints.member("schemaDefinition", request.schema_definition.as_ref()).required();
     if let Some(schema) = &request.schema_definition {
@@ -124,7 +127,10 @@ pub(super) async fn create_table(context: &OperationContext, request: TableReque
     context.define(&Statement::CreateTable(definition.create())).await
 }
 
-pub(super) async fn update_table(context: &OperationContext, request: TableRequest) -> Result<Changed, ApiError> {
+pub(super) async fn update_table(
+    context: &OperationContext,
+    request: TableRequest,
+) -> Result<ChangedResource, ApiError> {
     let mut constraints = request.constraints();
     let added = request.add_columns.as_deref();
     constraints.member("addColumns", added).count(1..=usize::MAX);
@@ -138,8 +144,8 @@ pub(super) async fn update_table(context: &OperationContext, request: TableReque
     let columns = NewColumns::new(columns.collect::<Result<Vec<_>, ApiError>>()?);
     let table = qualified(request.keyspace_name, request.table_name);
     let alter = match (columns, options == TableOptions::default()) {
-        (None, true) => return Err(ApiError::validation(NO_SETTING)),
-        (Some(_), false) => return Err(ApiError::validation(COLUMNS_AND_SETTING)),
+        (None, true) => return Err(ApiError::validation(NO_SETTING_MESSAGE)),
+        (Some(_), false) => return Err(ApiError::validation(COLUMNS_AND_SETTING_MESSAGE)),
         (Some(columns), true) => TableChange::AddColumns(columns).alter(&table),
         (None, false) => {
             let change = AlterTableChange::With(options.with_options());
@@ -159,7 +165,7 @@ pub(super) async fn delete_table(
     context.define(&Statement::DropTable(drop)).await.map(|_| EmptyOutput {})
 }
 
-pub(super) fn list_tables(context: &OperationContext, request: ListWithin) -> Result<TableList, ApiError> {
+pub(super) fn list_tables(context: &OperationContext, request: ListInKeyspace) -> Result<TableList, ApiError> {
     let (page, next_token) = request.page(context, "ListTables", ObjectKind::Table)?;
     let summary = |table: SchemaObject| TableSummary {
         resource_arn: context.arn(&table),

@@ -43,12 +43,12 @@ pub(super) struct TagList {
 
 /// The constraints of a list of tags. In a request that removes tags, the values may be empty, because other tools send
 /// empty values.
-pub(super) fn constrain(constraints: &mut Constraints, path: &str, tags: Option<&[Tag]>, are_dropped: bool) {
+pub(super) fn constrain(constraints: &mut Constraints, path: &str, tags: Option<&[Tag]>, are_removed: bool) {
     constraints.member(path, tags).count(1..=60);
     for (index, tag) in tags.unwrap_or_default().iter().enumerate() {
         let member = |name: &str| format!("{path}.{}.member.{name}", index + 1);
         constraints.member(&member("key"), tag.key.as_deref()).required().length(1..=128);
-        let min_length = if are_dropped { 0 } else { 1 };
+        let min_length = if are_removed { 0 } else { 1 };
         constraints.member(&member("value"), tag.value.as_deref()).required().length(min_length..=256);
     }
 }
@@ -92,8 +92,8 @@ pub(super) fn list_tags_for_resource(context: &OperationContext, request: ListTa
     constraints.check()?;
     let arn = request.resource_arn.as_deref().unwrap_or_default();
     let tags = match resource(context, arn)? {
-        Resource::Keyspace(object) | Resource::Table(object) => context.found(&object)?.options.tags.clone(),
-        Resource::Stream(table) => match &context.found(&table)?.options.stream_tags {
+        Resource::Keyspace(object) | Resource::Table(object) => context.find_visible(&object)?.options.tags.clone(),
+        Resource::Stream(table) => match &context.find_visible(&table)?.options.stream_tags {
             Some(StreamTags::Own(tags)) => Some(tags.clone()),
             _ => None,
         },
@@ -104,11 +104,11 @@ pub(super) fn list_tags_for_resource(context: &OperationContext, request: ListTa
     Ok(TagList { next_token, tags })
 }
 
-fn tagged(context: &OperationContext, request: TagRequest, are_dropped: bool) -> Result<(Resource, Tags), ApiError> {
+fn tagged(context: &OperationContext, request: TagRequest, are_removed: bool) -> Result<(Resource, Tags), ApiError> {
     let mut constraints = Constraints::default();
     constraints::arn(&mut constraints, request.resource_arn.as_ref());
     constraints.member("tags", request.tags.as_ref()).required();
-    constrain(&mut constraints, "tags", request.tags.as_deref(), are_dropped);
+    constrain(&mut constraints, "tags", request.tags.as_deref(), are_removed);
     constraints.check()?;
     let resource = resource(context, request.resource_arn.as_deref().unwrap_or_default())?;
     Ok((resource, tags(request.tags.unwrap_or_default())))

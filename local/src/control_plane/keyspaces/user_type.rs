@@ -10,7 +10,7 @@ use super::super::error::ApiError;
 use super::super::protocol::Timestamp;
 use super::constraints;
 use super::operation_context::{OperationContext, failed};
-use super::page::ListWithin;
+use super::page::ListInKeyspace;
 use super::table::{NamedType, cql_type};
 use crate::names::{ObjectKind, SchemaObject};
 
@@ -92,7 +92,7 @@ pub(super) async fn delete_type(context: &OperationContext, request: TypeRequest
 
 pub(super) async fn get_type(context: &OperationContext, request: TypeRequest) -> Result<UserType, ApiError> {
     let object = request.check(false)?;
-    let entry = context.found(&object)?;
+    let entry = context.find_visible(&object)?;
     let row = context.schema().describe_type(&object).await.map_err(failed)?;
     let row = row.ok_or_else(|| context.not_found(&object))?;
     let texts = |column: &str| -> Vec<String> {
@@ -113,7 +113,7 @@ pub(super) async fn get_type(context: &OperationContext, request: TypeRequest) -
     })
 }
 
-pub(super) fn list_types(context: &OperationContext, request: ListWithin) -> Result<TypeList, ApiError> {
+pub(super) fn list_types(context: &OperationContext, request: ListInKeyspace) -> Result<TypeList, ApiError> {
     let (page, next_token) = request.page(context, "ListTypes", ObjectKind::Type)?;
     Ok(TypeList { next_token, types: page.into_iter().map(|user_type| user_type.name).collect() })
 }

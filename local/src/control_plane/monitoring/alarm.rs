@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::evaluation::{AlarmState, Datapoints, MORE_PERIODS, MissingData};
+use super::evaluation::{ADDITIONAL_PERIODS, AlarmState, Datapoints, MissingData};
 use super::metric_source::{MetricSource, Range};
 use super::query::{MetricDataQuery, Queries};
 use super::watched_metric::Dimensions;
@@ -69,7 +69,7 @@ impl Alarm {
     /// does not change.
     pub(super) fn evaluate(&self, source: &MetricSource<'_>, minute: u64) -> Option<(AlarmState, String)> {
         let datapoints = self.datapoints();
-        let range = Range::before(minute * 60, self.queries.period, datapoints.periods + MORE_PERIODS);
+        let range = Range::before(minute * 60, self.queries.period, datapoints.periods + ADDITIONAL_PERIODS);
         let evaluated = match self.queries.evaluate(source, range) {
             Ok(evaluated) => evaluated,
             Err(error) => {

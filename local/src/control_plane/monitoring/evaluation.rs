@@ -36,7 +36,7 @@ pub(super) struct Datapoints {
 
 /// The number of additional periods that are evaluated. The examples of the user guide have two; it does not state a
 /// number.
-pub(super) const MORE_PERIODS: u64 = 2;
+pub(super) const ADDITIONAL_PERIODS: u64 = 2;
 
 impl Datapoints {
     /// The state after `points`, one for each period, the oldest first. `breaches` decides whether a value breaches the

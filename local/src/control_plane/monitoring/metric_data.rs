@@ -54,13 +54,13 @@ pub(super) fn get(source: &MetricSource<'_>, request: GetMetricData) -> Result<D
         let error = invalid("the token was not returned by this operation");
         return Err(ApiError::new("InvalidNextToken", error.message));
     }
-    let written = request.metric_data_queries.unwrap_or_default();
-    let queries = Queries::read(&written)?;
+    let requested = request.metric_data_queries.unwrap_or_default();
+    let queries = Queries::read(&requested)?;
     for watched in queries.metrics() {
         check_statistic(watched)?;
     }
     let range = between(request.start_time, request.end_time, queries.period)?;
-    let number = saturated::<u64>(written.len());
+    let number = saturated::<u64>(requested.len());
     if range.count().saturating_mul(number) > MAX_DATAPOINTS {
         return Err(ApiError::not_emulated(format_args!("more than {MAX_DATAPOINTS} data points in one request")));
     }

@@ -73,11 +73,11 @@ const NOT_EMULATED: [&str; 36] = [
 ];
 
 /// Whether the service has this operation.
-pub(crate) fn has(operation: &str) -> bool {
+pub(crate) fn has_operation(operation: &str) -> bool {
     OPERATIONS.contains(&operation) || NOT_EMULATED.contains(&operation)
 }
 
-/// Executes an operation that [`has`] knows, on the alarms of this account and Region.
+/// Executes an operation that [`has_operation`] knows, on the alarms of this account and Region.
 pub(crate) async fn answer(
     gateway: &Shared,
     alarms: &AlarmStore,

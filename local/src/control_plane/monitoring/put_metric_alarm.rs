@@ -161,7 +161,7 @@ impl PutMetricAlarm {
         if number > MAX_METRICS {
             return Err(invalid(format_args!("an alarm has at most {MAX_METRICS} metrics, and this one has {number}")));
         }
-        if !queries.returns_one() {
+        if !queries.returns_single_series() {
             return Err(invalid("one of Metrics has ReturnData true, and the others have it false"));
         }
         Ok(queries)

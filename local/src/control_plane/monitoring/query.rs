@@ -80,10 +80,12 @@ impl Queries {
         let mut constraints = Constraints::default();
         constraints.member("metricDataQueries", Some(queries)).count(1..=MAX_QUERIES);
         constraints.check()?;
-        let (mut metrics, mut written, mut returned, mut period) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let (mut metrics, mut parsed_expressions, mut returned, mut period) =
+            (Vec::new(), Vec::new(), Vec::new(), None);
         for query in queries {
             let id = query.id()?;
-            if metrics.iter().any(|(other, _)| *other == id) || written.iter().any(|(other, _)| *other == id) {
+            if metrics.iter().any(|(other, _)| *other == id) || parsed_expressions.iter().any(|(other, _)| *other == id)
+            {
                 return Err(invalid(format_args!("the id {id} is used twice")));
             }
             let label = match (&query.metric_stat, &query.expression) {
@@ -100,7 +102,7 @@ impl Queries {
                     constraints::expression(text)?;
                     let parsed = Expression::parse(text)
                         .map_err(|problem| invalid(format_args!("the expression of {id} is not valid: {problem}")))?;
-                    written.push((id.clone(), parsed));
+                    parsed_expressions.push((id.clone(), parsed));
                     id.clone()
                 }
                 _ => return Err(invalid(format_args!("{id} has one of MetricStat and Expression"))),
@@ -110,12 +112,12 @@ impl Queries {
             }
         }
         let period = period.ok_or_else(|| invalid("there is no metric"))?;
-        let expressions = in_order(&metrics, written)?;
+        let expressions = in_order(&metrics, parsed_expressions)?;
         Ok(Self { period, metrics, expressions, returned })
     }
 
     /// Whether exactly one time series is returned. An alarm needs that, because it compares one series.
-    pub(super) fn returns_one(&self) -> bool {
+    pub(super) fn returns_single_series(&self) -> bool {
         self.returned.len() == 1
     }
 
@@ -157,10 +159,10 @@ impl Queries {
 /// Orders expressions after the ones that they name. Refuses an expression that names itself or a missing id.
 fn in_order(
     metrics: &[(String, WatchedMetric)],
-    mut written: Vec<(String, Expression)>,
+    mut parsed_expressions: Vec<(String, Expression)>,
 ) -> Result<Vec<(String, Expression)>, ApiError> {
     let mut ordered: Vec<(String, Expression)> = Vec::new();
-    while !written.is_empty() {
+    while !parsed_expressions.is_empty() {
         let is_known =
             |id: &str| metrics.iter().any(|(other, _)| other == id) || ordered.iter().any(|(other, _)| other == id);
         let missing = |expression: &Expression| {
@@ -168,14 +170,16 @@ fn in_order(
             expression.ids(&mut ids);
             ids.into_iter().find(|id| !is_known(id)).map(str::to_owned)
         };
-        let next = written.iter().position(|(_, expression)| missing(expression).is_none());
+        let next = parsed_expressions.iter().position(|(_, expression)| missing(expression).is_none());
         let Some(next) = next else {
-            let (id, missing) =
-                written.first().map(|(id, expression)| (id.clone(), missing(expression))).unwrap_or_default();
+            let (id, missing) = parsed_expressions
+                .first()
+                .map(|(id, expression)| (id.clone(), missing(expression)))
+                .unwrap_or_default();
             let missing = missing.unwrap_or_default();
             return Err(invalid(format_args!("the expression of {id} names {missing}, which is not another query")));
         };
-        ordered.push(written.remove(next));
+        ordered.push(parsed_expressions.remove(next));
     }
     Ok(ordered)
 }

@@ -81,7 +81,7 @@ impl Alarms {
             }
         }
         changes.sort_by_key(|items| items.first().map(|item| item.at));
-        changes.into_iter().flatten().for_each(|item| enter(history, item));
+        changes.into_iter().flatten().for_each(|item| push_event(history, item));
     }
 
     /// Adds an alarm, or replaces the alarm of the same name and keeps its state.
@@ -98,7 +98,7 @@ impl Alarms {
             alarm.reason.clone_from(&before.reason);
         }
         let summary = format!("Alarm \"{name}\" {}", if is_new { "created" } else { "updated" });
-        enter(&mut self.history, AlarmEvent::new(&name, now, AlarmEventKind::ConfigurationUpdate, summary));
+        push_event(&mut self.history, AlarmEvent::new(&name, now, AlarmEventKind::ConfigurationUpdate, summary));
         self.all.insert(name, alarm);
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Alarms {
         for name in names {
             self.all.remove(&name);
             let summary = format!("Alarm \"{name}\" deleted");
-            enter(&mut self.history, AlarmEvent::new(&name, now, AlarmEventKind::ConfigurationUpdate, summary));
+            push_event(&mut self.history, AlarmEvent::new(&name, now, AlarmEventKind::ConfigurationUpdate, summary));
         }
         Ok(())
     }
@@ -133,12 +133,12 @@ impl Alarms {
             input.state_value.as_deref().and_then(AlarmState::from_name).ok_or_else(|| invalid("no such state"))?;
         let alarm = self.all.get_mut(&name).ok_or_else(|| unknown(&name))?;
         let items = change_state(alarm, state, input.state_reason.unwrap_or_default(), now);
-        items.into_iter().for_each(|item| enter(&mut self.history, item));
+        items.into_iter().for_each(|item| push_event(&mut self.history, item));
         Ok(())
     }
 }
 
-fn enter(history: &mut VecDeque<AlarmEvent>, item: AlarmEvent) {
+fn push_event(history: &mut VecDeque<AlarmEvent>, item: AlarmEvent) {
     if history.len() >= MAX_HISTORY_ENTRIES {
         history.pop_front();
     }

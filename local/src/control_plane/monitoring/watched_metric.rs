@@ -49,9 +49,9 @@ impl WatchedMetric {
         if metric.dimensions.len() != self.dimensions.len() {
             return None;
         }
-        let value = |wanted: metrics::Dimension| {
-            let is_wanted = |dimension: &&Dimension| dimension.name.as_deref() == Some(wanted.name());
-            self.dimensions.iter().find(is_wanted)?.value.as_deref()
+        let value = |requested: metrics::Dimension| {
+            let is_requested = |dimension: &&Dimension| dimension.name.as_deref() == Some(requested.name());
+            self.dimensions.iter().find(is_requested)?.value.as_deref()
         };
         let table =
             || Some(SchemaObject::table(value(metrics::Dimension::Keyspace)?, value(metrics::Dimension::TableName)?));

@@ -36,12 +36,12 @@ pub(super) fn check(writes: &[BoundModification<'_>], bytes: usize) -> Result<()
             return Err(refused_by(&rules::SAME_ROW_IN_LOGGED_BATCH));
         }
     }
-    conditions(writes)
+    check_conditions(writes)
 }
 
 /// The service accepts conditions on several partitions and tables (DG:batchStatements). Cassandra 5 accepts them
 /// within one partition only, so it could not execute such a batch as a whole.
-fn conditions(writes: &[BoundModification<'_>]) -> Result<(), Refusal> {
+fn check_conditions(writes: &[BoundModification<'_>]) -> Result<(), Refusal> {
     let partitions: HashSet<_> = writes.iter().map(|write| (write.table, write.values.partition())).collect();
     if partitions.len() > 1 && writes.iter().any(|write| write.modification.is_conditional()) {
         return Err(not_emulated("conditions in a logged batch over several partitions"));

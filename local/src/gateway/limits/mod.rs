@@ -49,10 +49,10 @@ pub(super) async fn check_limits(
     for (bound, markers) in statements.iter().zip(&markers) {
         let BoundStatement { statement, accesses, .. } = bound;
         if let Tree::Select(select) = &*statement.tree {
-            return subqueries(select, markers);
+            return check_subqueries(select, markers);
         }
         for using in statement.tree.usings() {
-            time_to_live(using, markers)?;
+            check_time_to_live(using, markers)?;
             timestamp::check(using, markers, now)?;
         }
         let modifications = modifications(&statement.tree).into_iter().zip(&statement.tables).zip(accesses);
@@ -71,7 +71,7 @@ pub(super) async fn check_limits(
     Ok(())
 }
 
-fn time_to_live(using: &Using, markers: &BoundMarkers<'_>) -> Result<(), Refusal> {
+fn check_time_to_live(using: &Using, markers: &BoundMarkers<'_>) -> Result<(), Refusal> {
     let seconds = using.ttl().and_then(|ttl| markers.int(ttl, "[ttl]"));
     match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
         Some(seconds) if seconds > rules::MAX_TTL_SECONDS => Err(refused_by(&rules::TTL_TOO_LONG)),
@@ -80,7 +80,7 @@ fn time_to_live(using: &Using, markers: &BoundMarkers<'_>) -> Result<(), Refusal
 }
 
 /// Refuses too many combinations of the values after IN, including lists that are bound as a whole.
-fn subqueries(select: &Select, markers: &BoundMarkers<'_>) -> Result<(), Refusal> {
+fn check_subqueries(select: &Select, markers: &BoundMarkers<'_>) -> Result<(), Refusal> {
     let lists = select.relations.iter().filter(|relation| relation.operator == Operator::In);
     let widths = lists.map(|list| match &list.comparand {
         Comparand::Values(values) => values.len(),

@@ -19,7 +19,7 @@ pub(super) fn check(write: &BoundAccess<'_>) -> Result<usize, Refusal> {
     if write.values.all.iter().any(|value| value.max_digits(write.values.layout) > rules::MAX_DIGITS) {
         return Err(refused_by(&rules::TOO_MANY_DIGITS));
     }
-    columns(write)?;
+    check_columns(write)?;
     let bytes = write.row().storage_bytes().max(write.row().static_bytes());
     // The error code is not known: that of the other limits is assumed.
     if bytes > rules::MAX_ROW_BYTES {
@@ -30,7 +30,7 @@ pub(super) fn check(write: &BoundAccess<'_>) -> Result<usize, Refusal> {
 
 /// The columns are counted in the text, too, except those in JSON. They are counted again here, because the table may
 /// have got a time to live since the text was read.
-fn columns(write: &BoundAccess<'_>) -> Result<(), Refusal> {
+fn check_columns(write: &BoundAccess<'_>) -> Result<(), Refusal> {
     let outside_key = |kind| matches!(kind, ColumnKind::Static | ColumnKind::Regular);
     let columns = write.values.all.iter().filter(|value| outside_key(value.kind)).map(|value| value.column);
     let columns = columns.collect::<HashSet<_>>().len();

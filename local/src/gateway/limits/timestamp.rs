@@ -14,7 +14,7 @@ use crate::statement::BoundMarkers;
 /// Refuses a `USING TIMESTAMP` outside the service's window.
 pub(super) fn check(using: &Using, markers: &BoundMarkers<'_>, now: SystemTime) -> Result<(), Refusal> {
     match using.timestamp().and_then(|timestamp| markers.long(timestamp, "[timestamp]")) {
-        Some(timestamp) => in_window(timestamp, now),
+        Some(timestamp) => check_window(timestamp, now),
         None => Ok(()),
     }
 }
@@ -30,19 +30,19 @@ pub(in crate::gateway) fn timestamp_of_frame(
 ) -> Result<Option<i64>, Refusal> {
     let Some(given) = timestamp else { return Ok(None) };
     let writes = statements.iter().filter(|statement| !statement.reads);
-    let writes = writes.flat_map(|statement| statement.tables.iter().zip(&statement.needs));
+    let writes = writes.flat_map(|statement| statement.tables.iter().zip(&statement.required_features));
     let (mut takes, mut ignores) = (false, false);
-    for (table, _) in writes.filter(|(_, needs)| !needs.timestamps) {
+    for (table, _) in writes.filter(|(_, required_features)| !required_features.timestamps) {
         let timestamps = context.shared.schema.features(table).timestamps;
         takes |= timestamps;
         ignores |= !timestamps;
     }
     if takes {
-        in_window(given, (context.shared.clock)())?;
+        check_window(given, (context.shared.clock)())?;
     }
     Ok(timestamp.filter(|_| takes && !ignores))
 }
 
-fn in_window(timestamp: i64, now: SystemTime) -> Result<(), Refusal> {
+fn check_window(timestamp: i64, now: SystemTime) -> Result<(), Refusal> {
     if rules::takes_timestamp(timestamp, now) { Ok(()) } else { Err(refused_by(&rules::TIMESTAMP_OUTSIDE_WINDOW)) }
 }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use keyspaces_cql::statement::{Operator, Relation, Select, Subject, Target};
 use keyspaces_cql::{Span, Statement as Tree};
 
-use super::super::answer::unreadable;
+use super::super::answer::malformed_answer;
 use super::super::data_request::SingleRequest;
 use super::super::dml::DmlStatement;
 use super::super::request_context::RequestContext;
@@ -145,7 +145,9 @@ async fn read_rows(
     }
     // An empty page has the metadata of its columns, too.
     let answer = context.upstream.call(request::write_prepare(stream, text)).await.map_err(|_| connection_lost())?;
-    let Some(head) = RowsMetadata::from_prepared(&answer.body).map_err(unreadable)? else { return Ok(Err(answer)) };
+    let Some(head) = RowsMetadata::from_prepared(&answer.body).map_err(malformed_answer)? else {
+        return Ok(Err(answer));
+    };
     Ok(Ok((head.owned(), 0, BytesMut::new())))
 }
 

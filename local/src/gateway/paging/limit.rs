@@ -32,7 +32,7 @@ impl Limit {
     /// LIMIT fits into one page, and starts again from the first row.
     ///
     /// A SELECT with `LIMIT 1` has no second page, except for a client that lowers the LIMIT between two pages.
-    pub(super) fn paged(self, page_size: usize) -> usize {
+    pub(super) fn later_page_size(self, page_size: usize) -> usize {
         match self {
             Self::Rows(rows) => page_size.min(saturated::<usize>(rows - 1)).max(1),
             Self::Unlimited | Self::Invalid => page_size,
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_later_page_is_smaller_than_the_limit() {
-        assert_eq!([3, 9, 10, 11].map(|page_size| Limit::Rows(10).paged(page_size)), [3, 9, 9, 9]);
-        assert_eq!((Limit::Rows(1).paged(5), Limit::Unlimited.paged(5)), (1, 5));
+        assert_eq!([3, 9, 10, 11].map(|page_size| Limit::Rows(10).later_page_size(page_size)), [3, 9, 9, 9]);
+        assert_eq!((Limit::Rows(1).later_page_size(5), Limit::Unlimited.later_page_size(5)), (1, 5));
     }
 }

@@ -11,7 +11,7 @@ mod position;
 
 use bytes::{Bytes, BytesMut};
 
-use super::answer::{Answer, from_cassandra, unreadable};
+use super::answer::{Answer, from_cassandra, malformed_answer};
 use super::data_request::SingleRequest;
 use super::dml::DmlStatement;
 use super::request_context::RequestContext;
@@ -63,7 +63,7 @@ pub(super) async fn read(
         None => {
             let limit = limit_of(statement, request);
             let request_part = |rows: usize, state: Option<Bytes>| {
-                let rows = if state.is_some() { limit.paged(rows) } else { rows };
+                let rows = if state.is_some() { limit.later_page_size(rows) } else { rows };
                 request.page(stream, rows, state)
             };
             read_parts(context, &from, requested_rows(request), request_part).await?.map(|page| (page, None))
@@ -144,7 +144,7 @@ async fn read_part(context: &RequestContext<'_>, request: Frame, rows: usize) ->
 /// The rows of an answer; `None` if it is not a RESULT of kind Rows.
 fn rows_of(answer: &Frame) -> Result<Option<Rows>, Refusal> {
     match answer.opcode {
-        Opcode::Result => Rows::read(&answer.body).map_err(unreadable),
+        Opcode::Result => Rows::read(&answer.body).map_err(malformed_answer),
         _ => Ok(None),
     }
 }

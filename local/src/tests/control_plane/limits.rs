@@ -23,7 +23,7 @@ async fn connect_plain(local: &Local) -> TcpStream {
 }
 
 /// Five times the service's time limit in these tests.
-const CEILING: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(1);
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_client_that_sends_no_complete_head_is_disconnected() {
         }
         answer
     };
-    let ends = timeout(CEILING, async { tokio::join!(silent_ends, dripping_ends) }).await;
+    let ends = timeout(TIMEOUT, async { tokio::join!(silent_ends, dripping_ends) }).await;
     assert_eq!(ends.expect("both are left"), (Vec::new(), Vec::new()));
     local.close().await.unwrap();
 }
@@ -77,7 +77,7 @@ async fn a_client_that_sends_no_complete_body_in_time_gets_an_error() {
             () = drip => unreachable!(),
         }
     };
-    let (idle, dripping) = timeout(CEILING, both).await.expect("both are answered");
+    let (idle, dripping) = timeout(TIMEOUT, both).await.expect("both are answered");
     let name = "com.amazon.coral.service#RequestTimeoutException".to_owned();
     let problem = format!("keyspaces-local: the body did not come within 1s {NOT_KNOWN}");
     for answer in [idle, dripping] {
@@ -91,7 +91,7 @@ async fn a_client_that_starts_no_tls_handshake_is_disconnected() {
     let limits = Limits { handshake: LIMIT, ..Limits::default() };
     let local = with(limits).await.plain_http(false).start().await.unwrap();
     let mut idle = connect_plain(&local).await;
-    let ended = timeout(CEILING, idle.read(&mut [0])).await.expect("it is left");
+    let ended = timeout(TIMEOUT, idle.read(&mut [0])).await.expect("it is left");
     assert_eq!(ended.unwrap_or(0), 0);
     local.close().await.unwrap();
 }

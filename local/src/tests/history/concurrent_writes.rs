@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::client::{Client, With, opcode, query_body};
+use super::super::client::{Client, RequestOptions, opcode, query_body};
 use super::RecoverableTable;
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn the_last_of_many_concurrent_writes_to_the_same_rows_is_kept() {
                     ),
                     _ => format!("INSERT INTO ks.t (p, c, r) VALUES (1, {c}, '{writer}/{stream}')"),
                 };
-                client.send(stream, opcode::QUERY, &query_body(&text, With::default())).await;
+                client.send(stream, opcode::QUERY, &query_body(&text, RequestOptions::default())).await;
             }
             for _ in 0..60 {
                 assert_eq!(client.receive().await.unwrap().opcode, opcode::RESULT);
@@ -42,7 +42,7 @@ async fn a_write_whose_client_disconnects_is_in_the_history() {
     for p in 0..50 {
         let mut client = Client::connect(&table.local).await;
         let text = format!("INSERT INTO ks.t (p, r) VALUES ({p}, 'x')");
-        client.send(0, opcode::QUERY, &query_body(&text, With::default())).await;
+        client.send(0, opcode::QUERY, &query_body(&text, RequestOptions::default())).await;
         if p % 2 == 0 {
             tokio::time::sleep(Duration::from_micros(200 * p)).await;
         }

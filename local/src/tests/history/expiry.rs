@@ -31,7 +31,7 @@ async fn values_that_had_expired_at_the_moment_are_not_restored() {
         table.run(statement).await;
     }
     let all = table.rows("t").await;
-    let rows = table.client.until("SELECT c, a FROM ks.t", |rows| rows.ints("c") == [3, 5, 7]).await;
+    let rows = table.client.query_until("SELECT c, a FROM ks.t", |rows| rows.ints("c") == [3, 5, 7]).await;
     assert_eq!(rows.texts("a"), ["stays", "", ""]);
     let (moment, gone) = table.snapshot().await;
     assert_ne!(gone, all);
@@ -88,7 +88,7 @@ async fn a_row_updated_after_its_deletion_lasts_as_long_as_its_values() {
     assert!(matches!(table.client.query(timestamps).await, ClientAnswer::Changed(_)));
     table
         .client
-        .until("SELECT status FROM system_schema_mcs.tables", |rows| !rows.texts("status").contains(&"UPDATING"))
+        .query_until("SELECT status FROM system_schema_mcs.tables", |rows| !rows.texts("status").contains(&"UPDATING"))
         .await;
     // Cassandra may execute concurrent writes in this order.
     let at = |nth| moment() * 1000 + nth;

@@ -11,7 +11,7 @@ mod unknown_outcome;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::client::{Client, ClientAnswer, ResultSet, With};
+use super::client::{Client, ClientAnswer, RequestOptions, ResultSet};
 use super::{RECOVERY, another};
 use crate::history::History;
 use crate::local::Local;
@@ -73,7 +73,7 @@ impl RecoverableTable {
 
     async fn rows(&mut self, table: &str) -> ResultSet {
         let mut all = ResultSet::default();
-        for page in self.client.pages(Ok(&format!("SELECT * FROM ks.{table}")), With::default()).await {
+        for page in self.client.pages(Ok(&format!("SELECT * FROM ks.{table}")), RequestOptions::default()).await {
             all.columns = page.columns;
             all.values.extend(page.values);
         }

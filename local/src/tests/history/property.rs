@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::super::another;
-use super::super::client::{ClientAnswer, ResultSet, With, opcode, query_body};
+use super::super::client::{ClientAnswer, RequestOptions, ResultSet, opcode, query_body};
 use super::{RECOVERY, RecoverableTable, now};
 
 /// Statements that run concurrently, on many streams, and whether a snapshot of the table is taken afterwards.
@@ -142,7 +142,7 @@ async fn check(
     let (mut snapshots, mut last_short) = (Vec::new(), 0);
     for Round { statements, takes_snapshot } in rounds {
         for (stream, statement) in (0..).zip(statements) {
-            table.client.send(stream, opcode::QUERY, &query_body(statement, With::default())).await;
+            table.client.send(stream, opcode::QUERY, &query_body(statement, RequestOptions::default())).await;
         }
         for _ in statements {
             let answer = ClientAnswer::read(&table.client.receive().await.unwrap());

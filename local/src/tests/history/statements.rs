@@ -1,4 +1,4 @@
-use super::super::client::{ClientAnswer, With, batch_body, opcode};
+use super::super::client::{ClientAnswer, RequestOptions, batch_body, opcode};
 use super::RecoverableTable;
 use crate::names::SchemaObject;
 
@@ -86,30 +86,39 @@ async fn restores_work_with_values_bound_by_position_and_by_name() {
     let mut snapshots = Vec::new();
     let insert = table.client.prepared("INSERT INTO ks.t (r, c, s, p) VALUES (?, ?, ?, ?)").await;
     let values: [&[u8]; 4] = [b"r", b"c", &one, &one];
-    let done = table.client.execute(&insert, With { values: &values, ..With::default() }).await;
+    let done = table.client.execute(&insert, RequestOptions { values: &values, ..RequestOptions::default() }).await;
     assert_eq!(done, ClientAnswer::Void);
     snapshots.push(table.snapshot().await);
     let values: [&[u8]; 4] = [&two, b"c", b"named", &two];
-    let with = With { values: &values, names: &["p", "c", "r", "s"], ..With::default() };
+    let with = RequestOptions { values: &values, names: &["p", "c", "r", "s"], ..RequestOptions::default() };
     assert_eq!(table.client.execute(&insert, with).await, ClientAnswer::Void);
     snapshots.push(table.snapshot().await);
     let values: [&[u8]; 3] = [b"d", &one, b"by name"];
-    let with = With { values: &values, names: &["clustering", "p", "what"], ..With::default() };
+    let with = RequestOptions { values: &values, names: &["clustering", "p", "what"], ..RequestOptions::default() };
     let update = "UPDATE ks.t SET r = :what WHERE p = ? AND c = :clustering";
     assert_eq!(table.client.query_with(update, with).await, ClientAnswer::Void);
     snapshots.push(table.snapshot().await);
     let json = table.client.prepared("INSERT INTO ks.t JSON ?").await;
     let values: [&[u8]; 1] = [b"{\"p\": 3, \"c\": \"json\", \"s\": 9}"];
-    assert_eq!(table.client.execute(&json, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(
+        table.client.execute(&json, RequestOptions { values: &values, ..RequestOptions::default() }).await,
+        ClientAnswer::Void
+    );
     snapshots.push(table.snapshot().await);
     let range = table.client.prepared("DELETE FROM ks.t WHERE p = ? AND c >= ? AND c < 'x'").await;
     let values: [&[u8]; 2] = [&one, b"d"];
-    assert_eq!(table.client.execute(&range, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(
+        table.client.execute(&range, RequestOptions { values: &values, ..RequestOptions::default() }).await,
+        ClientAnswer::Void
+    );
     snapshots.push(table.snapshot().await);
     let batch = "BEGIN UNLOGGED BATCH INSERT INTO ks.t (p, c, r) VALUES (?, ?, ?); UPDATE ks.t SET s = ? WHERE p = ?; \
                  DELETE FROM ks.t WHERE p = ? AND c = ?; APPLY BATCH";
     let values: [&[u8]; 7] = [&one, b"batch", b"b", &two, &one, &two, b"c"];
-    assert_eq!(table.client.query_with(batch, With { values: &values, ..With::default() }).await, ClientAnswer::Void);
+    assert_eq!(
+        table.client.query_with(batch, RequestOptions { values: &values, ..RequestOptions::default() }).await,
+        ClientAnswer::Void
+    );
     snapshots.push(table.snapshot().await);
     table.assert_restores(&snapshots).await;
 }
@@ -123,7 +132,7 @@ async fn a_row_whose_key_is_the_result_of_a_function_is_restored() {
     table.run(text).await;
     snapshots.push(table.snapshot().await);
     let id = table.client.prepared(text).await;
-    assert_eq!(table.client.execute(&id, With::default()).await, ClientAnswer::Void);
+    assert_eq!(table.client.execute(&id, RequestOptions::default()).await, ClientAnswer::Void);
     snapshots.push(table.snapshot().await);
     let body =
         batch_body(1, &[Ok(text), Err(&id), Ok("INSERT INTO t (p, c, d) VALUES (uuid(), now(), '1970-01-01')")], 6);

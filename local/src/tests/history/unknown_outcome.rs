@@ -17,19 +17,20 @@ async fn after_a_write_of_unknown_outcome_the_table_is_read_again_until_it_succe
     let inner = table.local.listeners().shared().schema().names().inner().to_owned();
     table.run("INSERT INTO ks.t (p, r) VALUES (0, 'x')").await;
     // First the rows can be read back; then neither that nor the first baseline succeeds.
-    for (row, strikes) in [(1, &[("INSERT", true)][..]), (2, &[("INSERT", true), ("SELECT", false), ("SELECT", false)])]
+    for (row, disconnects) in
+        [(1, &[("INSERT", true)][..]), (2, &[("INSERT", true), ("SELECT", false), ("SELECT", false)])]
     {
         let before = baselines(&connection, &inner).await;
-        proxy.strikes.lock().unwrap().extend(strikes);
+        proxy.disconnects.lock().unwrap().extend(disconnects);
         let insert = format!("INSERT INTO ks.t (p, r) VALUES ({row}, 'lost')");
-        table.client.send(7, opcode::QUERY, &query_body(&insert, With::default())).await;
-        let read_anew = async {
+        table.client.send(7, opcode::QUERY, &query_body(&insert, RequestOptions::default())).await;
+        let read_again = async {
             while baselines(&connection, &inner).await == before {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), read_anew).await.expect("it is not read anew");
-        assert!(proxy.strikes.lock().unwrap().is_empty(), "row {row}");
+        tokio::time::timeout(Duration::from_secs(60), read_again).await.expect("it is not read again");
+        assert!(proxy.disconnects.lock().unwrap().is_empty(), "row {row}");
         table.client = Client::connect(&table.local).await;
         let snapshot = table.snapshot().await;
         assert_eq!(snapshot.1.values.len(), 1 + row);

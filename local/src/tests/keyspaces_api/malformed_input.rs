@@ -81,7 +81,7 @@ fn complete_input(operation: &str) -> Value {
 
 /// A change to one value of an input.
 #[derive(Clone, Debug)]
-enum Break {
+enum Mutation {
     Replace(Value),
     /// The value is repeated this many times in a list.
     Repeat(usize),
@@ -89,7 +89,7 @@ enum Break {
     AddMember,
 }
 
-fn breaks() -> impl Strategy<Value = Break> {
+fn mutations() -> impl Strategy<Value = Mutation> {
     let values = vec![
         json!(null),
         json!(true),
@@ -109,53 +109,53 @@ fn breaks() -> impl Strategy<Value = Break> {
         json!({"unknown": [1, "two", null]}),
     ];
     prop_oneof![
-        8 => select(values).prop_map(Break::Replace),
-        1 => select(vec![2_usize, 61, 5000]).prop_map(Break::Repeat),
-        1 => Just(Break::Remove),
-        1 => Just(Break::AddMember),
+        8 => select(values).prop_map(Mutation::Replace),
+        1 => select(vec![2_usize, 61, 5000]).prop_map(Mutation::Repeat),
+        1 => Just(Mutation::Remove),
+        1 => Just(Mutation::AddMember),
     ]
 }
 
 /// The number of values in an input: its members, the elements of its lists, and the values nested in these.
-fn places(input: &Value) -> usize {
+fn value_count(input: &Value) -> usize {
     match input {
-        Value::Object(members) => members.values().map(|value| 1 + places(value)).sum(),
-        Value::Array(values) => values.iter().map(|value| 1 + places(value)).sum(),
+        Value::Object(members) => members.values().map(|value| 1 + value_count(value)).sum(),
+        Value::Array(values) => values.iter().map(|value| 1 + value_count(value)).sum(),
         _ => 0,
     }
 }
 
-/// Replaces the value with this number, counted as in `places`.
-fn broken(input: Value, number: &mut usize, how: &Break) -> Value {
+/// Replaces the value with this number, counted as in `value_count`.
+fn mutated(input: Value, number: &mut usize, mutation: &Mutation) -> Value {
     match input {
         Value::Object(members) => {
             let mut changed = serde_json::Map::new();
             for (name, value) in members {
-                if let Some(value) = place(value, number, how) {
+                if let Some(value) = mutated_value(value, number, mutation) {
                     changed.insert(name, value);
                 }
             }
             Value::Object(changed)
         }
-        Value::Array(values) => values.into_iter().filter_map(|value| place(value, number, how)).collect(),
+        Value::Array(values) => values.into_iter().filter_map(|value| mutated_value(value, number, mutation)).collect(),
         value => value,
     }
 }
 
-fn place(value: Value, number: &mut usize, how: &Break) -> Option<Value> {
+fn mutated_value(value: Value, number: &mut usize, mutation: &Mutation) -> Option<Value> {
     if *number > 0 {
         *number -= 1;
-        return Some(broken(value, number, how));
+        return Some(mutated(value, number, mutation));
     }
     *number = usize::MAX;
-    match how {
-        Break::Replace(with) => Some(with.clone()),
-        Break::Repeat(times) => match value {
+    match mutation {
+        Mutation::Replace(with) => Some(with.clone()),
+        Mutation::Repeat(times) => match value {
             Value::Array(values) => Some(values.iter().cycle().take(values.len() * times).cloned().collect()),
             value => Some(Value::Array(vec![value; *times])),
         },
-        Break::Remove => None,
-        Break::AddMember => match value {
+        Mutation::Remove => None,
+        Mutation::AddMember => match value {
             Value::Object(members) => Some(with(Value::Object(members), json!({"unknown": 1}))),
             value => Some(json!({"unknown": value})),
         },
@@ -171,12 +171,12 @@ async fn invalid_input_gets_the_same_error_in_both_protocols_and_changes_nothing
     api.call("CreateTable", create_table("ks", "t")).await;
     let before = everything(&api).await;
     let mut runner = TestRunner::deterministic();
-    let strategy = (any::<Index>(), breaks());
+    let strategy = (any::<Index>(), mutations());
     for (operation, _) in OPERATIONS {
         let input = complete_input(operation);
         for _ in 0..40 {
-            let (at, how) = strategy.new_tree(&mut runner).unwrap().current();
-            let input = broken(input.clone(), &mut at.index(places(&input)), &how);
+            let (at, mutation) = strategy.new_tree(&mut runner).unwrap().current();
+            let input = mutated(input.clone(), &mut at.index(value_count(&input)), &mutation);
             let answered = api.try_call(operation, input.clone()).await;
             let excerpt = || format!("{operation} {}", input.to_string().chars().take(2000).collect::<String>());
             assert_eq!(in_cbor.try_call(operation, input.clone()).await, answered, "{}", excerpt());

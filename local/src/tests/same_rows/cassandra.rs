@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::client::{ClientAnswer, LOCAL_QUORUM, ReceivedFrame, ResultSet, With, opcode, query_body};
-use super::text::{CqlText, Way};
+use super::super::client::{ClientAnswer, LOCAL_QUORUM, ReceivedFrame, RequestOptions, ResultSet, opcode, query_body};
+use super::text::{BindingStyle, CqlText};
 use crate::protocol::{Frame, Opcode};
 use crate::upstream::Upstream;
 
@@ -25,7 +25,7 @@ impl CassandraSide {
     /// out: where INSERT … IF NOT EXISTS is not applied, Cassandra answers the static columns only if the statement
     /// names one, and null for all of them otherwise.
     pub(super) async fn write(&self, text: &CqlText, table: &str) -> ClientAnswer {
-        let (text, values) = text.written(table, Way::Literals);
+        let (text, values) = text.written(table, BindingStyle::Literals);
         let mut body = long_string(&text);
         body.put_u16(LOCAL_QUORUM);
         body.put_u8(u8::from(!values.is_empty()));
@@ -35,7 +35,7 @@ impl CassandraSide {
 
     async fn query_with(&self, text: &str, values: &[Option<Bytes>]) -> ClientAnswer {
         let values: Vec<&[u8]> = values.iter().map(|value| value.as_deref().unwrap_or_default()).collect();
-        self.call(query_body(text, With { values: &values, ..With::default() })).await
+        self.call(query_body(text, RequestOptions { values: &values, ..RequestOptions::default() })).await
     }
 
     async fn call(&self, body: BytesMut) -> ClientAnswer {

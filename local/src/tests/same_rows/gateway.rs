@@ -6,7 +6,7 @@ use super::super::client::{Client, ClientAnswer, LOCAL_QUORUM, ResultSet, frame,
 use super::cassandra::long_string;
 use super::now;
 use super::read::TableRead;
-use super::text::Sent;
+use super::text::SendOptions;
 use super::write::TableWrite;
 use crate::protocol::Writer;
 
@@ -19,17 +19,17 @@ pub(super) struct GatewaySide {
 
 impl GatewaySide {
     pub(super) async fn write(&mut self, write: &TableWrite) -> ClientAnswer {
-        let sent = &write.sent;
+        let send_options = &write.send_options;
         if !write.as_batch {
-            let (text, values) = write.text().written("ks.t", sent.way);
-            return self.request(sent, &text, &values, None, None).await;
+            let (text, values) = write.text().written("ks.t", send_options.binding_style);
+            return self.request(send_options, &text, &values, None, None).await;
         }
         let mut body = BytesMut::new();
         body.put_u8(1);
         body.put_u16(write.texts.len() as u16);
         for text in &write.texts {
-            let (text, values) = text.written("ks.t", sent.way);
-            if sent.prepared {
+            let (text, values) = text.written("ks.t", send_options.binding_style);
+            if send_options.prepared {
                 let id = match self.client.prepare(&text).await {
                     ClientAnswer::Prepared(id) => id,
                     other => return other,
@@ -44,15 +44,15 @@ impl GatewaySide {
         }
         body.put_u16(LOCAL_QUORUM);
         body.put_u8(0);
-        self.call(sent, opcode::BATCH, &body).await
+        self.call(send_options, opcode::BATCH, &body).await
     }
 
     /// The rows of all pages.
     pub(super) async fn read(&mut self, read: &TableRead) -> ClientAnswer {
-        let (text, values) = read.text.written("ks.t", read.sent.way);
+        let (text, values) = read.text.written("ks.t", read.send_options.binding_style);
         let (mut all, mut state, mut pages): (Option<ResultSet>, Option<Bytes>, u32) = (None, None, 0);
         for page_size in read.page_sizes.iter().cycle() {
-            let answer = self.request(&read.sent, &text, &values, *page_size, state.as_deref()).await;
+            let answer = self.request(&read.send_options, &text, &values, *page_size, state.as_deref()).await;
             let ClientAnswer::Rows(page) = answer else { return answer };
             if let Some(most) = page_size.filter(|most| *most > 0) {
                 assert!(page.values.len() <= most as usize, "{} rows on a page of {most}", page.values.len());
@@ -74,17 +74,17 @@ impl GatewaySide {
 
     async fn request(
         &mut self,
-        sent: &Sent,
+        send_options: &SendOptions,
         text: &str,
         values: &[u8],
         page: Option<i32>,
         state: Option<&[u8]>,
     ) -> ClientAnswer {
-        let parameters = sent.parameters(values, page, state, now());
-        if !sent.prepared {
+        let parameters = send_options.parameters(values, page, state, now());
+        if !send_options.prepared {
             let mut body = long_string(text);
             body.put_slice(&parameters);
-            return self.call(sent, opcode::QUERY, &body).await;
+            return self.call(send_options, opcode::QUERY, &body).await;
         }
         let id = match self.client.prepare(text).await {
             ClientAnswer::Prepared(id) => id,
@@ -93,11 +93,11 @@ impl GatewaySide {
         let mut body = BytesMut::new();
         body.short_bytes(&id);
         body.put_slice(&parameters);
-        self.call(sent, opcode::EXECUTE, &body).await
+        self.call(send_options, opcode::EXECUTE, &body).await
     }
 
-    async fn call(&mut self, sent: &Sent, opcode: u8, body: &[u8]) -> ClientAnswer {
-        let (flags, mut whole) = sent.extras();
+    async fn call(&mut self, send_options: &SendOptions, opcode: u8, body: &[u8]) -> ClientAnswer {
+        let (flags, mut whole) = send_options.extras();
         whole.put_slice(body);
         self.client.send_bytes(&frame(4, flags, 0, opcode, &whole)).await;
         let received = self.client.receive().await.expect("an answer");

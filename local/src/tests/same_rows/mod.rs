@@ -28,7 +28,7 @@ use cassandra::CassandraSide;
 use gateway::GatewaySide;
 use read::{TableRead, read};
 use shape::{Shape, shape};
-use text::Sent;
+use text::SendOptions;
 use write::{TableWrite, write};
 
 /// The number of cases per table, because each table costs Cassandra memory.
@@ -91,17 +91,17 @@ fn script(shape: &Shape, case: &Case) -> String {
     let mut script = format!("\n{USER_TYPE};\nCREATE TABLE ks.t {};\n", shape.definition());
     for write in &case.writes {
         let text = write.text().literal("ks.t");
-        let _ = writeln!(script, "{text}; -- {}", describe(&write.sent, write.as_batch));
+        let _ = writeln!(script, "{text}; -- {}", describe(&write.send_options, write.as_batch));
     }
     for read in &case.reads {
         let text = read.text.literal("ks.t");
-        let _ = writeln!(script, "{text}; -- pages of {:?}; {}", read.page_sizes, describe(&read.sent, false));
+        let _ = writeln!(script, "{text}; -- pages of {:?}; {}", read.page_sizes, describe(&read.send_options, false));
     }
     script
 }
 
-fn describe(sent: &Sent, as_batch: bool) -> String {
-    format!("{}{sent:?}", if as_batch { "as BATCH; " } else { "" })
+fn describe(send_options: &SendOptions, as_batch: bool) -> String {
+    format!("{}{send_options:?}", if as_batch { "as BATCH; " } else { "" })
 }
 
 impl Sides {

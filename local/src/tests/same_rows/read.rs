@@ -3,14 +3,14 @@
 use proptest::prelude::*;
 
 use super::shape::{Shape, ShapeColumn, equal, from_table, values};
-use super::text::{CqlText, Sent, sent};
+use super::text::{CqlText, SendOptions, send_options};
 use super::value::{CqlValue, Type};
 
 /// A SELECT, how it is sent, and the page sizes of its successive pages.
 #[derive(Clone, Debug)]
 pub(super) struct TableRead {
     pub(super) text: CqlText,
-    pub(super) sent: Sent,
+    pub(super) send_options: SendOptions,
     pub(super) page_sizes: Vec<Option<i32>>,
     /// Whether it sorts rows of several partitions, which Cassandra can do only when it reads all of them at once.
     pub(super) orders_partitions: bool,
@@ -54,10 +54,10 @@ pub(super) fn read(shape: &Shape) -> BoxedStrategy<TableRead> {
         (prop::option::of(any::<bool>()), prop::bool::weighted(0.05)),
         prop::option::of(prop_oneof![4 => 1..15, 1 => 15..60]),
         prop::collection::vec(page_size, 1..4),
-        sent(),
+        send_options(),
     );
     parts
-        .prop_map(move |(selection, condition, (order, is_wrong), limit, page_sizes, sent)| {
+        .prop_map(move |(selection, condition, (order, is_wrong), limit, page_sizes, send_options)| {
             let is_incomplete = condition.finds_deleted_elements(&reversed);
             let has_order = !reversed.clustering.is_empty()
                 && order.is_some()
@@ -79,7 +79,13 @@ pub(super) fn read(shape: &Shape) -> BoxedStrategy<TableRead> {
             if condition.filters && !is_wrong {
                 text = text.cql(" ALLOW FILTERING");
             }
-            TableRead { text, sent, page_sizes, orders_partitions: has_order && condition.is_list, is_incomplete }
+            TableRead {
+                text,
+                send_options,
+                page_sizes,
+                orders_partitions: has_order && condition.is_list,
+                is_incomplete,
+            }
         })
         .boxed()
 }

@@ -22,7 +22,7 @@ enum CqlPiece {
 
 /// How values are sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way {
+pub(super) enum BindingStyle {
     /// As literals; unset values have no literal and are bound by position.
     Literals,
     /// Values whose bit is set are bound by position, the others are literals.
@@ -33,8 +33,8 @@ pub(super) enum Way {
 
 /// How a request is sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sent {
-    pub(super) way: Way,
+pub(super) struct SendOptions {
+    pub(super) binding_style: BindingStyle,
     pub(super) prepared: bool,
     pub(super) skip_metadata: bool,
     pub(super) timestamp: bool,
@@ -43,17 +43,17 @@ pub(super) struct Sent {
     pub(super) payload: bool,
 }
 
-pub(super) fn sent() -> impl Strategy<Value = Sent> {
-    let way = prop_oneof![
-        Just(Way::Literals),
-        Just(Way::Positional(u32::MAX)),
-        any::<u32>().prop_map(Way::Positional),
-        any::<bool>().prop_map(|by_position| Way::Named { by_position }),
+pub(super) fn send_options() -> impl Strategy<Value = SendOptions> {
+    let binding_style = prop_oneof![
+        Just(BindingStyle::Literals),
+        Just(BindingStyle::Positional(u32::MAX)),
+        any::<u32>().prop_map(BindingStyle::Positional),
+        any::<bool>().prop_map(|by_position| BindingStyle::Named { by_position }),
     ];
     let rarely = || prop::bool::weighted(0.1);
-    (way, any::<bool>(), rarely(), rarely(), rarely(), rarely(), rarely()).prop_map(
-        |(way, prepared, skip_metadata, timestamp, serial, tracing, payload)| Sent {
-            way,
+    (binding_style, any::<bool>(), rarely(), rarely(), rarely(), rarely(), rarely()).prop_map(
+        |(binding_style, prepared, skip_metadata, timestamp, serial, tracing, payload)| SendOptions {
+            binding_style,
             prepared,
             skip_metadata,
             timestamp,
@@ -95,11 +95,11 @@ impl CqlText {
 
     /// The text with all values as literals, except unset ones.
     pub(super) fn literal(&self, table: &str) -> String {
-        self.written(table, Way::Literals).0
+        self.written(table, BindingStyle::Literals).0
     }
 
     /// The text with bind markers, and their values, preceded by their number.
-    pub(super) fn written(&self, table: &str, way: Way) -> (String, Bytes) {
+    pub(super) fn written(&self, table: &str, binding_style: BindingStyle) -> (String, Bytes) {
         let (mut text, mut values, mut bound) = (String::new(), BytesMut::new(), 0_u16);
         let mut before: Vec<&CqlValue> = Vec::new();
         for piece in &self.0 {
@@ -113,14 +113,14 @@ impl CqlText {
             let first = before.iter().position(|earlier| *earlier == value);
             let number = before.len();
             before.push(value);
-            match way {
-                Way::Positional(mask) if mask >> (number % 32) & 1 == 1 => text.push('?'),
-                Way::Literals | Way::Positional(_) if *value == CqlValue::Unset => text.push('?'),
-                Way::Literals | Way::Positional(_) => {
+            match binding_style {
+                BindingStyle::Positional(mask) if mask >> (number % 32) & 1 == 1 => text.push('?'),
+                BindingStyle::Literals | BindingStyle::Positional(_) if *value == CqlValue::Unset => text.push('?'),
+                BindingStyle::Literals | BindingStyle::Positional(_) => {
                     text.push_str(&value.literal());
                     continue;
                 }
-                Way::Named { by_position } => {
+                BindingStyle::Named { by_position } => {
                     let name = format!("v{}", first.unwrap_or(number));
                     text.push_str(&format!(":{name}"));
                     match (by_position, first) {
@@ -142,7 +142,7 @@ impl CqlText {
     }
 }
 
-impl Sent {
+impl SendOptions {
     /// The part of a QUERY or EXECUTE after the text or the id.
     pub(super) fn parameters(&self, values: &[u8], page: Option<i32>, state: Option<&[u8]>, now: i64) -> BytesMut {
         let bit = |set: bool, flag: u8| if set { flag } else { 0 };
@@ -155,7 +155,10 @@ impl Sent {
                 | bit(state.is_some(), 0x08)
                 | bit(self.serial, 0x10)
                 | bit(self.timestamp, 0x20)
-                | bit(!values.is_empty() && matches!(self.way, Way::Named { by_position: false }), 0x40),
+                | bit(
+                    !values.is_empty() && matches!(self.binding_style, BindingStyle::Named { by_position: false }),
+                    0x40,
+                ),
         );
         out.put_slice(values);
         if let Some(page) = page {

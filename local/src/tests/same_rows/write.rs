@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::shape::{Shape, ShapeColumn, equal, from_table, values};
-use super::text::{CqlText, Sent, TABLE, Way, sent};
+use super::text::{BindingStyle, CqlText, SendOptions, TABLE, send_options};
 use super::value::{CqlValue, Type};
 
 /// A write.
@@ -11,7 +11,7 @@ use super::value::{CqlValue, Type};
 pub(super) struct TableWrite {
     /// The statement, or the statements of an unlogged batch.
     pub(super) texts: Vec<CqlText>,
-    pub(super) sent: Sent,
+    pub(super) send_options: SendOptions,
     /// Whether a batch is sent as a BATCH frame, not as text.
     pub(super) as_batch: bool,
 }
@@ -22,14 +22,14 @@ pub(super) fn write(shape: &Shape) -> BoxedStrategy<TableWrite> {
         1 => conditional(shape).prop_map(|one| vec![one]),
         2 => prop::collection::vec(modification(shape), 2..5),
     ];
-    (single, sent(), any::<bool>())
-        .prop_map(|(texts, mut sent, as_batch)| {
+    (single, send_options(), any::<bool>())
+        .prop_map(|(texts, mut send_options, as_batch)| {
             let as_batch = texts.len() > 1 && as_batch;
             // The protocol has no named values in a BATCH.
-            if as_batch && matches!(sent.way, Way::Named { .. }) {
-                sent.way = Way::Positional(u32::MAX);
+            if as_batch && matches!(send_options.binding_style, BindingStyle::Named { .. }) {
+                send_options.binding_style = BindingStyle::Positional(u32::MAX);
             }
-            TableWrite { texts, sent, as_batch }
+            TableWrite { texts, send_options, as_batch }
         })
         .boxed()
 }

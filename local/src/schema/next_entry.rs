@@ -29,7 +29,7 @@ const MAX_TABLE_UNITS: u32 = 40_000;
 const MAX_ACCOUNT_UNITS: u64 = 80_000;
 /// How often capacity may be decreased in a day without waiting (DG:quotas); further decreases need an hour without
 /// one.
-const DECREASES_PER_DAY: usize = 4;
+const MAX_CAPACITY_DECREASES_PER_DAY: usize = 4;
 
 /// The current state in Cassandra of the object of a definition.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(super) struct CurrentSchema {
 }
 
 /// The entry of the object once the definition has begun; the caller sets `due`. `region` is the emulated Region.
-pub(super) fn plan(
+pub(super) fn next_entry(
     catalogue: &Catalogue,
     definition: &Definition,
     current: CurrentSchema,
@@ -78,7 +78,7 @@ pub(super) fn plan(
         entry.created = now.max(awaited_rows.source.created + 1);
         entry.status = ObjectStatus::Restoring;
         (entry.options, entry.awaited_rows) = (options, Some(Arc::new(awaited_rows)));
-        capacity(catalogue, definition, None, &mut entry, now)?;
+        check_capacity(catalogue, definition, None, &mut entry, now)?;
     }
     match statement {
         Statement::CreateKeyspace(create) => create_keyspace(&mut entry, create, region)?,
@@ -97,9 +97,9 @@ pub(super) fn plan(
                 options.client_side_timestamps = Some(keyspaces_cql::ClientSideTimestamps::Enabled);
             }
             entry.options = Arc::new(options);
-            key(catalogue, object, &entry)?;
-            stream(&mut entry, &TableOptions::default(), now);
-            capacity(catalogue, definition, None, &mut entry, now)?;
+            check_key(catalogue, object, &entry)?;
+            update_stream(&mut entry, &TableOptions::default(), now);
+            check_capacity(catalogue, definition, None, &mut entry, now)?;
         }
         Statement::AlterTable(alter) => {
             let Some(mut table) = current.table else { return Err(DefinitionRefusal::not_found(object)) };
@@ -121,12 +121,12 @@ pub(super) fn plan(
             let before = Arc::clone(&entry.options);
             table.options.ignored.clear();
             entry.options = Arc::new(table.options);
-            key(catalogue, object, &entry)?;
-            stream(&mut entry, &before, now);
+            check_key(catalogue, object, &entry)?;
+            update_stream(&mut entry, &before, now);
             if was_inaccessible {
                 entry.changing = Some(ChangeInProgress::Key);
             }
-            capacity(catalogue, definition, Some(&before), &mut entry, now)?;
+            check_capacity(catalogue, definition, Some(&before), &mut entry, now)?;
             quotas::check_key_change(&mut entry, &before, now)?;
         }
         _ => {}
@@ -134,7 +134,7 @@ pub(super) fn plan(
     Ok(entry)
 }
 
-fn key(catalogue: &Catalogue, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), DefinitionRefusal> {
+fn check_key(catalogue: &Catalogue, table: &SchemaObject, entry: &CatalogueEntry) -> Result<(), DefinitionRefusal> {
     if matches!(entry.options.encryption, Some(Encryption::CustomerManagedKey(_)))
         && catalogue.is_in_several_regions(table)
     {
@@ -147,7 +147,7 @@ fn key(catalogue: &Catalogue, table: &SchemaObject, entry: &CatalogueEntry) -> R
 }
 
 /// Checks provisioned capacity against the quotas, and how often it may be changed.
-fn capacity(
+fn check_capacity(
     catalogue: &Catalogue,
     definition: &Definition,
     before: Option<&TableOptions>,
@@ -196,14 +196,14 @@ fn capacity(
             if let Some(CapacityMode::Provisioned { read: reads, write: writes }) = mode_before
                 && (read < reads || write < writes)
             {
-                entry.decreases.retain(|at| at / DAY == now / DAY);
-                let is_hour_free = entry.decreases.last().is_none_or(|last| now >= last + HOUR);
-                if entry.decreases.len() >= DECREASES_PER_DAY && !is_hour_free {
+                entry.capacity_decreases.retain(|at| at / DAY == now / DAY);
+                let is_quiet = entry.capacity_decreases.last().is_none_or(|last| now >= last + HOUR);
+                if entry.capacity_decreases.len() >= MAX_CAPACITY_DECREASES_PER_DAY && !is_quiet {
                     return Err(DefinitionRefusal::quota(
                         "capacity was decreased four times today, and once in this hour (DG:quotas)",
                     ));
                 }
-                entry.decreases.push(now);
+                entry.capacity_decreases.push(now);
             }
         }
     }
@@ -256,7 +256,7 @@ fn add_region(
 }
 
 /// Sets the change of a CDC stream that is turned on or off.
-fn stream(entry: &mut CatalogueEntry, before: &TableOptions, now: u64) {
+fn update_stream(entry: &mut CatalogueEntry, before: &TableOptions, now: u64) {
     let is_on = |options: &TableOptions| matches!(options.cdc, Some(Cdc::On(_)));
     if is_on(&entry.options) != is_on(before) {
         entry.changing = Some(ChangeInProgress::Stream);

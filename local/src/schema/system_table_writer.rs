@@ -16,7 +16,7 @@ use crate::upstream::{InternalConnection, InternalRequestError};
 
 /// Writes the system tables of an instance.
 #[derive(Debug)]
-pub(super) struct Mirror<'a> {
+pub(super) struct SystemTableWriter<'a> {
     pub(super) connection: &'a InternalConnection,
     pub(super) names: &'a Names,
     /// The emulated Region.
@@ -40,7 +40,7 @@ const RELATED_TABLES: [(&str, &str); 3] = [
 ];
 const KEYSPACES: [(&str, &str); 2] = [("system_schema", "keyspaces"), ("system_schema_mcs", "keyspaces")];
 
-impl Mirror<'_> {
+impl SystemTableWriter<'_> {
     /// Shows an object as it is now.
     pub(super) async fn show(&self, object: &SchemaObject, entry: &CatalogueEntry) -> Result<(), InternalRequestError> {
         match object.kind {
