@@ -310,7 +310,7 @@ impl Local {
         control: impl FnOnce(Controls) -> W,
     ) -> Result<(), Error> {
         let running = self.runtime.handle().spawn(control(self.controls.clone()));
-        running.await.unwrap_or_else(|error| Err(panicked(error)))
+        running.await.unwrap_or_else(|error| Err(task_failed(error)))
     }
 
     #[cfg(test)]
@@ -351,7 +351,7 @@ struct ServiceTask<T>(JoinHandle<Result<T, Error>>);
 impl<T> ServiceTask<T> {
     async fn join(mut self) -> Result<T, Error> {
         let joined = (&mut self.0).await;
-        joined.unwrap_or_else(|error| Err(panicked(error)))
+        joined.unwrap_or_else(|error| Err(task_failed(error)))
     }
 }
 
@@ -361,6 +361,8 @@ impl<T> Drop for ServiceTask<T> {
     }
 }
 
-fn panicked(error: JoinError) -> Error {
-    Error::new(ErrorKind::Gateway, "a task of the service panicked").with_source(error)
+/// A task is canceled when the service's threads end before it.
+fn task_failed(error: JoinError) -> Error {
+    let end = if error.is_panic() { "panicked" } else { "was canceled" };
+    Error::new(ErrorKind::Gateway, format!("a task of the service {end}")).with_source(error)
 }

@@ -111,6 +111,11 @@ impl ConnectionJournal {
         tracing::info!(target: LOG, client = %self.client, reason, "connection closed");
     }
 
+    /// Logs that a fault has silenced this connection, which stays open.
+    pub(crate) fn log_silence(&self) {
+        tracing::info!(target: LOG, client = %self.client, "connection silenced by a fault");
+    }
+
     /// Logs a line for each request that was refused or failed.
     fn log(&self, request: &JournalEntry, outcome: &Outcome) {
         let (client, kind) = (self.client, request.kind);

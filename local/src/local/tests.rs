@@ -161,6 +161,18 @@ async fn a_cancelled_start_ends_and_removes_everything() {
     }
 }
 
+#[tokio::test]
+async fn a_canceled_task_is_not_reported_as_a_panic() {
+    let canceled = tokio::spawn(std::future::pending::<()>());
+    canceled.abort();
+    let panicked = tokio::spawn(async { panic!("on purpose") });
+    for (task, text) in [(canceled, "a task of the service was canceled"), (panicked, "a task of the service panicked")]
+    {
+        let error = task_failed(task.await.unwrap_err());
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Gateway, text));
+    }
+}
+
 #[test]
 fn a_port_in_use_is_named_before_anything_starts() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
