@@ -239,10 +239,22 @@ fn fault(json: &str) -> Result<Fault, String> {
 /// Parses a delay such as `create-table=2s`.
 fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
     let (kind, time) = text.split_once('=').ok_or("use a kind, =, and a time, as create-table=2s")?;
-    let ddl = Ddl::from_name(kind)
-        .ok_or_else(|| format!("{kind} is not one of create-, alter- and drop-keyspace, -table and -type"))?;
+    let ddl = Ddl::from_name(kind).ok_or_else(|| format!("{kind} is not one of {}", DDL_KINDS.join(", ")))?;
     Ok((ddl, duration(time)?))
 }
+
+/// The names of [`Ddl::from_name`].
+const DDL_KINDS: [&str; 9] = [
+    "create-keyspace",
+    "alter-keyspace",
+    "drop-keyspace",
+    "create-table",
+    "alter-table",
+    "drop-table",
+    "restore-table",
+    "create-type",
+    "drop-type",
+];
 
 /// Parses a number with its unit, `ms` or `s`.
 fn duration(text: &str) -> Result<Duration, String> {
@@ -272,6 +284,18 @@ mod tests {
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("2").unwrap_err(), "use a number with its unit, as 500ms or 2s");
         assert_eq!(duration("1.5s").unwrap_err(), "\"1.5\" is not a whole number: invalid digit found in string");
+    }
+
+    #[test]
+    fn delay_of_an_unknown_kind_is_refused_with_the_kinds_that_exist() {
+        for kind in DDL_KINDS {
+            assert_eq!(delay_of(&format!("{kind}=2s")), Ok((Ddl::from_name(kind).unwrap(), Duration::from_secs(2))));
+        }
+        assert_eq!(
+            delay_of("alter-type=2s").unwrap_err(),
+            "alter-type is not one of create-keyspace, alter-keyspace, drop-keyspace, create-table, alter-table, drop-table, \
+             restore-table, create-type, drop-type"
+        );
     }
 
     #[test]
