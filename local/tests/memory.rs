@@ -20,8 +20,8 @@ const REQUESTS: i16 = 200;
 const SELECT: &str = "SELECT * FROM memory.t WHERE a = 1";
 
 /// The limits in the README: for all clients together, and for each client.
-const FOR_ALL: usize = 128 * MB;
-const FOR_EACH: usize = 4 * MB;
+const SHARED_BYTES: usize = 128 * MB;
+const BYTES_PER_CLIENT: usize = 4 * MB;
 
 const STARTUP: u8 = 0x01;
 const QUERY: u8 = 0x07;
@@ -32,17 +32,17 @@ const AUTH_SUCCESS: u8 = 0x10;
 #[test]
 fn memory_for_clients_that_do_not_read_is_bounded_and_freed() {
     let program = Program::start();
-    let mut other = Client::connect(&program.ready);
+    let mut reader = Client::connect(&program.ready);
     let create = "CREATE KEYSPACE memory WITH replication = {'class': 'SingleRegionStrategy'}";
-    assert_eq!(other.call(create).0, RESULT);
-    other.until_used("CREATE TABLE memory.t (a int, b int, c blob, PRIMARY KEY (a, b))");
+    assert_eq!(reader.call(create).0, RESULT);
+    reader.execute_until_active("CREATE TABLE memory.t (a int, b int, c blob, PRIMARY KEY (a, b))");
     for row in 0..12 {
         let insert = format!("INSERT INTO memory.t (a, b, c) VALUES (1, {row}, 0x{})", "5a".repeat(100_000));
-        other.until_used(&insert);
+        reader.execute_until_active(&insert);
     }
-    let (opcode, page) = other.call(SELECT);
+    let (opcode, page) = reader.call(SELECT);
     assert!(opcode == RESULT && page.len() > MB, "{opcode} {}", page.len());
-    let before = program.settled();
+    let before = program.lowest_resident();
 
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(&program.ready)).collect();
     for stream in 0..REQUESTS {
@@ -50,14 +50,14 @@ fn memory_for_clients_that_do_not_read_is_bounded_and_freed() {
     }
     // A client that reads is served meanwhile. After this many requests, the others have used their whole limit.
     for _ in 0..100 {
-        assert_eq!(other.call(SELECT).0, RESULT);
+        assert_eq!(reader.call(SELECT).0, RESULT);
     }
-    let held = program.resident();
-    assert!(held > before + CLIENTS * MB, "each client holds a page: {held} bytes, {before} before");
-    assert!(held < before + FOR_ALL + CLIENTS * FOR_EACH, "{held} bytes, {before} before");
+    let resident = program.resident();
+    assert!(resident > before + CLIENTS * MB, "each client holds a page: {resident} bytes, {before} before");
+    assert!(resident < before + SHARED_BYTES + CLIENTS * BYTES_PER_CLIENT, "{resident} bytes, {before} before");
     drop(clients);
     // The memory is freed after ten seconds.
-    program.until("the memory comes back", |resident| resident < before + before / 2 + 16 * MB);
+    program.wait_until("the memory comes back", |resident| resident < before + before / 2 + 16 * MB);
 }
 
 struct Program {
@@ -86,22 +86,22 @@ impl Program {
     }
 
     /// The resident memory once it no longer shrinks.
-    fn settled(&self) -> usize {
-        let mut least = self.resident();
+    fn lowest_resident(&self) -> usize {
+        let mut lowest = self.resident();
         let mut since = Instant::now();
         while since.elapsed() < Duration::from_secs(15) {
             thread::sleep(Duration::from_millis(100));
             let now = self.resident();
-            if now < least {
-                (least, since) = (now, Instant::now());
+            if now < lowest {
+                (lowest, since) = (now, Instant::now());
             }
         }
-        least
+        lowest
     }
 
-    fn until(&self, what: &str, holds: impl Fn(usize) -> bool) {
+    fn wait_until(&self, what: &str, is_met: impl Fn(usize) -> bool) {
         let begun = Instant::now();
-        while !holds(self.resident()) {
+        while !is_met(self.resident()) {
             assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {} bytes after 60 s", self.resident());
             thread::sleep(Duration::from_millis(100));
         }
@@ -163,7 +163,7 @@ impl Client {
     }
 
     /// Repeats the statement until the objects that it needs are ACTIVE.
-    fn until_used(&mut self, text: &str) {
+    fn execute_until_active(&mut self, text: &str) {
         let begun = Instant::now();
         while self.call(text).0 != RESULT {
             assert!(begun.elapsed() < Duration::from_secs(60), "{}", &text[..40]);

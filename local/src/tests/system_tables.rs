@@ -6,7 +6,7 @@ use super::{INVALID, another, local};
 use crate::names::system_tables;
 
 /// The queries of the official drivers when they connect.
-const OF_DRIVERS: [&str; 31] = [
+const DRIVER_QUERIES: [&str; 31] = [
     "SELECT * FROM system.local",
     "SELECT * FROM system.local WHERE key='local'",
     "SELECT * FROM system.peers",
@@ -43,7 +43,7 @@ const OF_DRIVERS: [&str; 31] = [
 #[tokio::test]
 async fn the_queries_of_drivers_work_as_query_and_prepared_at_one_and_local_quorum() {
     let mut client = Client::connect(local().await).await;
-    for text in OF_DRIVERS {
+    for text in DRIVER_QUERIES {
         let id = client.prepared(text).await;
         for level in [1, 6] {
             for answer in [
@@ -229,7 +229,7 @@ async fn system_tables_cannot_be_written() {
 }
 
 /// The queries of system tables that the guide shows, each with its page and the number of rows here.
-const OF_THE_GUIDE: &[(&str, &str, usize)] = &[
+const GUIDE_QUERIES: &[(&str, &str, usize)] = &[
     ("DG:keyspaces-create", "SELECT * FROM system_schema_mcs.keyspaces WHERE keyspace_name = 'guide'", 1),
     (
         "DG:tables-create",
@@ -297,7 +297,7 @@ async fn the_queries_of_the_guide_work_as_query_and_prepared() {
              {'target_value': 50}}}} AND TAGS = {'key1': 'val1', 'key2': 'val2'}",
         )
         .await;
-    for (source, text, rows) in OF_THE_GUIDE {
+    for (source, text, rows) in GUIDE_QUERIES {
         assert_eq!(client.rows(text).await.values.len(), *rows, "{source}: {text}");
         let id = client.prepared(text).await;
         let ClientAnswer::Rows(prepared) = client.execute(&id, RequestOptions::default()).await else {

@@ -12,7 +12,7 @@ use crate::tests::{Time, another};
 async fn another_change_during_a_change_is_a_conflict() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::from_secs(60)).clock(time.clock()).start().await.unwrap();
-    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    let (api, mut client) = (Api::new(&local), Client::connect(&local).await);
     let status = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'ks' AND table_name = 't'";
     let keyspace = json!({"keyspaceName": "ks"});
     let in_progress = |thing: &str, done: &str| {
@@ -97,7 +97,7 @@ async fn another_change_during_a_change_is_a_conflict() {
 #[tokio::test]
 async fn one_of_two_concurrent_creations_succeeds() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let api = Api::of(&local);
+    let api = Api::new(&local);
     api.keyspace("ks").await;
     let create = || api.try_call("CreateTable", create_table("ks", "t"));
     let results = tokio::join!(create(), create(), create());
@@ -113,7 +113,7 @@ async fn one_of_two_concurrent_creations_succeeds() {
 #[tokio::test]
 async fn the_api_shows_and_changes_objects_created_by_cql() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    let (api, mut client) = (Api::new(&local), Client::connect(&local).await);
     client.keyspace("ks").await;
     let create = "CREATE TABLE ks.t (a int, \"B c\" frozen<map<text, int>>, d int STATIC, PRIMARY KEY (a, \"B c\")) WITH \
                   CLUSTERING ORDER BY (\"B c\" DESC) AND comment = 'it''s' AND TAGS = {'k': 'v'} AND CDC = TRUE AND \
@@ -163,7 +163,7 @@ async fn the_api_shows_and_changes_objects_created_by_cql() {
 #[tokio::test]
 async fn provisioned_capacity_without_units_is_refused_with_the_services_text_by_cql_and_the_api() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    let (api, mut client) = (Api::new(&local), Client::connect(&local).await);
     api.keyspace("ks").await;
     let sentence = "'PROVISIONED' throughput mode requires 'read_capacity_units' and 'write_capacity_units' to be set using \
                     'capacity_mode' option";
@@ -190,7 +190,7 @@ async fn provisioned_capacity_without_units_is_refused_with_the_services_text_by
 #[tokio::test]
 async fn auto_scaling_of_reads_or_writes_leaves_the_other_unchanged() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    let (api, mut client) = (Api::new(&local), Client::connect(&local).await);
     api.keyspace("ks").await;
     let scaling = |most: u32| {
         json!({

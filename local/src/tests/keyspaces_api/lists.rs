@@ -13,7 +13,7 @@ use crate::tests::another;
 #[tokio::test]
 async fn the_maximum_number_of_tables_is_listed_in_pages_of_seven_and_one_more_is_refused() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let api = Api::of(&local);
+    let api = Api::new(&local);
     api.keyspace("ks").await;
     let names: Vec<String> = (0..256).map(|number| format!("t{number:03}")).collect();
     let [known @ .., last] = &names[..] else { panic!() };

@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::refusals::everything;
+use super::refusals::snapshot;
 use super::{Api, create_table, table, with};
 use crate::control_plane::keyspaces::OPERATIONS;
 use crate::control_plane::protocol::Protocol;
@@ -165,11 +165,11 @@ fn mutated_value(value: Value, number: &mut usize, mutation: &Mutation) -> Optio
 #[tokio::test]
 async fn invalid_input_gets_the_same_error_in_both_protocols_and_changes_nothing() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let api = Api::of(&local);
+    let api = Api::new(&local);
     let in_cbor = Api::with_protocol(Protocol::Cbor, &local);
     api.keyspace("ks").await;
     api.call("CreateTable", create_table("ks", "t")).await;
-    let before = everything(&api).await;
+    let before = snapshot(&api).await;
     let mut runner = TestRunner::deterministic();
     let strategy = (any::<Index>(), mutations());
     for (operation, _) in OPERATIONS {
@@ -196,6 +196,6 @@ async fn invalid_input_gets_the_same_error_in_both_protocols_and_changes_nothing
             }
         }
     }
-    assert_eq!(everything(&api).await, before);
+    assert_eq!(snapshot(&api).await, before);
     local.close().await.unwrap();
 }

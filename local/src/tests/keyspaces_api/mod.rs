@@ -28,7 +28,7 @@ struct Api {
 const JSON: Protocol = Protocol::Json(JsonVersion::V1_0);
 
 impl Api {
-    fn of(local: &Local) -> Self {
+    fn new(local: &Local) -> Self {
         Self::with_protocol(JSON, local)
     }
 

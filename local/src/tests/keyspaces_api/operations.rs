@@ -153,7 +153,7 @@ async fn every_operation_works(protocol: Protocol) {
 #[tokio::test]
 async fn get_table_shows_a_default_table_as_documented() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let api = Api::of(&local);
+    let api = Api::new(&local);
     api.keyspace("ks").await;
     let columns = json!([
         {"name": "name", "type": "text"}, {"name": "date", "type": "timestamp"}, {"name": "id", "type": "uuid"},

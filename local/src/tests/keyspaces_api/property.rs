@@ -138,7 +138,7 @@ async fn shown(api: &Api, client: &mut Client, name: &str) -> String {
 #[tokio::test]
 async fn a_table_created_by_the_api_equals_one_created_by_cql() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    let (api, mut client) = (Api::new(&local), Client::connect(&local).await);
     api.keyspace("ks").await;
     let mut runner = TestRunner::deterministic();
     for number in 0..24 {

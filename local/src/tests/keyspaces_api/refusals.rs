@@ -8,7 +8,7 @@ use super::{Api, create_table, table, with};
 use crate::tests::another;
 
 /// Everything that the API shows.
-pub(super) async fn everything(api: &Api) -> Value {
+pub(super) async fn snapshot(api: &Api) -> Value {
     let arn = "arn:aws:cassandra:us-east-1:111122223333:/keyspace/ks/";
     json!([
         api.call("ListKeyspaces", json!({})).await,
@@ -31,10 +31,10 @@ fn constraint(value: &str, path: &str, constraint: &str) -> String {
 #[tokio::test]
 async fn refusals_have_their_exception_and_change_nothing() {
     let local = another().await.ddl_delay(Duration::ZERO).start().await.unwrap();
-    let api = Api::of(&local);
+    let api = Api::new(&local);
     api.keyspace("ks").await;
     api.call("CreateTable", create_table("ks", "t")).await;
-    let before = everything(&api).await;
+    let before = snapshot(&api).await;
     let invalid = |text: &str| format!("ValidationException: {text}");
     let create = |more: Value| with(create_table("ks", "new"), more);
     let schema =
@@ -206,7 +206,7 @@ async fn refusals_have_their_exception_and_change_nothing() {
             if is_complete { refusal == expected } else { refusal.starts_with(&expected) },
             "{operation} {input}:\n{refusal}\n{expected}"
         );
-        assert_eq!(everything(&api).await, before, "{operation} {input}");
+        assert_eq!(snapshot(&api).await, before, "{operation} {input}");
     }
     local.close().await.unwrap();
 }

@@ -12,7 +12,7 @@ use crate::tests::{Time, another};
 async fn a_table_is_restored_only_to_a_restorable_moment() {
     let time = Time::new();
     let local = another().await.ddl_delay(Duration::ZERO).clock(time.clock()).start().await.unwrap();
-    let (api, mut client) = (Api::of(&local), Client::connect(&local).await);
+    let (api, mut client) = (Api::new(&local), Client::connect(&local).await);
     api.keyspace("ks").await;
     let recovery = json!({"pointInTimeRecovery": {"status": "ENABLED"}});
     api.call("CreateTable", with(create_table("ks", "t"), recovery)).await;
