@@ -20,6 +20,7 @@ mod restore;
 use clap::Subcommand;
 
 use crate::failure::{Failure, Status};
+use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -46,6 +47,32 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// The connection flags of the command; `None` for a command that does not connect.
+    pub(crate) fn connection(&mut self) -> Option<&mut Settings> {
+        match self {
+            Self::Lint(_)
+            | Self::Convert(_)
+            | Self::Alarms(_)
+            | Self::Local(_)
+            | Self::Completions(_)
+            | Self::Man(_) => None,
+            Self::Ping(command) => Some(&mut command.connection),
+            Self::Diagnose(command) => Some(&mut command.connection),
+            Self::Query(command) => Some(&mut command.connection),
+            Self::Describe(command) => Some(&mut command.connection),
+            Self::Plan(command) => Some(&mut command.connection),
+            Self::Apply(command) => Some(&mut command.connection),
+            Self::Migrate(command) => Some(&mut command.connection),
+            Self::Restore(command) => Some(&mut command.connection),
+            Self::Load(command) => Some(&mut command.operation.connection),
+            Self::Export(command) => Some(&mut command.operation.connection),
+            Self::Count(command) => Some(&mut command.operation.connection),
+            Self::Copy(command) => Some(&mut command.operation.connection),
+            Self::Delete(command) => Some(&mut command.operation.connection),
+            Self::Metrics(command) => Some(&mut command.connection),
+        }
+    }
+
     pub(crate) async fn run(self) -> Result<Status, Failure> {
         match self {
             Self::Lint(command) => command.run(),

@@ -15,7 +15,7 @@ use std::panic;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 use tokio::runtime::Runtime;
 
 use crate::color::Color;
@@ -35,8 +35,8 @@ Exit status:
   130  interrupted by Ctrl-C
 
 The flags that say where to connect, such as --region and --local, are in the help of each command
-that connects. They may stand before the command too. Without them, the environment and then the
-file keyspaces.toml in this folder or above it decide.";
+that connects. They may stand before the command too. Without them, the settings come from the
+environment, then from keyspaces.toml in this folder or the nearest folder above that has one.";
 
 /// Check, query and manage Amazon Keyspaces from a shell
 #[derive(Debug, Parser)]
@@ -56,6 +56,10 @@ fn main() -> ExitCode {
     let matches = command_line().get_matches();
     let Arguments { color, command } = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     color.set();
+    let command = match with_leading_flags(command, &matches) {
+        Ok(command) => command,
+        Err(failure) => return exit_code(Err(failure)),
+    };
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -70,9 +74,35 @@ fn main() -> ExitCode {
 
 /// The commands and flags. The flags of [`Settings`] are also accepted before the command, where the help does not repeat them.
 fn command_line() -> clap::Command {
+    Arguments::command().args(connection_flags().map(|flag| flag.hide(true)))
+}
+
+fn connection_flags() -> impl Iterator<Item = clap::Arg> {
     let settings = Settings::augment_args(clap::Command::default());
-    let flags = settings.get_arguments().map(|flag| flag.clone().global(true).hide(true));
-    Arguments::command().args(flags)
+    settings.get_arguments().cloned().collect::<Vec<_>>().into_iter()
+}
+
+/// Adds the connection flags before the command to those after it. They are refused before a command that does not connect,
+/// even if it has a flag of the same name, which means something else.
+fn with_leading_flags(mut command: Command, matches: &ArgMatches) -> Result<Command, Failure> {
+    if let Some(connection) = command.connection() {
+        let before = Settings::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+        *connection = std::mem::take(connection).or(before);
+        return Ok(command);
+    }
+    let given = connection_flags().filter(|flag| matches.contains_id(flag.get_id().as_str()));
+    let given: Vec<_> = given.filter_map(|flag| flag.get_long().map(str::to_owned)).collect();
+    if given.is_empty() {
+        return Ok(command);
+    }
+    let name = matches.subcommand_name().unwrap_or_default();
+    let arguments = Arguments::command();
+    let own = arguments.find_subcommand(name).into_iter().flat_map(clap::Command::get_arguments);
+    let own: Vec<_> = own.filter_map(clap::Arg::get_long).collect();
+    let are_own = given.iter().all(|flag| own.contains(&flag.as_str()));
+    let flags = given.iter().map(|flag| format!("--{flag}")).collect::<Vec<_>>().join(" and ");
+    let advice = if are_own { format!("Write its own {flags} after the command") } else { format!("Remove {flags}") };
+    Err(Failure::usage(format!("{name} does not connect to a service and accepts no connection flags. {advice}")))
 }
 
 /// Prints the failure, if any, and returns the exit code.
@@ -97,10 +127,12 @@ fn shut_down(runtime: Runtime) {
 mod tests {
     use super::*;
 
-    /// The parsed command line, as text.
-    fn parsed(arguments: &[&str]) -> String {
+    /// The parsed command as text, or the error.
+    fn parsed(arguments: &[&str]) -> Result<String, String> {
         let matches = command_line().try_get_matches_from(["keyspaces"].iter().chain(arguments)).unwrap();
-        format!("{:?}", Arguments::from_arg_matches(&matches).unwrap())
+        let arguments = Arguments::from_arg_matches(&matches).unwrap();
+        let command = with_leading_flags(arguments.command, &matches).map_err(|failure| failure.to_string())?;
+        Ok(format!("{command:?}"))
     }
 
     #[test]
@@ -133,15 +165,43 @@ mod tests {
 
     #[test]
     fn connection_flags_are_accepted_before_or_after_the_command() {
-        let settings = Settings::augment_args(clap::Command::default());
-        let flags: Vec<_> = settings.get_arguments().filter_map(clap::Arg::get_long).collect();
-        assert!(flags.contains(&"local"), "{flags:?}");
+        let flags: Vec<_> = connection_flags().filter_map(|flag| flag.get_long().map(str::to_owned)).collect();
+        assert!(flags.iter().any(|flag| flag == "local"), "{flags:?}");
         for flag in flags.into_iter().map(|flag| format!("--{flag}")) {
-            let after = parsed(&["ping", &flag, "here"]);
-            assert!(after.contains("Some(\"here\")"), "{after}");
-            assert_eq!(parsed(&[&flag, "here", "ping"]), after);
-            assert_eq!(parsed(&[&flag, "there", "ping", &flag, "here"]), after);
+            for command in [&["ping"][..], &["count", "shop.users"]] {
+                let after = parsed(&[command, &[&flag, "here"]].concat()).unwrap();
+                assert!(after.contains("Some(\"here\")"), "{after}");
+                assert_eq!(parsed(&[&[&*flag, "here"], command].concat()).as_ref(), Ok(&after));
+                assert_eq!(parsed(&[&[&*flag, "there"], command, &[&flag, "here"]].concat()), Ok(after));
+            }
         }
-        assert_eq!(parsed(&["--region", "eu-west-1", "local"]), parsed(&["local", "--region", "eu-west-1"]));
+    }
+
+    #[test]
+    fn commands_that_do_not_connect_refuse_connection_flags() {
+        let refused = |arguments: &[&str]| parsed(arguments).unwrap_err();
+        let lint = "lint does not connect to a service and accepts no connection flags. ";
+        assert_eq!(refused(&["--region", "eu-west-1", "lint", "a.cql"]), format!("{lint}Remove --region"));
+        let two = ["--user", "u", "--server-name", "s", "lint", "a.cql"];
+        assert_eq!(refused(&two), format!("{lint}Remove --server-name and --user"));
+        for command in [&["convert", "a.cql"][..], &["alarms", "a.cql"], &["man"], &["completions", "bash"]] {
+            let name = command[0];
+            let expected =
+                format!("{name} does not connect to a service and accepts no connection flags. Remove --local");
+            assert_eq!(refused(&[&["--local", "ready.json"], command].concat()), expected);
+            let after = command_line().try_get_matches_from([&["keyspaces"], command, &["--region", "r"]].concat());
+            let after = after.unwrap_err().to_string();
+            assert!(after.starts_with("error: unexpected argument '--region' found\n"), "{after}");
+        }
+        let local = "local does not connect to a service and accepts no connection flags. ";
+        for (flag, value) in [("--cassandra", "127.0.0.1:9042"), ("--region", "eu-west-1")] {
+            let own = parsed(&["local", flag, value]).unwrap();
+            assert!(own.contains(value), "{own}");
+            assert_eq!(refused(&[flag, value, "local"]), format!("{local}Write its own {flag} after the command"));
+        }
+        assert_eq!(
+            refused(&["--profile", "p", "--region", "r", "local"]),
+            format!("{local}Remove --region and --profile")
+        );
     }
 }

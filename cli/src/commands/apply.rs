@@ -26,7 +26,7 @@ pub(crate) struct Apply {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 impl Apply {

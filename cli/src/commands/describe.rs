@@ -20,7 +20,7 @@ pub(crate) struct Describe {
     #[arg(value_name = "KEYSPACE[.TABLE]")]
     name: String,
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 impl Describe {

@@ -17,7 +17,7 @@ Exit status: 0 if all checks pass, 1 if any check fails.";
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Diagnose {
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 impl Diagnose {

@@ -38,7 +38,7 @@ pub(crate) struct Metrics {
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: SummaryFormat,
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 /// `90m`, `1h` or `7d`

@@ -38,7 +38,7 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "FILE:STATEMENT", value_parser = statement, conflicts_with_all = ["applied", "dry_run"])]
     not_applied: Option<(u64, usize)>,
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 impl Migrate {

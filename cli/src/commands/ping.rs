@@ -16,7 +16,7 @@ Example:
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Ping {
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 impl Ping {

@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 impl Plan {

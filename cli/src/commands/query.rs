@@ -38,7 +38,7 @@ pub(crate) struct Query {
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -25,7 +25,7 @@ pub(crate) struct Restore {
     #[arg(long, value_name = "KEYSPACE.TABLE")]
     into: TableName,
     #[command(flatten)]
-    connection: Settings,
+    pub(super) connection: Settings,
 }
 
 impl Restore {

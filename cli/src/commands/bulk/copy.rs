@@ -26,8 +26,8 @@ pub(crate) struct Copy {
     /// Table to write
     #[arg(value_name = "TO")]
     to: TableName,
-    /// Copy only rows that match this WHERE clause
-    #[arg(long = "where", value_name = "CONDITION")]
+    /// Copy only the rows that match these relations, written as after WHERE in a SELECT, without the word WHERE
+    #[arg(long = "where", value_name = "RELATIONS")]
     filter: Option<String>,
     /// Read at LOCAL_ONE: half the cost, and the most recent writes may be missing
     #[arg(long)]
@@ -42,7 +42,7 @@ pub(crate) struct Copy {
     #[arg(long, value_name = "FILE")]
     rejected_file: Option<PathBuf>,
     #[command(flatten)]
-    operation: OperationOptions,
+    pub(crate) operation: OperationOptions,
 }
 
 impl Copy {

@@ -34,7 +34,7 @@ pub(crate) struct Count {
     #[command(flatten)]
     read: ReadOptions,
     #[command(flatten)]
-    operation: OperationOptions,
+    pub(crate) operation: OperationOptions,
 }
 
 impl Count {

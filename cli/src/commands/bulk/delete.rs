@@ -21,7 +21,7 @@ pub(crate) struct Delete {
     #[command(flatten)]
     input: InputOptions,
     #[command(flatten)]
-    operation: OperationOptions,
+    pub(crate) operation: OperationOptions,
 }
 
 impl Delete {

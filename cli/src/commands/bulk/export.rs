@@ -42,7 +42,7 @@ pub(crate) struct Export {
     #[command(flatten)]
     read: ReadOptions,
     #[command(flatten)]
-    operation: OperationOptions,
+    pub(crate) operation: OperationOptions,
 }
 
 impl Export {

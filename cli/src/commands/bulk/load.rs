@@ -25,7 +25,7 @@ pub(crate) struct Load {
     table: TableName,
     #[command(flatten)]
     input: InputOptions,
-    /// Number of rejected rows after which the load stops [default: 100 with --rejected-file, else 0]
+    /// Maximum number of rejected rows; one more stops the load [default: 100 with --rejected-file or --dry-run, else 0]
     #[arg(long, value_name = "ROWS")]
     max_rejected: Option<u64>,
     /// Write nulls, which deletes stored values [default: keep stored values]
@@ -44,7 +44,7 @@ pub(crate) struct Load {
     #[arg(long)]
     allow_counters: bool,
     #[command(flatten)]
-    operation: OperationOptions,
+    pub(crate) operation: OperationOptions,
 }
 
 impl Load {

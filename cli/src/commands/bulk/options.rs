@@ -15,7 +15,7 @@ use crate::settings::Settings;
 
 /// The rate, the checkpoint, the summary and the connection of an operation.
 #[derive(Args, Debug)]
-pub(super) struct OperationOptions {
+pub(crate) struct OperationOptions {
     /// Capacity units a second, such as 500, or a share of the provisioned capacity, such as 80% [default: adapts to throttling]
     #[arg(long, value_name = "UNITS|PERCENT%")]
     rate: Option<RateArgument>,
@@ -26,7 +26,7 @@ pub(super) struct OperationOptions {
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: SummaryFormat,
     #[command(flatten)]
-    connection: Settings,
+    pub(crate) connection: Settings,
 }
 
 impl OperationOptions {
@@ -42,8 +42,8 @@ impl OperationOptions {
 /// Which rows are read, and at which consistency.
 #[derive(Args, Debug)]
 pub(super) struct ReadOptions {
-    /// Read only rows that match this WHERE clause
-    #[arg(long = "where", value_name = "CONDITION")]
+    /// Read only the rows that match these relations, written as after WHERE in a SELECT, without the word WHERE
+    #[arg(long = "where", value_name = "RELATIONS")]
     filter: Option<String>,
     /// Read at LOCAL_ONE: half the cost, and the most recent writes may be missing
     #[arg(long)]
@@ -78,7 +78,7 @@ pub(super) struct InputOptions {
     columns: Vec<String>,
     #[command(flatten)]
     format: FormatOptions,
-    /// File for rejected rows, to correct and load again [default: stop at the first rejected row]
+    /// File for rejected rows, to correct and load again; without it, the first rejected row stops all but a dry run
     #[arg(long, value_name = "FILE")]
     rejected_file: Option<PathBuf>,
     /// Read and check all rows, and send nothing
