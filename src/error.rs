@@ -238,6 +238,12 @@ impl Error {
         self
     }
 
+    /// The message of the server or the provider, as texts quote it after the problem.
+    pub(crate) fn quoted_server_message(&self) -> Option<String> {
+        let sender = if self.kind() == ErrorKind::Credentials { "provider" } else { "server" };
+        self.server_message().map(|message| format!("; the {sender}'s message: \"{message}\""))
+    }
+
     pub(crate) fn with_server_message(mut self, message: impl Into<String>) -> Self {
         self.0.server_message = Some(message.into());
         self
@@ -286,8 +292,8 @@ impl fmt::Display for Error {
             }
         }
         write!(f, ": {}", inner.problem)?;
-        if let Some(message) = &inner.server_message {
-            write!(f, "; the other side said: \"{message}\"")?;
+        if let Some(message) = self.quoted_server_message() {
+            f.write_str(&message)?;
         }
         if let Some(advice) = &inner.advice {
             write!(f, ". {advice}")?;
@@ -331,7 +337,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "connecting to cassandra.us-east-1.amazonaws.com:9142 failed at 127.0.0.1:9142 after 12.0ms: the \
-             signature was refused; the other side said: \"Authentication failure: Invalid signature\". Check the \
+             signature was refused; the server's message: \"Authentication failure: Invalid signature\". Check the \
              region and this machine's clock"
         );
         assert!(error.is_connect());

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
 
-    /// The only IPv4 address to listen on, as 0.0.0.0 in a container, with at most one peer [default: 127.0.0.1 and
+    /// The only IPv4 address to listen on, such as 0.0.0.0 in a container, with at most one peer [default: 127.0.0.1 and
     /// those of the peers]
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<Ipv4Addr>,
@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
     )]
     access_key: Option<String>,
 
-    /// Secret access key [default: random]; better given in the environment, where others cannot see it
+    /// Secret access key [default: random]; set the variable instead, which other users cannot see
     #[arg(
         long,
         env = "KEYSPACES_LOCAL_SECRET_KEY",
@@ -112,15 +112,15 @@ pub(crate) struct Arguments {
     #[arg(long, env = "KEYSPACES_LOCAL_USER", hide_env_values = true, requires = "password", value_name = "NAME")]
     user: Option<String>,
 
-    /// The user's password [default: random]; better given in the environment
+    /// The user's password [default: random]; set the variable instead
     #[arg(long, env = "KEYSPACES_LOCAL_PASSWORD", hide_env_values = true, requires = "user", value_name = "TEXT")]
     password: Option<String>,
 
-    /// Time until a keyspace or table is ACTIVE, as 500ms, 2s or 0s; 0s for tools that do not wait
+    /// Time until a keyspace or table is ACTIVE, for example 500ms, 2s, or 0s for tools that do not wait
     #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
     ddl_delay: Duration,
 
-    /// The same for one kind of definition, as create-table=2s; repeatable
+    /// The same for one kind of definition, for example create-table=2s; repeatable
     #[arg(long, value_parser = delay_of, value_name = "KIND=TIME")]
     ddl_delay_of: Vec<(Ddl, Duration)>,
 
@@ -238,7 +238,7 @@ fn fault(json: &str) -> Result<Fault, String> {
 
 /// Parses a delay such as `create-table=2s`.
 fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
-    let (kind, time) = text.split_once('=').ok_or("use a kind, =, and a time, as create-table=2s")?;
+    let (kind, time) = text.split_once('=').ok_or("use a kind, =, and a time, for example create-table=2s")?;
     let ddl = Ddl::from_name(kind).ok_or_else(|| format!("{kind} is not one of {}", DDL_KINDS.join(", ")))?;
     Ok((ddl, duration(time)?))
 }
@@ -261,7 +261,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(number), _) => (number, 1),
         (None, Some(number)) => (number, 1000),
-        (None, None) => return Err("use a number with its unit, as 500ms or 2s".to_owned()),
+        (None, None) => return Err("use a number with its unit, for example 500ms or 2s".to_owned()),
     };
     let number: u64 = number.parse().map_err(|error| format!("{number:?} is not a whole number: {error}"))?;
     Ok(Duration::from_millis(number.saturating_mul(unit)))
@@ -282,7 +282,7 @@ mod tests {
     fn delay_argument_requires_a_unit() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(duration("2").unwrap_err(), "use a number with its unit, as 500ms or 2s");
+        assert_eq!(duration("2").unwrap_err(), "use a number with its unit, for example 500ms or 2s");
         assert_eq!(duration("1.5s").unwrap_err(), "\"1.5\" is not a whole number: invalid digit found in string");
     }
 

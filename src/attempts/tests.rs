@@ -79,7 +79,7 @@ async fn non_idempotent_write_is_sent_once_and_its_outcome_is_unknown() {
     assert_eq!(
         text_of(&error),
         "UPDATE shop.t failed at <peers> after <t>: throttled; it is not known whether it was applied, and it was not \
-         sent again because that could apply it twice; the other side said: \"Operation timed out - received only 0 \
+         sent again because that could apply it twice; the server's message: \"Operation timed out - received only 0 \
          responses.\". CloudWatch shows why, in the namespace AWS/Cassandra: WriteThrottleEvents or ReadThrottleEvents, \
          together with StoragePartitionThroughputCapacityExceeded (a hot partition) or PerConnectionRequestRateExceeded \
          (more connections are needed)"
@@ -120,7 +120,7 @@ async fn a_throttled_write_is_retried_until_its_deadline_and_its_error_describes
     let text = text_of(&error);
     let start =
         format!("INSERT INTO shop.t failed at <peers> after <t> and {} attempts: throttled; its ", error.attempts());
-    let said = "; the other side said: \"Operation timed out - received only 0 responses.\". CloudWatch shows why";
+    let said = "; the server's message: \"Operation timed out - received only 0 responses.\". CloudWatch shows why";
     assert!(text.starts_with(&start) && text.contains(said), "{text}");
 }
 
@@ -153,7 +153,7 @@ async fn retry_budget_limits_retries_of_failures_other_than_throttling() {
     assert_eq!(
         text_of(&error),
         "INSERT INTO shop.t failed at <peers> after <t> and 11 attempts: the server is overloaded; the session's retry budget is \
-         used up; the other side said: \"too much\""
+         used up; the server's message: \"too much\""
     );
     assert!(error.is_overloaded() && error.may_have_been_applied());
 }
@@ -165,7 +165,7 @@ async fn statement_refused_by_the_server_is_sent_once() {
     let error = site.write(WRITE).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "INSERT INTO shop.t failed: refused by the server; the other side said: \"unconfigured table shop.t\""
+        "INSERT INTO shop.t failed: refused by the server; the server's message: \"unconfigured table shop.t\""
     );
     assert!(error.kind() == ErrorKind::NotReady && error.is_refused() && !error.may_have_been_applied());
     assert_eq!(site.sent().len(), 1);

@@ -47,7 +47,7 @@ pub(super) fn parse_host(text: &str) -> Result<String, Error> {
             format!("parsing {} as a host", Quoted(text)),
             "it is neither a DNS name nor an IP address",
         )
-        .with_advice("Give the host alone, without scheme, port or path")
+        .with_advice("Pass only the name or address of the host, without scheme, port or path")
     })
 }
 

@@ -227,8 +227,8 @@ fn an_invalid_host_port_or_name_is_refused() {
         assert_refused(
             Endpoint::explicit(host, 9142, "localhost"),
             &format!(
-                "parsing {host:?} as a host failed: it is neither a DNS name nor an IP address. Give the host alone, \
-                 without scheme, port or path"
+                "parsing {host:?} as a host failed: it is neither a DNS name nor an IP address. Pass only the name or address of the \
+                 host, without scheme, port or path"
             ),
         );
     }
@@ -305,7 +305,7 @@ fn an_invalid_address_is_refused() {
     }
     assert_refused(
         Endpoint::cassandra(":9042"),
-        "parsing \"\" as a host failed: it is neither a DNS name nor an IP address. Give the host alone, without \
+        "parsing \"\" as a host failed: it is neither a DNS name nor an IP address. Pass only the name or address of the host, without \
          scheme, port or path",
     );
 }

@@ -241,7 +241,7 @@ mod tests {
                     ErrorCategory::Caller => "the caller",
                     ErrorCategory::Program => "the program's authors",
                     ErrorCategory::NotNow => "nobody: not now",
-                    ErrorCategory::Unknown => "whoever reads what is there",
+                    ErrorCategory::Unknown => "the program: it reads the current state",
                 };
                 let again = if kind.is_retryable() { "later" } else { "no" };
                 format!("| [`{kind:?}`](ErrorKind::{kind:?}) | {acts} | {} | {again} |", kind.http_status())

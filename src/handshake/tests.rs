@@ -271,7 +271,7 @@ async fn a_server_that_speaks_tls_but_not_cql_is_reported_with_its_message() {
     let (kind, text) = peer.failure(sigv4()).await;
     assert_eq!(kind, ErrorKind::Connect);
     assert!(
-        text.starts_with(&format!("{HEAD}the server does not speak CQL v4; the other side said: \"HTTP")),
+        text.starts_with(&format!("{HEAD}the server does not speak CQL v4; the server's message: \"HTTP")),
         "{text}"
     );
     assert!(text.ends_with("\". Check host and port: Amazon Keyspaces listens on 9142, a Cassandra on 9042"), "{text}");
@@ -351,7 +351,7 @@ async fn other_errors_are_reported_with_code_and_message() {
         assert_eq!(failure.permanent, permanent);
         assert_eq!(
             normalized(&failure, peer.stub.port()).1,
-            format!("{HEAD}{problem}; the other side said: \"{said}\". {advice}")
+            format!("{HEAD}{problem}; the server's message: \"{said}\". {advice}")
         );
     }
 }

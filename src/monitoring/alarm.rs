@@ -308,7 +308,7 @@ mod tests {
             assert_eq!(
                 text,
                 format!(
-                    "taking {name:?} as an alarm failed: {problem}. CloudWatch would refuse the alarm (API:PutMetricAlarm)"
+                    "using {name:?} as an alarm failed: {problem}. CloudWatch would refuse the alarm (API:PutMetricAlarm)"
                 )
             );
         }

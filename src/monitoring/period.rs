@@ -38,14 +38,14 @@ impl Period {
     /// assert_eq!(Period::new(Duration::from_secs(60)).unwrap(), Period::MINUTE);
     /// assert_eq!(
     ///     Period::new(Duration::from_secs(45)).unwrap_err().to_string(),
-    ///     "taking 45s as a period of CloudWatch failed: Keyspaces' metrics are aggregated by the minute. Use a multiple of \
+    ///     "using 45s as a period of CloudWatch failed: Keyspaces' metrics are aggregated by the minute. Use a multiple of \
     ///      60 s, up to a week"
     /// );
     /// ```
     pub fn new(length: Duration) -> Result<Self, Error> {
         let seconds = saturated::<u32>(length.as_secs());
         if length.subsec_nanos() != 0 || seconds == 0 || !seconds.is_multiple_of(60) || seconds > Self::MAX_SECONDS {
-            let attempted = format!("taking {length:?} as a period of CloudWatch");
+            let attempted = format!("using {length:?} as a period of CloudWatch");
             let problem = "Keyspaces' metrics are aggregated by the minute";
             return Err(Error::new(ErrorKind::Configuration, attempted, problem)
                 .with_advice("Use a multiple of 60 s, up to a week"));
@@ -68,6 +68,6 @@ impl fmt::Display for Period {
 
 /// The error for an invalid value of an alarm or a dashboard.
 pub(super) fn refused(kind: &str, value: &str, problem: impl Into<String>, advice: &'static str) -> Error {
-    let attempted = format!("taking {} as {kind}", Quoted(value));
+    let attempted = format!("using {} as {kind}", Quoted(value));
     Error::new(ErrorKind::Configuration, attempted, problem.into()).with_advice(advice)
 }

@@ -109,7 +109,7 @@ mod tests {
     fn an_invalid_name_is_refused() {
         assert_eq!(
             Table::new("shop", "orders by day").unwrap_err().to_string(),
-            "taking \"orders by day\" as the name of a table failed: a name has 1 to 48 letters, digits and underscores, and \
+            "using \"orders by day\" as the name of a table failed: a name has 1 to 48 letters, digits and underscores, and \
              does not begin with an underscore. Metrics are found under the exact name only"
         );
         assert!(Table::new("", "orders").is_err());

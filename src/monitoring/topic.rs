@@ -22,7 +22,7 @@ impl Topic {
     /// assert!(Topic::new("arn:aws:sns:us-east-1:111122223333:alerts").is_ok());
     /// assert_eq!(
     ///     Topic::new("arn:aws:sqs:us-east-1:111122223333:alerts").unwrap_err().to_string(),
-    ///     "taking \"arn:aws:sqs:us-east-1:111122223333:alerts\" as an SNS topic failed: it is an ARN of sqs. The ARN of \
+    ///     "using \"arn:aws:sqs:us-east-1:111122223333:alerts\" as an SNS topic failed: it is an ARN of sqs. The ARN of \
     ///      a topic looks like arn:aws:sns:us-east-1:111122223333:alerts"
     /// );
     /// ```
@@ -101,7 +101,7 @@ mod tests {
             assert_eq!(
                 Topic::new(arn).unwrap_err().to_string(),
                 format!(
-                    "taking {arn:?} as an SNS topic failed: {fault}. The ARN of a topic looks like \
+                    "using {arn:?} as an SNS topic failed: {fault}. The ARN of a topic looks like \
                      arn:aws:sns:us-east-1:111122223333:alerts"
                 )
             );

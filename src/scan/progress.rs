@@ -81,7 +81,8 @@ impl ScanProgress {
                 },
                 _ => (None, after),
             };
-            ranges.push(state.ok_or_else(|| Error::new(ErrorKind::Cursor, READING, "it is none"))?);
+            ranges
+                .push(state.ok_or_else(|| Error::new(ErrorKind::Cursor, READING, "it is not the progress of a scan"))?);
             rest = after;
         }
         Ok(Self { fingerprint: sealed.fingerprint(), ranges })

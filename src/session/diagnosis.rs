@@ -51,16 +51,13 @@ impl Diagnosis {
 /// Shortens an error to its problem and the server's message, because the diagnosis already contains the rest. Errors
 /// of settings and credentials keep the operation, because only it names the wrong setting or the missing credentials.
 pub(super) fn short_text(error: &Error) -> String {
-    let mut text = match error.kind() {
+    let text = match error.kind() {
         ErrorKind::Configuration | ErrorKind::Credentials => {
             format!("{} failed: {}", error.attempted(), error.problem())
         }
         _ => error.problem().to_owned(),
     };
-    if let Some(message) = error.server_message() {
-        text.push_str(&format!("; the other side said: \"{message}\""));
-    }
-    text
+    text + &error.quoted_server_message().unwrap_or_default()
 }
 
 impl Check {

@@ -13,6 +13,8 @@ use scylla::frame::response::result::{CollectionType, ColumnType, NativeType};
 use scylla::serialize::SerializationError;
 use scylla::serialize::{row as bind_row, value as bind_value};
 
+use crate::counted::Counted;
+
 pub(super) const AN_ELEMENT: &str = "an element";
 pub(super) const A_KEY: &str = "a key";
 pub(super) const A_VALUE: &str = "a value";
@@ -135,7 +137,8 @@ fn has_in_with_one_marker(statement: &Statement, column: &str) -> bool {
 
 /// The text of [`explain_values`] for a wrong number of values, from the type alone.
 pub(super) fn bound_count(rust: &str, values: usize, markers: usize) -> String {
-    format!("{} has {values} values, the statement has {markers} bind markers", rust_type(rust))
+    let (values, markers) = (Counted(values, "value"), Counted(markers, "bind marker"));
+    format!("{} has {values}, the statement has {markers}", rust_type(rust))
 }
 
 /// The text of [`explain_values`] for a type that does not fit, from the type alone. `place` is the bind marker for a
@@ -166,7 +169,8 @@ fn explain_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind)
     use bind_row::BuiltinTypeCheckErrorKind as Kind;
     match kind {
         Kind::WrongColumnCount { rust_cols, cql_cols } => {
-            format!("{rust} has {rust_cols} values, the statement has {cql_cols} bind markers")
+            let (values, markers) = (Counted(*rust_cols, "value"), Counted(*cql_cols, "bind marker"));
+            format!("{rust} has {values}, the statement has {markers}")
         }
         Kind::NoColumnWithName { name } => {
             format!("{rust} has a value for {name}, the statement has no bind marker for it")
@@ -254,7 +258,8 @@ fn explain_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) ->
     use read_row::BuiltinTypeCheckErrorKind as Kind;
     match kind {
         Kind::WrongColumnCount { rust_cols, cql_cols } => {
-            format!("{rust} has {rust_cols} values, the rows have {cql_cols} columns")
+            let (values, columns) = (Counted(*rust_cols, "value"), Counted(*cql_cols, "column"));
+            format!("{rust} has {values}, the rows have {columns}")
         }
         Kind::ColumnWithUnknownName { column_name, .. } => {
             format!("the rows have a column {column_name}, {rust} has no field for it")
@@ -333,7 +338,7 @@ fn explain_read_value(place: &str, error: &DeserializationError) -> String {
     let part = |part: String, error| explain_read_value(&format!("{part} of {place}"), error);
     match &wrong.kind {
         Kind::ExpectedNonNull => {
-            format!("{place} ({cql}) is null in a row, and {rust} has no room for that: read it as Option<{rust}>")
+            format!("{place} ({cql}) is null in a row, and {rust} cannot hold null: read it as Option<{rust}>")
         }
         Kind::ValueOverflow => format!("{place} ({cql}) of a row has a value that {rust} cannot hold"),
         Kind::SetOrListError(List::ElementDeserializationFailed(err)) => part(AN_ELEMENT.to_owned(), err),

@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind};
 pub(crate) fn by_rule(attempted: String, rule: &Rule) -> Error {
     let (problem, mut advice) = by_rule_in_words(rule);
     if *rule == rules::TRUNCATE {
-        advice.push_str(". schema().drop_and_recreate_table() does so");
+        advice.push_str(". schema().drop_and_recreate_table() does this");
     }
     Error::new(ErrorKind::Refused, attempted, problem).with_advice(advice)
 }
@@ -107,7 +107,7 @@ mod tests {
             ),
         ] {
             let is_truncate = text.starts_with("TRUNCATE");
-            let more = if is_truncate { ". schema().drop_and_recreate_table() does so" } else { "" };
+            let more = if is_truncate { ". schema().drop_and_recreate_table() does this" } else { "" };
             for expected in ALL {
                 assert_eq!(refusal(text, expected), format!("{attempted} failed: {words}{more}"));
             }

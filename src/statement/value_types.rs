@@ -321,7 +321,7 @@ mod tests {
         );
         assert_eq!(
             problem(mismatch(type_name::<(i32,)>(), &markers, &[], None)).as_deref(),
-            Some("(i32,) has 1 values, the statement has 2 bind markers")
+            Some("(i32,) has 1 value, the statement has 2 bind markers")
         );
         assert_eq!(
             problem(mismatch(type_name::<()>(), &markers, &[], None)).as_deref(),

@@ -16,10 +16,10 @@
 /// # Ok(()) }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the statement binds `{V}`, and is given `{Self}`",
-    label = "one of these has another type than the statement binds in its place",
-    note = "the values are those of the statement's type, in its order, by value or by reference; nothing is converted: \
-            `&String` is no `&str`, `i32` no `i64`"
+    message = "the statement binds `{V}`, found `{Self}`",
+    label = "at least one of these values does not have the type that the statement binds",
+    note = "pass values of these types, in this order, by value or by reference; no type is converted: `&String` is not `&str`, \
+            and `i32` is not `i64`"
 )]
 pub trait Values<V> {
     #[doc(hidden)]

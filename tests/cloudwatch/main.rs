@@ -143,7 +143,7 @@ async fn monitoring_without_permissions_fails_as_unauthorized() {
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert_eq!(
         error.to_string(),
-        "describing the existing alarms failed: CloudWatch refused the request with AccessDenied; the other side said: \
+        "describing the existing alarms failed: CloudWatch refused the request with AccessDenied; the server's message: \
          \"User: arn:aws:iam::111122223333:user/nobody is not authorized to perform: cloudwatch:DescribeAlarms because no \
          identity-based policy allows the cloudwatch:DescribeAlarms action\". The principal needs cloudwatch:DescribeAlarms, \
          cloudwatch:PutMetricAlarm and cloudwatch:GetMetricData"

@@ -202,7 +202,7 @@ async fn null_written_by_another_client_error_names_the_column() {
     assert_eq!(error.kind(), ErrorKind::Type);
     assert_eq!(
         error.to_string(),
-        "SELECT FROM it_users.users failed: the column name (text) is null in a row, and String has no room for that: read it as \
+        "SELECT FROM it_users.users failed: the column name (text) is null in a row, and String cannot hold null: read it as \
          Option<String>. A partition of which only static columns are written gives one row, in which every other column but \
          the partition key is null"
     );

@@ -255,7 +255,7 @@ async fn while_the_provider_fails_the_cached_credentials_are_used_until_they_exp
     assert_eq!(
         error.to_string(),
         "getting credentials from the provider given to the session failed: the provider failed, and the cached \
-         credentials expired 2s ago; the other side said: \"STS is down\". Check that provider, or give the session \
+         credentials expired 2s ago; the provider's message: \"STS is down\". Check that provider, or give the session \
          another one"
     );
     assert_eq!(error.kind(), ErrorKind::Credentials);
@@ -338,15 +338,15 @@ async fn unusable_credentials_are_refused_with_the_reason() {
 async fn each_kind_of_failure_has_its_own_text_and_keeps_its_cause() {
     for (error, problem) in [
         (CredentialsError::not_loaded_no_source(), "the provider has none"),
-        (CredentialsError::not_loaded("no profile"), "the provider has none; the other side said: \"no profile\""),
+        (CredentialsError::not_loaded("no profile"), "the provider has none; the provider's message: \"no profile\""),
         (CredentialsError::provider_timed_out(SECOND), "the provider timed out"),
         (
             CredentialsError::invalid_configuration("a loop"),
-            "the provider's configuration is invalid; the other side said: \"a loop\"",
+            "the provider's configuration is invalid; the provider's message: \"a loop\"",
         ),
         (
             CredentialsError::unhandled(CredentialsError::provider_error("not UTF-8")),
-            "the provider failed; the other side said: \"an error occurred while loading credentials: not UTF-8\"",
+            "the provider failed; the provider's message: \"an error occurred while loading credentials: not UTF-8\"",
         ),
     ] {
         let error = Arc::new(Mutex::new(Some(error)));

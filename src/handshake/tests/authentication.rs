@@ -12,7 +12,7 @@ async fn a_refused_signature_is_reported_with_its_region() {
         (
             ErrorKind::Authentication,
             format!(
-                "{HEAD}the signature for us-east-1 was refused; the other side said: \"{said}\". Check that the \
+                "{HEAD}the signature for us-east-1 was refused; the server's message: \"{said}\". Check that the \
                  endpoint is in us-east-1, that this machine's clock is right, and that the access key is active and \
                  its session token not expired"
             )
@@ -30,7 +30,7 @@ async fn a_refused_password_is_reported_with_the_source_of_passwords() {
         (
             ErrorKind::Authentication,
             format!(
-                "{HEAD}the user name or password was refused; the other side said: \"{said}\". For Amazon Keyspaces \
+                "{HEAD}the user name or password was refused; the server's message: \"{said}\". For Amazon Keyspaces \
                  they are the service-specific credentials of an IAM user (alice-at-111122223333), not the user's own \
                  password"
             )
@@ -48,7 +48,7 @@ async fn a_user_without_permissions_is_reported_with_the_missing_ones() {
             (
                 ErrorKind::Authentication,
                 format!(
-                    "{HEAD}the credentials have no permissions; the other side said: \"{said}\". Allow the IAM user or \
+                    "{HEAD}the credentials have no permissions; the server's message: \"{said}\". Allow the IAM user or \
                      role cassandra:Select on /keyspace/system* and on the tables that it reads, for instance with the \
                      policy AmazonKeyspacesReadOnlyAccess_v2"
                 )

@@ -198,7 +198,7 @@ async fn a_permanent_problem_ends_connect_at_once() {
         site.normalized(&error),
         format!(
             "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: the signature for us-east-1 was \
-             refused; the other side said: \"{refused}\". Check that the endpoint is in us-east-1, that this machine's \
+             refused; the server's message: \"{refused}\". Check that the endpoint is in us-east-1, that this machine's \
              clock is right, and that the access key is active and its session token not expired"
         )
     );
@@ -214,7 +214,7 @@ async fn a_permanent_problem_ends_connect_at_once() {
     assert_eq!(
         site.normalized(&error),
         "connecting to 127.0.0.1:<port> failed at 127.0.0.1:<port> after <t>: the server refused REGISTER with error \
-         0x2200; the other side said: \"unknown event\". No session is possible while the server refuses this request; \
+         0x2200; the server's message: \"unknown event\". No session is possible while the server refuses this request; \
          its message is all that is known"
     );
 

@@ -71,7 +71,7 @@ async fn the_step_that_fails_is_the_last_finding_with_its_remedy() {
     assert!(!diagnosis.is_healthy());
     let last = diagnosis.checks().last().unwrap();
     assert_eq!(found(&diagnosis, "authentication"), last);
-    assert_eq!(last.text(), format!("the signature for us-east-1 was refused; the other side said: \"{said}\""));
+    assert_eq!(last.text(), format!("the signature for us-east-1 was refused; the server's message: \"{said}\""));
     assert!(last.remedy().unwrap().contains("this machine's clock is right"));
     assert!(diagnosis.to_string().ends_with("1 problem was found."), "{diagnosis}");
 
@@ -98,8 +98,8 @@ async fn the_step_that_fails_is_the_last_finding_with_its_remedy() {
     let diagnosis = site.builder().credentials(connecting::NoProfile).diagnose().await;
     assert_eq!(
         found(&diagnosis, "credentials").text(),
-        "getting credentials from the provider given to the session failed: the provider has none; the other side \
-         said: \"no profile called shop\""
+        "getting credentials from the provider given to the session failed: the provider has none; the provider's \
+         message: \"no profile called shop\""
     );
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -25,7 +25,7 @@ fn checked<R: for<'a, 'b> DeserializeRow<'a, 'b>>() -> String {
 
 #[test]
 fn value_mismatch_error_names_column_cql_type_and_rust_type() {
-    assert_eq!(bound(&(7,)), "(i32,) has 1 values, the statement has 2 bind markers");
+    assert_eq!(bound(&(7,)), "(i32,) has 1 value, the statement has 2 bind markers");
     assert_eq!(bound(&("7", "Ada")), "the bind marker for id is int, &str cannot be bound to it");
     assert_eq!(bound(&(7, Some(2.5_f64))), "the bind marker for name is text, Option<f64> cannot be bound to it");
     let by_name = std::collections::BTreeMap::from([("id", 7), ("size", 8)]);
@@ -34,7 +34,7 @@ fn value_mismatch_error_names_column_cql_type_and_rust_type() {
 
 #[test]
 fn row_type_mismatch_error_names_column_cql_type_and_rust_type() {
-    assert_eq!(checked::<(i32,)>(), "(i32,) has 1 values, the rows have 2 columns");
+    assert_eq!(checked::<(i32,)>(), "(i32,) has 1 value, the rows have 2 columns");
     assert_eq!(checked::<(i64, String)>(), "the column id is int, it cannot be read as i64");
     assert_eq!(checked::<(i32, f64)>(), "the column name is text, it cannot be read as f64");
 }
@@ -47,7 +47,7 @@ fn unexpected_null_error_suggests_the_option_type() {
     let error = <(i32, String)>::deserialize(cells).expect_err("the name is null");
     assert_eq!(
         explain_row(&error),
-        "the column name (text) is null in a row, and String has no room for that: read it as Option<String>"
+        "the column name (text) is null in a row, and String cannot hold null: read it as Option<String>"
     );
 }
 

@@ -91,7 +91,7 @@ async fn impossible_keyspace_name_is_reported_as_missing() {
     assert_eq!(error.kind(), ErrorKind::NotReady);
     assert_eq!(
         error.to_string(),
-        "CREATE TABLE \"my-application\".events failed: refused by the server; the other side said: \"unconfigured keyspace \
+        "CREATE TABLE \"my-application\".events failed: refused by the server; the server's message: \"unconfigured keyspace \
          my-application\""
     );
 }

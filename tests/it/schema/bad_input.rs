@@ -175,7 +175,7 @@ async fn inaccessible_encryption_key_is_an_error_with_advice() {
     let table = table.with(Encryption::CustomerManagedKey(key.into())).build().unwrap();
     assert_eq!(
         session.schema().create_table(&table).await.unwrap_err().to_string(),
-        "CREATE TABLE ks.t failed: the service has no access to its encryption key; the other side said: \
+        "CREATE TABLE ks.t failed: the service has no access to its encryption key; the server's message: \
          \"INACCESSIBLE_ENCRYPTION_CREDENTIALS\". Give the service access to the KMS key, or choose another key \
          (DG:EncryptionAtRest)"
     );

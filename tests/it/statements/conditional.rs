@@ -68,7 +68,7 @@ async fn unreadable_existing_row_error_says_the_write_was_not_applied() {
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {table} failed: it was not applied, and the existing row cannot be read: (i32,) has 1 values, the rows \
+            "INSERT INTO {table} failed: it was not applied, and the existing row cannot be read: (i32,) has 1 value, the rows \
              have 2 columns. Derive DeserializeRow for a type that names the columns to read: the others are ignored"
         )
     );

@@ -15,7 +15,7 @@ async fn unsupported_statement_is_refused_alike_by_every_call() {
         (
             "TRUNCATE it.t",
             "TRUNCATE it.t failed: Amazon Keyspaces refuses TRUNCATE. Drop the table, wait until it is gone from \
-             system_schema_mcs.tables, and create it again. (DG:cassandra-apis). schema().drop_and_recreate_table() does so",
+             system_schema_mcs.tables, and create it again. (DG:cassandra-apis). schema().drop_and_recreate_table() does this",
         ),
         (
             "CREATE INDEX ON it.t (v)",
@@ -65,7 +65,7 @@ async fn known_service_refusal_carries_the_advice_of_its_rule() {
     assert_eq!(
         insert.unwrap_err().to_string(),
         format!(
-            "INSERT INTO {table} failed: refused by the server; the other side said: \"TTL is not yet supported.\". Turn it \
+            "INSERT INTO {table} failed: refused by the server; the server's message: \"TTL is not yet supported.\". Turn it \
              on: custom_properties = {{'ttl': {{'status': 'enabled'}}}}; it cannot be turned off again. \
              (DG:troubleshooting.cql; DG:TTL-how-to-create-table)"
         )

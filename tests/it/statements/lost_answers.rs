@@ -136,7 +136,7 @@ async fn insert_of_unknown_outcome_is_resolved_by_its_unique_id() {
     assert_eq!(
         error.to_string(),
         format!(
-            "resolving INSERT INTO {table} failed: the existing row cannot be read: (i32,) has 1 values, the rows have 4 \
+            "resolving INSERT INTO {table} failed: the existing row cannot be read: (i32,) has 1 value, the rows have 4 \
              columns"
         )
     );

@@ -139,7 +139,7 @@ async fn mismatched_value_types_are_refused_at_prepare() {
     assert_eq!(error.kind(), ErrorKind::Type);
     assert_eq!(error.to_string(), told("the bind marker for name is text, f64 cannot be bound to it"));
     let error = session.prepare::<Write<(i32,)>>(&text).await.unwrap_err();
-    assert_eq!(error.to_string(), told("(i32,) has 1 values, the statement has 2 bind markers"));
+    assert_eq!(error.to_string(), told("(i32,) has 1 value, the statement has 2 bind markers"));
     let ttl = format!("{text} USING TTL ?");
     session.prepare::<Write<(i32, &str)>>(&ttl).await.unwrap();
     session.prepare::<Write<(i32, &str, i32)>>(&ttl).await.unwrap();

@@ -23,7 +23,7 @@ async fn mismatched_row_type_is_refused_at_prepare() {
     let error = session.prepare::<Select<(), (i32,)>>(&text).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("preparing SELECT FROM {table} failed: (i32,) has 1 values, the rows have 2 columns")
+        format!("preparing SELECT FROM {table} failed: (i32,) has 1 value, the rows have 2 columns")
     );
 }
 
@@ -70,7 +70,7 @@ async fn unexpected_null_error_names_the_column() {
     assert_eq!(
         names.one(()).await.unwrap_err().to_string(),
         format!(
-            "SELECT FROM {table} failed: the column name (text) is null in a row, and String has no room for that: read it \
+            "SELECT FROM {table} failed: the column name (text) is null in a row, and String cannot hold null: read it \
              as Option<String>. A partition of which only static columns are written gives one row, in which every other column but the partition \
              key is null"
         )
@@ -131,7 +131,7 @@ async fn prepare_on_inactive_table_fails_until_the_table_is_active() {
         assert_eq!(
             error.to_string(),
             format!(
-                "preparing INSERT INTO it.{name} failed: refused by the server; the other side said: \"unconfigured table \
+                "preparing INSERT INTO it.{name} failed: refused by the server; the server's message: \"unconfigured table \
                  it.{name}\""
             )
         );

@@ -86,8 +86,8 @@ async fn every_udt_mismatch_error_names_the_field() {
     assert_eq!(
         home.one((1,)).await.unwrap_err().to_string(),
         format!(
-            "SELECT FROM {table} failed: the field floor of the column home (int) is null in a row, and i32 has no room for \
-             that: read it as Option<i32>"
+            "SELECT FROM {table} failed: the field floor of the column home (int) is null in a row, and i32 cannot hold null: \
+             read it as Option<i32>"
         )
     );
 }

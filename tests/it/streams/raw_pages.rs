@@ -40,7 +40,7 @@ async fn raw_page_rows_borrow_texts_and_blobs_from_the_page() {
     assert_eq!(
         error.to_string(),
         format!(
-            "SELECT FROM {table} failed: the column name (text) is null in a row, and &str has no room for that: read it as \
+            "SELECT FROM {table} failed: the column name (text) is null in a row, and &str cannot hold null: read it as \
              Option<&str>. A partition of which only static columns are written gives one row, in which every other column \
              but the partition key is null"
         )

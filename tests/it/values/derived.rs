@@ -114,7 +114,7 @@ async fn a_stored_value_that_is_not_a_variant_is_reported_with_the_variants() {
     assert_eq!(
         error.to_string(),
         attempted
-            + "the column size (tinyint) is null in a row, and Size has no room for that: read it as Option<Size>. A partition \
+            + "the column size (tinyint) is null in a row, and Size cannot hold null: read it as Option<Size>. A partition \
                of which only static columns are written gives one row, in which every other column but the partition key is \
                null"
     );
