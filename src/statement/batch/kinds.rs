@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use scylla::statement::batch::BatchType;
 
+use crate::counted::Counted;
 use crate::lock::locked;
 use crate::observe::StatementMetrics;
 use crate::statement::info::StatementInfo;
@@ -20,7 +21,7 @@ pub(super) struct BatchLabel {
 impl BatchLabel {
     pub(super) fn attempted(self) -> String {
         let kind = if self.is_logged { "a logged batch" } else { "an unlogged batch" };
-        format!("{kind} of {} statements", self.statements)
+        format!("{kind} of {}", Counted(self.statements, "statement"))
     }
 }
 
