@@ -6,7 +6,7 @@
 //! - `instructions`: instructions and allocations for a line of ten columns, from the bytes of the file to values that can be
 //!   bound, counted by Callgrind;
 //! - `stub`: rows a CPU second and resident memory for `--megabytes` of CSV, on a server that answers at once;
-//! - `beside`: this crate, DSBulk and cqlsh-expansion's COPY, one after the other, with the same file and a local Keyspaces.
+//! - `compare`: this crate, DSBulk and cqlsh-expansion's COPY, one after the other, with the same file and a local Keyspaces.
 //!   `tests/clients/run dsbulk cqlsh` installs both tools;
 //! - `capacity`: the share of a table's 2,000 write units a second that is used, and the attempts a row.
 //!
@@ -56,7 +56,7 @@ struct Arguments {
     /// Megabytes of CSV, for `stub`.
     #[arg(long, default_value_t = 1_000)]
     megabytes: u64,
-    /// For `beside`.
+    /// For `compare`.
     #[arg(long, default_value_t = 100_000)]
     rows: u64,
     /// For `capacity`.
@@ -66,12 +66,12 @@ struct Arguments {
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
-    part: Option<Part>,
+    role: Option<Role>,
 }
 
 /// The role of a process that this one starts.
 #[derive(Subcommand)]
-enum Part {
+enum Role {
     #[command(hide = true)]
     Serve {
         delay_millis: u64,
@@ -91,13 +91,13 @@ enum Part {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    match &arguments.part {
-        Some(Part::Serve { delay_millis, always }) => {
+    match &arguments.role {
+        Some(Role::Serve { delay_millis, always }) => {
             server::serve(Delay { duration: Duration::from_millis(*delay_millis), applies_to_all: *always })
         }
-        Some(Part::Generate { rows }) => rows::write(*rows, &mut std::io::stdout().lock()),
-        Some(Part::Parse { address, lines }) => client::parse(address, *lines),
-        Some(Part::Load { address }) => client::load(address.as_deref()),
+        Some(Role::Generate { rows }) => rows::write(*rows, &mut std::io::stdout().lock()),
+        Some(Role::Parse { address, lines }) => client::parse(address, *lines),
+        Some(Role::Load { address }) => client::load(address.as_deref()),
         None => measure(&arguments),
     }
 }
@@ -114,11 +114,11 @@ fn measure(arguments: &Arguments) -> Result<()> {
     if chosen("stub") {
         over.extend(on_stub(arguments.megabytes)?);
     }
-    if chosen("beside") {
-        over.extend(tools::beside_each_other(arguments.rows)?);
+    if chosen("compare") {
+        over.extend(tools::compare(arguments.rows)?);
     }
     if chosen("capacity") {
-        over.extend(capacity::of_a_throttled_table(arguments.seconds)?);
+        over.extend(capacity::measure_throttled_table(arguments.seconds)?);
     }
     if over.is_empty() {
         println!("all within their bounds");
@@ -155,7 +155,7 @@ fn on_stub(megabytes: u64) -> Result<Vec<String>> {
     let input = generating.stdout.take().ok_or("standard output is a pipe")?;
     let mut load = Command::new(&program);
     load.args(["load", &server.address]).stdin(input);
-    let usage = usage::of(load)?;
+    let usage = usage::measure(load)?;
     generating.wait()?;
     println!("on the stub, {megabytes} MB of CSV, {rows} rows: {}", usage.of_rows(rows));
     let is_over = usage.memory > MOST_MEMORY;

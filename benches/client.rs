@@ -17,21 +17,21 @@ use tokio::runtime::Runtime;
 use crate::recorder;
 use crate::work::bare::Bare;
 use crate::work::ours::Ours;
-use crate::work::signing::Answers;
+use crate::work::signing::Signer;
 use crate::work::{Client, Event, ROWS_PER_PAGE, Result, partition_of};
 
 /// The number of calls before those that are measured, so that one-time initialization is done.
-const WARMING_UP: u64 = 200;
+const WARM_UP_CALLS: u64 = 200;
 
 /// The defaults of `keyspaces`.
 const CONNECTIONS: usize = 3;
 const IN_FLIGHT_PER_CONNECTION: usize = 512;
 const ROWS_IN_A_BATCH: usize = 10;
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The client that does the work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Whose {
+pub(crate) enum Implementation {
     Ours,
     Bare,
 }
@@ -104,13 +104,13 @@ impl Task {
 
 /// Fills the heap differently for each run. The cost of an allocation depends on the holes in the heap, by some hundred
 /// instructions a call.
-pub(crate) fn heap_of(run: usize) -> Vec<Vec<u8>> {
+pub(crate) fn fragmented_heap(run: usize) -> Vec<Vec<u8>> {
     let made: Vec<Vec<u8>> = (1..=run * 97).map(|number| Vec::with_capacity(number * 193 % 4_099)).collect();
     made.into_iter().step_by(2).collect()
 }
 
 /// Returns nanoseconds for each repetition or, for a task that measures memory or sizes, bytes.
-pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result<u64> {
+pub(crate) fn run(implementation: Implementation, task: Task, address: &str, times: u64) -> Result<u64> {
     // With one thread, counts do not depend on the scheduling of threads.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if task == Task::Sigv4 {
@@ -118,9 +118,9 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
     }
     task.watch()?;
     if task == Task::Connect {
-        return match whose {
-            Whose::Ours => connect::<Ours>(&runtime, address, times),
-            Whose::Bare => connect::<Bare>(&runtime, address, times),
+        return match implementation {
+            Implementation::Ours => connect::<Ours>(&runtime, address, times),
+            Implementation::Bare => connect::<Bare>(&runtime, address, times),
         };
     }
     let connections = task.in_flight().div_ceil(IN_FLIGHT_PER_CONNECTION).max(CONNECTIONS);
@@ -128,23 +128,23 @@ pub(crate) fn run(whose: Whose, task: Task, address: &str, times: u64) -> Result
         .endpoint(Endpoint::cassandra(address)?)
         .connections_per_host(NonZeroUsize::new(connections).unwrap_or(NonZeroUsize::MIN))
         // Thousands of calls in flight take long under Callgrind.
-        .connect_timeout(PATIENCE)
-        .call_timeout(PATIENCE)
-        .attempt_timeout(PATIENCE);
+        .connect_timeout(TIMEOUT)
+        .call_timeout(TIMEOUT)
+        .attempt_timeout(TIMEOUT);
     let session = runtime.block_on(builder.connect())?;
     if task.in_flight() > IN_FLIGHT_PER_CONNECTION {
         // A new peer counts as one connection for two seconds, and no call may wait for capacity here.
         runtime.block_on(async { tokio::time::sleep(Duration::from_secs(3)).await });
     }
-    match (whose, task) {
-        (Whose::Ours, Task::Month) => read_month(&runtime, &session, times),
+    match (implementation, task) {
+        (Implementation::Ours, Task::Month) => read_month(&runtime, &session, times),
         // Both clients are created, whichever is used, so that the heap is the same.
-        (whose, _) => {
+        (implementation, _) => {
             let (ours, bare) =
                 runtime.block_on(async { futures::try_join!(Ours::new(&session), Bare::new(&session)) })?;
-            match whose {
-                Whose::Ours => run_on(&runtime, &ours, task, times),
-                Whose::Bare => run_on(&runtime, &bare, task, times),
+            match implementation {
+                Implementation::Ours => run_on(&runtime, &ours, task, times),
+                Implementation::Bare => run_on(&runtime, &bare, task, times),
             }
         }
     }
@@ -269,10 +269,10 @@ fn read_month(runtime: &Runtime, session: &Session, times: u64) -> Result<u64> {
 }
 
 fn sign(runtime: &Runtime, times: u64) -> Result<u64> {
-    let answers = Answers::new();
+    let signer = Signer::new();
     timed(runtime, times, async |times| {
         for _ in 0..times {
-            black_box(answers.answer()?);
+            black_box(signer.answer()?);
         }
         Ok(())
     })
@@ -280,7 +280,7 @@ fn sign(runtime: &Runtime, times: u64) -> Result<u64> {
 
 /// Returns nanoseconds for each repetition.
 fn timed(runtime: &Runtime, times: u64, task: impl AsyncFn(u64) -> Result<()>) -> Result<u64> {
-    runtime.block_on(task(WARMING_UP.min(times)))?;
+    runtime.block_on(task(WARM_UP_CALLS.min(times)))?;
     let start = Instant::now();
     counted_by_callgrind(runtime, Box::pin(task(times)))?;
     Ok(u64::try_from(start.elapsed().as_nanos())? / times)

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use client::{Task, Whose};
+use client::{Implementation, Task};
 use testkit::instant::Delay;
 use work::Result;
 
@@ -33,13 +33,13 @@ struct Arguments {
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
-    part: Option<Part>,
+    role: Option<Role>,
 }
 
 /// The role of a process that this one starts. Client and server are separate processes, so that the work of one is not
 /// counted for the other.
 #[derive(Subcommand)]
-enum Part {
+enum Role {
     #[command(hide = true)]
     Serve {
         delay_millis: u64,
@@ -48,19 +48,19 @@ enum Part {
         always: bool,
     },
     #[command(hide = true)]
-    Client { whose: Whose, task: Task, address: String, times: u64, run: usize },
+    Client { implementation: Implementation, task: Task, address: String, times: u64, run: usize },
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    match arguments.part {
+    match arguments.role {
         None => table::print(&arguments.words, arguments.check),
-        Some(Part::Serve { delay_millis, always }) => {
+        Some(Role::Serve { delay_millis, always }) => {
             server::serve(Delay { duration: Duration::from_millis(delay_millis), applies_to_all: always })
         }
-        Some(Part::Client { whose, task, address, times, run }) => {
-            let _holes = client::heap_of(run);
-            println!("{}", client::run(whose, task, &address, times)?);
+        Some(Role::Client { implementation, task, address, times, run }) => {
+            let _heap = client::fragmented_heap(run);
+            println!("{}", client::run(implementation, task, &address, times)?);
             Ok(())
         }
     }

@@ -79,8 +79,8 @@ async fn main() -> Result<()> {
             let own = keyspaces::Session::builder().local(&local)?.connect().await?;
             let client = Client::new(policy, &own, &table).await?;
             let neighbour = Client::new(policy, &own, &other).await?;
-            let ran = load::run(&local, scenario, &table, client, neighbour, arguments.seed).await?;
-            let figures = Figures::of(scenario, ran, &load::written(&session, &table).await?);
+            let results = load::run(&local, scenario, &table, client, neighbour, arguments.seed).await?;
+            let figures = Figures::of(scenario, results, &load::written(&session, &table).await?);
             println!("{}, {}: {figures}", scenario.name, policy.name());
             if policy == Policy::Ours {
                 over.extend(figures.over(scenario).into_iter().map(|bound| format!("{}: {bound}", scenario.name)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::callgrind;
-use crate::client::{Task, Whose};
+use crate::client::{Implementation, Task};
 use crate::server::Server;
 use crate::work::Result;
 use testkit::instant::Delay;
@@ -26,7 +26,7 @@ struct Row {
     times: u64,
     measures: &'static [Measure],
     /// Whether the bare driver is measured too.
-    beside_bare: bool,
+    has_bare: bool,
 }
 
 /// The unit, with which the name of the line ends, and the bound.
@@ -43,7 +43,7 @@ enum Unit {
     /// The size of a future, in bytes.
     Size,
     /// The number of requests that wait for each other, computed from the times with a slow and a slower server.
-    InARow,
+    SequentialRequests,
 }
 
 #[derive(Clone, Copy)]
@@ -56,19 +56,19 @@ enum Bound {
     Ours(f64),
 }
 
-const WANTED: f64 = 1.05;
+const GOAL: f64 = 1.05;
 
-const BESIDE_BARE: &[Measure] = &[
-    Measure(Unit::Instructions, Bound::Ratio(WANTED)),
+const COUNTS_AND_TIME: &[Measure] = &[
+    Measure(Unit::Instructions, Bound::Ratio(GOAL)),
     Measure(Unit::Allocations, Bound::Difference(2.0)),
     Measure(Unit::Nanoseconds, Bound::None),
 ];
 
-const COUNTED: &[Measure] =
-    &[Measure(Unit::Instructions, Bound::Ratio(WANTED)), Measure(Unit::Allocations, Bound::Difference(2.0))];
+const COUNTS: &[Measure] =
+    &[Measure(Unit::Instructions, Bound::Ratio(GOAL)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
 /// For lines that are within the required ratio by less than the allocator's share varies between runs.
-const CLOSE: &[Measure] =
+const MANY_IN_FLIGHT: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.09)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
 const TEN_ROWS: &[Measure] =
@@ -79,100 +79,94 @@ const ONE_ROW: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.09)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
 /// For a batch, which keeps its values until it is sent, and then copies them.
-const KEPT: &[Measure] =
+const BATCH: &[Measure] =
     &[Measure(Unit::Instructions, Bound::Reached(1.2)), Measure(Unit::Allocations, Bound::Difference(2.0))];
 
 /// For lines without a bound: their cost is for information that the user requests about each call, or for connecting.
-const STATED: &[Measure] = &[Measure(Unit::Instructions, Bound::None), Measure(Unit::Allocations, Bound::None)];
+const WITHOUT_BOUND: &[Measure] = &[Measure(Unit::Instructions, Bound::None), Measure(Unit::Allocations, Bound::None)];
 
 const SIZES: &[Measure] = &[Measure(Unit::Size, Bound::None)];
 
-const IN_A_ROW: &[Measure] = &[Measure(Unit::InARow, Bound::None)];
+const SEQUENTIAL_REQUESTS: &[Measure] = &[Measure(Unit::SequentialRequests, Bound::None)];
 
 const ROWS: &[Row] = &[
-    Row { name: "insert", task: Task::Insert, times: 2_000, measures: BESIDE_BARE, beside_bare: true },
+    Row { name: "insert", task: Task::Insert, times: 2_000, measures: COUNTS_AND_TIME, has_bare: true },
     Row {
         name: "insert, subscriber at INFO",
         task: Task::InsertAtInfo,
         times: 2_000,
-        measures: BESIDE_BARE,
-        beside_bare: true,
+        measures: COUNTS_AND_TIME,
+        has_bare: true,
     },
     Row {
         name: "insert, subscriber at DEBUG",
         task: Task::InsertAtDebug,
         times: 500,
-        measures: STATED,
-        beside_bare: true,
+        measures: WITHOUT_BOUND,
+        has_bare: true,
     },
     #[cfg(feature = "metrics")]
     Row {
         name: "insert, metrics recorded",
         task: Task::InsertMeasured,
         times: 2_000,
-        measures: STATED,
-        beside_bare: true,
+        measures: WITHOUT_BOUND,
+        has_bare: true,
     },
-    Row { name: "1 insert in flight", task: Task::InFlight1, times: 2_000, measures: COUNTED, beside_bare: true },
-    Row { name: "64 inserts in flight", task: Task::InFlight64, times: 2_048, measures: CLOSE, beside_bare: true },
+    Row { name: "1 insert in flight", task: Task::InFlight1, times: 2_000, measures: COUNTS, has_bare: true },
     Row {
-        name: "1024 inserts in flight",
-        task: Task::InFlight1024,
-        times: 4_096,
-        measures: COUNTED,
-        beside_bare: true,
+        name: "64 inserts in flight",
+        task: Task::InFlight64,
+        times: 2_048,
+        measures: MANY_IN_FLIGHT,
+        has_bare: true,
     },
+    Row { name: "1024 inserts in flight", task: Task::InFlight1024, times: 4_096, measures: COUNTS, has_bare: true },
     Row {
         name: "10000 inserts in flight",
         task: Task::InFlight10000,
         times: 10_000,
-        measures: CLOSE,
-        beside_bare: true,
+        measures: MANY_IN_FLIGHT,
+        has_bare: true,
     },
-    Row { name: "batch of 10 inserts", task: Task::Batch, times: 500, measures: KEPT, beside_bare: true },
-    Row { name: "select one row", task: Task::SelectOne, times: 2_000, measures: BESIDE_BARE, beside_bare: true },
-    Row { name: "select first row", task: Task::SelectFirst, times: 2_000, measures: BESIDE_BARE, beside_bare: true },
-    Row { name: "rows of 1", task: Task::Rows1, times: 2_000, measures: ONE_ROW, beside_bare: true },
-    Row { name: "rows of 10", task: Task::Rows10, times: 1_000, measures: TEN_ROWS, beside_bare: true },
-    Row { name: "rows of 100", task: Task::Rows100, times: 500, measures: COUNTED, beside_bare: true },
-    Row { name: "connect", task: Task::Connect, times: 20, measures: STATED, beside_bare: true },
-    Row { name: "connect", task: Task::Connect, times: 1, measures: IN_A_ROW, beside_bare: true },
-    Row { name: "page of 1000 rows", task: Task::Pages, times: 50, measures: BESIDE_BARE, beside_bare: true },
-    Row { name: "future of an insert", task: Task::SizeOfInsert, times: 1, measures: SIZES, beside_bare: true },
+    Row { name: "batch of 10 inserts", task: Task::Batch, times: 500, measures: BATCH, has_bare: true },
+    Row { name: "select one row", task: Task::SelectOne, times: 2_000, measures: COUNTS_AND_TIME, has_bare: true },
+    Row { name: "select first row", task: Task::SelectFirst, times: 2_000, measures: COUNTS_AND_TIME, has_bare: true },
+    Row { name: "rows of 1", task: Task::Rows1, times: 2_000, measures: ONE_ROW, has_bare: true },
+    Row { name: "rows of 10", task: Task::Rows10, times: 1_000, measures: TEN_ROWS, has_bare: true },
+    Row { name: "rows of 100", task: Task::Rows100, times: 500, measures: COUNTS, has_bare: true },
+    Row { name: "connect", task: Task::Connect, times: 20, measures: WITHOUT_BOUND, has_bare: true },
+    Row { name: "connect", task: Task::Connect, times: 1, measures: SEQUENTIAL_REQUESTS, has_bare: true },
+    Row { name: "page of 1000 rows", task: Task::Pages, times: 50, measures: COUNTS_AND_TIME, has_bare: true },
+    Row { name: "future of an insert", task: Task::SizeOfInsert, times: 1, measures: SIZES, has_bare: true },
     Row {
         name: "future of a select of one row",
         task: Task::SizeOfSelectOne,
         times: 1,
         measures: SIZES,
-        beside_bare: true,
+        has_bare: true,
     },
-    Row {
-        name: "future of a stream's next row",
-        task: Task::SizeOfTryNext,
-        times: 1,
-        measures: SIZES,
-        beside_bare: true,
-    },
+    Row { name: "future of a stream's next row", task: Task::SizeOfTryNext, times: 1, measures: SIZES, has_bare: true },
     Row {
         name: "stream of 1000000 rows",
         task: Task::PagesMemory,
         times: 1_000,
         measures: &[Measure(Unit::Memory, Bound::Ours(4.0 * MEGABYTE))],
-        beside_bare: true,
+        has_bare: true,
     },
     Row {
         name: "fan-out of 100000 keys",
         task: Task::FanOutMemory,
         times: 100_000,
         measures: &[Measure(Unit::Memory, Bound::Ours(16.0 * MEGABYTE))],
-        beside_bare: true,
+        has_bare: true,
     },
     Row {
         name: "between over 30 days beside one day",
         task: Task::Month,
         times: 50,
         measures: &[Measure(Unit::Nanoseconds, Bound::Ratio(1.5))],
-        beside_bare: true,
+        has_bare: true,
     },
     Row {
         name: "SigV4 answer",
@@ -183,7 +177,7 @@ const ROWS: &[Row] = &[
             Measure(Unit::Allocations, Bound::Ours(20.0)),
             Measure(Unit::Nanoseconds, Bound::Ours(5_000.0)),
         ],
-        beside_bare: false,
+        has_bare: false,
     },
 ];
 
@@ -204,7 +198,7 @@ pub(crate) fn print(words: &[String], is_check: bool) -> Result<()> {
         let mut measured = row.measure(&units, &servers, if units.is_empty() { 0 } else { runs })?;
         let is_over = |Measure(unit, bound): &&Measure| {
             let [ours, bare] = measured.of(*unit);
-            bound.passed_by(ours, bare, tolerance).is_some()
+            bound.exceeded_by(ours, bare, tolerance).is_some()
         };
         if is_check && measures.iter().any(is_over) {
             measured = row.measure(&units, &servers, RUNS)?;
@@ -212,14 +206,14 @@ pub(crate) fn print(words: &[String], is_check: bool) -> Result<()> {
         for Measure(unit, bound) in measures {
             let [ours, bare] = measured.of(*unit);
             let ratio = bare.filter(|bare| *bare > 0.0).zip(ours).map(|(bare, ours)| ours / bare);
-            let wanted = match (bound, ratio) {
-                (Bound::Reached(_), Some(ratio)) if ratio > WANTED => format!(" (wanted: {WANTED})"),
+            let goal = match (bound, ratio) {
+                (Bound::Reached(_), Some(ratio)) if ratio > GOAL => format!(" (goal: {GOAL})"),
                 _ => String::new(),
             };
             let ratio = shown(ratio, 3);
-            let line = format!("{}: {}, {}, {ratio}{wanted}", name(*unit), unit.show(ours), unit.show(bare));
+            let line = format!("{}: {}, {}, {ratio}{goal}", name(*unit), unit.show(ours), unit.show(bare));
             println!("{line}");
-            if let Some(bound) = bound.passed_by(ours, bare, tolerance) {
+            if let Some(bound) = bound.exceeded_by(ours, bare, tolerance) {
                 over.push(format!("over its bound, {bound}: {line}"));
             }
         }
@@ -270,7 +264,7 @@ struct Measured {
     instructions: [Vec<f64>; 2],
     allocations: [Vec<f64>; 2],
     /// Measured by the client itself.
-    itself: [Vec<f64>; 2],
+    by_client: [Vec<f64>; 2],
 }
 
 impl Measured {
@@ -279,10 +273,10 @@ impl Measured {
             Unit::Instructions => self.instructions.each_ref().map(|runs| median(runs)),
             Unit::Allocations => self.allocations.each_ref().map(|runs| median(runs)),
             // Other activity of the machine can only make it longer.
-            Unit::Nanoseconds | Unit::InARow => {
-                self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::min))
+            Unit::Nanoseconds | Unit::SequentialRequests => {
+                self.by_client.each_ref().map(|runs| runs.iter().copied().reduce(f64::min))
             }
-            Unit::Memory | Unit::Size => self.itself.each_ref().map(|runs| runs.iter().copied().reduce(f64::max)),
+            Unit::Memory | Unit::Size => self.by_client.each_ref().map(|runs| runs.iter().copied().reduce(f64::max)),
         }
     }
 }
@@ -296,39 +290,39 @@ fn median(runs: &[f64]) -> Option<f64> {
 impl Row {
     fn measure(&self, units: &[Unit], servers: &Servers, runs: usize) -> Result<Measured> {
         let mut measured = Measured::default();
-        let parties = &[Whose::Ours, Whose::Bare][..if self.beside_bare { 2 } else { 1 }];
+        let implementations = &[Implementation::Ours, Implementation::Bare][..if self.has_bare { 2 } else { 1 }];
         let has = |unit| units.contains(&unit);
         for run in 0..runs {
-            for (index, party) in parties.iter().enumerate() {
-                let arguments = self.arguments(*party, servers.of(self.task), run)?;
+            for (index, implementation) in implementations.iter().enumerate() {
+                let arguments = self.arguments(*implementation, servers.of(self.task), run)?;
                 if has(Unit::Instructions) || has(Unit::Allocations) {
                     let times = self.times as f64;
-                    let counted = callgrind::count(&arguments, &self.profile(*party, run)?)?;
+                    let counted = callgrind::count(&arguments, &self.profile(*implementation, run)?)?;
                     measured.instructions[index].push(counted.instructions as f64 / times);
                     measured.allocations[index].push(counted.allocations as f64 / times);
                 }
                 if has(Unit::Nanoseconds) || has(Unit::Memory) || has(Unit::Size) {
-                    measured.itself[index].push(run_client(&arguments)?);
+                    measured.by_client[index].push(run_client(&arguments)?);
                 }
-                if has(Unit::InARow) {
-                    let slow = run_client(&self.arguments(*party, &servers.slow.address, run)?)?;
-                    let slower = run_client(&self.arguments(*party, &servers.slower.address, run)?)?;
-                    measured.itself[index].push((slower - slow) / (SLOWER - SLOW).as_nanos() as f64);
+                if has(Unit::SequentialRequests) {
+                    let slow = run_client(&self.arguments(*implementation, &servers.slow.address, run)?)?;
+                    let slower = run_client(&self.arguments(*implementation, &servers.slower.address, run)?)?;
+                    measured.by_client[index].push((slower - slow) / (SLOWER - SLOW).as_nanos() as f64);
                 }
             }
         }
         Ok(measured)
     }
 
-    fn arguments(&self, whose: Whose, address: &str, run: usize) -> Result<[String; 6]> {
-        let (whose, task) = (word(&whose)?, word(&self.task)?);
-        Ok(["client".to_owned(), whose, task, address.to_owned(), self.times.to_string(), run.to_string()])
+    fn arguments(&self, implementation: Implementation, address: &str, run: usize) -> Result<[String; 6]> {
+        let (implementation, task) = (word(&implementation)?, word(&self.task)?);
+        Ok(["client".to_owned(), implementation, task, address.to_owned(), self.times.to_string(), run.to_string()])
     }
 
-    fn profile(&self, whose: Whose, run: usize) -> Result<PathBuf> {
+    fn profile(&self, implementation: Implementation, run: usize) -> Result<PathBuf> {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("callgrind");
         std::fs::create_dir_all(&directory)?;
-        Ok(directory.join(format!("{}.{}.{run}", word(&self.task)?, word(&whose)?)))
+        Ok(directory.join(format!("{}.{}.{run}", word(&self.task)?, word(&implementation)?)))
     }
 }
 
@@ -354,7 +348,7 @@ impl Unit {
             Self::Nanoseconds => "nanoseconds",
             Self::Memory => "memory",
             Self::Size => "size",
-            Self::InARow => "requests in a row",
+            Self::SequentialRequests => "requests in a row",
         }
     }
 
@@ -366,7 +360,7 @@ impl Unit {
     fn show(self, value: Option<f64>) -> String {
         let digits = match self {
             Self::Allocations => 2,
-            Self::InARow => 1,
+            Self::SequentialRequests => 1,
             _ => 0,
         };
         shown(value, digits)
@@ -378,9 +372,9 @@ fn shown(value: Option<f64>, digits: usize) -> String {
 }
 
 impl Bound {
-    fn passed_by(self, ours: Option<f64>, bare: Option<f64>, tolerance: f64) -> Option<String> {
+    fn exceeded_by(self, ours: Option<f64>, bare: Option<f64>, tolerance: f64) -> Option<String> {
         let ours = ours?;
-        let (passed, said) = match self {
+        let (is_exceeded, text) = match self {
             Self::None => return None,
             Self::Ratio(most) | Self::Reached(most) => {
                 (ours > bare? * (most + tolerance), format!("{most} times the bare driver's"))
@@ -389,6 +383,6 @@ impl Bound {
             Self::Difference(most) => ((ours - bare?).round() > most, format!("{most} more than the bare driver's")),
             Self::Ours(most) => (ours > most, format!("{most}")),
         };
-        passed.then_some(said)
+        is_exceeded.then_some(text)
     }
 }

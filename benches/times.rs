@@ -21,15 +21,15 @@ use tokio::runtime::Runtime;
 
 use work::bare::Bare;
 use work::ours::Ours;
-use work::signing::Answers;
+use work::signing::Signer;
 use work::{Client, Event, INSERT, ROWS_PER_PAGE, Result, partition_of};
 
 fn main() -> Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = Runtime::new()?;
 
-    let answers = Answers::new();
-    criterion.bench_function("stub/SigV4 answer", |bencher| bencher.iter(|| answers.answer().is_ok()));
+    let signer = Signer::new();
+    criterion.bench_function("stub/SigV4 answer", |bencher| bencher.iter(|| signer.answer().is_ok()));
 
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     let address = listener.local_addr()?.to_string();
@@ -62,27 +62,32 @@ fn measure(criterion: &mut Criterion, server: &str, runtime: &Runtime, session: 
     Ok(())
 }
 
-fn measure_client<C: Client>(group: &mut BenchmarkGroup<'_, WallTime>, whose: &str, runtime: &Runtime, client: &C) {
+fn measure_client<C: Client>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    implementation: &str,
+    runtime: &Runtime,
+    client: &C,
+) {
     const KEYS: u32 = 1_000;
     let event = Event::sample();
     let key = event.key();
 
     group.throughput(Throughput::Elements(1));
-    group.bench_function(format!("insert/{whose}"), |bencher| {
+    group.bench_function(format!("insert/{implementation}"), |bencher| {
         bencher.to_async(runtime).iter(async || client.insert(&event).await.is_ok());
     });
-    group.bench_function(format!("select one row/{whose}"), |bencher| {
+    group.bench_function(format!("select one row/{implementation}"), |bencher| {
         bencher.to_async(runtime).iter(async || client.select_one(&key).await.is_ok());
     });
     group.throughput(Throughput::Elements(ROWS_PER_PAGE.into()));
-    group.bench_function(format!("page of 1000 rows/{whose}"), |bencher| {
+    group.bench_function(format!("page of 1000 rows/{implementation}"), |bencher| {
         bencher.to_async(runtime).iter(async || {
             let Ok(rows) = client.stream(partition_of(ROWS_PER_PAGE.into())).await else { return 0 };
             rows.count().await
         });
     });
     group.throughput(Throughput::Elements(KEYS.into()));
-    group.bench_function(format!("fan-out of 1000 keys/{whose}"), |bencher| {
+    group.bench_function(format!("fan-out of 1000 keys/{implementation}"), |bencher| {
         bencher.to_async(runtime).iter(async || {
             let key = key.clone();
             client.fan_out((0..KEYS).map(move |_| key.clone())).count().await

@@ -17,7 +17,7 @@ const FROM_SECOND: u32 = 5;
 const SHARE: f64 = 0.98;
 const ATTEMPTS: f64 = 1.05;
 
-pub(crate) fn of_a_throttled_table(seconds: u32) -> Result<Vec<String>> {
+pub(crate) fn measure_throttled_table(seconds: u32) -> Result<Vec<String>> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(measure(seconds))
 }

@@ -50,13 +50,13 @@ pub(crate) fn load(address: Option<&str>) -> Result<()> {
         };
         let table = if address.is_some() { "sales" } else { "ours" };
         let summary = session.bulk().load("bench", table, Input::stdin(), Csv::new()).await?;
-        eprintln_summary(&summary.to_string());
+        print_summary(&summary.to_string());
         Ok(())
     })
 }
 
 #[expect(clippy::print_stderr, reason = "it stands beside what other tools print")]
-fn eprintln_summary(summary: &str) {
+fn print_summary(summary: &str) {
     eprintln!("{summary}");
 }
 

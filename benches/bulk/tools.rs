@@ -15,7 +15,7 @@ use crate::{Result, rows, usage};
 /// The minimum of rows a CPU second, as a multiple of DSBulk's.
 const TIMES_DSBULK: f64 = 5.0;
 
-pub(crate) fn beside_each_other(rows: u64) -> Result<Vec<String>> {
+pub(crate) fn compare(rows: u64) -> Result<Vec<String>> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bulk-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let measured = measure(rows, &folder);
@@ -65,17 +65,23 @@ impl Run<'_> {
         command: Command,
     ) -> Result<Usage> {
         runtime.block_on(session.define(&rows::definition(&format!("bench.{tool}"))).into_future())?;
-        let used = usage::of(command)?;
-        let there = runtime.block_on(session.bulk().count("bench", tool).into_future())?.rows;
+        let used = usage::measure(command)?;
+        let loaded = runtime.block_on(session.bulk().count("bench", tool).into_future())?.rows;
         println!("{tool}: {}", used.of_rows(rows));
-        if there == rows { Ok(used) } else { Err(format!("{there} of {rows} rows are there").into()) }
+        if loaded == rows { Ok(used) } else { Err(format!("{loaded} of {rows} rows are loaded").into()) }
     }
 
     fn ours(&self) -> Result<Command> {
-        let own = self.local.credentials();
+        let credentials = self.local.credentials();
         let port = self.local.port().to_string();
-        let known =
-            [self.local.host(), &port, self.local.server_name(), &own.access_key, &own.secret_key, self.local.ca_pem()];
+        let known = [
+            self.local.host(),
+            &port,
+            self.local.server_name(),
+            &credentials.access_key,
+            &credentials.secret_key,
+            self.local.ca_pem(),
+        ];
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("load").env(LOCAL, known.join("\n")).stdin(File::open(self.file)?);
         Ok(command)
@@ -84,7 +90,7 @@ impl Run<'_> {
     /// The command in `local/README.md`, without its limit of rows a second.
     fn dsbulk(&self, truststore: &Path) -> Result<Option<Command>> {
         let Some(library) = self.installed("dsbulk/lib") else { return Ok(None) };
-        let (local, own) = (self.local, self.local.credentials());
+        let (local, credentials) = (self.local, self.local.credentials());
         let settings = self.folder.join("dsbulk.conf");
         let text = format!(
             "dsbulk {{\n\
@@ -112,8 +118,8 @@ impl Run<'_> {
             host = local.host(),
             port = local.port(),
             region = local.region(),
-            user = own.user,
-            password = own.password,
+            user = credentials.user,
+            password = credentials.password,
             truststore = truststore.display(),
         );
         std::fs::write(&settings, text)?;
@@ -125,7 +131,7 @@ impl Run<'_> {
 
     fn copy(&self) -> Result<Option<Command>> {
         let Some(python) = self.installed("cqlsh/bin/python") else { return Ok(None) };
-        let (local, own) = (self.local, self.local.credentials());
+        let (local, credentials) = (self.local, self.local.credentials());
         let settings = self.folder.join("cqlshrc");
         let text = format!(
             "[connection]\nport = {}\nssl = true\nrequest_timeout = 60\n\
@@ -147,7 +153,7 @@ impl Run<'_> {
         let mut command = Command::new(&python);
         command.arg(python.with_file_name("cqlsh-expansion")).arg("--cqlshrc").arg(settings).arg("--no-color");
         command.args([local.host(), &local.port().to_string(), "--ssl", "-f"]).arg(statements);
-        command.env("AWS_ACCESS_KEY_ID", &own.access_key).env("AWS_SECRET_ACCESS_KEY", &own.secret_key);
+        command.env("AWS_ACCESS_KEY_ID", &credentials.access_key).env("AWS_SECRET_ACCESS_KEY", &credentials.secret_key);
         command.env("AWS_DEFAULT_REGION", local.region()).env("HOME", self.folder);
         command.current_dir(self.folder).stdin(Stdio::null()).stdout(Stdio::null());
         Ok(Some(command))

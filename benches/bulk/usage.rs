@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 
 /// The interval at which memory is measured.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The unit in which Linux reports CPU time to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -37,7 +37,7 @@ impl Usage {
 }
 
 /// Runs a program to its end. A program that fails is an error.
-pub(crate) fn of(mut command: Command) -> Result<Usage> {
+pub(crate) fn measure(mut command: Command) -> Result<Usage> {
     let before = cpu_of_children()?;
     let began = Instant::now();
     let mut child = command.spawn()?;
@@ -47,7 +47,7 @@ pub(crate) fn of(mut command: Command) -> Result<Usage> {
             break status;
         }
         memory = memory.max(resident(child.id()));
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(SAMPLE_INTERVAL);
     };
     let elapsed = began.elapsed();
     if !status.success() {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-use crate::load::{Call, Ran};
+use crate::load::{Call, LoadResults};
 use crate::scenario::{SETTLED, Scenario};
 
 pub(crate) struct Figures {
@@ -31,8 +31,8 @@ impl Figures {
         write, attempts a second in the outage, failures later than 5 s after the trouble, another table's p99 \
         beside that during the light load, acknowledged and absent";
 
-    pub(crate) fn of(scenario: &Scenario, ran: Ran, written: &HashSet<(i64, i64)>) -> Self {
-        let calls = &ran.calls;
+    pub(crate) fn of(scenario: &Scenario, results: LoadResults, written: &HashSet<(i64, i64)>) -> Self {
+        let calls = &results.calls;
         let main = Duration::from_secs(scenario.seconds.into());
         let (mut seconds, mut capacity, mut acknowledged) = (0.0, 0.0, 0_usize);
         for (index, (from, units)) in scenario.capacity.iter().enumerate() {
@@ -49,7 +49,7 @@ impl Figures {
         let took = |calls: &[Call], is_acknowledged: bool| sorted(calls, is_acknowledged);
         let (good, bad) = (took(calls, true), took(calls, false));
         let hot = scenario.is_hot.then(|| {
-            let is_settled = |call: &&Call| call.came > SETTLED && call.came < main;
+            let is_settled = |call: &&Call| call.arrived > SETTLED && call.arrived < main;
             let hot = acknowledged_in(calls.iter().filter(|call| call.partition == 0), SETTLED, main);
             let cold: Vec<&Call> = calls.iter().filter(is_settled).filter(|call| call.partition != 0).collect();
             let done = cold.iter().filter(|call| call.is_acknowledged).count();
@@ -63,13 +63,13 @@ impl Figures {
             p50: percentile(&good, 50),
             p99: percentile(&good, 99),
             refused_after: percentile(&bad, 50),
-            attempts: long(ran.attempts) / number(good.len().max(1)),
-            outage_attempts: long(ran.attempts_of_outage) / f64::from(outage_seconds),
+            attempts: long(results.attempts) / number(good.len().max(1)),
+            outage_attempts: long(results.attempts_of_outage) / f64::from(outage_seconds),
             failed_late: failed()
                 .filter(|call| call.ended > calm && (scenario.outage.is_none() || light(scenario)))
                 .count(),
             hot,
-            neighbour: neighbour(&ran.neighbours, main),
+            neighbour: neighbour(&results.neighbours, main),
             lost: calls
                 .iter()
                 .filter(|call| call.is_acknowledged && !written.contains(&(call.partition, call.row)))
@@ -80,23 +80,23 @@ impl Figures {
     /// Describes the values that are not within their bounds.
     pub(crate) fn over(&self, scenario: &Scenario) -> Vec<String> {
         let mut over = Vec::new();
-        let mut bound = |is_within: bool, told: String| {
+        let mut bound = |is_within: bool, text: String| {
             if !is_within {
-                over.push(told);
+                over.push(text);
             }
         };
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         if scenario.is_full {
-            let told = format!("{} of the capacity acknowledged, not 95 %", percent(self.of_capacity));
-            bound(self.of_capacity >= 0.95, told);
+            let text = format!("{} of the capacity acknowledged, not 95 %", percent(self.of_capacity));
+            bound(self.of_capacity >= 0.95, text);
         }
-        let told = format!("{} of what was written reported as failed, not 1 %", percent(self.written_and_failed));
-        bound(self.written_and_failed <= 0.01, told);
+        let text = format!("{} of what was written reported as failed, not 1 %", percent(self.written_and_failed));
+        bound(self.written_and_failed <= 0.01, text);
         bound(self.attempts <= 1.1, format!("{:.3} attempts a write, not 1.1", self.attempts));
         bound(self.outage_attempts <= 10.0, format!("{:.1} attempts a second in the outage", self.outage_attempts));
         if scenario.outage.is_none() || light(scenario) {
-            let told = format!("refused callers knew after {:.0?} at the median, not 100 ms", self.refused_after);
-            bound(scenario.outage.is_some() || self.refused_after <= Duration::from_millis(100), told);
+            let text = format!("refused callers knew after {:.0?} at the median, not 100 ms", self.refused_after);
+            bound(scenario.outage.is_some() || self.refused_after <= Duration::from_millis(100), text);
             bound(self.failed_late == 0, format!("{} calls failed later than 5 s after the trouble", self.failed_late));
         }
         if let Some((hot, cold)) = self.hot {
@@ -104,8 +104,8 @@ impl Figures {
             bound(cold >= 0.99, format!("{} of the cold ones acknowledged, not 99 %", percent(cold)));
         }
         let (under_load, calm) = self.neighbour;
-        let told = format!("another table's p99 is {under_load:.1?}, not 1.5 times {calm:.1?} and 10 ms");
-        bound(!scenario.is_steady() || under_load <= calm.mul_f64(1.5) + Duration::from_millis(10), told);
+        let text = format!("another table's p99 is {under_load:.1?}, not 1.5 times {calm:.1?} and 10 ms");
+        bound(!scenario.is_steady() || under_load <= calm.mul_f64(1.5) + Duration::from_millis(10), text);
         bound(self.lost == 0, format!("{} rows acknowledged and absent", self.lost));
         over
     }
@@ -124,7 +124,7 @@ fn acknowledged_in<'c>(calls: impl Iterator<Item = &'c Call>, from: Duration, un
 /// longer, so the best of three parts counts.
 fn neighbour(calls: &[Call], main: Duration) -> (Duration, Duration) {
     let p99 = |from: Duration, until: Duration| {
-        let between: Vec<Call> = calls.iter().filter(|call| (from..until).contains(&call.came)).copied().collect();
+        let between: Vec<Call> = calls.iter().filter(|call| (from..until).contains(&call.arrived)).copied().collect();
         percentile(&sorted(&between, true), 99)
     };
     let thirds = (0..3).map(|part| p99(main * part / 3, main * (part + 1) / 3));
@@ -133,7 +133,7 @@ fn neighbour(calls: &[Call], main: Duration) -> (Duration, Duration) {
 
 fn sorted(calls: &[Call], is_acknowledged: bool) -> Vec<Duration> {
     let of_kind = calls.iter().filter(|call| call.is_acknowledged == is_acknowledged);
-    let mut took: Vec<Duration> = of_kind.map(|call| call.ended.saturating_sub(call.came)).collect();
+    let mut took: Vec<Duration> = of_kind.map(|call| call.ended.saturating_sub(call.arrived)).collect();
     took.sort_unstable();
     took
 }

@@ -23,13 +23,13 @@ const NEIGHBOURS: f64 = 20.0;
 pub(crate) struct Call {
     pub(crate) partition: i64,
     pub(crate) row: i64,
-    pub(crate) came: Duration,
+    pub(crate) arrived: Duration,
     pub(crate) ended: Duration,
     pub(crate) is_acknowledged: bool,
 }
 
 /// The results of a load.
-pub(crate) struct Ran {
+pub(crate) struct LoadResults {
     pub(crate) calls: Vec<Call>,
     /// The calls to another table.
     pub(crate) neighbours: Vec<Call>,
@@ -45,16 +45,16 @@ pub(crate) async fn run(
     client: Client,
     neighbour: Client,
     seed: u64,
-) -> Result<Ran> {
-    let set = |units| {
+) -> Result<LoadResults> {
+    let set_capacity = |units| {
         let mode = CapacityMode::Provisioned { read: units, write: units };
         local.throttling().set_capacity(KEYSPACE, table, Some(mode));
     };
     let first = scenario.capacity.first().ok_or("a scenario has a capacity")?;
-    set(first.1);
+    set_capacity(first.1);
     // The bucket is as nearly empty as it can be made: it has no units beyond those of the first second.
     let began = Instant::now();
-    let beside = tokio::spawn(arrivals(
+    let neighbour_calls = tokio::spawn(arrivals(
         Arc::new(neighbour),
         vec![(0, NEIGHBOURS)],
         scenario.clone(),
@@ -70,7 +70,7 @@ pub(crate) async fn run(
     ));
     for (from, units) in scenario.capacity.iter().skip(1) {
         sleep_until(began + Duration::from_secs((*from).into())).await;
-        set(*units);
+        set_capacity(*units);
     }
     let mut attempts_of_outage = 0;
     if let Some((from, until)) = scenario.outage {
@@ -81,11 +81,11 @@ pub(crate) async fn run(
         attempts_of_outage = local.faults().strike_count(outage);
         local.faults().remove(outage);
     }
-    let (calls, neighbours) = (calls.await?, beside.await?);
+    let (calls, neighbours) = (calls.await?, neighbour_calls.await?);
     let metrics = local.metering().get(KEYSPACE, table, Operation::Insert);
     local.throttling().set_capacity(KEYSPACE, table, None);
     let attempts = metrics.successful_request_count + metrics.write_throttle_events;
-    Ok(Ran { calls, neighbours, attempts, attempts_of_outage })
+    Ok(LoadResults { calls, neighbours, attempts, attempts_of_outage })
 }
 
 /// Makes calls in a Poisson process. Each call is a separate task.
@@ -106,13 +106,13 @@ async fn arrivals(
         }
         let is_hot = scenario.is_hot && random.u32(0..4) < 3;
         let partition = if is_hot { 0 } else { random.i64(1..=PARTITIONS) };
-        let came = Duration::from_secs_f64(time);
-        sleep_until(began + came).await;
+        let arrived = Duration::from_secs_f64(time);
+        sleep_until(began + arrived).await;
         let (client, payload) = (Arc::clone(&client), Arc::clone(&payload));
         calls.push(tokio::spawn(async move {
-            let came = began.elapsed();
+            let arrived = began.elapsed();
             let is_acknowledged = client.write(partition, row, &payload).await;
-            Call { partition, row, came, ended: began.elapsed(), is_acknowledged }
+            Call { partition, row, arrived, ended: began.elapsed(), is_acknowledged }
         }));
     }
     let mut ended = Vec::with_capacity(calls.len());
@@ -128,10 +128,10 @@ async fn arrivals(
 /// Reads the rows that the table has.
 pub(crate) async fn written(session: &Session, table: &str) -> Result<HashSet<(i64, i64)>> {
     let text = format!("SELECT row FROM {KEYSPACE}.{table} WHERE partition = ?");
-    let there: Select<(i64,), (i64,)> = session.prepare(&text).await?;
+    let select: Select<(i64,), (i64,)> = session.prepare(&text).await?;
     let mut found = HashSet::new();
     for partition in 0..=PARTITIONS {
-        let mut rows = there.rows((partition,));
+        let mut rows = select.rows((partition,));
         while let Some((row,)) = rows.try_next().await? {
             found.insert((partition, row));
         }

@@ -12,12 +12,12 @@ use aws_credential_types::Credentials;
 use super::Result;
 
 /// Signs answers with a session token, as the credentials of a role have one.
-pub(crate) struct Answers {
+pub(crate) struct Signer {
     credentials: Credentials,
     now: SystemTime,
 }
 
-impl Answers {
+impl Signer {
     pub(crate) fn new() -> Self {
         let token = Some("t".repeat(900));
         let credentials =

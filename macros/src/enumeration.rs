@@ -48,7 +48,7 @@ fn as_text(input: &DeriveInput, data: &DataEnum, options: &Options) -> syn::Resu
     let bound = quote!(match self { #(Self::#variants => #texts,)* });
     let read = quote!(match stored { #(#texts => ::core::option::Option::Some(Self::#variants),)* _ => ::core::option::Option::None });
     let known = texts.join(", ");
-    Ok(implemented(input, options, &quote!(&'static str), &quote!(&'__frame str), &bound, &read, &known))
+    Ok(implement_traits(input, options, &quote!(&'static str), &quote!(&'__frame str), &bound, &read, &known))
 }
 
 fn text_of(variant: &Variant, options: &Options) -> syn::Result<String> {
@@ -78,12 +78,12 @@ fn as_number(input: &DeriveInput, data: &DataEnum, options: &Options, number: &I
     let name = &input.ident;
     let variants: Vec<&Ident> = data.variants.iter().map(|variant| &variant.ident).collect();
     let checks = data.variants.iter().map(|variant| {
-        let of = &variant.ident;
+        let ident = &variant.ident;
         let stored = options.stored.map_or("", |(stored, _)| stored.name());
-        let problem = format!("the number of {of} is more than {stored} can hold");
+        let problem = format!("the number of {ident} is more than {stored} can hold");
         quote_spanned! { variant.span() =>
             const _: () = ::core::assert!(
-                #name::#of as i128 >= #number::MIN as i128 && #name::#of as i128 <= #number::MAX as i128,
+                #name::#ident as i128 >= #number::MIN as i128 && #name::#ident as i128 <= #number::MAX as i128,
                 #problem,
             );
         }
@@ -100,13 +100,13 @@ fn as_number(input: &DeriveInput, data: &DataEnum, options: &Options, number: &I
     }};
     let known = variants.iter().zip(&data.variants).map(|(variant, _)| variant.unraw().to_string());
     let known = known.collect::<Vec<_>>().join(", ");
-    let implemented = implemented(input, options, &quote!(#number), &quote!(#number), &bound, &read, &known);
-    Ok(quote!(#checks #implemented))
+    let traits = implement_traits(input, options, &quote!(#number), &quote!(#number), &bound, &read, &known);
+    Ok(quote!(#checks #traits))
 }
 
 /// Implements both traits. `bound` is an expression for the stored value of `self`; `read` is one for the variant of `stored`,
 /// an `Option`.
-fn implemented(
+fn implement_traits(
     input: &DeriveInput,
     options: &Options,
     binds: &TokenStream,

@@ -50,7 +50,8 @@ pub(crate) fn expand(traits: Traits, arguments: TokenStream, input: TokenStream)
         Traits::Row => (quote!(DeserializeRow), quote!(SerializeRow)),
         Traits::Value => (quote!(DeserializeValue), quote!(SerializeValue)),
     };
-    let derives = [(reads, read), (binds, bind)].into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, of)| of);
+    let derives =
+        [(reads, read), (binds, bind)].into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, derive)| derive);
     Ok(quote! {
         #[derive(#(#krate::#derives),*)]
         #[scylla(crate = #krate)]

@@ -31,7 +31,7 @@ pub(crate) fn expand(input: &DeriveInput, data: &DataStruct, options: &Options) 
         }
         Fields::Unit => return Err(Error::new(name.span(), format!("{name} holds no value"))),
     };
-    if let Some(attribute) = crate::options::of_value(&field.attrs).next() {
+    if let Some(attribute) = crate::options::value_attributes(&field.attrs).next() {
         return Err(Error::new(attribute.span(), "the field of a newtype has no options"));
     }
     let inner = &field.ty;
@@ -61,7 +61,7 @@ fn bind(input: &DeriveInput, inner: &Type, options: &Options) -> TokenStream {
 fn read(input: &DeriveInput, inner: &Type, options: &Options) -> TokenStream {
     let (name, krate) = (&input.ident, &options.krate);
     let (_, arguments, _) = input.generics.split_for_impl();
-    let mut generics = with_frame(&input.generics);
+    let mut generics = with_deserialize_lifetimes(&input.generics);
     require(&mut generics, parse_quote!(#inner: #krate::DeserializeValue<'__frame, '__metadata>));
     let (parameters, _, bounds) = generics.split_for_impl();
     quote_spanned! { inner.span() =>
@@ -91,14 +91,14 @@ fn require(generics: &mut Generics, bound: syn::WherePredicate) {
 }
 
 /// Adds the lifetimes of `DeserializeValue` to the parameters of a type. A type that borrows, borrows from the frame.
-fn with_frame(generics: &Generics) -> Generics {
+fn with_deserialize_lifetimes(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
     let mut frame: LifetimeParam = parse_quote!('__frame);
-    frame.bounds.extend(generics.lifetimes().map(|of| of.lifetime.clone()));
-    let own: Vec<Lifetime> = generics.lifetimes().map(|of| of.lifetime.clone()).collect();
+    frame.bounds.extend(generics.lifetimes().map(|parameter| parameter.lifetime.clone()));
+    let lifetimes: Vec<Lifetime> = generics.lifetimes().map(|parameter| parameter.lifetime.clone()).collect();
     generics.params.insert(0, GenericParam::Lifetime(frame));
     generics.params.insert(1, parse_quote!('__metadata));
-    for lifetime in own {
+    for lifetime in lifetimes {
         generics.make_where_clause().predicates.push(parse_quote!(#lifetime: '__frame));
     }
     generics

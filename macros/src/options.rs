@@ -44,7 +44,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn read(attributes: &[Attribute]) -> syn::Result<Self> {
         let mut options = Self { stored: None, case: None, krate: parse_quote!(::keyspaces) };
-        for attribute in of_value(attributes) {
+        for attribute in value_attributes(attributes) {
             attribute.parse_nested_meta(|meta| options.add(&meta))?;
         }
         Ok(options)
@@ -74,7 +74,7 @@ impl Options {
 /// The text that `#[value(rename = "…")]` gives a variant.
 pub(crate) fn renamed(attributes: &[Attribute]) -> syn::Result<Option<LitStr>> {
     let mut renamed = None;
-    for attribute in of_value(attributes) {
+    for attribute in value_attributes(attributes) {
         attribute.parse_nested_meta(|meta| {
             if !meta.path.is_ident("rename") {
                 return Err(meta.error("expected rename = \"…\""));
@@ -86,6 +86,6 @@ pub(crate) fn renamed(attributes: &[Attribute]) -> syn::Result<Option<LitStr>> {
     Ok(renamed)
 }
 
-pub(crate) fn of_value(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+pub(crate) fn value_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attributes.iter().filter(|attribute| attribute.path().is_ident("value"))
 }

@@ -45,7 +45,7 @@ async fn rows(session: &Session, table: &str) -> Vec<String> {
 }
 
 /// Splits a name into keyspace and table.
-fn apart(table: &str) -> (&str, &str) {
+fn split_name(table: &str) -> (&str, &str) {
     table.split_once('.').unwrap()
 }
 

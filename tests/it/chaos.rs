@@ -32,7 +32,7 @@ async fn chaos_run_has_no_lost_doubled_or_misreported_results() {
     let local = Local::builder().peers(3).ddl_delay(Duration::from_millis(100)).start().await.expect("it starts");
     for seed in seeds() {
         let violations = run(&local, seed).await;
-        assert!(violations.is_empty(), "{}", told(seed, &violations));
+        assert!(violations.is_empty(), "{}", describe(seed, &violations));
     }
 }
 
@@ -46,7 +46,7 @@ fn seeds() -> Vec<u64> {
 }
 
 /// Describes the violations, and how to repeat the run.
-fn told(seed: u64, violations: &[String]) -> String {
+fn describe(seed: u64, violations: &[String]) -> String {
     let mut text = format!("CHAOS_SEED={seed} cargo test --test it chaos: {} violations\n", violations.len());
     for violation in violations.iter().take(30) {
         let _ = writeln!(text, "  {violation}");
@@ -74,26 +74,26 @@ async fn run(local: &Local, seed: u64) -> Vec<String> {
     let history = History::default();
     let statements = workload::Statements::prepare(&session, &tables).await;
     let load = workload::Load::start(seed, &statements, &history);
-    let struck = faults::happen(local, seed, &session, &tables, &statements, &history).await;
+    let strikes = faults::inject_all(local, seed, &session, &tables, &statements, &history).await;
     load.stop().await;
-    comes_back(&session, &statements, &history).await;
+    check_recovery(&session, &statements, &history).await;
 
     if let Err(error) = session.close(Duration::from_secs(5)).await {
         history.violation(format!("something is left in flight: {error}"));
     }
     drop(statements);
     drop(session);
-    nothing_is_left(tasks_before, &history).await;
+    check_no_tasks_are_left(tasks_before, &history).await;
     // Closes the connections that were silenced, because the service does not notice that the client closed them.
     local.close_connections().await.expect("closed");
 
-    let summary = checker::check(local, &tables, &history, &struck).await;
-    say(&format!("chaos, seed {seed}: {summary}, {:.1?}", began.elapsed()));
+    let summary = checker::check(local, &tables, &history, &strikes).await;
+    print_summary(&format!("chaos, seed {seed}: {summary}, {:.1?}", began.elapsed()));
     history.violations()
 }
 
 /// Checks that the session recovers after the last fault, and that calls succeed.
-async fn comes_back(session: &Session, statements: &workload::Statements, history: &History) {
+async fn check_recovery(session: &Session, statements: &workload::Statements, history: &History) {
     let well = async {
         while session.health().is_degraded() {
             sleep(Duration::from_millis(50)).await;
@@ -108,7 +108,7 @@ async fn comes_back(session: &Session, statements: &workload::Statements, histor
 }
 
 /// Checks that the tasks of a dropped session end.
-async fn nothing_is_left(tasks_before: usize, history: &History) {
+async fn check_no_tasks_are_left(tasks_before: usize, history: &History) {
     let gone = async {
         while Handle::current().metrics().num_alive_tasks() > tasks_before {
             sleep(Duration::from_millis(20)).await;
@@ -121,6 +121,6 @@ async fn nothing_is_left(tasks_before: usize, history: &History) {
 }
 
 #[expect(clippy::print_stderr, reason = "how much was done, for who asks with --nocapture")]
-fn say(line: &str) {
+fn print_summary(line: &str) {
     eprintln!("{line}");
 }

@@ -56,7 +56,7 @@ async fn sharded(session: &Session, shards: u8) -> Events {
 }
 
 /// A table for one test, and its name.
-async fn own(session: &Session) -> (Events, String) {
+async fn own_table(session: &Session) -> (Events, String) {
     let keyspace = format!("it_{}", Uuid::new_v4().simple());
     create(session, &keyspace).await;
     (Events::new(session, &keyspace).await.unwrap(), format!("{keyspace}.events"))

@@ -21,7 +21,7 @@ const TEST: &str = "frozen::first_call_succeeds_after_the_process_was_suspended"
 /// Makes a call for each line of standard input, and prints the result.
 #[expect(clippy::print_stdout, reason = "the test reads it")]
 async fn program(known: &str) {
-    let session = local::session_of(known).await;
+    let session = local::connect_with(known).await;
     let read: Select<(), (String,)> = session.prepare("SELECT cluster_name FROM system.local").await.unwrap();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while lines.next_line().await.unwrap().is_some() {
@@ -50,7 +50,10 @@ async fn first_call_succeeds_after_the_process_was_suspended() {
     }
     let local = Local::builder().peers(3).start().await.unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", TEST, "--nocapture"]).env(CONNECTION, local::known(&local)).kill_on_drop(true);
+    command
+        .args(["--exact", TEST, "--nocapture"])
+        .env(CONNECTION, local::connection_parameters(&local))
+        .kill_on_drop(true);
     let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut ask, mut answers) =
         (program.stdin.take().unwrap(), BufReader::new(program.stdout.take().unwrap()).lines());

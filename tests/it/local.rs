@@ -29,14 +29,14 @@ pub(crate) fn signed(local: &Local) -> SessionBuilder {
 
 /// The parameters that another process needs for a session: host, port, name, access key, secret and CA, a line each (the CA
 /// last).
-pub(crate) fn known(local: &Local) -> String {
+pub(crate) fn connection_parameters(local: &Local) -> String {
     let own = local.credentials();
     let port = local.port().to_string();
     [local.host(), &port, local.server_name(), &own.access_key, &own.secret_key, local.ca_pem()].join("\n")
 }
 
-/// A session in another process, from the parameters that [`known`] returned.
-pub(crate) async fn session_of(known: &str) -> Session {
+/// A session in another process, from the parameters that [`connection_parameters`] returned.
+pub(crate) async fn connect_with(known: &str) -> Session {
     let lines: Vec<_> = known.splitn(6, '\n').collect();
     let [host, port, name, access_key, secret, ca] = lines[..] else { panic!("six parts") };
     let endpoint = Endpoint::explicit(host, port.parse().expect("a port"), name).expect("an endpoint");
@@ -50,12 +50,12 @@ pub(crate) async fn session() -> Session {
 
 /// A local Keyspaces whose definitions take effect at once. One test at a time uses it, without the keyspaces of the previous
 /// test.
-pub(crate) struct Prompt {
+pub(crate) struct ExclusiveLocal {
     local: &'static Local,
     _turn: MutexGuard<'static, ()>,
 }
 
-impl Deref for Prompt {
+impl Deref for ExclusiveLocal {
     type Target = Local;
 
     fn deref(&self) -> &Local {
@@ -63,7 +63,7 @@ impl Deref for Prompt {
     }
 }
 
-pub(crate) async fn prompt() -> (Prompt, Session) {
+pub(crate) async fn without_ddl_delay() -> (ExclusiveLocal, Session) {
     static LOCAL: OnceCell<Local> = OnceCell::const_new();
     static TURN: Mutex<()> = Mutex::const_new(());
     let turn = TURN.lock().await;
@@ -77,5 +77,5 @@ pub(crate) async fn prompt() -> (Prompt, Session) {
         }
     }
     local.journal().clear();
-    (Prompt { local, _turn: turn }, session)
+    (ExclusiveLocal { local, _turn: turn }, session)
 }

@@ -14,7 +14,7 @@ fn migrations(files: &[(&str, &str)]) -> Migrations {
 }
 
 /// A migration with a lease that is short enough for a test to wait for.
-fn quick<'a>(session: &'a Session, migrations: &'a Migrations) -> Migrate<'a> {
+fn with_short_lease<'a>(session: &'a Session, migrations: &'a Migrations) -> Migrate<'a> {
     session.migrate("shop", migrations).lease(Duration::from_secs(5)).clock_skew(Duration::ZERO)
 }
 

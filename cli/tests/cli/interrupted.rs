@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Child;
 
-use crate::service::{Ended, Folder, interrupt};
+use crate::service::{Finished, Folder, interrupt};
 
 const ROWS: usize = 600;
 
@@ -43,14 +43,14 @@ async fn ctrl_c_leaves_a_checkpoint_and_says_how_to_resume() {
     let folder = rows_to_load();
     let running = slow_load(&folder, "program.interrupted").await;
     interrupt(&running);
-    let ended = Ended::from(running.wait_with_output().await.unwrap());
-    assert_eq!(ended.status, Some(130), "{ended:?}");
+    let finished = Finished::from(running.wait_with_output().await.unwrap());
+    assert_eq!(finished.status, Some(130), "{finished:?}");
     let stopping = "stopping: waiting for the rows that were sent. Press Ctrl-C again to stop at once\n";
-    assert_eq!(ended.stderr, stopping, "{ended:?}");
-    assert!(ended.stdout.starts_with("stopped: "), "{ended:?}");
+    assert_eq!(finished.stderr, stopping, "{finished:?}");
+    assert!(finished.stdout.starts_with("stopped: "), "{finished:?}");
     assert!(
-        ended.stdout.ends_with("\nto resume: run the same operation again with the checkpoint t.load\n"),
-        "{ended:?}"
+        finished.stdout.ends_with("\nto resume: run the same operation again with the checkpoint t.load\n"),
+        "{finished:?}"
     );
     load_rest(&folder, "program.interrupted").await;
 }
@@ -74,7 +74,7 @@ async fn ctrl_c_without_a_checkpoint_explains_that_resuming_needs_one() {
         assert!(began.elapsed() < Duration::from_secs(60), "no row was loaded");
     }
     interrupt(&running);
-    let ended = Ended::from(running.wait_with_output().await.unwrap());
-    assert_eq!(ended.status, Some(130), "{ended:?}");
-    assert!(ended.stderr.ends_with("cannot be resumed: that needs --checkpoint FILE\n"), "{ended:?}");
+    let finished = Finished::from(running.wait_with_output().await.unwrap());
+    assert_eq!(finished.status, Some(130), "{finished:?}");
+    assert!(finished.stderr.ends_with("cannot be resumed: that needs --checkpoint FILE\n"), "{finished:?}");
 }

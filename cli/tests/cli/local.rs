@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use crate::service::{Ended, Folder, interrupt, service};
+use crate::service::{Finished, Folder, interrupt, service};
 
 const SCHEMA: &str = "\
 CREATE KEYSPACE shop WITH replication = {'class': 'SingleRegionStrategy'};
@@ -49,7 +49,7 @@ async fn local_command_exits_if_its_rows_cannot_be_loaded() {
     let arguments = ["local", "--port", "0", "--schema", "shop.cql", "--load", "shop.products=products.csv"];
     let mut command = folder.command(&arguments).await;
     command.env("KEYSPACES_LOCAL_CASSANDRA", service().await.ready().cassandra.to_string());
-    let ended = Ended::from(command.output().await.unwrap());
-    assert_eq!((ended.status, ended.stdout.as_str()), (Some(3), ""), "{ended:?}");
-    assert!(ended.stderr.contains("products.csv, line 2: the column id (int): "), "{ended:?}");
+    let finished = Finished::from(command.output().await.unwrap());
+    assert_eq!((finished.status, finished.stdout.as_str()), (Some(3), ""), "{finished:?}");
+    assert!(finished.stderr.contains("products.csv, line 2: the column id (int): "), "{finished:?}");
 }

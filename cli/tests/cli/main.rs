@@ -4,8 +4,8 @@
 mod interrupted;
 mod local;
 mod output;
-mod places;
 mod service;
 mod statuses;
+mod targets;
 mod terminal;
 mod transcripts;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::service::{Ended, Folder};
+use crate::service::{Finished, Folder};
 
 #[tokio::test]
 async fn standard_output_has_only_the_result() {
@@ -33,9 +33,9 @@ async fn standard_output_has_only_the_result() {
         (&["export", "program.answers", "-", "--data-format", "csv", "--where", "id = 2"], "id,n,v\n2,1,\n"),
     ];
     for (arguments, stdout) in cases {
-        let ended = folder.run(arguments).await;
-        assert_eq!(ended.stdout, *stdout, "{arguments:?}: {ended:?}");
-        assert!(!ended.stderr.contains('\u{1b}'), "colour or progress without a terminal: {ended:?}");
+        let finished = folder.run(arguments).await;
+        assert_eq!(finished.stdout, *stdout, "{arguments:?}: {finished:?}");
+        assert!(!finished.stderr.contains('\u{1b}'), "colour or progress without a terminal: {finished:?}");
     }
 }
 
@@ -51,10 +51,10 @@ async fn query_stops_when_its_output_pipe_is_closed() {
     let mut reader = BufReader::new(running.stdout.take().unwrap());
     reader.read_line(&mut String::new()).await.unwrap();
     drop(reader);
-    let ended = Ended::from(running.wait_with_output().await.unwrap());
-    assert_eq!(ended.status, Some(0), "{ended:?}");
-    let read: usize = ended.stderr.split(' ').next().unwrap().parse().unwrap();
-    assert!(read < 20_000, "{ended:?}");
+    let finished = Finished::from(running.wait_with_output().await.unwrap());
+    assert_eq!(finished.status, Some(0), "{finished:?}");
+    let read: usize = finished.stderr.split(' ').next().unwrap().parse().unwrap();
+    assert!(read < 20_000, "{finished:?}");
 }
 
 #[tokio::test]

@@ -49,8 +49,8 @@ async fn each_exit_status_is_produced_by_a_command() {
         (&["query", "SELECT id FROM statuses_nothing.t"], 5),
     ];
     for (arguments, status) in cases {
-        let ended = folder.run(arguments).await;
-        assert_eq!(ended.status, Some(*status), "{arguments:?}: {ended:?}");
+        let finished = folder.run(arguments).await;
+        assert_eq!(finished.status, Some(*status), "{arguments:?}: {finished:?}");
     }
 }
 
@@ -61,8 +61,8 @@ async fn increment_with_lost_response_is_unknown() {
     // Only EXECUTE is to fail; PREPARE contains the same text.
     let faults = service().await.faults();
     faults.inject(fault.kind(keyspaces_local::journal::Kind::Execute));
-    let ended = folder.run(&["query", "UPDATE program.lost SET n = n + 1 WHERE id = 1"]).await;
-    assert_eq!((ended.status, ended.stdout.as_str()), (Some(6), ""), "{ended:?}");
+    let finished = folder.run(&["query", "UPDATE program.lost SET n = n + 1 WHERE id = 1"]).await;
+    assert_eq!((finished.status, finished.stdout.as_str()), (Some(6), ""), "{finished:?}");
     let read = folder.run(&["query", "--format", "jsonl", "SELECT n FROM program.lost WHERE id = 1"]).await;
     assert_eq!(read.stdout, "{\"n\":1}\n", "{read:?}");
 }

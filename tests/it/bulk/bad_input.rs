@@ -9,11 +9,11 @@ use keyspaces_local::fault::Effect;
 use keyspaces_local::journal::Kind;
 use keyspaces_local::{Fault, Local};
 
-use super::{Folder, apart, rows};
+use super::{Folder, rows, split_name};
 use crate::server;
 
 fn load(session: &Session, table: &str, text: &str) -> Load {
-    let (keyspace, name) = apart(table);
+    let (keyspace, name) = split_name(table);
     session.bulk().load(keyspace, name, Input::reader("text", std::io::Cursor::new(text.to_owned())), Csv::new())
 }
 
@@ -22,7 +22,7 @@ async fn input_errors_are_reported_before_anything_is_sent() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY, price decimal").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     for (text, problem) in [
         ("id,pric\n1,2\n", format!("{table} has no column \"pric\". Its columns are id, price")),
         ("price\n2\n", "the input has no column \"id\", which is in the primary key. Its columns are price".to_owned()),
@@ -110,7 +110,7 @@ async fn resume_with_a_changed_input_file_or_format_is_refused() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     // The row that is rejected is read after the rows before it have been sent.
     let ids = many(1_000..1_400).replace("1399", "x399");
     let path = folder.write("ids.csv", &ids);
@@ -145,7 +145,7 @@ async fn a_file_that_grows_while_it_is_loaded_is_an_error() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let path = folder.write("ids.csv", many(0..5_000));
     let load = session.bulk().load(keyspace, name, Input::file(&path), Csv::new());
     // Some 1,500 rows are read ahead. The others are read only when these have been sent.
@@ -213,7 +213,7 @@ async fn missing_or_dropped_table_ends_the_load() {
         "loading it.nothing failed: the table does not exist. Check the names of the keyspace and the table, and the Region"
     );
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let (reader, mut writer) = std::io::pipe().unwrap();
     let load = session.bulk().load(keyspace, name, Input::reader("a pipe", reader), Csv::new());
     // At this rate, the load does not delay the definition.
@@ -266,7 +266,7 @@ async fn unsuitable_parquet_file_is_refused_before_sending() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY, price decimal, flag int").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let sales = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bulk/sales.parquet");
     let load = |input: Input| session.bulk().load(keyspace, name, input, Parquet::new());
     let error = load(Input::file(sales)).await.unwrap_err();

@@ -4,7 +4,7 @@ use std::num::{NonZeroU8, NonZeroU32, NonZeroU64, NonZeroUsize};
 use keyspaces::bulk::{Csv, Format, Input, JsonLines, Output, Rate};
 use keyspaces::{ErrorKind, ReadConsistency};
 
-use super::{Folder, apart, read, rows};
+use super::{Folder, read, rows, split_name};
 use crate::server;
 
 const COLUMNS: &str = "id int, \"Day\" date, s text static, a ascii, bi bigint, bl blob, bo boolean, de decimal, dou double, \
@@ -32,7 +32,7 @@ async fn table_of_all_types_survives_export_and_load() {
     let session = server::session().await;
     let folder = Folder::new();
     let probe = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, _) = apart(&probe);
+    let (keyspace, _) = split_name(&probe);
     session.define(&format!("CREATE TYPE IF NOT EXISTS {keyspace}.address (street text, number int)")).await.unwrap();
     let table = server::table(&session, COLUMNS).await;
     for row in ROWS {
@@ -41,7 +41,7 @@ async fn table_of_all_types_survives_export_and_load() {
     // A partition with static columns only.
     session.execute(&format!("INSERT INTO {table} (id, s) VALUES (4, 'alone')"), ()).await.unwrap();
     let expected = rows(&session, &table).await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let formats: Vec<(&str, Format)> = vec![
         ("rows.csv", Csv::new().into()),
         ("rows.csv.gz", Csv::new().delimiter(b';').null("null").into()),
@@ -58,13 +58,13 @@ async fn table_of_all_types_survives_export_and_load() {
         let summary = export.await.unwrap();
         assert_eq!((summary.rows, summary.is_complete), (5, true), "{file}");
         let again = server::table(&session, COLUMNS).await;
-        let (keyspace, again_name) = apart(&again);
+        let (keyspace, again_name) = split_name(&again);
         let summary = session.bulk().load(keyspace, again_name, Input::file(&path), format).await.unwrap();
         assert_eq!(summary.rows, 5, "{file}");
         assert_eq!(rows(&session, &again).await, expected, "{file}");
     }
     let copied = server::table(&session, COLUMNS).await;
-    let copy = session.bulk().copy((keyspace, name), &session, apart(&copied)).checkpoint(folder.path("copy"));
+    let copy = session.bulk().copy((keyspace, name), &session, split_name(&copied)).checkpoint(folder.path("copy"));
     assert_eq!(copy.await.unwrap().rows, 5);
     assert_eq!(rows(&session, &copied).await, expected);
 }
@@ -95,7 +95,7 @@ async fn export_selects_columns_and_rows_and_limits_rows_per_file() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int, n int, note text, PRIMARY KEY (id, n)").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let text: String = (0..25).map(|n| format!("{},{n},note {n}\n", n % 5)).collect();
     let csv = || Csv::new().columns(["id", "n", "note"]);
     let load = session.bulk().load(keyspace, name, Input::reader("text", std::io::Cursor::new(text)), csv());
@@ -117,7 +117,7 @@ async fn export_selects_columns_and_rows_and_limits_rows_per_file() {
     let pattern = folder.path("all-*.csv.gz");
     let other = server::table(&session, "id int, n int, note text, PRIMARY KEY (id, n)").await;
     let input = Input::glob(pattern.to_str().unwrap()).unwrap();
-    let (other_keyspace, other_name) = apart(&other);
+    let (other_keyspace, other_name) = split_name(&other);
     assert_eq!(bulk.load(other_keyspace, other_name, input, Csv::new()).await.unwrap().rows, 25);
     assert_eq!(rows(&session, &other).await, rows(&session, &table).await);
     // An export writes the keys of the rows to delete.
@@ -140,7 +140,7 @@ async fn stopped_export_resumes_and_contains_each_row_once() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let text: String = (0..2_000).map(|id| format!("{id}\n")).collect();
     let load = session.bulk().load(
         keyspace,
@@ -162,7 +162,7 @@ async fn stopped_export_resumes_and_contains_each_row_once() {
     let summary = export().await.unwrap();
     assert_eq!((summary.rows, summary.is_complete), (2_000, true));
     let again = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, again) = apart(&again);
+    let (keyspace, again) = split_name(&again);
     assert_eq!(session.bulk().load(keyspace, again, Input::file(&path), Csv::new()).await.unwrap().rows, 2_000);
     assert_eq!(session.bulk().count(keyspace, again).await.unwrap().rows, 2_000);
 }
@@ -172,7 +172,7 @@ async fn export_stopped_by_a_full_disk_resumes_when_space_is_free() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let load = session.bulk().load(keyspace, name, Input::reader("text", &b"id\n1\n"[..]), Csv::new());
     load.await.unwrap();
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -200,7 +200,7 @@ async fn completed_export_reads_nothing_when_rerun() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let output = || Output::file(folder.path("rows.csv"));
     let export = |session: &keyspaces::Session| {
         session.bulk().export(keyspace, name, output(), Csv::new()).checkpoint(folder.path("state")).into_future()
@@ -218,7 +218,7 @@ async fn completed_export_reads_nothing_when_rerun() {
 async fn dropped_table_ends_the_export() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let ids = futures::stream::iter((0..100).map(|id| (id,)));
     session.bulk().load_rows(keyspace, name, ids).columns(["id"]).await.unwrap();
     // The table is read in 256 ranges, each of which costs at least one unit.
@@ -236,7 +236,7 @@ async fn copy_between_different_tables_is_refused() {
     let session = server::session().await;
     let one = server::table(&session, "id int PRIMARY KEY, n int").await;
     let other = server::table(&session, "id int PRIMARY KEY, n bigint").await;
-    let error = session.bulk().copy(apart(&one), &session, apart(&other)).await.unwrap_err();
+    let error = session.bulk().copy(split_name(&one), &session, split_name(&other)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("copying {one} to {other} failed: the column n is int in {one}, and bigint in {other}")
@@ -250,7 +250,7 @@ async fn copy_rate_errors_are_reported_before_anything_is_opened() {
     let one = server::table(&session, "id int PRIMARY KEY").await;
     let other = server::table(&session, "id int PRIMARY KEY").await;
     let ten = Rate::PercentOfProvisioned(NonZeroU8::new(10).unwrap());
-    let copy = || session.bulk().copy(apart(&one), &session, apart(&other)).checkpoint(folder.path("state"));
+    let copy = || session.bulk().copy(split_name(&one), &session, split_name(&other)).checkpoint(folder.path("state"));
     for (copy, on_demand) in [(copy().rate(ten), &other), (copy().read_rate(ten), &one)] {
         assert_eq!(
             copy.await.unwrap_err().to_string(),
@@ -268,7 +268,7 @@ async fn count_by_partition_finds_the_largest_partitions() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "shop int, day text, id int, PRIMARY KEY ((shop, day), id)").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     // One has more rows than a page.
     let partitions = [(1, "a", 3), (1, "b", 1), (2, "a", 2_500), (3, "", 40)];
     let rows: Vec<_> =

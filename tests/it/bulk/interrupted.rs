@@ -8,13 +8,13 @@ use std::task::Poll;
 use keyspaces::bulk::{Csv, Format, Input, JsonLines, Output, Summary};
 use keyspaces::{Endpoint, Error, Session};
 
-use super::{Folder, apart, read, rows};
+use super::{Folder, read, rows, split_name};
 use crate::server;
 
 const ROWS: u64 = 300;
 
 /// Polls a future this number of times, then drops it.
-async fn polled<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
+async fn poll_times<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|context| {
         if polls == 0 {
@@ -27,10 +27,10 @@ async fn polled<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
 }
 
 /// Interrupts an operation at its first step, then at its second, and so on, until it completes.
-async fn in_steps<T: IntoFuture<Output = Result<Summary, Error>>>(begin: impl Fn() -> T) -> Summary {
+async fn run_in_steps<T: IntoFuture<Output = Result<Summary, Error>>>(begin: impl Fn() -> T) -> Summary {
     let mut polls = 1;
     loop {
-        match polled(begin().into_future(), polls).await {
+        match poll_times(begin().into_future(), polls).await {
             None => polls += 1 + polls / 10,
             Some(Ok(summary)) => return summary,
             // A thread of the previous run has not ended yet.
@@ -50,10 +50,10 @@ async fn load_resumes_after_interruption_at_any_step() {
         [("csv", format!("id\n{csv}"), Format::from(Csv::new())), ("json", json, JsonLines::new().into())]
     {
         let table = server::table(&session, "id int PRIMARY KEY").await;
-        let (keyspace, table_name) = apart(&table);
+        let (keyspace, table_name) = split_name(&table);
         let path = folder.write(name, &text);
         let rejected = folder.path(&format!("{name}.rejected"));
-        let summary = in_steps(|| {
+        let summary = run_in_steps(|| {
             let load = session.bulk().load(keyspace, table_name, Input::file(&path), format.clone());
             let load = load.checkpoint(folder.path(&format!("{name}.state"))).rejected_file(&rejected);
             load.shuffle(NonZeroUsize::new(20).unwrap()).in_flight(NonZeroUsize::new(10).unwrap())
@@ -70,15 +70,15 @@ async fn export_interrupted_at_any_step_resumes() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = filled(&session).await;
-    let (keyspace, name) = apart(&table);
-    let summary = in_steps(|| {
+    let (keyspace, name) = split_name(&table);
+    let summary = run_in_steps(|| {
         let output = Output::file(folder.path("rows.csv.gz")).rows_per_file(NonZeroU64::new(40).unwrap());
         session.bulk().export(keyspace, name, output, Csv::new()).checkpoint(folder.path("state"))
     });
     assert_eq!(summary.await.rows, ROWS);
     let again = server::table(&session, "id int PRIMARY KEY").await;
     let input = Input::glob(folder.path("rows-*.csv.gz").to_str().unwrap()).unwrap();
-    let (keyspace, name) = apart(&again);
+    let (keyspace, name) = split_name(&again);
     // The number of rows shows that each was exported once.
     assert_eq!(session.bulk().load(keyspace, name, input, Csv::new()).await.unwrap().rows, ROWS);
     assert_eq!(rows(&session, &again).await, rows(&session, &table).await);
@@ -92,8 +92,8 @@ async fn parquet_export_and_load_resume_after_an_interrupt_at_any_step() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = filled(&session).await;
-    let (keyspace, name) = apart(&table);
-    let summary = in_steps(|| {
+    let (keyspace, name) = split_name(&table);
+    let summary = run_in_steps(|| {
         let output = Output::file(folder.path("rows.parquet")).rows_per_file(NonZeroU64::new(110).unwrap());
         session.bulk().export(keyspace, name, output, Parquet::new()).checkpoint(folder.path("export"))
     });
@@ -103,9 +103,9 @@ async fn parquet_export_and_load_resume_after_an_interrupt_at_any_step() {
     assert_eq!(files, ["export", "export.lock", "rows-00001.parquet", "rows-00002.parquet", "rows-00003.parquet"]);
     // Some of the numbers are too large for this table.
     let small = server::table(&session, "id tinyint PRIMARY KEY").await;
-    let (keyspace, name) = apart(&small);
+    let (keyspace, name) = split_name(&small);
     let rejected = folder.path("rejected.jsonl");
-    let summary = in_steps(|| {
+    let summary = run_in_steps(|| {
         let input = Input::glob(folder.path("rows-*.parquet").to_str().unwrap()).unwrap();
         let load = session.bulk().load(keyspace, name, input, Parquet::new()).checkpoint(folder.path("load"));
         let load = load.rejected_file(&rejected).max_rejected(ROWS);
@@ -115,7 +115,7 @@ async fn parquet_export_and_load_resume_after_an_interrupt_at_any_step() {
     assert_eq!((summary.rows, summary.rejected, summary.is_complete), (128, ROWS - 128, true));
     assert_eq!(rows(&session, &small).await.len(), 128);
     // This table takes all numbers.
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     session.bulk().load(keyspace, name, Input::file(&rejected), JsonLines::new()).await.unwrap();
     let text = read(&rejected);
     assert_eq!(text.matches("\"row\":").count() as u64, ROWS - 128, "{text}");
@@ -125,7 +125,7 @@ async fn parquet_export_and_load_resume_after_an_interrupt_at_any_step() {
 
 async fn filled(session: &Session) -> String {
     let table = server::table(session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let ids = futures::stream::iter((0..i32::try_from(ROWS).unwrap()).map(|id| (id,)));
     assert_eq!(session.bulk().load_rows(keyspace, name, ids).columns(["id"]).await.unwrap().rows, ROWS);
     table
@@ -149,8 +149,8 @@ async fn copy_from_cassandra_resumes_after_interruption_at_any_step() {
     cassandra.execute(&format!("INSERT INTO {keyspace}.names (id, name) VALUES ('{long}', '')"), ()).await.unwrap();
     let table = server::table(&session, "id text PRIMARY KEY, name text").await;
     let rejected = folder.path("rejected.jsonl");
-    let summary = in_steps(|| {
-        let copy = cassandra.bulk().copy((&keyspace, "names"), &session, apart(&table));
+    let summary = run_in_steps(|| {
+        let copy = cassandra.bulk().copy((&keyspace, "names"), &session, split_name(&table));
         copy.checkpoint(folder.path("state")).rejected_file(&rejected)
     });
     let summary = summary.await;

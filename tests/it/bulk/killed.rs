@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use keyspaces::Session;
 use keyspaces::bulk::{Csv, Export, Input, Load, Output, Rate, Summary};
 
-use super::{Folder, apart, rows};
+use super::{Folder, rows, split_name};
 use crate::{local, server};
 
-/// The variable with the parameters of the program: the folder, the table, and then those of [`local::known`].
-const WHERE: &str = "KEYSPACES_TEST_BULK";
+/// The variable with the parameters of the program: the folder, the table, and then those of [`local::connection_parameters`].
+const PARAMETERS: &str = "KEYSPACES_TEST_BULK";
 
 /// The names of the tests below. In a process that a test started, the same test is the program.
 const LOAD: &str = "bulk::killed::a_load_that_is_killed_three_times_loads_every_row";
@@ -21,14 +21,14 @@ const EXPORT: &str = "bulk::killed::export_killed_twice_contains_each_row_once";
 const ROWS: u64 = 3_000;
 
 fn load(session: &Session, folder: &Path, table: &str) -> Load {
-    let (keyspace, name) = apart(table);
+    let (keyspace, name) = split_name(table);
     let load = session.bulk().load(keyspace, name, Input::file(folder.join("rows.csv.gz")), Csv::new());
     let load = load.checkpoint(folder.join("state")).rejected_file(folder.join("rejected.csv"));
     load.shuffle(NonZeroUsize::new(500).unwrap()).rate(Rate::Units(NonZeroU32::new(500).unwrap()))
 }
 
 fn export(session: &Session, folder: &Path, table: &str) -> Export {
-    let (keyspace, name) = apart(table);
+    let (keyspace, name) = split_name(table);
     let output = Output::file(folder.join("rows.csv.zst")).rows_per_file(NonZeroU64::new(500).unwrap());
     session.bulk().export(keyspace, name, output, Csv::new()).checkpoint(folder.join("state"))
 }
@@ -36,7 +36,7 @@ fn export(session: &Session, folder: &Path, table: &str) -> Export {
 fn start(test: &str, folder: &Path, table: &str, known: &str) -> Child {
     let known = format!("{}\n{table}\n{known}", folder.display());
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture"]).env(WHERE, known);
+    command.args(["--exact", test, "--nocapture"]).env(PARAMETERS, known);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
@@ -56,9 +56,9 @@ fn wait_for_progress(folder: &Path, before: u64) -> u64 {
 
 #[tokio::test]
 async fn a_load_that_is_killed_three_times_loads_every_row() {
-    if let Ok(known) = std::env::var(WHERE) {
+    if let Ok(known) = std::env::var(PARAMETERS) {
         let parts: Vec<_> = known.splitn(3, '\n').collect();
-        let session = local::session_of(parts[2]).await;
+        let session = local::connect_with(parts[2]).await;
         let _: Summary = load(&session, Path::new(parts[0]), parts[1]).await.unwrap();
         return;
     }
@@ -77,7 +77,7 @@ async fn a_load_that_is_killed_three_times_loads_every_row() {
     folder.write("rows.csv.gz", gzip.finish().unwrap());
     let mut done = 0;
     for _ in 0..3 {
-        let mut child = start(LOAD, &folder.0, &table, &local::known(local));
+        let mut child = start(LOAD, &folder.0, &table, &local::connection_parameters(local));
         done = wait_for_progress(&folder.0, done);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -95,9 +95,9 @@ async fn a_load_that_is_killed_three_times_loads_every_row() {
 
 #[tokio::test]
 async fn export_killed_twice_contains_each_row_once() {
-    if let Ok(known) = std::env::var(WHERE) {
+    if let Ok(known) = std::env::var(PARAMETERS) {
         let parts: Vec<_> = known.splitn(3, '\n').collect();
-        let session = local::session_of(parts[2]).await;
+        let session = local::connect_with(parts[2]).await;
         // The table is read in 256 ranges, each of which costs at least one unit, and a checkpoint is written every five seconds.
         let export = export(&session, Path::new(parts[0]), parts[1]).rate(Rate::Units(NonZeroU32::new(20).unwrap()));
         let _: Summary = export.await.unwrap();
@@ -106,13 +106,13 @@ async fn export_killed_twice_contains_each_row_once() {
     let Some(local) = server::local().await else { return };
     let session = server::session().await;
     let table = server::table(&session, "id bigint PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let ids = futures::stream::iter((0..i64::try_from(ROWS).unwrap()).map(|id| (id,)));
     session.bulk().load_rows(keyspace, name, ids).columns(["id"]).await.unwrap();
     let folder = Folder::new();
     let mut done = 0;
     for _ in 0..2 {
-        let mut child = start(EXPORT, &folder.0, &table, &local::known(local));
+        let mut child = start(EXPORT, &folder.0, &table, &local::connection_parameters(local));
         done = wait_for_progress(&folder.0, done);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -122,7 +122,7 @@ async fn export_killed_twice_contains_each_row_once() {
     assert_eq!((summary.rows, summary.is_complete), (ROWS, true));
     let again = server::table(&session, "id bigint PRIMARY KEY").await;
     let input = Input::glob(folder.path("rows-*.csv.zst").to_str().unwrap()).unwrap();
-    let (keyspace, name) = apart(&again);
+    let (keyspace, name) = split_name(&again);
     // The number of rows shows that each was exported once.
     assert_eq!(session.bulk().load(keyspace, name, input, Csv::new()).await.unwrap().rows, ROWS);
     assert_eq!(rows(&session, &again).await, rows(&session, &table).await);

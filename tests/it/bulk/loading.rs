@@ -4,7 +4,7 @@ use std::num::{NonZeroU8, NonZeroU32, NonZeroUsize};
 use keyspaces::bulk::{Compression, Csv, Input, JsonLines, Nulls, Rate};
 use keyspaces_local::journal::Received;
 
-use super::{Folder, apart, read, rows};
+use super::{Folder, read, rows, split_name};
 use crate::server;
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn files_load_compressed_or_not_as_either_csv_dialect_or_json() {
     ] {
         let description = format!("{input:?}");
         let table = server::table(&session, "id int PRIMARY KEY, name text, note text, tags set<text>").await;
-        let (keyspace, name) = apart(&table);
+        let (keyspace, name) = split_name(&table);
         let summary = session.bulk().load(keyspace, name, input, format).await.unwrap();
         assert_eq!((summary.rows, summary.rejected, summary.is_complete), (2, 0, true), "{description}");
         assert_eq!(rows(&session, &table).await, expected, "{description}");
@@ -43,7 +43,7 @@ async fn files_load_compressed_or_not_as_either_csv_dialect_or_json() {
 async fn loaded_null_leaves_the_column_unset_unless_nulls_are_written() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY, a text, b text").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let load =
         |text: &'static str| session.bulk().load(keyspace, name, Input::reader("text", text.as_bytes()), Csv::new());
     load("id,a,b\n1,x,y\n").await.unwrap();
@@ -60,7 +60,7 @@ async fn load_takes_ttl_and_timestamp_from_columns() {
         "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'client_side_timestamps': {'status': 'enabled'}}";
     let options = if server::local().await.is_some() { options } else { "" };
     let table = server::table_with(&session, "id int PRIMARY KEY, a text", options).await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
     let text = format!("lives,id,written,a\n1000,1,{now},x\n,2,{now},y\n");
     let load = session.bulk().load(keyspace, name, Input::reader("text", std::io::Cursor::new(text)), Csv::new());
@@ -78,7 +78,7 @@ async fn corrected_rejected_rows_can_be_loaded() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY, price decimal").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let input = folder.write("sales.csv", "id,price\n1,1.50\n2,abc\n3\nx,\n5,5\n");
     let rejected = folder.path("rejected.csv");
     let load = session.bulk().load(keyspace, name, Input::file(&input), Csv::new()).rejected_file(&rejected);
@@ -116,7 +116,7 @@ async fn corrected_rejected_rows_can_be_loaded() {
 async fn dry_run_measures_the_load_and_sends_nothing() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY, data blob").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let two_kilobytes = "ca".repeat(2_000);
     let text = format!("{{\"id\": 1, \"data\": \"0x{two_kilobytes}\"}}\n{{\"id\": 2}}\n{{\"id\": null}}\n");
     let bytes = text.len() as u64;
@@ -139,7 +139,7 @@ async fn dry_run_measures_the_load_and_sends_nothing() {
 async fn load_rows_loads_a_stream() {
     let session = server::session().await;
     let table = server::table(&session, "id int PRIMARY KEY, square bigint").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let rows = || futures::stream::iter((0..1_000_i32).map(|id| (i64::from(id) * i64::from(id), id)));
     let load = session.bulk().load_rows(keyspace, name, rows()).columns(["square", "id"]);
     assert_eq!(load.await.unwrap().rows, 1_000);
@@ -171,7 +171,7 @@ async fn load_stays_within_its_rate() {
     let options = "WITH CUSTOM_PROPERTIES = {'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 1000, \
                    'write_capacity_units': 1000}}";
     let table = server::table_with(&session, "id int PRIMARY KEY", options).await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let text: String = std::iter::once("id\n".to_owned()).chain((0..300).map(|id| format!("{id}\n"))).collect();
     let input = |text: &str| Input::reader("text", std::io::Cursor::new(text.to_owned()));
     let ten = Rate::PercentOfProvisioned(NonZeroU8::new(10).unwrap());
@@ -182,7 +182,7 @@ async fn load_stays_within_its_rate() {
     // The units of the first second are used at once, then 100 each second.
     assert!(summary.elapsed.as_secs_f64() > 1.9, "{:?}", summary.elapsed);
     let on_demand = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&on_demand);
+    let (keyspace, name) = split_name(&on_demand);
     let error = session.bulk().load(keyspace, name, input(&text), Csv::new()).rate(ten).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -202,7 +202,7 @@ async fn load_progress_counts_acknowledged_rather_than_read_rows() {
     let session = server::session().await;
     let folder = Folder::new();
     let table = server::table(&session, "id int PRIMARY KEY").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let ids: String = (0..200).map(|id| format!("{id}\n")).collect();
     let input = Input::file(folder.write("ids.csv", ids));
     let load = session.bulk().load(keyspace, name, input, Csv::new().columns(["id"]));
@@ -219,7 +219,7 @@ async fn load_progress_counts_acknowledged_rather_than_read_rows() {
 async fn load_batches_the_rows_of_a_partition_on_request() {
     let session = server::session().await;
     let table = server::table(&session, "sensor int, n int, v text, s text static, PRIMARY KEY (sensor, n)").await;
-    let (keyspace, name) = apart(&table);
+    let (keyspace, name) = split_name(&table);
     let text: String = (0..300).map(|n| format!("v {n},{n},{}\n", n / 100)).collect();
     let load = |text: String| {
         let input = Input::reader("text", std::io::Cursor::new(format!("v,n,sensor\n{text}")));
@@ -235,7 +235,7 @@ async fn load_batches_the_rows_of_a_partition_on_request() {
         assert!(sizes.iter().all(|size| (2..=30).contains(size)) && sizes.contains(&30), "{sizes:?}");
     }
     let counters = server::table(&session, "id int PRIMARY KEY, n counter").await;
-    let (keyspace, name) = apart(&counters);
+    let (keyspace, name) = split_name(&counters);
     let input = Input::reader("text", &b"id,n\n1,1\n"[..]);
     let load = session.bulk().load(keyspace, name, input, Csv::new()).allow_counters().batches_by_partition();
     assert_eq!(

@@ -15,7 +15,7 @@ use super::history::{History, Tables};
 use super::workload::{Statements, write_large};
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     ThrottleBurst,
     HotPartition,
     PeerLost,
@@ -39,44 +39,44 @@ pub(super) enum Kind {
     OtherPeersShown,
 }
 
-const ALL: [Kind; 21] = [
-    Kind::ThrottleBurst,
-    Kind::HotPartition,
-    Kind::PeerLost,
-    Kind::AllConnectionsClosed,
-    Kind::AnswerLostAfterApplying,
-    Kind::AnswerLostBefore,
-    Kind::ClosedAfterApplying,
-    Kind::ClosedBefore,
-    Kind::HalfOpen,
-    Kind::SlowPeer,
-    Kind::Garbage,
-    Kind::TruncatedFrame,
-    Kind::ByteByByte,
-    Kind::Overloaded,
-    Kind::ServerError,
-    Kind::CredentialsExpire,
-    Kind::CertificateRenewed,
-    Kind::Definition,
-    Kind::EmptyPages,
-    Kind::GatewayRestarted,
-    Kind::OtherPeersShown,
+const ALL: [FaultKind; 21] = [
+    FaultKind::ThrottleBurst,
+    FaultKind::HotPartition,
+    FaultKind::PeerLost,
+    FaultKind::AllConnectionsClosed,
+    FaultKind::AnswerLostAfterApplying,
+    FaultKind::AnswerLostBefore,
+    FaultKind::ClosedAfterApplying,
+    FaultKind::ClosedBefore,
+    FaultKind::HalfOpen,
+    FaultKind::SlowPeer,
+    FaultKind::Garbage,
+    FaultKind::TruncatedFrame,
+    FaultKind::ByteByByte,
+    FaultKind::Overloaded,
+    FaultKind::ServerError,
+    FaultKind::CredentialsExpire,
+    FaultKind::CertificateRenewed,
+    FaultKind::Definition,
+    FaultKind::EmptyPages,
+    FaultKind::GatewayRestarted,
+    FaultKind::OtherPeersShown,
 ];
 
 /// The milliseconds between the starts of two faults. Many faults last longer, so they overlap.
-const BETWEEN: std::ops::Range<u64> = 250..700;
+const START_INTERVAL: std::ops::Range<u64> = 250..700;
 
 /// How long a fault may wait for its first strike, because a session may be without any connection for as long.
-const LATEST: Duration = Duration::from_secs(15);
+const STRIKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Partitions to write to until one is throttled.
-const HOT: std::ops::Range<i32> = 1000..1004;
+const HOT_PARTITIONS: std::ops::Range<i32> = 1000..1004;
 
 /// A fault, with its time and duration.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    pub(super) kind: Kind,
+    pub(super) kind: FaultKind,
     at: Duration,
-    lasts: Duration,
+    duration: Duration,
     /// The index of one of three peers.
     peer: usize,
     seed: u64,
@@ -91,38 +91,38 @@ pub(super) fn schedule(seed: u64) -> Vec<Event> {
     kinds
         .into_iter()
         .map(|kind| {
-            at += Duration::from_millis(random.u64(BETWEEN));
-            let lasts = Duration::from_millis(random.u64(300..1200));
-            Event { kind, at, lasts, peer: random.usize(0..3), seed: random.u64(..) }
+            at += Duration::from_millis(random.u64(START_INTERVAL));
+            let duration = Duration::from_millis(random.u64(300..1200));
+            Event { kind, at, duration, peer: random.usize(0..3), seed: random.u64(..) }
         })
         .collect()
 }
 
 /// The number of requests that each kind has struck; 1 for a kind that does not concern single requests.
-pub(super) type Struck = BTreeMap<Kind, u64>;
+pub(super) type StrikeCounts = BTreeMap<FaultKind, u64>;
 
 /// Injects all scheduled faults.
-pub(super) async fn happen(
+pub(super) async fn inject_all(
     local: &Local,
     seed: u64,
     session: &Session,
     tables: &Tables,
     statements: &Statements,
     history: &History,
-) -> Struck {
+) -> StrikeCounts {
     let began = Instant::now();
-    let stage = Stage { local, session, tables, statements, history };
+    let injector = Injector { local, session, tables, statements, history };
     let events = schedule(seed).into_iter().map(|event| {
-        let stage = &stage;
+        let injector = &injector;
         async move {
             sleep_until(began + event.at).await;
-            (event.kind, stage.happens(&event).await)
+            (event.kind, injector.inject(&event).await)
         }
     });
     join_all(events).await.into_iter().collect()
 }
 
-struct Stage<'a> {
+struct Injector<'a> {
     local: &'a Local,
     session: &'a Session,
     tables: &'a Tables,
@@ -130,58 +130,58 @@ struct Stage<'a> {
     history: &'a History,
 }
 
-impl Stage<'_> {
-    async fn happens(&self, event: &Event) -> u64 {
+impl Injector<'_> {
+    async fn inject(&self, event: &Event) -> u64 {
         let effect = match event.kind {
-            Kind::AnswerLostAfterApplying => Effect::Drop(Moment::After),
-            Kind::AnswerLostBefore => Effect::Drop(Moment::Before),
-            Kind::ClosedAfterApplying => Effect::Close(Moment::After),
-            Kind::ClosedBefore => Effect::Close(Moment::Before),
-            Kind::HalfOpen => Effect::Silence(if event.seed & 1 == 0 { Moment::Before } else { Moment::After }),
+            FaultKind::AnswerLostAfterApplying => Effect::Drop(Moment::After),
+            FaultKind::AnswerLostBefore => Effect::Drop(Moment::Before),
+            FaultKind::ClosedAfterApplying => Effect::Close(Moment::After),
+            FaultKind::ClosedBefore => Effect::Close(Moment::Before),
+            FaultKind::HalfOpen => Effect::Silence(if event.seed & 1 == 0 { Moment::Before } else { Moment::After }),
             // Sometimes longer than the timeout of an attempt.
-            Kind::SlowPeer => Effect::Delay(Moment::Before, Duration::from_millis(event.seed % 1500)),
-            Kind::Garbage => Effect::Garbage,
-            Kind::TruncatedFrame => Effect::Truncated,
-            Kind::ByteByByte => Effect::ByteByByte,
-            Kind::Overloaded => {
+            FaultKind::SlowPeer => Effect::Delay(Moment::Before, Duration::from_millis(event.seed % 1500)),
+            FaultKind::Garbage => Effect::Garbage,
+            FaultKind::TruncatedFrame => Effect::Truncated,
+            FaultKind::ByteByByte => Effect::ByteByByte,
+            FaultKind::Overloaded => {
                 Effect::Error { moment: Moment::Before, code: 0x1001, text: "too much to do".to_owned() }
             }
-            Kind::ServerError => Effect::Error { moment: Moment::After, code: 0, text: "a mishap".to_owned() },
-            Kind::EmptyPages => Effect::EmptyPage,
-            _ => return self.of_the_service(event).await,
+            FaultKind::ServerError => Effect::Error { moment: Moment::After, code: 0, text: "a mishap".to_owned() },
+            FaultKind::EmptyPages => Effect::EmptyPage,
+            _ => return self.inject_into_service(event).await,
         };
         // Any request about the tables: an execution, a repeated PREPARE, or a definition.
         let fault = Fault::new(effect).containing(self.tables.keyspace).seed(event.seed);
         let fault = match event.kind {
-            Kind::SlowPeer => fault.peer(self.peer(event)).probability(0.7),
-            Kind::EmptyPages => fault.containing("SELECT c").probability(0.5),
-            Kind::HalfOpen => fault.probability(0.1).times(2),
-            Kind::ByteByByte => fault.probability(0.5),
+            FaultKind::SlowPeer => fault.peer(self.peer(event)).probability(0.7),
+            FaultKind::EmptyPages => fault.containing("SELECT c").probability(0.5),
+            FaultKind::HalfOpen => fault.probability(0.1).times(2),
+            FaultKind::ByteByByte => fault.probability(0.5),
             _ => fault.probability(0.1).times(8),
         };
         let faults = self.local.faults();
         let fault = faults.inject(fault);
-        let struck = lasts(event, || faults.strike_count(fault)).await;
+        let strikes = wait_for_strikes(event, || faults.strike_count(fault)).await;
         faults.remove(fault);
-        struck
+        strikes
     }
 
     /// Injects a fault that does not concern single requests.
-    async fn of_the_service(&self, event: &Event) -> u64 {
+    async fn inject_into_service(&self, event: &Event) -> u64 {
         let local = self.local;
         match event.kind {
-            Kind::ThrottleBurst => {
+            FaultKind::ThrottleBurst => {
                 let mut random = fastrand::Rng::with_seed(event.seed);
                 let tables = [&self.tables.readings, &self.tables.counters, &self.tables.registers];
                 let table = random.choice(tables).unwrap();
                 let capacity = CapacityMode::Provisioned { read: 10, write: 10 };
                 local.throttling().set_capacity(self.tables.keyspace, table, Some(capacity));
-                let struck = lasts(event, || throttled(local, Exceeded::Table)).await;
+                let strikes = wait_for_strikes(event, || throttled(local, Exceeded::Table)).await;
                 local.throttling().set_capacity(self.tables.keyspace, table, None);
-                return struck;
+                return strikes;
             }
-            Kind::HotPartition => {
-                for k in HOT {
+            FaultKind::HotPartition => {
+                for k in HOT_PARTITIONS {
                     write_large(self.statements, self.history, k).await;
                     if throttled(local, Exceeded::Partition) > 0 {
                         break;
@@ -189,29 +189,29 @@ impl Stage<'_> {
                 }
                 return throttled(local, Exceeded::Partition);
             }
-            Kind::PeerLost => {
+            FaultKind::PeerLost => {
                 let peer = self.peer(event);
                 local.stop_peer(peer).await.expect("the peer stopped");
-                sleep(event.lasts).await;
+                sleep(event.duration).await;
                 local.start_peer(peer).await.expect("the peer started");
             }
-            Kind::AllConnectionsClosed => local.close_connections().await.expect("closed"),
-            Kind::CredentialsExpire => {
+            FaultKind::AllConnectionsClosed => local.close_connections().await.expect("closed"),
+            FaultKind::CredentialsExpire => {
                 local.expire_credentials();
                 local.close_connections().await.expect("closed");
-                sleep(event.lasts).await;
+                sleep(event.duration).await;
                 local.accept_credentials(local.credentials().clone()).expect("accepted");
             }
-            Kind::CertificateRenewed => {
+            FaultKind::CertificateRenewed => {
                 local.renew_certificate().expect("renewed");
                 local.close_connections().await.expect("closed");
             }
-            Kind::Definition => self.define(event).await,
-            Kind::GatewayRestarted => local.restart(event.lasts).await.expect("restarted"),
-            Kind::OtherPeersShown => {
+            FaultKind::Definition => self.define(event).await,
+            FaultKind::GatewayRestarted => local.restart(event.duration).await.expect("restarted"),
+            FaultKind::OtherPeersShown => {
                 let peers: Vec<_> = local.peers().iter().filter_map(v4).collect();
                 local.show_peers(peers.iter().take(2).copied()).await.expect("shown");
-                sleep(event.lasts).await;
+                sleep(event.duration).await;
                 local.show_peers(peers).await.expect("shown");
             }
             kind => unreachable!("{kind:?} is a request's"),
@@ -245,14 +245,14 @@ impl Stage<'_> {
     }
 }
 
-/// Waits for the duration of the event, and then until the fault has struck a request, but not longer than [`LATEST`].
-async fn lasts(event: &Event, struck: impl Fn() -> u64) -> u64 {
-    let latest = Instant::now() + LATEST;
-    sleep(event.lasts).await;
-    while struck() == 0 && Instant::now() < latest {
+/// Waits for the duration of the event, and then until the fault has struck a request, but not longer than [`STRIKE_TIMEOUT`].
+async fn wait_for_strikes(event: &Event, strikes: impl Fn() -> u64) -> u64 {
+    let latest = Instant::now() + STRIKE_TIMEOUT;
+    sleep(event.duration).await;
+    while strikes() == 0 && Instant::now() < latest {
         sleep(Duration::from_millis(20)).await;
     }
-    struck()
+    strikes()
 }
 
 /// The number of requests that were throttled by this limit.

@@ -56,7 +56,7 @@ impl Tables {
 
 /// The result of a call, as its caller received it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Heard<T = ()> {
+pub(super) enum CallResult<T = ()> {
     Applied,
     /// The condition was not met; with the existing value.
     NotApplied(T),
@@ -66,7 +66,7 @@ pub(super) enum Heard<T = ()> {
     Failed,
 }
 
-impl<T> Heard<T> {
+impl<T> CallResult<T> {
     pub(super) fn of_error(error: &Error) -> Self {
         if error.may_have_been_applied() { Self::Unknown } else { Self::Failed }
     }
@@ -77,7 +77,7 @@ impl<T> Heard<T> {
 pub(super) struct Written {
     pub(super) k: i32,
     pub(super) c: i32,
-    pub(super) heard: Heard,
+    pub(super) result: CallResult,
 }
 
 /// A write to a row that one task overwrites repeatedly, each time with a later timestamp and the next number.
@@ -85,7 +85,7 @@ pub(super) struct Written {
 pub(super) struct Overwritten {
     pub(super) k: i32,
     pub(super) v: i32,
-    pub(super) heard: Heard,
+    pub(super) result: CallResult,
 }
 
 /// An increment of one digit of a counter, which no other call increments. The digit shows how many times it was applied.
@@ -93,7 +93,7 @@ pub(super) struct Overwritten {
 pub(super) struct Counted {
     pub(super) row: i32,
     pub(super) digit: u32,
-    pub(super) heard: Heard,
+    pub(super) result: CallResult,
 }
 
 /// A conditional write of a value that no other call writes.
@@ -105,7 +105,7 @@ pub(super) struct Swapped {
     pub(super) new: i64,
     pub(super) invoked: Duration,
     pub(super) ended: Duration,
-    pub(super) heard: Heard<Option<i64>>,
+    pub(super) result: CallResult<Option<i64>>,
 }
 
 /// A partition that was read to its end.
@@ -116,7 +116,7 @@ pub(super) struct Streamed {
     pub(super) before: BTreeSet<i32>,
     pub(super) rows: Vec<(i32, i32)>,
     /// How many times the read resumed from the paging state of an error.
-    pub(super) went_on: u32,
+    pub(super) resumes: u32,
 }
 
 /// The history of one run. Cheap to clone.
@@ -126,11 +126,11 @@ pub(super) struct History(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     began: Instant,
-    pub(super) kept: Mutex<Kept>,
+    pub(super) records: Mutex<Records>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct Records {
     pub(super) written: Vec<Written>,
     pub(super) overwritten: Vec<Overwritten>,
     pub(super) counted: Vec<Counted>,
@@ -142,7 +142,7 @@ pub(super) struct Kept {
 
 impl Default for History {
     fn default() -> Self {
-        Self(Arc::new(Inner { began: Instant::now(), kept: Mutex::default() }))
+        Self(Arc::new(Inner { began: Instant::now(), records: Mutex::default() }))
     }
 }
 
@@ -151,20 +151,20 @@ impl History {
         self.0.began.elapsed()
     }
 
-    pub(super) fn keep(&self, with: impl FnOnce(&mut Kept)) {
-        with(&mut self.0.kept.lock().unwrap());
+    pub(super) fn record(&self, with: impl FnOnce(&mut Records)) {
+        with(&mut self.0.records.lock().unwrap());
     }
 
-    pub(super) fn kept(&self) -> Kept {
-        self.0.kept.lock().unwrap().clone()
+    pub(super) fn records(&self) -> Records {
+        self.0.records.lock().unwrap().clone()
     }
 
     pub(super) fn violation(&self, what: String) {
-        self.keep(|kept| kept.violations.push(what));
+        self.record(|records| records.violations.push(what));
     }
 
     pub(super) fn violations(&self) -> Vec<String> {
-        self.kept().violations
+        self.records().violations
     }
 
     /// Waits for a call. A call that ends too late is a violation.
@@ -172,7 +172,7 @@ impl History {
         let began = Instant::now();
         let answer = call.await;
         let took = began.elapsed();
-        self.keep(|kept| kept.longest = kept.longest.max(took));
+        self.record(|records| records.longest = records.longest.max(took));
         if took > DEADLINE + MARGIN {
             self.violation(format!("{what} took {took:.1?}, with a deadline of {DEADLINE:?}"));
         }
@@ -181,8 +181,8 @@ impl History {
 
     /// The rows of a partition that have been acknowledged so far.
     pub(super) fn acknowledged(&self, k: i32) -> BTreeSet<i32> {
-        let kept = self.0.kept.lock().unwrap();
-        let there = kept.written.iter().filter(|written| written.k == k && written.heard == Heard::Applied);
+        let records = self.0.records.lock().unwrap();
+        let there = records.written.iter().filter(|written| written.k == k && written.result == CallResult::Applied);
         there.map(|written| written.c).collect()
     }
 }

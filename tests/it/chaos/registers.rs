@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::history::{Heard, Swapped};
+use super::history::{CallResult, Swapped};
 
 /// The violations in the operations on one row, whose final value is `last`.
 pub(super) fn violations(operations: &[Swapped], last: Option<i64>) -> Vec<String> {
@@ -46,26 +46,26 @@ impl Chain {
         let mut placed: Vec<Placed<'_>> = Vec::new();
         for operation in operations {
             let applied = self.place(Some(operation.new));
-            match (operation.heard, applied) {
-                (Heard::Applied, None) => found.push(format!("acknowledged and not there: {operation:?}")),
-                (Heard::NotApplied(_) | Heard::Failed, Some(_)) => {
+            match (operation.result, applied) {
+                (CallResult::Applied, None) => found.push(format!("acknowledged and not there: {operation:?}")),
+                (CallResult::NotApplied(_) | CallResult::Failed, Some(_)) => {
                     found.push(format!("said not to be applied, and it was: {operation:?}"));
                 }
                 // It may have been applied at any time after its start.
-                (Heard::Unknown, Some(place)) => placed.push(Placed { operation, place: 2 * place, ended: None }),
-                (Heard::Applied, Some(place)) => {
+                (CallResult::Unknown, Some(place)) => placed.push(Placed { operation, place: 2 * place, ended: None }),
+                (CallResult::Applied, Some(place)) => {
                     placed.push(Placed { operation, place: 2 * place, ended: Some(operation.ended) });
                 }
-                (Heard::NotApplied(there), None) if there == operation.expected => {
+                (CallResult::NotApplied(there), None) if there == operation.expected => {
                     found.push(format!("not applied although the value was the expected one: {operation:?}"));
                 }
-                (Heard::NotApplied(there), None) => match self.place(there) {
+                (CallResult::NotApplied(there), None) => match self.place(there) {
                     Some(place) => {
                         placed.push(Placed { operation, place: 2 * place + 1, ended: Some(operation.ended) });
                     }
                     None => found.push(format!("it saw a value that never was: {operation:?}")),
                 },
-                (Heard::Unknown | Heard::Failed, None) => {}
+                (CallResult::Unknown | CallResult::Failed, None) => {}
             }
         }
         found.extend(out_of_order(placed));
@@ -104,9 +104,9 @@ fn out_of_order(mut placed: Vec<Placed<'_>>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn operation(expected: Option<i64>, new: i64, times: (u64, u64), heard: Heard<Option<i64>>) -> Swapped {
+    fn operation(expected: Option<i64>, new: i64, times: (u64, u64), result: CallResult<Option<i64>>) -> Swapped {
         let [invoked, ended] = [times.0, times.1].map(Duration::from_secs);
-        Swapped { row: 0, expected, new, invoked, ended, heard }
+        Swapped { row: 0, expected, new, invoked, ended, result }
     }
 
     fn found(operations: &[Swapped], last: i64) -> String {
@@ -116,32 +116,32 @@ mod tests {
     #[test]
     fn serializable_operations_are_no_violation() {
         let operations = [
-            operation(None, 1, (0, 1), Heard::Applied),
-            operation(None, 2, (0, 3), Heard::NotApplied(Some(1))),
-            operation(Some(1), 3, (1, 2), Heard::Unknown),
-            operation(Some(1), 4, (1, 2), Heard::Unknown),
-            operation(Some(3), 5, (5, 6), Heard::Applied),
-            operation(Some(5), 6, (5, 6), Heard::Failed),
-            operation(Some(1), 7, (3, 9), Heard::NotApplied(Some(3))),
+            operation(None, 1, (0, 1), CallResult::Applied),
+            operation(None, 2, (0, 3), CallResult::NotApplied(Some(1))),
+            operation(Some(1), 3, (1, 2), CallResult::Unknown),
+            operation(Some(1), 4, (1, 2), CallResult::Unknown),
+            operation(Some(3), 5, (5, 6), CallResult::Applied),
+            operation(Some(5), 6, (5, 6), CallResult::Failed),
+            operation(Some(1), 7, (3, 9), CallResult::NotApplied(Some(3))),
         ];
         assert_eq!(found(&operations, 5), "");
     }
 
     #[test]
     fn non_serializable_operations_are_reported() {
-        let first = operation(None, 1, (0, 1), Heard::Applied);
+        let first = operation(None, 1, (0, 1), CallResult::Applied);
         for (operations, last, said) in [
             (vec![first], 2, "nobody wrote the value 2"),
-            (vec![first, operation(Some(1), 2, (2, 3), Heard::Applied)], 1, "acknowledged and not there"),
-            (vec![first, operation(Some(1), 2, (2, 3), Heard::Failed)], 2, "said not to be applied, and it was"),
-            (vec![first, operation(Some(1), 2, (2, 3), Heard::NotApplied(Some(1)))], 1, "was the expected one"),
-            (vec![first, operation(Some(1), 2, (2, 3), Heard::NotApplied(Some(9)))], 1, "a value that never was"),
+            (vec![first, operation(Some(1), 2, (2, 3), CallResult::Applied)], 1, "acknowledged and not there"),
+            (vec![first, operation(Some(1), 2, (2, 3), CallResult::Failed)], 2, "said not to be applied, and it was"),
+            (vec![first, operation(Some(1), 2, (2, 3), CallResult::NotApplied(Some(1)))], 1, "was the expected one"),
+            (vec![first, operation(Some(1), 2, (2, 3), CallResult::NotApplied(Some(9)))], 1, "a value that never was"),
             // Two operations expected the same value: a lost update.
             (
                 vec![
                     first,
-                    operation(Some(1), 2, (2, 3), Heard::Applied),
-                    operation(Some(1), 3, (2, 3), Heard::Applied),
+                    operation(Some(1), 2, (2, 3), CallResult::Applied),
+                    operation(Some(1), 3, (2, 3), CallResult::Applied),
                 ],
                 3,
                 "acknowledged and not there",
@@ -150,8 +150,8 @@ mod tests {
             (
                 vec![
                     first,
-                    operation(Some(1), 2, (2, 3), Heard::Applied),
-                    operation(None, 3, (4, 5), Heard::NotApplied(Some(1))),
+                    operation(Some(1), 2, (2, 3), CallResult::Applied),
+                    operation(None, 3, (4, 5), CallResult::NotApplied(Some(1))),
                 ],
                 2,
                 "which had ended when it began",
@@ -160,8 +160,8 @@ mod tests {
             (
                 vec![
                     first,
-                    operation(None, 3, (2, 3), Heard::NotApplied(Some(2))),
-                    operation(Some(1), 2, (4, 5), Heard::Unknown),
+                    operation(None, 3, (2, 3), CallResult::NotApplied(Some(2))),
+                    operation(Some(1), 2, (4, 5), CallResult::Unknown),
                 ],
                 2,
                 "which had ended when it began",

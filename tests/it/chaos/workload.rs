@@ -12,7 +12,7 @@ use keyspaces::{Conditional, DeserializeRow, Error, Increment, Outcome, Pages, S
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::history::{Counted, Heard, History, Overwritten, Streamed, Swapped, Tables, Written, value_of};
+use super::history::{CallResult, Counted, History, Overwritten, Streamed, Swapped, Tables, Written, value_of};
 
 pub(super) const WRITERS: i32 = 6;
 /// The partitions of the tasks that overwrite one row repeatedly.
@@ -33,13 +33,13 @@ pub(super) const REGISTERS: i32 = 3;
 /// The number of digits of a counter, of three bits each.
 pub(super) const DIGITS: i64 = 20;
 /// The number of counters that are in use at a time.
-const ABREAST: i64 = 3;
+const CONCURRENT_COUNTERS: i64 = 3;
 /// The deadline of a stream that is to fail in the middle: shorter than many faults.
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT_DEADLINE: Duration = Duration::from_millis(250);
 /// The maximum pause of most streams.
 const SHORT_PAUSE: Duration = Duration::from_millis(300);
 /// The maximum time to read a partition, including all errors.
-const PATIENCE: Duration = Duration::from_secs(120);
+const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug, DeserializeRow)]
 #[scylla(crate = keyspaces)]
@@ -57,7 +57,7 @@ pub(super) struct Statements {
     count: Increment<(Counter, i32)>,
     claim: Conditional<(i32, i64), Register>,
     swap: Conditional<(i64, i32, i64), Register>,
-    look: Select<(i32,), (Option<i64>,)>,
+    read_register: Select<(i32,), (Option<i64>,)>,
     scan: Select<(i64, i64), (i32, i32)>,
 }
 
@@ -81,7 +81,7 @@ impl Statements {
                 scan: session
                     .prepare(&format!("SELECT k, c FROM {readings} WHERE token(k) > ? AND token(k) <= ?"))
                     .await?,
-                look: session.prepare(&format!("SELECT v FROM {registers} WHERE k = ?")).await?,
+                read_register: session.prepare(&format!("SELECT v FROM {registers} WHERE k = ?")).await?,
             })
         };
         prepare.await.expect("they are prepared")
@@ -142,7 +142,7 @@ impl Load {
 
 /// Whether a call succeeds.
 pub(super) async fn is_served(statements: &Statements) -> bool {
-    statements.look.one((0,)).await.is_ok()
+    statements.read_register.one((0,)).await.is_ok()
 }
 
 /// Writes large rows into one partition at once, with more than the 1,000 units that a partition takes in a second.
@@ -150,8 +150,8 @@ pub(super) async fn write_large(statements: &Statements, history: &History, k: i
     let writes = (0..5).map(|c| async move {
         let row = (k, c, value_of(k, c), vec![7; 500_000]);
         let answer = history.in_time("a large write", statements.store_large.execute(row)).await;
-        let heard = answer.map_or_else(|error| Heard::of_error(&error), |()| Heard::Applied);
-        history.keep(|kept| kept.written.push(Written { k, c, heard }));
+        let result = answer.map_or_else(|error| CallResult::of_error(&error), |()| CallResult::Applied);
+        history.record(|records| records.written.push(Written { k, c, result }));
     });
     join_all(writes).await;
 }
@@ -164,7 +164,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn goes_on(&self) -> bool {
+    fn is_running(&self) -> bool {
         !self.stopped.load(Ordering::Relaxed)
     }
 
@@ -188,17 +188,17 @@ impl Worker {
             // The first rows are written without pauses, so that readers have several pages from the start.
             if c >= ROWS {
                 self.rest().await;
-                if !self.goes_on() {
+                if !self.is_running() {
                     break;
                 }
             }
             let answer = self.call("a write", store.execute((k, c, value_of(k, c)))).await;
-            let heard = match answer {
-                None => Heard::Unknown,
-                Some(Ok(())) => Heard::Applied,
-                Some(Err(error)) => Heard::of_error(&error),
+            let result = match answer {
+                None => CallResult::Unknown,
+                Some(Ok(())) => CallResult::Applied,
+                Some(Err(error)) => CallResult::of_error(&error),
             };
-            self.history.keep(|kept| kept.written.push(Written { k, c, heard }));
+            self.history.record(|records| records.written.push(Written { k, c, result }));
         }
     }
 
@@ -208,14 +208,14 @@ impl Worker {
             timestamp = DateTime::from(SystemTime::now()).max(timestamp + Duration::from_micros(1));
             let store = self.statements.store_at.with_timestamp(timestamp);
             let answer = self.call("a write over another", store.execute((k, 0, v))).await;
-            let heard = match answer {
-                None => Heard::Unknown,
-                Some(Ok(())) => Heard::Applied,
-                Some(Err(error)) => Heard::of_error(&error),
+            let result = match answer {
+                None => CallResult::Unknown,
+                Some(Ok(())) => CallResult::Applied,
+                Some(Err(error)) => CallResult::of_error(&error),
             };
-            self.history.keep(|kept| kept.overwritten.push(Overwritten { k, v, heard }));
+            self.history.record(|records| records.overwritten.push(Overwritten { k, v, result }));
             self.rest().await;
-            if !self.goes_on() {
+            if !self.is_running() {
                 break;
             }
         }
@@ -223,27 +223,27 @@ impl Worker {
 
     async fn count(mut self, next: Arc<AtomicI64>) {
         let count = self.statements.count.clone();
-        while self.goes_on() {
+        while self.is_running() {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let (group, within) = (number / (ABREAST * DIGITS), number % (ABREAST * DIGITS));
-            let row = i32::try_from(group * ABREAST + within % ABREAST).unwrap();
-            let digit = u32::try_from(within / ABREAST).unwrap();
+            let (group, within) = (number / (CONCURRENT_COUNTERS * DIGITS), number % (CONCURRENT_COUNTERS * DIGITS));
+            let row = i32::try_from(group * CONCURRENT_COUNTERS + within % CONCURRENT_COUNTERS).unwrap();
+            let digit = u32::try_from(within / CONCURRENT_COUNTERS).unwrap();
             let answer = self.call("an increment", count.execute((Counter(1 << (3 * digit)), row))).await;
-            let heard = match answer {
-                None => Heard::Unknown,
-                Some(Ok(())) => Heard::Applied,
-                Some(Err(error)) => Heard::of_error(&error),
+            let result = match answer {
+                None => CallResult::Unknown,
+                Some(Ok(())) => CallResult::Applied,
+                Some(Err(error)) => CallResult::of_error(&error),
             };
-            self.history.keep(|kept| kept.counted.push(Counted { row, digit, heard }));
+            self.history.record(|records| records.counted.push(Counted { row, digit, result }));
             self.rest().await;
         }
     }
 
     async fn swap(mut self, next: Arc<AtomicI64>) {
-        let Statements { claim, swap, look, .. } = self.statements.clone();
-        while self.goes_on() {
+        let Statements { claim, swap, read_register, .. } = self.statements.clone();
+        while self.is_running() {
             let row = self.random.i32(0..REGISTERS);
-            let Some(Ok(seen)) = self.call("a read", look.one((row,))).await else {
+            let Some(Ok(seen)) = self.call("a read", read_register.one((row,))).await else {
                 self.rest().await;
                 continue;
             };
@@ -256,22 +256,23 @@ impl Worker {
                     Some(old) => self.call("a conditional update", swap.execute((new, row, old))).await,
                 };
                 let ended = self.history.now();
-                let heard = match answer {
-                    None | Some(Ok(Outcome::Unknown(_))) => Heard::Unknown,
-                    Some(Ok(Outcome::Applied)) => Heard::Applied,
-                    Some(Ok(Outcome::NotApplied(there))) => Heard::NotApplied(there.and_then(|there| there.v)),
+                let result = match answer {
+                    None | Some(Ok(Outcome::Unknown(_))) => CallResult::Unknown,
+                    Some(Ok(Outcome::Applied)) => CallResult::Applied,
+                    Some(Ok(Outcome::NotApplied(there))) => CallResult::NotApplied(there.and_then(|there| there.v)),
                     Some(Err(error)) => {
                         if error.may_have_been_applied() {
                             self.history.violation(format!("an error in place of an unknown outcome: {error}"));
                         }
-                        Heard::Failed
+                        CallResult::Failed
                     }
                 };
-                self.history.keep(|kept| kept.swapped.push(Swapped { row, expected, new, invoked, ended, heard }));
-                expected = match heard {
-                    Heard::Applied => Some(new),
-                    Heard::NotApplied(there) => there,
-                    Heard::Unknown | Heard::Failed => break,
+                self.history
+                    .record(|records| records.swapped.push(Swapped { row, expected, new, invoked, ended, result }));
+                expected = match result {
+                    CallResult::Applied => Some(new),
+                    CallResult::NotApplied(there) => there,
+                    CallResult::Unknown | CallResult::Failed => break,
                 };
             }
             self.rest().await;
@@ -279,14 +280,16 @@ impl Worker {
     }
 
     async fn read(mut self) {
-        while self.goes_on() {
+        while self.is_running() {
             let k = self.random.i32(0..WRITERS);
             let before = self.history.acknowledged(k);
             match self.read_all(k).await {
-                Some((rows, went_on)) => {
-                    self.history.keep(|kept| kept.streamed.push(Streamed { k, before, rows, went_on }));
+                Some((rows, resumes)) => {
+                    self.history.record(|records| records.streamed.push(Streamed { k, before, rows, resumes }));
                 }
-                None => self.history.violation(format!("partition {k} was not read to its end within {PATIENCE:?}")),
+                None => {
+                    self.history.violation(format!("partition {k} was not read to its end within {READ_TIMEOUT:?}"))
+                }
             }
             self.rest().await;
         }
@@ -294,7 +297,7 @@ impl Worker {
 
     /// Sometimes pauses, so that a stream is not polled. Returns whether to continue with the stream.
     async fn pause(&mut self) -> bool {
-        if self.random.u8(0..25) == 0 && self.goes_on() {
+        if self.random.u8(0..25) == 0 && self.is_running() {
             let longest = if self.random.u8(0..4) == 0 { LONGEST_PAUSE } else { SHORT_PAUSE };
             sleep(longest.mul_f64(self.random.f64())).await;
         }
@@ -302,7 +305,7 @@ impl Worker {
     }
 
     async fn read_and_pause(mut self) {
-        while self.goes_on() {
+        while self.is_running() {
             let k = self.random.i32(0..WRITERS);
             let before = self.history.acknowledged(k);
             let (mut rows, mut read) = (self.statements.read.rows((k,)), Vec::new());
@@ -310,7 +313,8 @@ impl Worker {
                 match self.history.in_time("a row", rows.try_next()).await {
                     Ok(Some(row)) => read.push(row),
                     Ok(None) => {
-                        self.history.keep(|kept| kept.streamed.push(Streamed { k, before, rows: read, went_on: 0 }));
+                        self.history
+                            .record(|records| records.streamed.push(Streamed { k, before, rows: read, resumes: 0 }));
                         break;
                     }
                     Err(_) => break,
@@ -325,9 +329,9 @@ impl Worker {
     }
 
     async fn fan_out_and_pause(mut self) {
-        while self.goes_on() {
+        while self.is_running() {
             let keys = (0..60).map(|key| (key % REGISTERS,));
-            let mut found = self.statements.look.one_for_each(keys);
+            let mut found = self.statements.read_register.one_for_each(keys);
             while self.history.in_time("a result of many", found.next()).await.is_some() && self.pause().await {}
             drop(found);
             self.rest().await;
@@ -335,7 +339,7 @@ impl Worker {
     }
 
     async fn scan_and_pause(mut self) {
-        while self.goes_on() {
+        while self.is_running() {
             let ranges = std::num::NonZeroU16::MIN.saturating_add(15);
             let mut pages =
                 self.statements.scan.with_page_size(PAGE).scan().expect("it selects by token").ranges(ranges);
@@ -351,15 +355,15 @@ impl Worker {
     async fn arrive(mut self) {
         let mut calls = JoinSet::new();
         for c in 0.. {
-            if !self.goes_on() {
+            if !self.is_running() {
                 break;
             }
             let (store, history) = (self.statements.store.clone(), self.history.clone());
             calls.spawn(async move {
                 let write = store.execute((ARRIVING, c, value_of(ARRIVING, c)));
                 let answer = history.in_time("a write that arrived", write).await;
-                let heard = answer.map_or_else(|error| Heard::of_error(&error), |()| Heard::Applied);
-                history.keep(|kept| kept.written.push(Written { k: ARRIVING, c, heard }));
+                let result = answer.map_or_else(|error| CallResult::of_error(&error), |()| CallResult::Applied);
+                history.record(|records| records.written.push(Written { k: ARRIVING, c, result }));
             });
             while calls.try_join_next().is_some() {}
             self.rest().await;
@@ -371,19 +375,19 @@ impl Worker {
     async fn read_all(&mut self, k: i32) -> Option<(Vec<(i32, i32)>, u32)> {
         let mut read = self.statements.read.clone();
         if self.random.bool() {
-            read = read.with_deadline(SHORT);
+            read = read.with_deadline(SHORT_DEADLINE);
         }
-        let (mut rows, mut went_on) = (Vec::new(), 0);
+        let (mut rows, mut resumes) = (Vec::new(), 0);
         let mut pages: Pages<(i32, i32)> = read.pages((k,));
         let began = Instant::now();
-        while began.elapsed() < PATIENCE {
+        while began.elapsed() < READ_TIMEOUT {
             match self.history.in_time("a page", pages.try_next()).await {
                 Ok(Some(page)) => rows.extend(page.rows),
-                Ok(None) => return Some((rows, went_on)),
+                Ok(None) => return Some((rows, resumes)),
                 Err(error) => {
                     pages = match error.paging_state() {
                         Some(state) => {
-                            went_on += 1;
+                            resumes += 1;
                             read.pages_from((k,), state)
                         }
                         None if rows.is_empty() => read.pages((k,)),

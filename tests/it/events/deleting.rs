@@ -4,13 +4,13 @@ use futures::future::join_all;
 use keyspaces::ErrorKind;
 use keyspaces::tables::Event;
 
-use super::{all, date, device, event, events, insert_all, own, sharded, time};
+use super::{all, date, device, event, events, insert_all, own_table, sharded, time};
 use crate::server::{local, session};
 
 #[tokio::test]
 async fn day_over_the_range_delete_limit_is_deleted_in_slices() {
     let session = session().await;
-    let (events, table) = own(&session).await;
+    let (events, table) = own_table(&session).await;
     let device = device();
     let start = time("2026-11-22T10:00:00Z");
     let mut written: Vec<Event> =

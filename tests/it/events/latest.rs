@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Days, Utc};
 use keyspaces::tables::{Event, LatestEvents};
 
-use super::{device, event, events, insert_all, own, pages_asked, sharded, time};
+use super::{device, event, events, insert_all, own_table, pages_asked, sharded, time};
 use crate::server::session;
 
 async fn all(latest: LatestEvents) -> Vec<Event> {
@@ -61,7 +61,7 @@ async fn latest_before_a_time_excludes_that_time() {
 #[tokio::test]
 async fn latest_reads_each_day_once_until_it_has_enough_events() {
     let session = session().await;
-    let (events, table) = own(&session).await;
+    let (events, table) = own_table(&session).await;
     let device = device();
     let noon = time("2026-11-22T12:00:00Z");
     let written: Vec<Event> =

@@ -5,7 +5,7 @@ use chrono::Days;
 use keyspaces::ReadConsistency;
 use keyspaces::tables::Event;
 
-use super::{all, date, device, event, events, insert_all, own, pages_asked, sharded, time, times};
+use super::{all, date, device, event, events, insert_all, own_table, pages_asked, sharded, time, times};
 use crate::server::{local, session};
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn events_are_filtered_by_type_across_pages_without_matches() {
 #[tokio::test]
 async fn days_are_prefetched_but_at_most_32_ahead() {
     let session = session().await;
-    let (events, table) = own(&session).await;
+    let (events, table) = own_table(&session).await;
     let device = device();
     let end = time("2026-11-22T00:00:00Z");
     // One event in each of a hundred days.
@@ -91,7 +91,7 @@ async fn days_are_prefetched_but_at_most_32_ahead() {
 #[tokio::test]
 async fn day_is_read_in_one_small_page_then_large_pages() {
     let session = session().await;
-    let (events, table) = own(&session).await;
+    let (events, table) = own_table(&session).await;
     let device = device();
     let start = time("2026-11-22T10:00:00Z");
     let written: Vec<Event> =
@@ -128,7 +128,7 @@ async fn event_stream_can_be_dropped_at_any_point() {
 #[tokio::test]
 async fn event_reads_use_the_requested_consistency() {
     let session = session().await;
-    let (events, table) = own(&session).await;
+    let (events, table) = own_table(&session).await;
     let device = device();
     let at = time("2026-11-22T10:00:00Z");
     events.insert(&event(&device, "2026-11-22T10:00:00Z")).await.unwrap();

@@ -7,8 +7,8 @@ use keyspaces_local::Fault;
 use keyspaces_local::fault::{Effect, Moment};
 use keyspaces_local::journal::Kind;
 
-use super::{migrations, quick, recorded, rows};
-use crate::local::{prompt, shared};
+use super::{migrations, recorded, rows, with_short_lease};
+use crate::local::{shared, without_ddl_delay};
 
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY, name text);";
 const PRICES: &str = "-- What it costs.
@@ -18,7 +18,7 @@ ALTER TABLE shop.names ADD note text;";
 
 #[tokio::test]
 async fn migrations_are_applied_once_in_order_and_dry_run_changes_nothing() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let files = migrations(&[("0010_prices.cql", PRICES), ("0002_names.cql", NAMES)]);
     let dry = session.migrate("shop", &files).dry_run().await.unwrap();
     assert_eq!(
@@ -63,7 +63,7 @@ async fn migrations_are_applied_once_in_order_and_dry_run_changes_nothing() {
 
 #[tokio::test]
 async fn migration_file_may_contain_every_kind_of_write() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let text = "
         CREATE TYPE shop.address (street text);
         CREATE TABLE shop.people (id int PRIMARY KEY, home frozen<address>, tags set<text>);
@@ -110,7 +110,7 @@ async fn migrations_from_folder_skip_files_that_are_not_cql() {
 
 #[tokio::test]
 async fn migration_survives_lost_responses_to_its_conditional_writes() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let files = migrations(&[("1_names.cql", NAMES), ("2_prices.cql", PRICES)]);
     session.migrate("shop", &migrations(&[])).await.unwrap();
     let lost = || Effect::Error { moment: Moment::After, code: 0x1100, text: "no answer".to_owned() };
@@ -146,11 +146,13 @@ async fn plain_cassandra_can_be_migrated() {
 
 #[tokio::test]
 async fn concurrent_migrations_apply_each_file_once() {
-    let (local, one) = prompt().await;
+    let (local, one) = without_ddl_delay().await;
     let other = crate::local::signed(&local).connect().await.unwrap();
     let files = migrations(&[("1_names.cql", NAMES), ("2_prices.cql", PRICES)]);
-    let (first, second) =
-        tokio::try_join!(async { quick(&one, &files).await }, async { quick(&other, &files).await }).unwrap();
+    let (first, second) = tokio::try_join!(async { with_short_lease(&one, &files).await }, async {
+        with_short_lease(&other, &files).await
+    })
+    .unwrap();
     let mut applied = [first, second].concat();
     applied.sort();
     assert_eq!(applied, ["1_names.cql", "2_prices.cql"]);

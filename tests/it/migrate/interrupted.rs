@@ -11,7 +11,7 @@ use keyspaces_local::journal::Kind;
 use keyspaces_local::{Fault, Local};
 
 use super::{migrations, recorded, rows};
-use crate::local::prompt;
+use crate::local::without_ddl_delay;
 
 const STATEMENTS: [&str; 8] = [
     "CREATE TYPE shop.address (street text)",
@@ -31,7 +31,7 @@ fn all() -> Migrations {
 
 /// Migrates until this statement has reached the service, which loses the statement or its answer, and then drops the
 /// migration.
-async fn ended_at(local: &Local, session: &Session, files: &Migrations, statement: &str, lost: Moment) {
+async fn interrupt_at(local: &Local, session: &Session, files: &Migrations, statement: &str, lost: Moment) {
     local.journal().clear();
     // The fault must not strike PREPARE, which has the same text.
     let is_prepared = statement.contains(" IF NOT EXISTS") || statement.contains("n + 1");
@@ -55,7 +55,7 @@ async fn ended_at(local: &Local, session: &Session, files: &Migrations, statemen
     assert!(expire.execute(()).await.unwrap().is_applied());
 }
 
-async fn ends_well(session: &Session, files: &Migrations) {
+async fn migrate_to_the_end(session: &Session, files: &Migrations) {
     let mut left = 3;
     while let Err(error) = session.migrate("shop", files).await {
         // On a busy machine an answer may come too late, which is one more interruption.
@@ -73,31 +73,31 @@ async fn ends_well(session: &Session, files: &Migrations) {
 
 #[tokio::test]
 async fn migration_interrupted_before_a_statement_arrives_resumes_with_it() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let files = all();
     for (done, statement) in STATEMENTS.iter().enumerate() {
-        ended_at(&local, &session, &files, statement, Moment::Before).await;
+        interrupt_at(&local, &session, &files, statement, Moment::Before).await;
         let dry = session.migrate("shop", &files).dry_run().await.unwrap();
         assert_eq!((dry.pending[0].done, dry.pending[0].unknown), (done, true));
-        ends_well(&session, &files).await;
+        migrate_to_the_end(&session, &files).await;
     }
 }
 
 #[tokio::test]
 async fn migration_interrupted_before_an_answer_does_not_repeat_the_statement() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let files = all();
     for statement in STATEMENTS {
-        ended_at(&local, &session, &files, statement, Moment::After).await;
-        ends_well(&session, &files).await;
+        interrupt_at(&local, &session, &files, statement, Moment::After).await;
+        migrate_to_the_end(&session, &files).await;
     }
 }
 
 #[tokio::test]
 async fn migration_does_not_accept_a_different_table_of_the_same_name() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let files = migrations(&[("1_names.cql", "CREATE TABLE shop.names (id int PRIMARY KEY);")]);
-    ended_at(&local, &session, &files, "CREATE TABLE shop.names", Moment::Before).await;
+    interrupt_at(&local, &session, &files, "CREATE TABLE shop.names", Moment::Before).await;
     session.define("CREATE TABLE shop.names (id text PRIMARY KEY)").await.unwrap();
     let error = session.migrate("shop", &files).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
@@ -111,13 +111,13 @@ async fn migration_does_not_accept_a_different_table_of_the_same_name() {
 
 #[tokio::test]
 async fn interrupted_non_idempotent_migration_statement_needs_a_decision() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let hit = "UPDATE shop.hits SET n = n + 1 WHERE page = '/'";
     let text = format!("CREATE TABLE shop.hits (page text PRIMARY KEY, n counter); {hit};");
     let files = migrations(&[("3_hits.cql", &text)]);
     for applied in [true, false] {
         let lost = if applied { Moment::After } else { Moment::Before };
-        ended_at(&local, &session, &files, hit, lost).await;
+        interrupt_at(&local, &session, &files, hit, lost).await;
         let error = session.migrate("shop", &files).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unknown);
         assert_eq!(

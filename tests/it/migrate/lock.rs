@@ -10,14 +10,14 @@ use keyspaces_local::Fault;
 use keyspaces_local::fault::{Effect, Moment};
 use keyspaces_local::journal::Kind;
 
-use super::{migrations, quick, recorded};
-use crate::local::prompt;
+use super::{migrations, recorded, with_short_lease};
+use crate::local::without_ddl_delay;
 
 const NAMES: &str = "CREATE TABLE shop.names (id int PRIMARY KEY); INSERT INTO shop.names (id) VALUES (1);";
 
 #[tokio::test]
 async fn waiting_migration_names_the_lock_holder_and_gives_up() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let mut holder = session.migrate("shop", &files).program_name("the first").progress();
     holder.try_next().await.unwrap().unwrap();
@@ -43,7 +43,7 @@ async fn waiting_migration_names_the_lock_holder_and_gives_up() {
 
 #[tokio::test]
 async fn lock_of_a_dead_migration_is_taken_over_after_lease_and_margin() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let dead = || session.migrate("shop", &files).lease(Duration::from_secs(2)).program_name("the dead");
     let mut dying = dead().progress();
@@ -59,16 +59,16 @@ async fn lock_of_a_dead_migration_is_taken_over_after_lease_and_margin() {
 
 #[tokio::test]
 async fn migration_suspended_past_its_lease_sends_no_more_statements() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let files = migrations(&[("1_names.cql", NAMES), ("2_last.cql", "INSERT INTO shop.names (id) VALUES (2);")]);
-    let mut suspended = quick(&session, &files).progress();
+    let mut suspended = with_short_lease(&session, &files).progress();
     loop {
         if let MigrationProgress::Applied { .. } = suspended.try_next().await.unwrap().unwrap() {
             break;
         }
     }
     // The first migration is not polled, so it does not renew its lease.
-    assert_eq!(quick(&session, &files).await.unwrap(), ["2_last.cql"]);
+    assert_eq!(with_short_lease(&session, &files).await.unwrap(), ["2_last.cql"]);
     local.journal().clear();
     let error = suspended.try_next().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -86,8 +86,10 @@ async fn migration_lease_is_renewed_during_a_long_definition() {
     let local = local.ddl_delay_of(keyspaces_local::Ddl::AlterTable, Duration::from_secs(12)).start().await.unwrap();
     let session = crate::local::signed(&local).connect().await.unwrap();
     let files = migrations(&[("1_names.cql", &format!("{NAMES} ALTER TABLE shop.names ADD note text;"))]);
-    let (first, second) =
-        tokio::try_join!(async { quick(&session, &files).await }, async { quick(&session, &files).await }).unwrap();
+    let (first, second) = tokio::try_join!(async { with_short_lease(&session, &files).await }, async {
+        with_short_lease(&session, &files).await
+    })
+    .unwrap();
     assert_eq!([first, second].concat(), ["1_names.cql"]);
     assert_eq!(local.journal().containing("ALTER TABLE shop.names").len(), 1);
     local.close().await.unwrap();
@@ -95,7 +97,7 @@ async fn migration_lease_is_renewed_during_a_long_definition() {
 
 #[tokio::test]
 async fn migration_state_is_reread_once_the_lock_is_taken() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let table = ("1_hits.cql", "CREATE TABLE shop.hits (page text PRIMARY KEY, n counter);");
     session.migrate("shop", &migrations(&[table])).await.unwrap();
     let count = "UPDATE shop.hits SET n = n + 1 WHERE page = '/'; INSERT INTO shop.nowhere (id) VALUES (1);";
@@ -123,7 +125,7 @@ async fn migration_state_is_reread_once_the_lock_is_taken() {
 
 #[tokio::test]
 async fn maximum_migration_durations_are_accepted() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let files = migrations(&[("1_names.cql", NAMES)]);
     let most = Duration::MAX;
     let migrate = session.migrate("shop", &files).lease(most).clock_skew(most).lock_timeout(most);

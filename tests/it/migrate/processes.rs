@@ -10,7 +10,7 @@ use super::{recorded, rows};
 use crate::local;
 
 /// The variable with the parameters of the programs.
-const WHERE: &str = "KEYSPACES_TEST_MIGRATE";
+const PARAMETERS: &str = "KEYSPACES_TEST_MIGRATE";
 
 /// The name of the test below. In a process that it started, the same test is the program.
 const TEST: &str = "migrate::processes::concurrent_migrations_apply_each_file_once_although_one_is_killed";
@@ -29,7 +29,7 @@ fn files() -> Migrations {
 
 /// The program that each process runs.
 async fn program(known: &str) {
-    let session = local::session_of(known).await;
+    let session = local::connect_with(known).await;
     let files = files();
     let migrate = session.migrate("shop", &files).lease(Duration::from_secs(5)).clock_skew(Duration::from_secs(1));
     migrate.await.unwrap();
@@ -37,7 +37,7 @@ async fn program(known: &str) {
 
 fn start(local: &Local) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", TEST, "--nocapture"]).env(WHERE, local::known(local));
+    command.args(["--exact", TEST, "--nocapture"]).env(PARAMETERS, local::connection_parameters(local));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
@@ -52,7 +52,7 @@ async fn definitions(local: &Local, at_least: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_migrations_apply_each_file_once_although_one_is_killed() {
-    if let Ok(known) = std::env::var(WHERE) {
+    if let Ok(known) = std::env::var(PARAMETERS) {
         return program(&known).await;
     }
     let local = Local::builder().ddl_delay(Duration::from_millis(300)).start().await.unwrap();

@@ -8,7 +8,7 @@ use keyspaces::schema::{
 use keyspaces::{Endpoint, Error, ErrorKind, Session};
 use keyspaces_local::{Ddl, Local};
 
-use crate::local::prompt;
+use crate::local::without_ddl_delay;
 use crate::local::{shared, signed};
 
 fn shop() -> Definitions {
@@ -29,7 +29,7 @@ const SCHEMA: &str = "
 
 #[tokio::test]
 async fn applied_plan_reports_progress_and_the_next_plan_is_empty() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let schema = session.schema();
     let wanted = Definitions::parse(SCHEMA).unwrap();
     let plan = schema.plan(wanted.clone()).await.unwrap();
@@ -72,7 +72,7 @@ async fn syntax_error_is_found_before_anything_is_planned() {
 
 #[tokio::test]
 async fn plan_with_an_unsupported_change_names_it_and_applies_nothing() {
-    let (local, session) = prompt().await;
+    let (local, session) = without_ddl_delay().await;
     let schema = session.schema();
     let there = shop().table(names().column("name", NativeType::Text).build().unwrap());
     schema.plan(there).await.unwrap().apply().await.unwrap();
@@ -96,7 +96,7 @@ async fn plan_with_an_unsupported_change_names_it_and_applies_nothing() {
 
 #[tokio::test]
 async fn outdated_plan_is_refused() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let schema = session.schema();
     schema.plan(shop().table(names().build().unwrap())).await.unwrap().apply().await.unwrap();
     let wanted = shop().table(names().with(PointInTimeRecovery::Enabled).build().unwrap()).table(names_of("prices"));
@@ -125,7 +125,7 @@ async fn outdated_plan_is_refused() {
 
 #[tokio::test]
 async fn apply_stops_at_the_first_failure_and_a_new_plan_resumes() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let schema = session.schema();
     schema.plan(shop().table(names().build().unwrap())).await.unwrap().apply().await.unwrap();
     let wanted = |write| {
@@ -165,7 +165,7 @@ async fn plan_after_an_interruption_waits_for_pending_definitions() {
 
 #[tokio::test]
 async fn plan_with_a_duplicate_definition_is_refused() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let twice = session.schema().plan(shop().keyspace(KeyspaceDefinition::new("shop"))).await.unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::Refused);
     assert_eq!(twice.to_string(), "planning a change of the schema failed: the keyspace shop is defined twice");

@@ -5,7 +5,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use testkit::tables::definition;
 
-use crate::local::prompt;
+use crate::local::without_ddl_delay;
 use crate::schema::property::as_described;
 
 /// A definition to which Keyspaces can change the table `there`: the same key, the same columns and more, and the options of
@@ -73,7 +73,7 @@ fn with_units_of(mut wanted: TableDefinition, before: &TableDefinition, now: &Ta
 #[tokio::test]
 async fn applied_plan_for_any_reachable_definition_leaves_no_difference() {
     const CASES: usize = 16;
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let schema = session.schema();
     let mut runner = TestRunner::default();
     let mut statements = 0;

@@ -5,10 +5,10 @@ use keyspaces::convert::convert;
 use keyspaces::schema::{Definitions, KeyspaceDefinition};
 
 use super::property::as_described;
-use crate::local::prompt;
+use crate::local::without_ddl_delay;
 
 /// Adds the keyspaces that the schema uses and does not define.
-fn whole(mut definitions: Definitions) -> Definitions {
+fn with_keyspaces(mut definitions: Definitions) -> Definitions {
     let of_tables = definitions.tables.iter().map(|table| &table.table);
     let names = of_tables.chain(definitions.types.iter().map(|user_type| &user_type.name));
     let used: BTreeSet<_> = names.filter_map(|name| Some(name.keyspace.as_ref()?.text.clone())).collect();
@@ -23,7 +23,7 @@ fn whole(mut definitions: Definitions) -> Definitions {
 /// Converts the schemas of `cql/tests/corpus` and creates all at once, each in its own keyspace.
 #[tokio::test]
 async fn every_converted_corpus_schema_is_created_and_described_back_unchanged() {
-    let (_local, session) = prompt().await;
+    let (_local, session) = without_ddl_delay().await;
     let schema = session.schema();
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/cql/tests/corpus");
     let files = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
@@ -36,7 +36,7 @@ async fn every_converted_corpus_schema_is_created_and_described_back_unchanged()
         all.types.extend(of.types);
         all.tables.extend(of.tables);
     }
-    let all = whole(all);
+    let all = with_keyspaces(all);
     schema.plan(all.clone()).await.unwrap().apply().await.unwrap();
     for table in all.tables {
         let (keyspace, name) = (table.table.keyspace.clone().unwrap().text, table.table.name.text.clone());

@@ -134,7 +134,7 @@ async fn conditional_batch_applies_atomically_or_returns_the_conflicting_rows() 
     let mut batch = ConditionalBatch::<There>::new(&session);
     assert_eq!(
         batch.push_unconditional(&store, (1, 3, "x")).unwrap().execute().await.unwrap_err().to_string(),
-        "a logged batch of 1 statements failed: none of its statements has a condition. Use a LoggedBatch"
+        "a logged batch of 1 statement failed: none of its statements has a condition. Use a LoggedBatch"
     );
     batch.push(&claim, (1, 1, "a")).unwrap().push(&claim, (1, 2, "b")).unwrap();
     assert!(batch.execute().await.unwrap().is_applied());

@@ -10,7 +10,7 @@ use scylla::deserialize::row::{ColumnIterator, DeserializeRow as ReadRow};
 use scylla::deserialize::{DeserializationError, TypeCheckError};
 use scylla::frame::response::result::ColumnSpec;
 
-use crate::local::{prompt, signed};
+use crate::local::{signed, without_ddl_delay};
 use crate::server;
 
 #[derive(Debug, DeserializeRow, PartialEq)]
@@ -108,7 +108,7 @@ async fn later_prepare_sees_types_of_a_table_recreated_by_another_program() {
 
 #[tokio::test]
 async fn statement_of_a_table_recreated_with_other_columns_fails_once_detected() {
-    let (local, other) = prompt().await;
+    let (local, other) = without_ddl_delay().await;
     let every = Duration::from_millis(200);
     let session = signed(&local).topology_interval(every).connect().await.unwrap();
     server::keyspace(&other, "shop").await;
@@ -158,7 +158,7 @@ async fn untyped_values_are_serialized_for_the_recreated_table() {
         session.prepare(&format!("UPDATE {table} SET n = n + :more WHERE id = :id")).await.unwrap();
     // The statement is prepared again for a value of the wrong type, which does not help.
     put.execute(NamedValues::new().with("id", 1).with("code", 1.5)).await.unwrap_err();
-    make_anew(&other, &table, "id int PRIMARY KEY, code varint").await;
+    recreate(&other, &table, "id int PRIMARY KEY, code varint").await;
     let varint = |digits: usize| keyspaces::value::CqlVarint::from_signed_bytes_be(vec![1; digits * 5 / 12 + 1]);
     let code = |digits| NamedValues::new().with("id", 1).with("code", varint(digits));
     // A text is prepared again at most once a second.
@@ -175,7 +175,7 @@ async fn untyped_values_are_serialized_for_the_recreated_table() {
         assert_eq!(error.kind(), ErrorKind::Value, "{error}");
     }
 
-    make_anew(&other, &table, "id int PRIMARY KEY, n counter").await;
+    recreate(&other, &table, "id int PRIMARY KEY, n counter").await;
     let began = std::time::Instant::now();
     let more = || NamedValues::new().with("id", 1).with("more", keyspaces::value::Counter(1));
     loop {
@@ -195,14 +195,14 @@ async fn untyped_values_are_serialized_for_the_recreated_table() {
     }
 }
 
-async fn make_anew(session: &Session, table: &str, columns: &str) {
+async fn recreate(session: &Session, table: &str, columns: &str) {
     session.define(&format!("DROP TABLE {table}")).await.unwrap();
     session.define(&format!("CREATE TABLE {table} ({columns})")).await.unwrap();
 }
 
 #[tokio::test]
 async fn unchanged_tables_statements_are_not_prepared_again() {
-    let (local, other) = prompt().await;
+    let (local, other) = without_ddl_delay().await;
     let every = Duration::from_millis(200);
     server::keyspace(&other, "shop").await;
     other.define("CREATE TABLE shop.codes (id int PRIMARY KEY, code int)").await.unwrap();
@@ -228,7 +228,7 @@ async fn unchanged_tables_statements_are_not_prepared_again() {
 
 #[tokio::test]
 async fn dropped_session_closes_during_a_table_id_read() {
-    let (local, other) = prompt().await;
+    let (local, other) = without_ddl_delay().await;
     server::keyspace(&other, "shop").await;
     other.define("CREATE TABLE shop.codes (id int PRIMARY KEY, code int)").await.unwrap();
     other.close(Duration::from_secs(10)).await.unwrap();

@@ -68,7 +68,7 @@ fn number(digits: u32) -> Vec<u8> {
 }
 
 /// The result of each way to bind these values to the markers of the text.
-async fn ways<V>(session: &Session, text: &str, values: V) -> Vec<(&'static str, Result<(), Error>)>
+async fn each_binding<V>(session: &Session, text: &str, values: V) -> Vec<(&'static str, Result<(), Error>)>
 where
     V: SerializeRow + Clone + Send + Sync + 'static,
 {
@@ -89,7 +89,7 @@ async fn refused<V>(session: &Session, table: &str, text: &str, values: V, probl
 where
     V: SerializeRow + Clone + Send + Sync + 'static,
 {
-    for (way, result) in ways(session, text, values).await {
+    for (way, result) in each_binding(session, text, values).await {
         let error = result.expect_err(way);
         assert_eq!(error.kind(), ErrorKind::Value, "{way}: {error}");
         let attempted =
@@ -98,11 +98,11 @@ where
     }
 }
 
-async fn taken<V>(session: &Session, text: &str, values: V)
+async fn accepted<V>(session: &Session, text: &str, values: V)
 where
     V: SerializeRow + Clone + Send + Sync + 'static,
 {
-    for (way, result) in ways(session, text, values).await {
+    for (way, result) in each_binding(session, text, values).await {
         assert!(result.is_ok(), "{way}: {result:?}");
     }
 }
@@ -151,12 +151,12 @@ async fn out_of_range_bound_number_ttl_and_timestamp_are_refused_before_sending(
              text. (DG:cql.elements; DG:calculating-row-size)"
         )
     };
-    taken(&session, &insert("v", ""), (1, varint(38))).await;
-    taken(&session, &insert("d", ""), (1, decimal(38))).await;
-    taken(&session, &insert("l", ""), (1, vec![decimal(38)])).await;
-    taken(&session, &insert("m", ""), (1, map(38))).await;
-    taken(&session, &insert("t", ""), (1, (1, varint(38)))).await;
-    taken(&session, &insert("p", ""), (1, price(38))).await;
+    accepted(&session, &insert("v", ""), (1, varint(38))).await;
+    accepted(&session, &insert("d", ""), (1, decimal(38))).await;
+    accepted(&session, &insert("l", ""), (1, vec![decimal(38)])).await;
+    accepted(&session, &insert("m", ""), (1, map(38))).await;
+    accepted(&session, &insert("t", ""), (1, (1, varint(38)))).await;
+    accepted(&session, &insert("p", ""), (1, price(38))).await;
     let before = executed(local, &table);
     refused(&session, &table, &insert("v", ""), (1, varint(39)), &digits("v")).await;
     refused(&session, &table, &insert("d", ""), (1, decimal(39)), &digits("d")).await;
@@ -175,7 +175,7 @@ async fn out_of_range_bound_number_ttl_and_timestamp_are_refused_before_sending(
                    (DG:client-side-timestamps-how-to-queries)";
     refused(&session, &table, &insert("i", " USING TIMESTAMP :written"), (1, 1, 1_700_000_000_000_i64), outside).await;
     assert_eq!(executed(local, &table), before);
-    taken(&session, &named, Named { id: 1, seconds: 630_720_000 }).await;
+    accepted(&session, &named, Named { id: 1, seconds: 630_720_000 }).await;
 
     let claim: Conditional<(i32, CqlVarint)> = session.prepare(&insert("v", " IF NOT EXISTS")).await.unwrap();
     let error = claim.execute((2, varint(39))).await.unwrap_err();

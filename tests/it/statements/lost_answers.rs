@@ -12,7 +12,7 @@ use crate::server::{local, session, table};
 const TOO_SHORT: Duration = Duration::from_nanos(1);
 
 /// The text of the error, without the peer and the elapsed time.
-fn told(error: &keyspaces::Error) -> String {
+fn text_without_peer(error: &keyspaces::Error) -> String {
     let text = error.to_string();
     let (attempted, rest) = text.split_once(" failed at ").unwrap();
     format!("{attempted} failed: {}", rest.split_once(": ").unwrap().1)
@@ -34,7 +34,7 @@ async fn conditional_write_past_its_deadline_has_unknown_outcome() {
     let Outcome::Unknown(why) = claim.with_deadline(TOO_SHORT).execute((1,)).await.unwrap() else {
         panic!("no answer")
     };
-    assert_eq!(told(&why), format!("INSERT INTO {table} failed: {UNKNOWN}"));
+    assert_eq!(text_without_peer(&why), format!("INSERT INTO {table} failed: {UNKNOWN}"));
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn increment_or_non_idempotent_write_past_its_deadline_is_an_error() {
         session.prepare(&format!("UPDATE {hits} SET n = n + ? WHERE page = ?")).await.unwrap();
     let error = hit.with_deadline(TOO_SHORT).execute((Counter(1), "/")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
-    assert_eq!(told(&error), format!("UPDATE {hits} failed: {UNKNOWN}"));
+    assert_eq!(text_without_peer(&error), format!("UPDATE {hits} failed: {UNKNOWN}"));
 
     let lists = table(&session, "id int PRIMARY KEY, l list<text>").await;
     let append: Write<(Vec<&str>, i32)> =
@@ -58,7 +58,7 @@ async fn increment_or_non_idempotent_write_past_its_deadline_is_an_error() {
     assert_eq!(error.kind(), ErrorKind::Unknown);
     let mut batch = UnloggedBatch::new(&session).with_deadline(TOO_SHORT);
     let error = batch.push(&append, (vec!["a"], 1)).unwrap().execute().await.unwrap_err();
-    assert_eq!(told(&error), format!("an unlogged batch of 1 statements failed: {UNKNOWN}"));
+    assert_eq!(text_without_peer(&error), format!("an unlogged batch of 1 statement failed: {UNKNOWN}"));
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn idempotent_statement_without_an_answer_fails_with_a_timeout() {
     let error = store.with_deadline(TOO_SHORT).execute((1,)).await.unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(
-        told(&error),
+        text_without_peer(&error),
         format!("INSERT INTO {table} failed: no answer within 1ns; its deadline leaves no time for another attempt")
     );
     let read: Select<(i32,), (i32,)> = session.prepare(&format!("SELECT id FROM {table} WHERE id = ?")).await.unwrap();
@@ -87,7 +87,7 @@ struct Seat {
 }
 
 /// Makes one conditional write to this table fail. Returns `false` on a plain Cassandra, which cannot inject faults.
-async fn goes_wrong(table: &str, effect: Effect) -> bool {
+async fn inject_fault(table: &str, effect: Effect) -> bool {
     let Some(local) = local().await else { return false };
     local.faults().inject(Fault::new(effect).containing(format!("INTO {table} ")).times(1));
     true
@@ -107,7 +107,7 @@ async fn insert_of_unknown_outcome_is_resolved_by_its_unique_id() {
         ("1C", Effect::Drop(Moment::Before), false),
         ("1D", Effect::throttled_write(), false),
     ] {
-        if !goes_wrong(&table, effect.clone()).await {
+        if !inject_fault(&table, effect.clone()).await {
             break;
         }
         let values = || (seat, vec!["window", "quiet"], id);

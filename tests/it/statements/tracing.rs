@@ -12,10 +12,10 @@ use crate::server::{session, table};
 
 /// The spans of requests from this thread: the statement and its tag.
 #[derive(Clone, Default)]
-struct Requests(Arc<Mutex<Vec<Told>>>);
+struct Requests(Arc<Mutex<Vec<TaggedRequest>>>);
 
 /// A statement and its tag.
-type Told = (String, Option<String>);
+type TaggedRequest = (String, Option<String>);
 
 #[derive(Default)]
 struct Fields {

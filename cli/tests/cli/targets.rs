@@ -4,7 +4,7 @@ use std::fs;
 
 use tokio::process::Command;
 
-use crate::service::{Ended, Folder, PROGRAM, service};
+use crate::service::{Finished, Folder, PROGRAM, service};
 
 /// An address on which no server listens.
 const UNREACHABLE: &str = "127.0.0.1:1";
@@ -19,7 +19,7 @@ fn ping(folder: &Folder) -> Command {
     command
 }
 
-async fn output(mut command: Command) -> Ended {
+async fn output(mut command: Command) -> Finished {
     command.output().await.unwrap().into()
 }
 
