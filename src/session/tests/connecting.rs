@@ -249,8 +249,8 @@ async fn missing_credentials_end_connect_at_once_and_name_their_provider() {
     assert_eq!(error.kind(), ErrorKind::Credentials);
     assert_eq!(
         site.normalized(&error),
-        "getting credentials from the provider given to the session failed after <t>: the provider has none; the other \
-         side said: \"no profile called shop\". Check that provider, or give the session another one"
+        "getting credentials from the provider given to the session failed after <t>: the provider has none; the \
+         provider's message: \"no profile called shop\". Check that provider, or give the session another one"
     );
 }
 
