@@ -14,12 +14,21 @@
 //! # }
 //! ```
 //!
-//! By default tests run against the [local Keyspaces](keyspaces_local::Local::shared) that all tests of a binary share. With
-//! `KEYSPACES_TEST_CASSANDRA=host:port` in the environment the same tests run against that Cassandra, without TLS and
-//! without signatures. Do not confuse it with `KEYSPACES_LOCAL_CASSANDRA=host:port`, which names the backing Cassandra of the
-//! local Keyspaces, so that several test binaries can share one.
+//! By default tests run against the [local Keyspaces](keyspaces_local::Local::shared) that all tests of a binary share. The
+//! environment can name another target for the same tests:
+//!
+//! | Variable | Target |
+//! |---|---|
+//! | `KEYSPACES_TEST_CASSANDRA=host:port` | this plain Cassandra, without TLS and without signatures |
+//! | `KEYSPACES_TEST_REGION=us-east-1` | Amazon Keyspaces in this Region, with the default credentials of a [session builder](SessionBuilder). The tests create keyspaces and tables there, which cost money |
+//! | with it, `KEYSPACES_TEST_ENDPOINT=host:port` | another endpoint of that Region, whose certificate has the name of the Region's endpoint |
+//! | with it, `KEYSPACES_TEST_CA=file` | further trusted roots, as PEM, such as those of a local Keyspaces in another process |
+//!
+//! Do not confuse the first with `KEYSPACES_LOCAL_CASSANDRA=host:port`, which names the backing Cassandra of the local
+//! Keyspaces, so that several test binaries can share one.
 
 mod empty;
+mod target;
 
 use keyspaces::schema::KeyspaceDefinition;
 use keyspaces::{Endpoint, Session, SessionBuilder};
@@ -27,12 +36,10 @@ use keyspaces_local::Local;
 use uuid::Uuid;
 
 pub use self::empty::empty_tables;
+use self::target::Target;
 
-/// An error of the library, or of starting a local Keyspaces.
+/// An error of the library, of starting a local Keyspaces, or of the variables that name the target.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// The variable with the `host:port` of the plain Cassandra to run tests against.
-const CASSANDRA: &str = "KEYSPACES_TEST_CASSANDRA";
 
 /// Configures a session builder for a local Keyspaces.
 pub trait LocalBuilder: Sized {
@@ -67,7 +74,7 @@ impl LocalBuilder for SessionBuilder {
 }
 
 /// The local Keyspaces that the tests of this binary share, for its journal and its faults; `None` if the tests run against
-/// a plain Cassandra.
+/// another target.
 ///
 /// ```no_run
 /// # async fn test() -> Result<(), keyspaces_testing::Error> {
@@ -81,12 +88,29 @@ impl LocalBuilder for SessionBuilder {
 ///
 /// # Errors
 ///
-/// The local Keyspaces fails to start.
+/// The local Keyspaces fails to start, or the variables that name the target contradict each other.
 pub async fn local() -> Result<Option<&'static Local>, Error> {
-    if std::env::var_os(CASSANDRA).is_some() {
-        return Ok(None);
+    match Target::from_environment()? {
+        Target::Local => Ok(Some(Local::shared().await?)),
+        Target::Cassandra(_) | Target::Amazon { .. } => Ok(None),
     }
-    Ok(Some(Local::shared().await?))
+}
+
+/// Whether the tests run against Keyspaces, local or Amazon's, and not against a plain Cassandra: for a test that uses what
+/// only one of them has.
+///
+/// ```
+/// let ttl = "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}";
+/// let options = if keyspaces_testing::is_keyspaces()? { ttl } else { "" };
+/// # let _ = options;
+/// # Ok::<_, keyspaces_testing::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// The variables that name the target contradict each other.
+pub fn is_keyspaces() -> Result<bool, Error> {
+    Ok(!matches!(Target::from_environment()?, Target::Cassandra(_)))
 }
 
 /// A builder that is ready for `connect()`, for a session with further settings.
@@ -102,12 +126,9 @@ pub async fn local() -> Result<Option<&'static Local>, Error> {
 ///
 /// # Errors
 ///
-/// The local Keyspaces fails to start, or `KEYSPACES_TEST_CASSANDRA` is not an address.
+/// The local Keyspaces fails to start, or a variable that names the target has no valid value.
 pub async fn builder() -> Result<SessionBuilder, Error> {
-    Ok(match local().await? {
-        Some(local) => Session::builder().local(local)?,
-        None => Session::builder().endpoint(Endpoint::cassandra(std::env::var(CASSANDRA)?)?),
-    })
+    Target::from_environment()?.builder().await
 }
 
 /// A new session in a [new keyspace](new_keyspace). Each test has its own tables, so tests can run in parallel.
@@ -135,8 +156,8 @@ pub async fn session() -> Result<Session, Error> {
 /// # Ok(()) }
 /// ```
 ///
-/// The keyspace exists until the local Keyspaces ends; a plain Cassandra keeps it. Like the service, the local Keyspaces allows
-/// 256 keyspaces (DG:quotas).
+/// The keyspace exists until the local Keyspaces ends; a plain Cassandra and Amazon Keyspaces keep it. Keyspaces allows 256
+/// keyspaces for an account and Region (DG:quotas), and the local Keyspaces allows as many.
 ///
 /// # Errors
 ///

@@ -38,26 +38,26 @@ fn event(device: &str, at: &str) -> Event {
 /// The table that is shared by the tests that do not count requests.
 async fn events(session: &Session) -> Events {
     static CREATED: OnceCell<()> = OnceCell::const_new();
-    let keyspace = "it_events";
-    CREATED.get_or_init(|| create(session, keyspace)).await;
-    Events::new(session, keyspace).await.unwrap()
+    let keyspace = server::keyspace_name("events");
+    CREATED.get_or_init(|| create(session, &keyspace)).await;
+    Events::new(session, &keyspace).await.unwrap()
 }
 
 async fn sharded(session: &Session, shards: u8) -> Events {
     static CREATED: OnceCell<()> = OnceCell::const_new();
-    let name = "it_sharded";
+    let name = server::keyspace_name("sharded");
     CREATED
         .get_or_init(|| async {
-            keyspace(session, name).await;
-            Events::create_sharded_table(session, name).await.unwrap();
+            keyspace(session, &name).await;
+            Events::create_sharded_table(session, &name).await.unwrap();
         })
         .await;
-    Events::sharded(session, name, NonZeroU8::new(shards).unwrap()).await.unwrap()
+    Events::sharded(session, &name, NonZeroU8::new(shards).unwrap()).await.unwrap()
 }
 
 /// A table for one test, and its name.
 async fn own_table(session: &Session) -> (Events, String) {
-    let keyspace = format!("it_{}", Uuid::new_v4().simple());
+    let keyspace = server::new_keyspace_name();
     create(session, &keyspace).await;
     (Events::new(session, &keyspace).await.unwrap(), format!("{keyspace}.events"))
 }

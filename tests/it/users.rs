@@ -10,17 +10,18 @@ use keyspaces::{Error, ErrorKind, Outcome, Session};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::server::{keyspace, local, session};
+use crate::server::{keyspace, keyspace_name, local, session};
 
 async fn users(session: &Session) -> Users {
     static CREATED: OnceCell<()> = OnceCell::const_new();
+    let name = keyspace_name("users");
     CREATED
         .get_or_init(|| async {
-            keyspace(session, "it_users").await;
-            Users::create_table(session, "it_users").await.unwrap();
+            keyspace(session, &name).await;
+            Users::create_table(session, &name).await.unwrap();
         })
         .await;
-    Users::new(session, "it_users").await.unwrap()
+    Users::new(session, &name).await.unwrap()
 }
 
 fn ada() -> User {
@@ -163,8 +164,9 @@ async fn invalid_email_address_is_refused_and_not_shown() {
         assert_eq!(
             error.to_string(),
             format!(
-                "{verb} it_users.users failed: the e-mail address is invalid. It needs text on both sides of an @, \
-                 and no white space"
+                "{verb} {}.users failed: the e-mail address is invalid. It needs text on both sides of an @, and no white \
+                 space",
+                keyspace_name("users")
             )
         );
     }
@@ -187,8 +189,11 @@ async fn empty_user_change_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Value);
     assert_eq!(
         error.to_string(),
-        "UPDATE it_users.users failed: the change has no field. Set the e-mail address, the name or both; for the \
-         status, use set_status()"
+        format!(
+            "UPDATE {}.users failed: the change has no field. Set the e-mail address, the name or both; for the status, use \
+             set_status()",
+            keyspace_name("users")
+        )
     );
 }
 
@@ -197,14 +202,17 @@ async fn null_written_by_another_client_error_names_the_column() {
     let session = session().await;
     let users = users(&session).await;
     let id = Uuid::new_v4();
-    session.execute("INSERT INTO it_users.users (user_id, email) VALUES (?, 'a@b')", (id,)).await.unwrap();
+    let table = format!("{}.users", keyspace_name("users"));
+    session.execute(&format!("INSERT INTO {table} (user_id, email) VALUES (?, 'a@b')"), (id,)).await.unwrap();
     let error = users.get(id).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Type);
     assert_eq!(
         error.to_string(),
-        "SELECT FROM it_users.users failed: the column name (text) is null in a row, and String cannot hold null: read it as \
-         Option<String>. A partition of which only static columns are written gives one row, in which every other column but \
-         the partition key is null"
+        format!(
+            "SELECT FROM {table} failed: the column name (text) is null in a row, and String cannot hold null: read it as \
+             Option<String>. A partition of which only static columns are written gives one row, in which every other column \
+             but the partition key is null"
+        )
     );
     assert_eq!(not_applied(users.set_status(id, "active", "suspended").await.unwrap()), None);
 }

@@ -58,7 +58,7 @@ async fn load_takes_ttl_and_timestamp_from_columns() {
     let session = server::session().await;
     let options =
         "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'client_side_timestamps': {'status': 'enabled'}}";
-    let options = if server::local().await.is_some() { options } else { "" };
+    let options = if server::is_keyspaces() { options } else { "" };
     let table = server::table_with(&session, "id int PRIMARY KEY, a text", options).await;
     let (keyspace, name) = split_name(&table);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();

@@ -5,7 +5,7 @@ use keyspaces::ErrorKind;
 use keyspaces::tables::Event;
 
 use super::{all, date, device, event, events, insert_all, own_table, sharded, time};
-use crate::server::{local, session};
+use crate::server::{keyspace_name, local, session};
 
 #[tokio::test]
 async fn day_over_the_range_delete_limit_is_deleted_in_slices() {
@@ -73,8 +73,11 @@ async fn delete_of_a_day_under_constant_writes_times_out() {
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(
         error.to_string(),
-        "DELETE FROM it_events.events failed: the day 2026-11-22 was not empty after 700ms. Keyspaces deletes after it has \
-         answered: read the day again later, and make sure that nobody writes to it"
+        format!(
+            "DELETE FROM {}.events failed: the day 2026-11-22 was not empty after 700ms. Keyspaces deletes after it has \
+             answered: read the day again later, and make sure that nobody writes to it",
+            keyspace_name("events")
+        )
     );
 }
 

@@ -1,12 +1,11 @@
 use keyspaces::migrate::Migrations;
 use keyspaces::{ErrorKind, Select, Session, Write};
-use uuid::Uuid;
 
 use crate::server;
 
 /// Two keyspaces for one test.
 async fn two_keyspaces(session: &Session) -> [String; 2] {
-    let keyspaces = [(); 2].map(|()| format!("it_{}", Uuid::new_v4().simple()));
+    let keyspaces = [(); 2].map(|()| server::new_keyspace_name());
     for keyspace in &keyspaces {
         server::keyspace(session, keyspace).await;
     }
