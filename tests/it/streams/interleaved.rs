@@ -23,9 +23,12 @@ const ROWS: i32 = 20;
 const PAGE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// The provisioned read units per second.
 const CAPACITY: u32 = 200;
-/// The deadline of a call. It is long, because the throttled reads of a case may lower the rate to one read per second.
-/// A stream that blocks other calls would block them for ever.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// The deadline of a call. Throttled reads in a row lower the rate to one read per second until a read is acknowledged, and
+/// a call is refused at once if its turn would come too late at that rate. So the deadline is longer than all the reads of
+/// a case would take at that rate.
+const DEADLINE: Duration = Duration::from_secs(3_600);
+/// How long a case may take: far longer than any takes. A stream that blocks other calls would block them for ever.
+const CASE_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug)]
 enum Kinds {
@@ -164,11 +167,11 @@ impl Readings {
 fn polled_paused_or_dropped_streams_do_not_starve_other_callers() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let readings = runtime.block_on(Readings::new());
-    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
-    runner
+    let config = Config { cases: 12, max_shrink_time: 60_000, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
         .run(&prop::collection::vec(step(), 1..40), |steps| {
-            runtime.block_on(readings.run(&steps));
-            Ok(())
+            let case = async { tokio::time::timeout(CASE_TIMEOUT, readings.run(&steps)).await };
+            runtime.block_on(case).map_err(|_| TestCaseError::fail("a stream blocks the reads of other callers"))
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
