@@ -7,7 +7,7 @@ use keyspaces::{
     Write,
 };
 
-use crate::server::{local, session, table, table_with};
+use crate::server::{is_keyspaces, local, session, table, table_with};
 
 #[derive(Clone, Debug, DeserializeRow, PartialEq, SerializeRow)]
 #[scylla(crate = keyspaces)]
@@ -151,7 +151,7 @@ async fn row_written_with_a_ttl_expires_after_it() {
     let (ttl,) = left.one((1,)).await.unwrap().unwrap();
     assert!((3_500..=3_600).contains(&ttl), "{ttl}");
     let error = store.with_ttl(Duration::from_secs(630_720_001)).execute((1, "Ada")).await.unwrap_err();
-    if local().await.is_none() {
+    if !is_keyspaces() {
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
         return;
     }
@@ -169,7 +169,7 @@ async fn write_keeps_its_timestamp_if_the_table_accepts_timestamps() {
     let session = session().await;
     let table = table(&session, "id int PRIMARY KEY, name text").await;
     let text = format!("INSERT INTO {table} (id, name) VALUES (?, ?) USING TIMESTAMP ?");
-    if local().await.is_some() {
+    if is_keyspaces() {
         // The table has no client-side timestamps.
         let error = session.prepare::<Write<(i32, &str)>>(&text).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
@@ -191,7 +191,7 @@ async fn row_types_behave_as_documented() {
     let table = table_with(
         &session,
         "id int, at int, kind text static, name text, tags set<text>, PRIMARY KEY (id, at)",
-        if local().await.is_some() {
+        if is_keyspaces() {
             "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}, 'client_side_timestamps': {'status': 'enabled'}}"
         } else {
             ""
