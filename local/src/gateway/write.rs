@@ -53,7 +53,9 @@ async fn write_and_record(
         return context.forward(request).await;
     }
     let written = recorded_rows(context, request.stream, statements).await?;
-    let answer = history.write(context.upstream, request, written).await.map_err(|_| connection_lost())?;
+    let accesses = statements.iter().flat_map(|bound| &bound.accesses);
+    let partitions = accesses.map(|access| access.values.partition()).collect();
+    let answer = history.write(context.upstream, request, written, partitions).await.map_err(|_| connection_lost())?;
     Ok(from_cassandra(context.with_client_names(answer)?))
 }
 

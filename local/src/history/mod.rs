@@ -8,6 +8,11 @@
 //! as the last write that was answered before the read began, however many clients write at once. At a moment at which
 //! no write is in progress, the last entries are exactly the table.
 //!
+//! A SELECT does not return the *marker* of a row, which an INSERT writes so that the row exists without values. So an
+//! entry has the marker that its own write wrote, and the last entry has the row's marker only if the entries are in the
+//! order of the writes. Therefore writes to the same partition take *turns*: each is sent to Cassandra after the one
+//! before it was recorded.
+//!
 //! A deleted range is read back like a row: an entry says that the range is empty, and later entries have the rows that
 //! other clients wrote into it meanwhile.
 //!
@@ -27,6 +32,7 @@
 
 mod baseline;
 mod entry;
+mod partition_turns;
 mod read_back;
 mod replay;
 mod replay_statements;
@@ -50,7 +56,8 @@ use crate::protocol::metadata::is_applied;
 use crate::protocol::{Binding, Frame, Opcode, is_outcome_unknown};
 use crate::recovery::{HistoryChange, RowHistory};
 use crate::upstream::{Channel, ConnectionLost, InternalRequestError, Layout, Upstream};
-use read_back::ReadBack;
+use partition_turns::PartitionTurns;
+use read_back::{ReadBack, WriteTimes};
 use replay::Replay;
 use shared_connection::{InternalRequest, SharedConnection};
 use store::EntryStore;
@@ -69,6 +76,7 @@ pub(crate) struct History {
     max_bytes: u64,
     connection: SharedConnection,
     writes: WritesInProgress,
+    turns: PartitionTurns,
     histories: RwLock<TableHistories>,
 }
 
@@ -88,8 +96,15 @@ impl History {
         max_bytes: u64,
     ) -> Result<Arc<Self>, InternalRequestError> {
         let connection = SharedConnection::new(address);
-        let history =
-            Self { names, clock, max_bytes, connection, writes: WritesInProgress::new(), histories: RwLock::default() };
+        let history = Self {
+            names,
+            clock,
+            max_bytes,
+            connection,
+            writes: WritesInProgress::new(),
+            turns: PartitionTurns::new(),
+            histories: RwLock::default(),
+        };
         let store = history.store();
         store.prepare().await?;
         let now = history.now();
@@ -200,22 +215,31 @@ impl History {
     }
 
     /// Sends a write to Cassandra, and records the rows that it may have changed before its answer is returned.
+    /// `partitions` are the hashes of the partitions that it writes; `None` if they are not known.
     ///
     /// It runs in a task of its own, so that a client that disconnects leaves no write that is not recorded.
     pub(crate) async fn write(
         self: &Arc<Self>,
         upstream: &Arc<Upstream>,
         request: Frame,
-        written: Vec<WrittenRows>,
+        mut written: Vec<WrittenRows>,
+        partitions: Option<Vec<u64>>,
     ) -> Result<Frame, ConnectionLost> {
+        // Of the INSERTs of a batch, which have one timestamp, Cassandra keeps the marker that expires last, and one that
+        // expires rather than one that does not.
+        written.sort_by_key(|rows| rows.insert_ttl);
         let (history, upstream) = (Arc::clone(self), Arc::clone(upstream));
         let write = self.write_in_progress();
         let writing = tokio::spawn(async move {
             let stream = request.stream;
+            let turn = history.turns.take(partitions.as_deref()).await;
+            let sent = SystemTime::now();
             let answer = upstream.call(request).await;
+            let times = WriteTimes { sent, answered: SystemTime::now() };
             if answer.as_ref().map_or(true, may_have_changed_rows) {
-                history.record(Channel { upstream: &upstream, stream }, &written).await;
+                history.record(Channel { upstream: &upstream, stream }, &written, times).await;
             }
+            drop(turn);
             if answer.as_ref().map_or(true, is_outcome_unknown) {
                 history.reread_tables(&written);
             }
@@ -227,17 +251,16 @@ impl History {
 
     /// Reads back the rows that a write may have changed, over the write's own connection. If they cannot be read back,
     /// a baseline is taken.
-    async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[WrittenRows]) {
-        let answered = SystemTime::now();
+    async fn record(self: &Arc<Self>, channel: Channel<'_>, written: &[WrittenRows], times: WriteTimes) {
         for rows in written {
             let Some(table_history) = self.recorded(&rows.table) else { continue };
             if rows.is_unknown {
                 table_history.mark_incomplete();
             }
             let read_back = ReadBack { history: self, table_history: &table_history, channel };
-            let recorded = match read_back.record(rows, answered).await {
+            let recorded = match read_back.record(rows, times).await {
                 Err(InternalRequestError::Lost(_)) => {
-                    self.record_over_shared_connection(&table_history, rows, answered).await
+                    self.record_over_shared_connection(&table_history, rows, times).await
                 }
                 recorded => recorded,
             };
@@ -255,11 +278,11 @@ impl History {
         &self,
         table_history: &TableHistory,
         written: &WrittenRows,
-        answered: SystemTime,
+        times: WriteTimes,
     ) -> Result<(), InternalRequestError> {
         let (upstream, stream) = self.connection.acquire().await?;
         let channel = Channel { upstream: &upstream, stream: stream.number };
-        ReadBack { history: self, table_history, channel }.record(written, answered).await
+        ReadBack { history: self, table_history, channel }.record(written, times).await
     }
 
     /// Reads the tables of a write with an unknown outcome again: Cassandra may apply the write after its rows were

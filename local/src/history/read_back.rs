@@ -31,8 +31,13 @@ pub(crate) struct WrittenRows {
     pub(crate) statics: Option<WhereClause>,
     /// For an INSERT, after how many seconds the row expires, if it does.
     pub(crate) insert_ttl: Option<Option<u32>>,
-    /// When it was sent, by the machine's clock, or earlier.
-    pub(crate) sent: SystemTime,
+}
+
+/// When a write was sent to Cassandra and answered, by the machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WriteTimes {
+    pub(super) sent: SystemTime,
+    pub(super) answered: SystemTime,
 }
 
 /// Reads rows of one table back, over one connection, and stores the results as entries of the table's history.
@@ -48,9 +53,9 @@ pub(super) const PAGE: usize = 32;
 
 impl ReadBack<'_> {
     /// Reads back the rows that a write may have changed, and stores them.
-    pub(super) async fn record(&self, written: &WrittenRows, answered: SystemTime) -> Result<(), InternalRequestError> {
+    pub(super) async fn record(&self, written: &WrittenRows, times: WriteTimes) -> Result<(), InternalRequestError> {
         if let Some(rows) = &written.rows {
-            self.record_rows(written, rows, answered).await?;
+            self.record_rows(written, rows, times).await?;
         }
         if let Some(partition) = &written.statics {
             self.record_statics(written, partition).await?;
@@ -62,7 +67,7 @@ impl ReadBack<'_> {
         &self,
         written: &WrittenRows,
         range: &WhereClause,
-        answered: SystemTime,
+        times: WriteTimes,
     ) -> Result<(), InternalRequestError> {
         let select = RowSelect { layout: &written.layout, ttl: written.ttl, part: TablePart::Rows };
         let text = format!(
@@ -94,8 +99,9 @@ impl ReadBack<'_> {
                         let at = |time, seconds| {
                             ReadTimes { second: millis(time) / 1000, ..read_times }.at(u64::from(seconds))
                         };
-                        let expires =
-                            ttl.map(|seconds| marker_expires(&cells, at(written.sent, seconds), at(answered, seconds)));
+                        let expires = ttl.map(|seconds| {
+                            marker_expires(&cells, at(times.sent, seconds), at(times.answered, seconds))
+                        });
                         HistoryEntry::Row { marker: Marker::Written { expires }, key, cells }
                     }
                 });

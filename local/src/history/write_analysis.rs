@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use keyspaces_cql::statement::{CqlTypeKind, InsertContent, NativeType, Relation, Target, Term, TermKind, Using};
 use keyspaces_cql::{Span, Statement as Tree};
@@ -57,8 +56,7 @@ impl WriteAnalysis<'_> {
         let (rows, is_single_row, statics) = changed.unwrap_or_default();
         let insert_ttl = matches!(modification, ModificationRef::Insert(_)).then(|| self.ttl(modification.using()));
         let RecordedTable { table, layout, has_ttl, .. } = self.table.clone();
-        let sent = SystemTime::now();
-        WrittenRows { table, layout, ttl: has_ttl, is_unknown, rows, is_single_row, statics, insert_ttl, sent }
+        WrittenRows { table, layout, ttl: has_ttl, is_unknown, rows, is_single_row, statics, insert_ttl }
     }
 
     /// The rows that a modification may change; `None` if they are not known.

@@ -7,7 +7,7 @@ const COLUMNS: &str = "p int, c int, s text STATIC, a text, b text, l list<int>,
 const TTL: &str = " AND default_time_to_live = 1000";
 
 /// Values of all types; some expire after two seconds, some later.
-const WRITES: [&str; 14] = [
+const WRITES: [&str; 16] = [
     "INSERT INTO ks.t (p, c, a) VALUES (1, 1, 'goes with its row') USING TTL 2",
     "INSERT INTO ks.t (p, c) VALUES (1, 2) USING TTL 2",
     "INSERT INTO ks.t (p, c, a, b) VALUES (1, 3, 'stays', 'b')",
@@ -22,6 +22,10 @@ const WRITES: [&str; 14] = [
     "INSERT INTO ks.t (p, c, a) VALUES (1, 7, 'its row stays') USING TTL 100",
     "UPDATE ks.t USING TTL 2 SET a = 'goes' WHERE p = 1 AND c = 7",
     "INSERT INTO ks.t JSON '{\"p\": 1, \"c\": 8, \"a\": \"goes\"}' DEFAULT UNSET USING TTL 2",
+    "BEGIN UNLOGGED BATCH INSERT INTO ks.t (p, c) VALUES (1, 9) USING TTL 2; \
+     INSERT INTO ks.t (p, c) VALUES (1, 9) USING TTL 0; APPLY BATCH",
+    "BEGIN UNLOGGED BATCH INSERT INTO ks.t (p, c) VALUES (1, 10) USING TTL 100; \
+     INSERT INTO ks.t (p, c) VALUES (1, 10) USING TTL 2; APPLY BATCH",
 ];
 
 #[tokio::test]
@@ -31,8 +35,8 @@ async fn values_that_had_expired_at_the_moment_are_not_restored() {
         table.run(statement).await;
     }
     let all = table.rows("t").await;
-    let rows = table.client.query_until("SELECT c, a FROM ks.t", |rows| rows.ints("c") == [3, 5, 7]).await;
-    assert_eq!(rows.texts("a"), ["stays", "", ""]);
+    let rows = table.client.query_until("SELECT c, a FROM ks.t", |rows| rows.ints("c") == [3, 5, 7, 10]).await;
+    assert_eq!(rows.texts("a"), ["stays", "", "", ""]);
     let (moment, gone) = table.snapshot().await;
     assert_ne!(gone, all);
     assert_eq!(table.restored_rows(moment).await, gone);
@@ -63,8 +67,8 @@ async fn restored_values_have_the_time_to_live_that_was_left_at_the_moment() {
         }
     }
     let rows = table.restored_rows(gone).await;
-    assert_eq!((rows.ints("c"), rows.texts("a")), (vec![3, 5, 7], vec!["stays", "", ""]));
-    assert_eq!((rows.texts("b"), rows.texts("s")), (vec![""; 3], vec![""; 3]));
+    assert_eq!((rows.ints("c"), rows.texts("a")), (vec![3, 5, 7, 10], vec!["stays", "", "", ""]));
+    assert_eq!((rows.texts("b"), rows.texts("s")), (vec![""; 4], vec![""; 4]));
     let list = |elements: &[i32]| {
         let mut list = (elements.len() as i32).to_be_bytes().to_vec();
         elements.iter().for_each(|element| list.extend([[0, 0, 0, 4], element.to_be_bytes()].concat()));
