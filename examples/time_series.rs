@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     latest.iter().for_each(show);
 
     events.delete_day("device-001", monday.date_naive()).await?;
-    let left: Vec<Event> = events.on("device-001", monday.date_naive()).try_collect().await?;
+    let left: Vec<Event> = events.day("device-001", monday.date_naive()).try_collect().await?;
     println!("After deleting its Monday, device-001 has {} events there.", left.len());
     local.close().await?;
     Ok(())

@@ -40,7 +40,7 @@ async fn work(
         match result {
             Ok(()) => acknowledge(&message),
             // The queue delivers it again, because it is not acknowledged. An INSERT may be repeated, whatever its outcome.
-            Err(error) if matches!(error.kind().category(), ErrorCategory::NotNow | ErrorCategory::Unknown) => {
+            Err(error) if matches!(error.kind().category(), ErrorCategory::Unavailable | ErrorCategory::Unknown) => {
                 println!("message {} stays in the queue: {error}", message.receipt);
                 left += 1;
             }

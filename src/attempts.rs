@@ -222,7 +222,7 @@ impl<'c> Attempts<'c> {
     async fn back_off(&mut self, not_sent: bool) -> Result<(), Error> {
         let session = &self.call.session;
         let backoffs = &mut self.retry_state().backoffs;
-        let due = Instant::now() + session.retry().wait(*backoffs);
+        let due = Instant::now() + session.retry().wait_time(*backoffs);
         *backoffs += 1;
         if due + self.expected_latency() >= self.deadline() {
             return Err(self.end(StopReason::Deadline));

@@ -11,7 +11,7 @@ use keyspaces_cql::rules;
 use scylla::errors::{ConnectionPoolError, DbError, ExecutionError, PrepareError, RequestAttemptError};
 
 use crate::error::AttemptHistory;
-use crate::statement::by_rule_in_words;
+use crate::statement::rule_problem_and_advice;
 use crate::{Error, ErrorKind};
 
 /// Why an attempt failed, or why none was made.
@@ -250,7 +250,7 @@ fn invalid_failure(message: &str) -> AttemptFailure {
     if let Some(rule) = rules::with_server_message(message) {
         let is_too_large = *rule == rules::ROW_TOO_LARGE || *rule == rules::PARTITION_KEY_TOO_LARGE;
         let kind = if is_too_large { ErrorKind::TooLarge } else { ErrorKind::Refused };
-        return refused(kind).with_advice(by_rule_in_words(rule).1);
+        return refused(kind).with_advice(rule_problem_and_advice(rule).1);
     }
     if is_marker_in_collection(message) {
         return refused(ErrorKind::Refused)

@@ -45,7 +45,7 @@ use wire::{Response, WireRequest, exchange};
 
 /// The stages of a connection, in order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Stage {
+pub(crate) enum HandshakeStage {
     Resolve,
     Tcp,
     Tls,
@@ -60,7 +60,7 @@ pub(crate) enum Stage {
 
 /// How far a handshake goes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Depth {
+pub(crate) enum HandshakeDepth {
     /// TCP only, to find out whether anything listens at the address.
     Tcp,
     /// TCP, TLS and OPTIONS. An answer has to be read, because with TLS 1.3 the session ticket arrives with it, and the
@@ -88,13 +88,13 @@ pub(crate) struct Handshake {
 pub(crate) struct HandshakeAttempt {
     pub(crate) address: SocketAddr,
     /// The stages passed, and the time of each.
-    pub(crate) passed: Vec<(Stage, Duration)>,
+    pub(crate) passed: Vec<(HandshakeStage, Duration)>,
     pub(crate) tls: Option<TlsDetails>,
     /// The name of the server's authenticator; `None` if the server did not require authentication.
     pub(crate) authenticator: Option<String>,
     pub(crate) topology: Option<Topology>,
     pub(crate) failure: Option<HandshakeFailure>,
-    stage: Stage,
+    stage: HandshakeStage,
     stage_started: Instant,
 }
 
@@ -152,13 +152,13 @@ impl Handshake {
     pub(crate) fn attempt(
         &self,
         address: SocketAddr,
-        depth: Depth,
+        depth: HandshakeDepth,
         deadline: Instant,
     ) -> BoxFuture<'_, HandshakeAttempt> {
         self.run(address, depth, deadline).boxed()
     }
 
-    async fn run(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> HandshakeAttempt {
+    async fn run(&self, address: SocketAddr, depth: HandshakeDepth, deadline: Instant) -> HandshakeAttempt {
         let started = Instant::now();
         let mut attempt = HandshakeAttempt {
             address,
@@ -167,7 +167,7 @@ impl Handshake {
             authenticator: None,
             topology: None,
             failure: None,
-            stage: Stage::Tcp,
+            stage: HandshakeStage::Tcp,
             stage_started: started,
         };
         let outcome = timeout_at(deadline, self.run_stages(&mut attempt, depth)).await;
@@ -180,16 +180,16 @@ impl Handshake {
         attempt
     }
 
-    async fn run_stages(&self, attempt: &mut HandshakeAttempt, depth: Depth) -> Result<(), HandshakeFailure> {
+    async fn run_stages(&self, attempt: &mut HandshakeAttempt, depth: HandshakeDepth) -> Result<(), HandshakeFailure> {
         let tcp = TcpStream::connect(attempt.address).await.map_err(|error| tcp_failed(self, error))?;
-        if depth == Depth::Tcp {
+        if depth == HandshakeDepth::Tcp {
             attempt.enter(attempt.stage);
             return Ok(());
         }
         let mut stream: Box<dyn Transport> = match &self.tls {
             None => Box::new(tcp),
             Some(config) => {
-                attempt.enter(Stage::Tls);
+                attempt.enter(HandshakeStage::Tls);
                 // The driver also passes the address as the name, and rustls stores TLS sessions by this name. The
                 // verifier ignores it and checks the endpoint's name.
                 let name = ServerName::IpAddress(attempt.address.ip().into());
@@ -210,17 +210,17 @@ impl Handshake {
         &self,
         attempt: &mut HandshakeAttempt,
         stream: &mut Box<dyn Transport>,
-        depth: Depth,
+        depth: HandshakeDepth,
     ) -> Result<(), HandshakeFailure> {
-        attempt.enter(Stage::Options);
+        attempt.enter(HandshakeStage::Options);
         match self.exchange(attempt, stream, &WireRequest::Options).await? {
             Response::Supported => {}
-            other => return Err(unexpected_response(self, Stage::Options, other)),
+            other => return Err(unexpected_response(self, HandshakeStage::Options, other)),
         }
-        if depth == Depth::Options {
+        if depth == HandshakeDepth::Options {
             return Ok(());
         }
-        attempt.enter(Stage::Startup);
+        attempt.enter(HandshakeStage::Startup);
         let options = self.startup.iter().map(|(name, value)| (*name, value.as_str())).collect();
         match self.exchange(attempt, stream, &WireRequest::Startup(options)).await? {
             Response::Ready => refuse_unauthenticated(self)?,
@@ -228,17 +228,17 @@ impl Handshake {
                 attempt.authenticator = Some(failure::sanitized(&name));
                 self.authenticate(attempt, stream).await?;
             }
-            other => return Err(unexpected_response(self, Stage::Startup, other)),
+            other => return Err(unexpected_response(self, HandshakeStage::Startup, other)),
         }
-        if depth == Depth::Authentication {
+        if depth == HandshakeDepth::Authentication {
             return Ok(());
         }
-        attempt.enter(Stage::Register);
+        attempt.enter(HandshakeStage::Register);
         match self.exchange(attempt, stream, &WireRequest::Register(&EVENTS)).await? {
             Response::Ready => {}
-            other => return Err(unexpected_response(self, Stage::Register, other)),
+            other => return Err(unexpected_response(self, HandshakeStage::Register, other)),
         }
-        attempt.enter(Stage::SystemTables);
+        attempt.enter(HandshakeStage::SystemTables);
         let local = self.rows(attempt, stream, topology::LOCAL).await?;
         let peers = self.rows(attempt, stream, topology::PEERS).await?;
         attempt.topology = Some(Topology::new(&local, &peers));
@@ -250,24 +250,24 @@ impl Handshake {
         attempt: &mut HandshakeAttempt,
         stream: &mut Box<dyn Transport>,
     ) -> Result<(), HandshakeFailure> {
-        attempt.enter(Stage::Credentials);
+        attempt.enter(HandshakeStage::Credentials);
         if self.authenticator.identity() == Identity::Anonymous {
             return Err(credentials_missing(self, attempt.authenticator.as_deref().unwrap_or_default()));
         }
         let first = self.authenticator.initial_response().await.map_err(HandshakeFailure::credentials)?;
-        attempt.enter(Stage::Authentication);
+        attempt.enter(HandshakeStage::Authentication);
         let challenge = match self.exchange(attempt, stream, &WireRequest::AuthResponse(&first)).await? {
             Response::Success => return Ok(()),
             Response::Challenge(challenge) => challenge,
-            other => return Err(unexpected_response(self, Stage::Authentication, other)),
+            other => return Err(unexpected_response(self, HandshakeStage::Authentication, other)),
         };
-        attempt.enter(Stage::Credentials);
+        attempt.enter(HandshakeStage::Credentials);
         let answer = self.authenticator.answer(challenge.as_deref()).await.map_err(HandshakeFailure::credentials)?;
-        attempt.enter(Stage::Authentication);
+        attempt.enter(HandshakeStage::Authentication);
         match self.exchange(attempt, stream, &WireRequest::AuthResponse(&answer)).await? {
             Response::Success => Ok(()),
             Response::Challenge(_) => Err(HandshakeFailure::credentials(self.authenticator.second_challenge())),
-            other => Err(unexpected_response(self, Stage::Authentication, other)),
+            other => Err(unexpected_response(self, HandshakeStage::Authentication, other)),
         }
     }
 
@@ -279,7 +279,7 @@ impl Handshake {
     ) -> Result<wire::WireRows, HandshakeFailure> {
         match self.exchange(attempt, stream, &WireRequest::Query(statement)).await? {
             Response::Rows(rows) => Ok(rows),
-            other => Err(unexpected_response(self, Stage::SystemTables, other)),
+            other => Err(unexpected_response(self, HandshakeStage::SystemTables, other)),
         }
     }
 
@@ -310,12 +310,13 @@ impl HandshakeAttempt {
     /// The time of the stages that a probe of a peer passes. It excludes the time of the credentials provider and of
     /// reading the system tables, because these do not depend on the distance of the server.
     pub(crate) fn probe_duration(&self) -> Duration {
-        let is_probe_stage = |stage: Stage| stage <= Stage::Authentication && stage != Stage::Credentials;
+        let is_probe_stage =
+            |stage: HandshakeStage| stage <= HandshakeStage::Authentication && stage != HandshakeStage::Credentials;
         self.passed.iter().filter(|(stage, _)| is_probe_stage(*stage)).map(|(_, took)| *took).sum()
     }
 
     /// Records that the current stage was passed, and begins the next.
-    fn enter(&mut self, stage: Stage) {
+    fn enter(&mut self, stage: HandshakeStage) {
         let now = Instant::now();
         // Authentication alternates between waiting for the credentials and for the server, so these two stages are
         // entered twice. Each is listed once, with the sum of its times.

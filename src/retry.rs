@@ -23,8 +23,8 @@ impl Retry {
     }
 
     /// The wait before the next retry of a call, after `retries` earlier ones.
-    pub(crate) fn wait(&self, retries: u32) -> Duration {
-        self.backoff.wait(retries, self.random.next())
+    pub(crate) fn wait_time(&self, retries: u32) -> Duration {
+        self.backoff.wait_time(retries, self.random.next())
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// Returns the wait after `retries` retries; `random` is from 0 to 1.
-    fn wait(self, retries: u32, random: f64) -> Duration {
+    fn wait_time(self, retries: u32, random: f64) -> Duration {
         let bound = 2_u32.checked_pow(retries).and_then(|factor| self.first.checked_mul(factor));
         bound.unwrap_or(self.max).min(self.max).mul_f64(random)
     }

@@ -78,7 +78,7 @@ impl From<ErrorKind> for Status {
                 Self::NotPermitted
             }
             (_, ErrorCategory::Caller | ErrorCategory::Program) => Self::Refused,
-            (_, ErrorCategory::NotNow) => Self::Unavailable,
+            (_, ErrorCategory::Unavailable) => Self::Unavailable,
             (_, ErrorCategory::Unknown) => Self::Unknown,
         }
     }

@@ -16,7 +16,7 @@ use super::format::JsonLines;
 use super::load::{DEFAULT_MAX_REJECTED, default_in_flight};
 use super::progress::{Progress, Summary, throttles};
 use super::rate::Rate;
-use super::read::{Reading, TableReader};
+use super::read::{ReadSettings, TableReader};
 use super::rejected::RejectedRows;
 use super::row_files::RowUnit;
 use super::row_statement::prepare_insert;
@@ -170,9 +170,9 @@ impl Copy {
             return Ok(Summary::of_complete_checkpoint(checkpoint, self.rejected_file));
         }
         let (filter, consistency, stall_timeout) = (self.filter, self.consistency, self.stall_timeout);
-        let reading = Reading { filter, consistency, limit: read_limit, stall_timeout };
+        let settings = ReadSettings { filter, consistency, limit: read_limit, stall_timeout };
         let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state().scan.clone());
-        let reader = TableReader::open(from_session, &from, &read, reading, position.as_deref()).await?;
+        let reader = TableReader::open(from_session, &from, &read, settings, position.as_deref()).await?;
         let rejected = RejectedRows {
             attempted: attempted.clone(),
             file_names: vec![from.name.to_string()],

@@ -18,7 +18,7 @@ use super::output::Output;
 use super::partitions::Partitions;
 use super::progress::{Completion, Progress, Reporter, Summary, throttles};
 use super::rate::Rate;
-use super::read::{Reading, TableReader};
+use super::read::{ReadSettings, TableReader};
 use super::row::RowValues;
 use super::row_writer::{OnDisk, RowWriter};
 use super::table::{Column, DescribedTable};
@@ -185,7 +185,7 @@ impl Export {
                 .filter(|_| state.is_none_or(|state| !state.is_complete))
                 .map(|(output, format)| RowWriter::open(output, format, written_columns, state));
             let lock = checkpoint.as_ref().map(Checkpoint::lock);
-            let writer = writer.transpose()?.map(|writer| writer.holding(lock));
+            let writer = writer.transpose()?.map(|writer| writer.with_lock(lock));
             Ok::<_, Error>((checkpoint, writer))
         });
         let (checkpoint, writer) = opened.await.map_err(|error| task_failed(&attempted, error))??;
@@ -193,9 +193,13 @@ impl Export {
             return Ok(Summary::of_complete_checkpoint(checkpoint, None));
         }
         let state = checkpoint.as_ref().map(|checkpoint| checkpoint.state().clone()).unwrap_or_default();
-        let reading =
-            Reading { filter: self.filter, consistency: self.consistency, limit, stall_timeout: self.stall_timeout };
-        let reader = TableReader::open(&self.session, &table, &columns, reading, state.scan.as_deref()).await?;
+        let settings = ReadSettings {
+            filter: self.filter,
+            consistency: self.consistency,
+            limit,
+            stall_timeout: self.stall_timeout,
+        };
+        let reader = TableReader::open(&self.session, &table, &columns, settings, state.scan.as_deref()).await?;
         let run = RunningExport {
             reporter: Reporter::new(throttles(&self.session, table.name.to_string(), true), limit, self.progress),
             attempted,

@@ -74,9 +74,9 @@ impl Pacer {
 
     /// The pause until the units charged so far are within the limit; `None` if a request may be sent now. `now` is the
     /// time since the operation began.
-    pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
+    pub(super) fn wait_time(&mut self, now: Duration) -> Option<Duration> {
         let allowance = self.0.as_mut()?;
-        Some(allowance.wait(0.0, 1.0, now)).filter(|wait| !wait.is_zero())
+        Some(allowance.wait_time(0.0, 1.0, now)).filter(|wait| !wait.is_zero())
     }
 
     /// Charges the units of a request that is sent.
@@ -96,7 +96,7 @@ mod tests {
         let mut pacer = Pacer::new(NonZeroU32::new(100));
         let (mut now, mut given) = (Duration::ZERO, 0.0);
         while now < Duration::from_secs(10) {
-            match pacer.wait(now) {
+            match pacer.wait_time(now) {
                 Some(wait) => now += wait,
                 None => {
                     pacer.charge(3.0);
@@ -105,6 +105,6 @@ mod tests {
             }
         }
         assert!((1_095.0..=1_103.0).contains(&given), "{given}");
-        assert_eq!(Pacer::new(None).wait(Duration::ZERO), None);
+        assert_eq!(Pacer::new(None).wait_time(Duration::ZERO), None);
     }
 }

@@ -15,9 +15,9 @@ use crate::{Error, Pages, PagingState, ReadConsistency, Scan, ScanProgress, Sele
 /// The deadline of one page, including the wait for a throttled table.
 const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The part of a table to read.
+/// What to read of a table, and how.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(super) struct ReadSettings {
     /// The relations after WHERE; `None` reads the whole table.
     pub(super) filter: Option<String>,
     pub(super) consistency: Option<ReadConsistency>,
@@ -33,7 +33,7 @@ pub(super) struct TableReader {
     began: Instant,
     stall_timeout: Duration,
     last_page: Instant,
-    /// The time of the next try after an error.
+    /// The time of the next attempt after an error.
     paused_until: Option<Instant>,
     delays: RetryDelays,
     pub(super) units: f64,
@@ -52,17 +52,17 @@ impl TableReader {
         session: &Session,
         table: &DescribedTable,
         columns: &[Column],
-        reading: Reading,
+        settings: ReadSettings,
         position: Option<&str>,
     ) -> Result<Self, Error> {
         let names = columns.iter().map(Column::quoted).collect::<Vec<_>>().join(", ");
-        let source = match &reading.filter {
+        let source = match &settings.filter {
             None => {
                 let key = table.partition_key().map(Column::quoted).collect::<Vec<_>>().join(", ");
                 let text = format!("SELECT {names} FROM {} WHERE token({key}) > ? AND token({key}) <= ?", table.name);
                 let mut select =
                     session.prepare::<Select<(i64, i64), RowValues>>(&text).await?.with_deadline(PAGE_DEADLINE);
-                if let Some(consistency) = reading.consistency {
+                if let Some(consistency) = settings.consistency {
                     select = select.with_consistency(consistency);
                 }
                 let scan = match position {
@@ -74,7 +74,7 @@ impl TableReader {
             Some(filter) => {
                 let text = format!("SELECT {names} FROM {} WHERE {filter}", table.name);
                 let mut select = session.prepare::<Select<(), RowValues>>(&text).await?.with_deadline(PAGE_DEADLINE);
-                if let Some(consistency) = reading.consistency {
+                if let Some(consistency) = settings.consistency {
                     select = select.with_consistency(consistency);
                 }
                 let state: Option<PagingState> = position.map(str::parse).transpose()?;
@@ -83,16 +83,16 @@ impl TableReader {
             }
         };
         let is_quorum = !matches!(
-            reading.consistency.unwrap_or_else(|| session.read_consistency()),
+            settings.consistency.unwrap_or_else(|| session.read_consistency()),
             ReadConsistency::One | ReadConsistency::LocalOne
         );
         let now = Instant::now();
         Ok(Self {
             source,
             cost: if is_quorum { ReadCost::Quorum } else { ReadCost::One },
-            pacer: Pacer::new(reading.limit),
+            pacer: Pacer::new(settings.limit),
             began: now,
-            stall_timeout: reading.stall_timeout,
+            stall_timeout: settings.stall_timeout,
             last_page: now,
             paused_until: None,
             delays: RetryDelays::default(),
@@ -109,7 +109,7 @@ impl TableReader {
                 sleep_until(until).await;
                 self.paused_until = None;
             }
-            if let Some(wait) = self.pacer.wait(self.began.elapsed()) {
+            if let Some(wait) = self.pacer.wait_time(self.began.elapsed()) {
                 sleep(wait).await;
                 continue;
             }
@@ -141,14 +141,14 @@ impl TableReader {
     async fn page(&mut self) -> Result<Option<Vec<RowValues>>, Error> {
         match &mut self.source {
             PageSource::Scan(_, scan) => scan.try_next().await,
-            PageSource::Pages(_, pages, next, is_done) => match pages.try_next().await? {
+            PageSource::Pages(_, pages, next, is_complete) => match pages.try_next().await? {
                 Some(page) => {
-                    *is_done = page.next.is_none();
+                    *is_complete = page.next.is_none();
                     *next = page.next;
                     Ok(Some(page.rows))
                 }
                 None => {
-                    *is_done = true;
+                    *is_complete = true;
                     Ok(None)
                 }
             },
@@ -187,7 +187,7 @@ impl TableReader {
     pub(super) fn fraction(&self) -> Option<f64> {
         match &self.source {
             PageSource::Scan(_, scan) => Some(ScanProgress::fraction(scan.progress())),
-            PageSource::Pages(_, _, _, is_done) => is_done.then_some(1.0),
+            PageSource::Pages(_, _, _, is_complete) => is_complete.then_some(1.0),
         }
     }
 }

@@ -60,7 +60,7 @@ impl<S: SendRow> RowSender<S> {
             if !is_retried(error.kind()) {
                 break;
             }
-            if let Some(outcome) = self.wait(error, &mut delays).await {
+            if let Some(outcome) = self.wait_before_retry(error, &mut delays).await {
                 let others = group.others.iter().map(|row| (row.ordinal, row.units, RowOutcome::Unsent));
                 let first = (group.first.ordinal, group.first.units, outcome);
                 return GroupOutcome::Rows(std::iter::once(first).chain(others).collect());
@@ -79,8 +79,8 @@ impl<S: SendRow> RowSender<S> {
         self.acknowledged.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Pauses before the next try; returns the outcome if there is no further try.
-    async fn wait(&mut self, error: Error, delays: &mut RetryDelays) -> Option<RowOutcome> {
+    /// Waits before the next attempt; returns the outcome if there is no further attempt.
+    async fn wait_before_retry(&mut self, error: Error, delays: &mut RetryDelays) -> Option<RowOutcome> {
         let last = Duration::from_millis(self.acknowledged.load(Ordering::Relaxed));
         if self.began.elapsed().saturating_sub(last) > self.stall_timeout {
             return Some(RowOutcome::Failed(error));
@@ -111,7 +111,7 @@ impl<S: SendRow> RowSender<S> {
                 kind if is_retried(kind) => {}
                 _ => return RowOutcome::Failed(error),
             }
-            if let Some(outcome) = self.wait(error, &mut delays).await {
+            if let Some(outcome) = self.wait_before_retry(error, &mut delays).await {
                 return outcome;
             }
         }

@@ -20,50 +20,50 @@ const MIN_CALL_DEADLINE: Duration = Duration::from_secs(1);
 /// A prepared statement to which each row is bound.
 #[derive(Clone, Debug)]
 pub(super) struct RowStatement {
-    effect: Effect,
+    write: PreparedWrite,
     /// The column index of each bind marker; `None` if the markers are in the order of the columns.
     order: Option<Arc<[usize]>>,
     /// The statement for rows without clustering columns, which have only static columns.
-    statics: Option<Statics>,
+    statics: Option<StaticRowStatement>,
     session: Session,
     deadline: Duration,
 }
 
-/// The kind of the statement.
+/// A prepared statement that writes a row, or adds its values to counters.
 #[derive(Clone, Debug)]
-enum Effect {
+enum PreparedWrite {
     Write(Write<RowValues>),
     Increment(Increment<RowValues>),
 }
 
 #[derive(Clone, Debug)]
-struct Statics {
-    effect: Effect,
+struct StaticRowStatement {
+    write: PreparedWrite,
     order: Arc<[usize]>,
     /// The index of the first clustering column.
     clustering: usize,
 }
 
 impl RowStatement {
-    /// Prepares a statement that writes, or with `adds` one that adds to counters.
+    /// Prepares a statement that writes, or one that adds to counters if `is_increment`.
     pub(super) async fn prepare(
         session: &Session,
         statement: StatementText,
-        adds: bool,
+        is_increment: bool,
         stall_timeout: Duration,
     ) -> Result<Self, Error> {
         let deadline = stall_timeout.clamp(MIN_CALL_DEADLINE, MAX_CALL_DEADLINE);
-        let effect = match adds {
+        let write = match is_increment {
             true => {
                 let increment = session.prepare::<Increment<_>>(&statement.text).await?;
-                Effect::Increment(increment.retry_when_throttled().with_deadline(deadline))
+                PreparedWrite::Increment(increment.retry_when_throttled().with_deadline(deadline))
             }
-            false => Effect::Write(session.prepare::<Write<_>>(&statement.text).await?.with_deadline(deadline)),
+            false => PreparedWrite::Write(session.prepare::<Write<_>>(&statement.text).await?.with_deadline(deadline)),
         };
-        let is_as_given = statement.order.is_sorted();
+        let is_in_order = statement.order.is_sorted();
         Ok(Self {
-            effect,
-            order: (!is_as_given).then(|| statement.order.into()),
+            write,
+            order: (!is_in_order).then(|| statement.order.into()),
             statics: None,
             session: session.clone(),
             deadline,
@@ -80,49 +80,49 @@ impl RowStatement {
     ) -> Result<Self, Error> {
         let deadline = stall_timeout.clamp(MIN_CALL_DEADLINE, MAX_CALL_DEADLINE);
         let write = session.prepare::<Write<_>>(&statement.text).await?.with_deadline(deadline);
-        let effect = Effect::Write(write);
-        Ok(Self { statics: Some(Statics { effect, order: statement.order.into(), clustering }), ..self })
+        let write = PreparedWrite::Write(write);
+        Ok(Self { statics: Some(StaticRowStatement { write, order: statement.order.into(), clustering }), ..self })
     }
 
     /// Serialises a row of the caller's type, in the order of the bind markers.
     pub(super) fn serialise(&self, row: &impl SerializeRow) -> Result<RowValues, Error> {
-        let core = match &self.effect {
-            Effect::Write(write) => &write.untyped,
-            Effect::Increment(increment) => increment.untyped(),
+        let untyped = match &self.write {
+            PreparedWrite::Write(write) => &write.untyped,
+            PreparedWrite::Increment(increment) => increment.untyped(),
         };
-        core.serialize_row(row).map(RowValues)
+        untyped.serialize_row(row).map(RowValues)
     }
 
     /// The statement for a row, and the row in the order of its bind markers, if that order differs.
-    fn of_row(&self, values: &RowValues) -> (&Effect, Option<RowValues>) {
+    fn for_row(&self, values: &RowValues) -> (&PreparedWrite, Option<RowValues>) {
         match &self.statics {
-            Some(Statics { effect, order, clustering }) if values.is_null(*clustering) => {
-                (effect, Some(values.in_order(order)))
+            Some(StaticRowStatement { write, order, clustering }) if values.is_null(*clustering) => {
+                (write, Some(values.in_order(order)))
             }
-            _ => (&self.effect, self.order.as_ref().map(|order| values.in_order(order))),
+            _ => (&self.write, self.order.as_ref().map(|order| values.in_order(order))),
         }
     }
 }
 
 impl SendRow for RowStatement {
     async fn execute(&self, values: &RowValues) -> Result<(), Error> {
-        let (effect, ordered) = self.of_row(values);
+        let (write, ordered) = self.for_row(values);
         let values = ordered.as_ref().unwrap_or(values);
-        match effect {
-            Effect::Write(write) => write.execute(values).await,
-            Effect::Increment(increment) => increment.execute(values).await,
+        match write {
+            PreparedWrite::Write(write) => write.execute(values).await,
+            PreparedWrite::Increment(increment) => increment.execute(values).await,
         }
     }
 
     async fn execute_batch(&self, rows: &RowGroup) -> Result<(), Error> {
         let mut batch = UnloggedBatch::new(&self.session).with_deadline(self.deadline);
         for row in rows.rows() {
-            let (effect, ordered) = self.of_row(&row.values);
+            let (write, ordered) = self.for_row(&row.values);
             let values = ordered.as_ref().unwrap_or(&row.values);
-            match effect {
-                Effect::Write(write) => batch.push(write, values).map(|_| ())?,
+            match write {
+                PreparedWrite::Write(write) => batch.push(write, values).map(|_| ())?,
                 // Tables of counters are not loaded in batches.
-                Effect::Increment(increment) => increment.execute(values).await?,
+                PreparedWrite::Increment(increment) => increment.execute(values).await?,
             }
         }
         batch.execute().await

@@ -84,7 +84,7 @@ impl RowWriter {
     }
 
     /// Holds the lock until all writing has ended.
-    pub(super) fn holding(self, lock: Option<Arc<File>>) -> Self {
+    pub(super) fn with_lock(self, lock: Option<Arc<File>>) -> Self {
         Self { _lock: lock, ..self }
     }
 

@@ -31,7 +31,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// The longest time that a row waits for others to be shuffled with.
 const SHUFFLE_WAIT: Duration = Duration::from_millis(200);
 /// How long rows in flight may take after the operation was stopped.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The settings of a run that sends rows.
 pub(super) struct Sending<S> {
@@ -189,7 +189,7 @@ impl<S: SendRow> RunningOperation<S> {
             if !may_leave && self.last_chunk.elapsed() < SHUFFLE_WAIT {
                 return Some(self.last_chunk + SHUFFLE_WAIT);
             }
-            if let Some(wait) = self.pacer.wait(self.began.elapsed()) {
+            if let Some(wait) = self.pacer.wait_time(self.began.elapsed()) {
                 return Some(Instant::now() + wait);
             }
             let group = self.shuffle.take()?;
@@ -295,7 +295,7 @@ impl<S: SendRow> RunningOperation<S> {
     /// Waits for the rows in flight. Rows that are not acknowledged by then are sent when the operation resumes.
     async fn drain(&mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
-        let deadline = sleep(DRAIN);
+        let deadline = sleep(DRAIN_TIMEOUT);
         tokio::pin!(deadline);
         loop {
             tokio::select! {

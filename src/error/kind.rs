@@ -94,7 +94,7 @@ pub enum ErrorCategory {
     /// The program or its settings are wrong and have to be changed.
     Program,
     /// The call is correct, but cannot be served now.
-    NotNow,
+    Unavailable,
     /// The outcome is unknown: read the current data before deciding.
     Unknown,
 }
@@ -151,7 +151,7 @@ impl ErrorKind {
             | Self::ConnectionLost
             | Self::Timeout
             | Self::Server
-            | Self::Closed => ErrorCategory::NotNow,
+            | Self::Closed => ErrorCategory::Unavailable,
             Self::Unknown => ErrorCategory::Unknown,
         }
     }
@@ -166,7 +166,7 @@ impl ErrorKind {
             _ => match self.category() {
                 ErrorCategory::Caller => 400,
                 ErrorCategory::Program | ErrorCategory::Unknown => 500,
-                ErrorCategory::NotNow => 503,
+                ErrorCategory::Unavailable => 503,
             },
         }
     }
@@ -240,7 +240,7 @@ mod tests {
                 let acts = match kind.category() {
                     ErrorCategory::Caller => "the caller",
                     ErrorCategory::Program => "the program's authors",
-                    ErrorCategory::NotNow => "nobody: not now",
+                    ErrorCategory::Unavailable => "nobody: unavailable for now",
                     ErrorCategory::Unknown => "the program: it reads the current state",
                 };
                 let again = if kind.is_retryable() { "later" } else { "no" };
@@ -262,9 +262,9 @@ mod tests {
     }
 
     #[test]
-    fn retryable_kinds_mean_not_now_and_transient_kinds_are_retryable() {
+    fn retryable_kinds_are_unavailable_and_transient_kinds_are_retryable() {
         for kind in ErrorKind::ALL {
-            assert!(!kind.is_retryable() || kind.category() == ErrorCategory::NotNow, "{kind:?}");
+            assert!(!kind.is_retryable() || kind.category() == ErrorCategory::Unavailable, "{kind:?}");
             assert!(!kind.is_transient() || kind.is_retryable(), "{kind:?}");
         }
     }

@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::wire::{Response, WireError};
-use super::{Handshake, Stage};
+use super::{Handshake, HandshakeStage};
 use crate::auth::Identity;
 use crate::{Error, ErrorKind, tls};
 
 /// A failed handshake.
 #[derive(Debug)]
 pub(crate) struct HandshakeFailure {
-    pub(crate) stage: Stage,
-    /// Whether another try within the same `connect()` would fail, too.
+    pub(crate) stage: HandshakeStage,
+    /// Whether a retry within the same `connect()` would fail, too.
     pub(crate) permanent: bool,
     /// Whether the deadline passed while the stage waited for an answer.
     pub(crate) silent: bool,
@@ -22,13 +22,13 @@ pub(crate) struct HandshakeFailure {
 
 impl HandshakeFailure {
     pub(super) fn credentials(error: Error) -> Self {
-        Self { stage: Stage::Credentials, permanent: true, silent: false, error }
+        Self { stage: HandshakeStage::Credentials, permanent: true, silent: false, error }
     }
 
     /// Adds the peer and the elapsed time. An error of the credentials gets neither, because it does not depend on
     /// them.
     pub(super) fn with_peer(mut self, address: SocketAddr, elapsed: Duration) -> Self {
-        if self.stage != Stage::Credentials || self.silent {
+        if self.stage != HandshakeStage::Credentials || self.silent {
             self.error = self.error.with_peer(address);
             self = self.with_elapsed(elapsed);
         }
@@ -73,29 +73,29 @@ mod code {
     pub(super) const UNAUTHORIZED: i32 = 0x2100;
 }
 
-fn error_kind(stage: Stage) -> ErrorKind {
+fn error_kind(stage: HandshakeStage) -> ErrorKind {
     match stage {
-        Stage::Resolve => ErrorKind::Resolve,
-        Stage::Tcp | Stage::Options | Stage::Startup => ErrorKind::Connect,
-        Stage::Tls => ErrorKind::Tls,
-        Stage::Credentials => ErrorKind::Credentials,
-        Stage::Authentication => ErrorKind::Authentication,
-        Stage::Register | Stage::SystemTables => ErrorKind::Topology,
+        HandshakeStage::Resolve => ErrorKind::Resolve,
+        HandshakeStage::Tcp | HandshakeStage::Options | HandshakeStage::Startup => ErrorKind::Connect,
+        HandshakeStage::Tls => ErrorKind::Tls,
+        HandshakeStage::Credentials => ErrorKind::Credentials,
+        HandshakeStage::Authentication => ErrorKind::Authentication,
+        HandshakeStage::Register | HandshakeStage::SystemTables => ErrorKind::Topology,
     }
 }
 
 /// The request that is answered at this stage, for error texts.
-fn request_name(stage: Stage) -> &'static str {
+fn request_name(stage: HandshakeStage) -> &'static str {
     match stage {
-        Stage::Resolve => "the lookup",
-        Stage::Tcp => "TCP",
-        Stage::Tls => "the TLS handshake",
-        Stage::Options => "OPTIONS",
-        Stage::Startup => "STARTUP",
-        Stage::Credentials => "the request for credentials",
-        Stage::Authentication => "AUTH_RESPONSE",
-        Stage::Register => "REGISTER",
-        Stage::SystemTables => "the SELECT from system.local and system.peers",
+        HandshakeStage::Resolve => "the lookup",
+        HandshakeStage::Tcp => "TCP",
+        HandshakeStage::Tls => "the TLS handshake",
+        HandshakeStage::Options => "OPTIONS",
+        HandshakeStage::Startup => "STARTUP",
+        HandshakeStage::Credentials => "the request for credentials",
+        HandshakeStage::Authentication => "AUTH_RESPONSE",
+        HandshakeStage::Register => "REGISTER",
+        HandshakeStage::SystemTables => "the SELECT from system.local and system.peers",
     }
 }
 
@@ -103,7 +103,12 @@ fn attempted(handshake: &Handshake) -> String {
     format!("connecting to {}", handshake.endpoint)
 }
 
-fn stage_failure(handshake: &Handshake, stage: Stage, permanent: bool, problem: impl Into<String>) -> HandshakeFailure {
+fn stage_failure(
+    handshake: &Handshake,
+    stage: HandshakeStage,
+    permanent: bool,
+    problem: impl Into<String>,
+) -> HandshakeFailure {
     let error = Error::new(error_kind(stage), attempted(handshake), problem.into());
     HandshakeFailure { stage, permanent, silent: false, error }
 }
@@ -114,7 +119,7 @@ pub(super) fn resolve_failed(handshake: &Handshake, error: Option<io::Error>) ->
         Some(error) => format!("{host} could not be resolved: {error}"),
         None => format!("{host} has no address"),
     };
-    let mut failure = stage_failure(handshake, Stage::Resolve, true, problem).with_advice(
+    let mut failure = stage_failure(handshake, HandshakeStage::Resolve, true, problem).with_advice(
         "Check the region or host, and that DNS works on this machine; in a VPC, that DNS resolution is enabled",
     );
     if let Some(error) = error {
@@ -131,12 +136,13 @@ pub(super) fn tcp_failed(handshake: &Handshake, error: io::Error) -> HandshakeFa
         ),
         _ => (format!("the connection failed: {error}"), SECURITY_GROUPS_ADVICE),
     };
-    stage_failure(handshake, Stage::Tcp, true, problem).with_advice(advice).with_source(error)
+    stage_failure(handshake, HandshakeStage::Tcp, true, problem).with_advice(advice).with_source(error)
 }
 
 pub(super) fn tls_failed(handshake: &Handshake, error: io::Error) -> HandshakeFailure {
     let tls::Explanation { problem, server_message, advice, permanent } = tls::explain(&error);
-    let mut failure = stage_failure(handshake, Stage::Tls, permanent, problem).with_advice(advice).with_source(error);
+    let mut failure =
+        stage_failure(handshake, HandshakeStage::Tls, permanent, problem).with_advice(advice).with_source(error);
     if let Some(message) = server_message {
         failure.error = failure.error.with_server_message(message);
     }
@@ -144,19 +150,19 @@ pub(super) fn tls_failed(handshake: &Handshake, error: io::Error) -> HandshakeFa
 }
 
 /// The failure of a stage that was still waiting when the deadline passed.
-pub(super) fn timed_out(handshake: &Handshake, stage: Stage) -> HandshakeFailure {
+pub(super) fn timed_out(handshake: &Handshake, stage: HandshakeStage) -> HandshakeFailure {
     let (problem, advice) = match stage {
-        Stage::Resolve => (
+        HandshakeStage::Resolve => (
             format!("DNS did not answer for {}", handshake.endpoint.host()),
             "Check that DNS works on this machine; in a VPC, that DNS resolution is enabled",
         ),
-        Stage::Tcp => ("TCP was not answered".to_owned(), SECURITY_GROUPS_ADVICE),
-        Stage::Tls => (
+        HandshakeStage::Tcp => ("TCP was not answered".to_owned(), SECURITY_GROUPS_ADVICE),
+        HandshakeStage::Tls => (
             "TCP connected, and the TLS handshake was not answered".to_owned(),
             "Check the port: Keyspaces listens on 9142, with TLS only. A proxy or firewall may let TCP through and \
              block what follows",
         ),
-        Stage::Credentials => (
+        HandshakeStage::Credentials => (
             "the credentials provider did not answer".to_owned(),
             "Check the source that it uses: a metadata service, an SSO session, a credential process",
         ),
@@ -165,7 +171,7 @@ pub(super) fn timed_out(handshake: &Handshake, stage: Stage) -> HandshakeFailure
     HandshakeFailure { silent: true, ..stage_failure(handshake, stage, false, problem).with_advice(advice) }
 }
 
-pub(super) fn exchange_failed(handshake: &Handshake, stage: Stage, error: WireError) -> HandshakeFailure {
+pub(super) fn exchange_failed(handshake: &Handshake, stage: HandshakeStage, error: WireError) -> HandshakeFailure {
     match error {
         WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
             tls_failed(handshake, error)
@@ -214,7 +220,11 @@ pub(super) fn exchange_failed(handshake: &Handshake, stage: Stage, error: WireEr
 }
 
 /// The failure of a stage that got an unexpected answer.
-pub(super) fn unexpected_response(handshake: &Handshake, stage: Stage, response: Response) -> HandshakeFailure {
+pub(super) fn unexpected_response(
+    handshake: &Handshake,
+    stage: HandshakeStage,
+    response: Response,
+) -> HandshakeFailure {
     let Response::Error { code, text } = response else {
         return stage_failure(
             handshake,
@@ -225,7 +235,7 @@ pub(super) fn unexpected_response(handshake: &Handshake, stage: Stage, response:
         .with_advice("A CQL server does not answer like this: check what listens on this port");
     };
     let refused = match (stage, code) {
-        (Stage::Authentication, code::BAD_CREDENTIALS) => bad_credentials(handshake),
+        (HandshakeStage::Authentication, code::BAD_CREDENTIALS) => bad_credentials(handshake),
         (_, code::UNAUTHORIZED) => {
             let problem = "the credentials have no permissions";
             let error = Error::new(ErrorKind::Authentication, attempted(handshake), problem);
@@ -254,18 +264,22 @@ pub(super) fn unexpected_response(handshake: &Handshake, stage: Stage, response:
 
 fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
     match handshake.authenticator.identity() {
-        Identity::SigV4 { region, .. } => {
-            stage_failure(handshake, Stage::Authentication, true, format!("the signature for {region} was refused"))
-                .with_advice(format!(
-                    "Check that the endpoint is in {region}, that this machine's clock is right, and that the access \
+        Identity::SigV4 { region, .. } => stage_failure(
+            handshake,
+            HandshakeStage::Authentication,
+            true,
+            format!("the signature for {region} was refused"),
+        )
+        .with_advice(format!(
+            "Check that the endpoint is in {region}, that this machine's clock is right, and that the access \
                  key is active and its session token not expired"
-                ))
-        }
+        )),
         Identity::Password { .. } | Identity::Anonymous => {
-            stage_failure(handshake, Stage::Authentication, true, "the user name or password was refused").with_advice(
-                "For Amazon Keyspaces they are the service-specific credentials of an IAM user \
+            stage_failure(handshake, HandshakeStage::Authentication, true, "the user name or password was refused")
+                .with_advice(
+                    "For Amazon Keyspaces they are the service-specific credentials of an IAM user \
                  (alice-at-111122223333), not the user's own password",
-            )
+                )
         }
     }
 }
@@ -274,7 +288,7 @@ fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
 pub(super) fn credentials_missing(handshake: &Handshake, authenticator: &str) -> HandshakeFailure {
     stage_failure(
         handshake,
-        Stage::Credentials,
+        HandshakeStage::Credentials,
         true,
         format!("the server requires authentication ({authenticator}), and the session has no credentials"),
     )
@@ -290,7 +304,7 @@ pub(crate) fn refuse_unauthenticated(handshake: &Handshake) -> Result<(), Handsh
     }
     Err(stage_failure(
         handshake,
-        Stage::Authentication,
+        HandshakeStage::Authentication,
         true,
         "the server accepted the connection without authentication",
     )

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{resolve_failed, timed_out};
-use super::{Handshake, HandshakeFailure, Stage};
+use super::{Handshake, HandshakeFailure, HandshakeStage};
 
 /// The source of the endpoint's addresses. Nothing is cached here, so each lookup returns the current addresses.
 #[derive(Clone, Default)]
@@ -57,7 +57,7 @@ pub(crate) async fn resolve(handshake: &Handshake, deadline: Instant) -> Result<
             let permanent = !is_temporary(&error);
             HandshakeFailure { permanent, ..resolve_failed(handshake, Some(error)) }
         }
-        Err(_) => timed_out(handshake, Stage::Resolve),
+        Err(_) => timed_out(handshake, HandshakeStage::Resolve),
     };
     Err(failure.with_elapsed(started.elapsed()))
 }

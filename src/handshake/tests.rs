@@ -38,7 +38,7 @@ impl StubPeer {
     }
 
     async fn attempt(&self, authenticator: Arc<Authenticator>) -> HandshakeAttempt {
-        self.handshake(authenticator).attempt(self.stub.address(), Depth::SystemTables, soon(30_000)).await
+        self.handshake(authenticator).attempt(self.stub.address(), HandshakeDepth::SystemTables, soon(30_000)).await
     }
 
     async fn failure(&self, authenticator: Arc<Authenticator>) -> (ErrorKind, String) {
@@ -67,18 +67,18 @@ async fn every_stage_passes_and_records_its_result() {
     let peer = StubPeer::new(|stub| stub.topology(|_| Topology::like_keyspaces(&[1, 2, 3].map(loopback)))).await;
     let attempt = peer.attempt(sigv4()).await;
     assert!(attempt.failure.is_none(), "{:?}", attempt.failure);
-    let stages: Vec<Stage> = attempt.passed.iter().map(|(stage, _)| *stage).collect();
+    let stages: Vec<HandshakeStage> = attempt.passed.iter().map(|(stage, _)| *stage).collect();
     assert_eq!(
         stages,
         [
-            Stage::Tcp,
-            Stage::Tls,
-            Stage::Options,
-            Stage::Startup,
-            Stage::Credentials,
-            Stage::Authentication,
-            Stage::Register,
-            Stage::SystemTables
+            HandshakeStage::Tcp,
+            HandshakeStage::Tls,
+            HandshakeStage::Options,
+            HandshakeStage::Startup,
+            HandshakeStage::Credentials,
+            HandshakeStage::Authentication,
+            HandshakeStage::Register,
+            HandshakeStage::SystemTables
         ]
     );
     let tls = attempt.tls.unwrap();
@@ -100,7 +100,7 @@ async fn second_connection_resumes_the_tls_session() {
     let peer = StubPeer::new(|stub| stub).await;
     let handshake = peer.handshake(sigv4());
     for _ in 0..2 {
-        let attempt = handshake.attempt(peer.stub.address(), Depth::Options, soon(30_000)).await;
+        let attempt = handshake.attempt(peer.stub.address(), HandshakeDepth::Options, soon(30_000)).await;
         assert!(attempt.failure.is_none(), "{:?}", attempt.failure);
     }
     peer.stub.wait_until(|seen| seen.resumed == 1).await;
@@ -128,7 +128,7 @@ async fn silence_is_reported_with_the_stage_that_waits() {
     ] {
         let peer = StubPeer::new(|stub| stub.fault(at, Reaction::Hang)).await;
         let handshake = peer.handshake(sigv4());
-        let attempt = handshake.attempt(peer.stub.address(), Depth::SystemTables, soon(400)).await;
+        let attempt = handshake.attempt(peer.stub.address(), HandshakeDepth::SystemTables, soon(400)).await;
         let failure = attempt.failure.unwrap();
         assert!(failure.silent && !failure.permanent, "{failure:?}");
         assert_eq!(normalized(&failure, peer.stub.port()), (kind, format!("{HEAD}{problem}. {advice}")));
@@ -143,7 +143,7 @@ async fn silence_at_tcp_is_reported() {
     let endpoint = Endpoint::cassandra(free.to_string()).unwrap();
     let handshake =
         Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
-    let failure = handshake.attempt(free, Depth::Options, soon(200)).await.failure.unwrap();
+    let failure = handshake.attempt(free, HandshakeDepth::Options, soon(200)).await.failure.unwrap();
     assert_eq!(
         normalized(&failure, free.port()),
         (
@@ -162,7 +162,7 @@ async fn a_closed_port_is_reported_as_refused() {
     let endpoint = Endpoint::cassandra(free.to_string()).unwrap();
     let handshake =
         Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
-    let failure = handshake.attempt(free, Depth::Options, soon(30_000)).await.failure.unwrap();
+    let failure = handshake.attempt(free, HandshakeDepth::Options, soon(30_000)).await.failure.unwrap();
     assert!(failure.permanent);
     assert_eq!(
         normalized(&failure, free.port()),
@@ -192,7 +192,7 @@ async fn a_name_without_an_address_is_reported_with_the_resolvers_message() {
         "{text}"
     );
     assert_eq!(
-        normalized(&timed_out(&handshake, Stage::Resolve), 0).1,
+        normalized(&timed_out(&handshake, HandshakeStage::Resolve), 0).1,
         "connecting to nowhere.invalid:9142 failed: DNS did not answer for nowhere.invalid. Check that DNS works on \
          this machine; in a VPC, that DNS resolution is enabled"
     );
@@ -251,7 +251,7 @@ async fn tls_instead_of_plain_text_is_reported() {
     let endpoint = Endpoint::cassandra(peer.stub.address().to_string()).unwrap();
     let handshake =
         Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
-    let attempt = handshake.attempt(peer.stub.address(), Depth::Options, soon(30_000)).await;
+    let attempt = handshake.attempt(peer.stub.address(), HandshakeDepth::Options, soon(30_000)).await;
     assert_eq!(
         normalized(&attempt.failure.unwrap(), peer.stub.port()),
         (
@@ -363,9 +363,19 @@ async fn neither_credentials_nor_tables_count_towards_the_time_of_a_probe() {
         StubPeer::new(|stub| stub.fault(FaultPoint::Startup, late.clone()).fault(FaultPoint::SystemTable, late)).await;
     let attempt = peer.attempt(sigv4()).await;
     let of = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).unwrap().1;
-    let near = [Stage::Tcp, Stage::Tls, Stage::Options, Stage::Startup, Stage::Authentication].map(of);
+    let near = [
+        HandshakeStage::Tcp,
+        HandshakeStage::Tls,
+        HandshakeStage::Options,
+        HandshakeStage::Startup,
+        HandshakeStage::Authentication,
+    ]
+    .map(of);
     assert_eq!(attempt.probe_duration(), near.iter().sum::<Duration>());
-    assert!(of(Stage::Startup) >= Duration::from_millis(50) && of(Stage::SystemTables) >= Duration::from_millis(50));
+    assert!(
+        of(HandshakeStage::Startup) >= Duration::from_millis(50)
+            && of(HandshakeStage::SystemTables) >= Duration::from_millis(50)
+    );
 }
 
 #[tokio::test]
@@ -396,7 +406,7 @@ async fn a_topology_that_cannot_be_used_says_why() {
 async fn dropping_the_handshake_closes_the_connection() {
     let peer = StubPeer::new(|stub| stub.fault(FaultPoint::ChallengeResponse, Reaction::Hang)).await;
     let handshake = peer.handshake(sigv4());
-    let attempt = handshake.attempt(peer.stub.address(), Depth::SystemTables, soon(60_000));
+    let attempt = handshake.attempt(peer.stub.address(), HandshakeDepth::SystemTables, soon(60_000));
     let answered =
         |seen: &testkit::stub::Observed| seen.requests.iter().filter(|request| request.opcode == 0x0F).count() == 2;
     let mut attempt = Box::pin(attempt);

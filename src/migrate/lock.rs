@@ -261,7 +261,7 @@ pub(super) async fn execute_again<V: SerializeRow, R: OwnedRow>(
     let mut attempts = 0;
     loop {
         match statement.execute(&values()).await? {
-            Outcome::Unknown(_) if attempts < MAX_ATTEMPTS => sleep(session.retry().wait(attempts)).await,
+            Outcome::Unknown(_) if attempts < MAX_ATTEMPTS => sleep(session.retry().wait_time(attempts)).await,
             outcome => return Ok(outcome),
         }
         attempts += 1;

@@ -14,7 +14,7 @@
 //! The table `schema_migrations` of the keyspace records each applied file in a row: its number, name and checksum, and
 //! when and by whom it was applied (`SELECT version, file, checksum, applied_at, applied_by FROM shop.schema_migrations`).
 //! An applied file must not change: a file that has changed or is missing, and a new file with a lower number than an
-//! applied one, are refused before anything is sent.
+//! applied one, are refused before any statement of the files is sent.
 //!
 //! # One program at a time
 //!
@@ -183,8 +183,8 @@ impl<'a> Migrate<'a> {
                 version: migration.version(),
                 file: migration.file().to_owned(),
                 statements: migration.statements().map(str::to_owned).collect(),
-                done: progress.done,
-                unknown: progress.sent,
+                statements_done: progress.done,
+                outcome_unknown: progress.sent,
             }
         });
         let held_by = state.is_held(lock::now(&self.clock), self.skew).then(|| state.held_by.clone());
@@ -264,9 +264,9 @@ pub struct Pending {
     /// Its statements.
     pub statements: Vec<String>,
     /// How many of the statements are known to have been carried out.
-    pub done: usize,
+    pub statements_done: usize,
     /// Whether the outcome of the next statement is unknown.
-    pub unknown: bool,
+    pub outcome_unknown: bool,
 }
 
 impl fmt::Display for DryRun {
@@ -280,11 +280,17 @@ impl fmt::Display for DryRun {
         for (index, file) in self.pending.iter().enumerate() {
             let line = if index == 0 { "" } else { "\n" };
             write!(f, "{line}{}", file.file)?;
-            if file.done > 0 {
-                write!(f, ", with {} of {} statements already carried out", file.done, file.statements.len())?;
+            if file.statements_done > 0 {
+                write!(
+                    f,
+                    ", with {} of {} statements already carried out",
+                    file.statements_done,
+                    file.statements.len()
+                )?;
             }
-            for (number, statement) in file.statements.iter().enumerate().skip(file.done) {
-                let unknown = if number == file.done && file.unknown { " (outcome unknown)" } else { "" };
+            for (number, statement) in file.statements.iter().enumerate().skip(file.statements_done) {
+                let unknown =
+                    if number == file.statements_done && file.outcome_unknown { " (outcome unknown)" } else { "" };
                 write!(f, "\n{:3}. {statement}{unknown}", number + 1)?;
             }
         }

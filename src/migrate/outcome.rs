@@ -49,8 +49,8 @@ impl StepOutcome {
                 let is_applied = match &it.change {
                     AlterKeyspaceChange::With(options) => {
                         let replication = options.iter().find(|option| option.name.text == "replication");
-                        let wanted = replication.and_then(|option| Replication::read(&option.value).ok());
-                        wanted.is_some_and(|wanted| wanted == current.replication)
+                        let new_replication = replication.and_then(|option| Replication::read(&option.value).ok());
+                        new_replication.is_some_and(|new_replication| new_replication == current.replication)
                     }
                     AlterKeyspaceChange::AddTags(term) => {
                         tags(term).iter().all(|(key, value)| current.tags.get(key) == Some(value))

@@ -117,6 +117,6 @@ impl Drop for RunningCall {
 
 impl std::fmt::Debug for StatementMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Meters").field(&self.0.labels).finish()
+        f.debug_tuple("StatementMetrics").field(&self.0.labels).finish()
     }
 }

@@ -53,7 +53,7 @@ impl Allowance {
 
     /// How long until `units` may be used, after the `ahead` units before them. The bucket holds at most one second's
     /// units; a larger request waits for a full bucket and leaves a negative balance.
-    pub(crate) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
+    pub(crate) fn wait_time(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.refilled_at).as_secs_f64();
         self.refilled_at = self.refilled_at.max(now);
         self.units = (self.units + passed * self.per_second).min(self.per_second);

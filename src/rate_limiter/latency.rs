@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// How long an answer counts. A call with less time left than the estimate is refused. If old answers counted, one slow
+/// How long an answer is used. A call with less time left than the estimate is refused. If old answers were used, one slow
 /// period could make the limiter refuse such calls for ever: no request would be sent, so no faster answer could lower
 /// the estimate.
-const COUNTS_FOR: Duration = Duration::from_secs(2);
+const VALID_FOR: Duration = Duration::from_secs(2);
 
 /// The smoothed latency and deviation of recent answers, computed as TCP computes its retransmission timeout (RFC 6298).
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl LatencyEstimate {
 
     /// A latency that few answers exceed; zero if there was no recent answer.
     pub(super) fn expected(&self, now: Duration) -> Duration {
-        let is_recent = now.saturating_sub(self.last_answer) <= COUNTS_FOR;
+        let is_recent = now.saturating_sub(self.last_answer) <= VALID_FOR;
         if is_recent { self.smoothed + self.deviation * 4 } else { Duration::ZERO }
     }
 }

@@ -63,7 +63,7 @@ impl<T> Queue<T> {
     /// Admits a call if its turn is now. Otherwise returns whether the call may be [added](Self::push) to the queue.
     pub(super) fn try_acquire(&mut self, ticket: Ticket, now: Duration) -> AdmissionDecision {
         let ahead = self.waiting.ahead(ticket, now);
-        let wait = self.wait(ahead, ticket.units, now);
+        let wait = self.wait_time(ahead, ticket.units, now);
         let left = ticket.deadline.saturating_sub(now);
         let expected = self.expected_latency(now);
         if wait.is_zero() && self.waiting.is_empty() && left >= expected {
@@ -94,7 +94,7 @@ impl<T> Queue<T> {
     ) -> Option<Duration> {
         loop {
             let ticket = self.waiting.first()?;
-            let wait = self.wait(0.0, ticket.units, now);
+            let wait = self.wait_time(0.0, ticket.units, now);
             let is_late = ticket.deadline < now.saturating_add(wait).saturating_add(self.expected_latency(now));
             if !wait.is_zero() && !is_late {
                 if let Some(rate) = &mut self.rate {
@@ -118,7 +118,7 @@ impl<T> Queue<T> {
     pub(super) fn refuse_late(&mut self, now: Duration, mut refuse: impl FnMut(T, Duration)) {
         let Self { rate, limit, waiting, .. } = self;
         let late = waiting.late(now, |ticket, ahead| {
-            let wait = wait(rate, limit, ahead, ticket.units, now);
+            let wait = wait_time(rate, limit, ahead, ticket.units, now);
             (wait / 2 > ticket.deadline.saturating_sub(now)).then_some(wait)
         });
         for (ticket, wait) in late {
@@ -203,8 +203,8 @@ impl<T> Queue<T> {
         self.waiting.is_empty() && self.rate.as_ref().is_none_or(|rate| rate.is_expired(now))
     }
 
-    fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
-        wait(&mut self.rate, &mut self.limit, ahead, units, now)
+    fn wait_time(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
+        wait_time(&mut self.rate, &mut self.limit, ahead, units, now)
     }
 
     fn take(&mut self, units: f64) {
@@ -217,14 +217,14 @@ impl<T> Queue<T> {
     }
 }
 
-fn wait(
+fn wait_time(
     rate: &mut Option<TokenBucket>,
     limit: &mut Option<Allowance>,
     ahead: f64,
     units: f64,
     now: Duration,
 ) -> Duration {
-    let rate = rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait(ahead, units, now));
-    let limit = limit.as_mut().map_or(Duration::ZERO, |limit| limit.wait(ahead, units, now));
+    let rate = rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait_time(ahead, units, now));
+    let limit = limit.as_mut().map_or(Duration::ZERO, |limit| limit.wait_time(ahead, units, now));
     rate.max(limit)
 }

@@ -109,7 +109,7 @@ enum SimulationEvent {
 
 /// Runs a load against a table.
 fn run(table: &SimulatedTable, load: &Arrivals, seed: u64) -> Vec<SimulatedCall> {
-    run_by(Policy::Chosen, table, load, seed)
+    run_by(Policy::Session, table, load, seed)
 }
 
 fn run_by(policy: Policy, table: &SimulatedTable, load: &Arrivals, seed: u64) -> Vec<SimulatedCall> {
@@ -298,7 +298,7 @@ impl Simulation {
 
 /// The results of a run.
 #[derive(Debug)]
-struct Figures {
+struct SimulationResults {
     per_second: f64,
     written_and_failed: f64,
     attempts: f64,
@@ -308,7 +308,7 @@ struct Figures {
     refused: usize,
 }
 
-impl Figures {
+impl SimulationResults {
     fn from_calls<'c>(calls: impl Iterator<Item = &'c SimulatedCall>, seconds: f64) -> Self {
         let calls: Vec<&SimulatedCall> = calls.collect();
         let times = |end: End| {

@@ -113,7 +113,7 @@ impl TokenBucket {
     }
 
     /// How long until a request of `units` may be sent, after the `ahead` units before it.
-    pub(super) fn wait(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
+    pub(super) fn wait_time(&mut self, ahead: f64, units: f64, now: Duration) -> Duration {
         if ahead == 0.0 {
             self.next_request = self.next_request.max(self.needed(units));
         }

@@ -6,19 +6,19 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_millis(10), max: Durati
 
 #[test]
 fn backoff_bound_doubles_up_to_the_maximum() {
-    let bounds: Vec<u128> = (0..9).map(|retries| BACKOFF.wait(retries, 1.0).as_millis()).collect();
+    let bounds: Vec<u128> = (0..9).map(|retries| BACKOFF.wait_time(retries, 1.0).as_millis()).collect();
     assert_eq!(bounds, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-    let halves: Vec<u128> = (0..4).map(|retries| BACKOFF.wait(retries, 0.5).as_millis()).collect();
+    let halves: Vec<u128> = (0..4).map(|retries| BACKOFF.wait_time(retries, 0.5).as_millis()).collect();
     assert_eq!(halves, [5, 10, 20, 40]);
-    assert_eq!(BACKOFF.wait(5, 0.0), Duration::ZERO);
-    assert_eq!(BACKOFF.wait(u32::MAX, 1.0), Duration::from_secs(1));
+    assert_eq!(BACKOFF.wait_time(5, 0.0), Duration::ZERO);
+    assert_eq!(BACKOFF.wait_time(u32::MAX, 1.0), Duration::from_secs(1));
 }
 
 #[test]
 fn same_seed_yields_the_same_backoff_waits() {
     let waits = |seed| {
         let retry = Retry::new(BACKOFF, RetryBudget::new(20, 10), Random::seeded(seed));
-        (0..20).map(|retries| retry.wait(retries)).collect::<Vec<_>>()
+        (0..20).map(|retries| retry.wait_time(retries)).collect::<Vec<_>>()
     };
     assert_eq!(waits(7), waits(7));
     assert_ne!(waits(7), waits(8));

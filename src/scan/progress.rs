@@ -38,7 +38,7 @@ impl ScanProgress {
     }
 
     /// Whether all ranges have been read.
-    pub fn is_done(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.ranges.iter().all(|state| *state == RangeState::Done)
     }
 
@@ -184,7 +184,7 @@ mod tests {
         scan.set(2, RangeState::Done);
         assert_eq!(ScanProgress::from_bytes(&scan.to_bytes()).expect("whole"), scan);
         assert_eq!(scan.to_string().parse::<ScanProgress>().expect("whole"), scan);
-        assert_eq!((scan.fraction(), scan.is_done()), (0.25, false));
+        assert_eq!((scan.fraction(), scan.is_complete()), (0.25, false));
         assert_eq!(scan.unfinished().collect::<Vec<_>>(), [0, 1, 3]);
     }
 

@@ -54,9 +54,9 @@ struct SchemaObject {
 
 impl Awaited {
     /// The object that a definition creates, changes or drops.
-    pub(super) fn by(statement: &Statement) -> Option<Self> {
+    pub(super) fn for_statement(statement: &Statement) -> Option<Self> {
         let keyspace = |name: &str, should_exist| Some(Self::new(ObjectKind::Keyspace, name, "", should_exist));
-        let within = |kind, name: &QualifiedName, should_exist| {
+        let object = |kind, name: &QualifiedName, should_exist| {
             Some(Self::new(kind, &name.keyspace.as_ref()?.text, &name.name.text, should_exist))
         };
         match statement {
@@ -65,13 +65,13 @@ impl Awaited {
                 keyspace(&it.keyspace.text, true).map(|awaited| Self { regions: regions(it), ..awaited })
             }
             Statement::DropKeyspace(it) => keyspace(&it.keyspace.text, false),
-            Statement::CreateTable(it) => within(ObjectKind::Table, &it.table, true),
-            Statement::AlterTable(it) => within(ObjectKind::Table, &it.table, true)
+            Statement::CreateTable(it) => object(ObjectKind::Table, &it.table, true),
+            Statement::AlterTable(it) => object(ObjectKind::Table, &it.table, true)
                 .map(|awaited| Self { changes: TableChange::read(it).unwrap_or_default(), ..awaited }),
-            Statement::RestoreTable(it) => within(ObjectKind::Table, &it.table, true),
-            Statement::DropTable(it) => within(ObjectKind::Table, &it.table, false),
-            Statement::CreateType(it) => within(ObjectKind::Type, &it.name, true),
-            Statement::DropType(it) => within(ObjectKind::Type, &it.name, false),
+            Statement::RestoreTable(it) => object(ObjectKind::Table, &it.table, true),
+            Statement::DropTable(it) => object(ObjectKind::Table, &it.table, false),
+            Statement::CreateType(it) => object(ObjectKind::Type, &it.name, true),
+            Statement::DropType(it) => object(ObjectKind::Type, &it.name, false),
             _ => None,
         }
     }
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn an_altered_table_is_awaited_until_it_shows_the_change() {
         let statement = keyspaces_cql::parse("ALTER TABLE ks.t ADD b int").unwrap();
-        let mut awaited = Awaited::by(&statement).unwrap();
+        let mut awaited = Awaited::for_statement(&statement).unwrap();
         let mut update = |status, builder: TableBuilder| {
             let object =
                 SchemaObject { status, definition: Some(builder.build().unwrap()), active_in: BTreeSet::new() };
@@ -304,7 +304,7 @@ mod tests {
         let updates = |requested: &str, seen: &[(TableStatus, &str)]| {
             let change = TableChange::Set(key(requested).into());
             let statement = Statement::AlterTable(change.alter(&QualifiedName::new("ks", "t")));
-            let mut awaited = Awaited::by(&statement).unwrap();
+            let mut awaited = Awaited::for_statement(&statement).unwrap();
             let updates = seen.iter().map(|(status, shown_key)| {
                 let definition = Some(table().with(key(shown_key)).build().unwrap());
                 let object = SchemaObject { status: status.clone(), definition, active_in: BTreeSet::new() };
@@ -331,13 +331,13 @@ mod tests {
         let created = keyspaces_cql::parse("CREATE TABLE ks.t (a int PRIMARY KEY)").unwrap();
         let object = SchemaObject { status: INACCESSIBLE, definition: None, active_in: BTreeSet::new() };
         let seen = SchemaStatus(HashMap::from([((ObjectKind::Table, "ks".to_owned(), "t".to_owned()), object)]));
-        assert_eq!(text(Awaited::by(&created).unwrap().update(&seen)), failed);
+        assert_eq!(text(Awaited::for_statement(&created).unwrap().update(&seen)), failed);
     }
 
     #[test]
     fn adding_a_region_waits_until_the_keyspace_is_active_in_every_region() {
         let updates = |statement: &str, seen: &[(TableStatus, &[&str])]| {
-            let mut awaited = Awaited::by(&keyspaces_cql::parse(statement).unwrap()).unwrap();
+            let mut awaited = Awaited::for_statement(&keyspaces_cql::parse(statement).unwrap()).unwrap();
             let updates = seen.iter().map(|(status, regions)| {
                 let active_in = regions.iter().map(|region| (*region).to_owned()).collect();
                 let object = SchemaObject { status: status.clone(), definition: None, active_in };

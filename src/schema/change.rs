@@ -87,7 +87,7 @@ pub(super) struct Definition {
 impl Definition {
     pub(super) fn from_text(text: &str, session: &Session) -> Result<Self, Error> {
         let (info, text) = StatementInfo::check(text, session, &[Effect::Definition])?;
-        let awaited = info.tree().and_then(Awaited::by);
+        let awaited = info.tree().and_then(Awaited::for_statement);
         Ok(Self { info, text: Some(text.into_owned()), awaited })
     }
 

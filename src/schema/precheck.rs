@@ -11,7 +11,7 @@ use keyspaces_cql::{
 
 use super::change::Definition;
 use super::{TableDescription, TableStatus};
-use crate::statement::{by_rule, by_rule_in_words};
+use crate::statement::{rule_error, rule_problem_and_advice};
 use crate::{Error, ErrorKind, Session};
 
 /// How far this machine's clock may be behind the service's. AWS's APIs refuse signatures of clocks that differ more;
@@ -152,14 +152,14 @@ fn refused(alter: &AlterTable, error: &TableError) -> Error {
     let text = alter.to_string();
     let attempted = if text.len() > MAX_STATEMENT_CHARS { format!("ALTER TABLE {}", alter.table) } else { text };
     match &error.problem {
-        TableProblem::Refused(rule) => by_rule(attempted, rule),
+        TableProblem::Refused(rule) => rule_error(attempted, rule),
         problem => Error::new(ErrorKind::Refused, attempted, problem.to_string()),
     }
 }
 
 fn problem_text(problem: &TableProblem) -> String {
     match problem {
-        TableProblem::Refused(rule) => by_rule_in_words(rule).0,
+        TableProblem::Refused(rule) => rule_problem_and_advice(rule).0,
         problem => problem.to_string(),
     }
 }

@@ -9,9 +9,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::configure::{configuration_error, configure};
 use super::defaults::{CONNECTIONS_PER_HOST, MAX_TIMEOUT};
 use super::diagnose::diagnose;
-use super::set_up::{configuration_error, set_up};
 use super::settings::Settings;
 use super::{Diagnosis, PoolAdvice, ReadyWhen, Session};
 use crate::auth::CredentialSource;
@@ -345,10 +345,10 @@ impl SessionBuilder {
     ///
     /// | problem | result |
     /// |---|---|
-    /// | the endpoint's name cannot be resolved temporarily | new tries until the deadline |
+    /// | the endpoint's name cannot be resolved temporarily | new attempts until the deadline |
     /// | the endpoint's name has no address; its addresses refuse TCP, do not speak TLS or CQL, or have a certificate that is not accepted; the credentials are missing or refused | an error at once |
     /// | one of the endpoint's addresses is silent or refuses, another works | the working address is used |
-    /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the read of the system tables, or closes the connection there | new tries until the deadline, then an error that names the stage |
+    /// | the endpoint is silent at TCP, TLS, OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or the read of the system tables, or closes the connection there | new attempts until the deadline, then an error that names the stage |
     /// | a peer is silent at TCP, TLS or OPTIONS | it is left out after 1 s; the driver tries it again in the background |
     /// | a peer is silent at STARTUP or AUTH_RESPONSE | it is left out after 1.5 s; the driver tries it again in the background |
     /// | a peer has a certificate for another name | it is left out |
@@ -376,7 +376,7 @@ impl SessionBuilder {
     fn connecting(self) -> BoxFuture<'static, Result<Session, Error>> {
         async move {
             let started = Instant::now();
-            let (handshake, settings) = set_up(&self).await?;
+            let (handshake, settings) = configure(&self).await?;
             Session::open(handshake, settings, started).await
         }
         .boxed()

@@ -17,7 +17,7 @@ use scylla::errors::NewSessionError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
-use self::optimistic::first_try;
+use self::optimistic::first_attempt;
 use super::defaults::{PROBE_TIMEOUT, probe_timeout};
 use super::driver;
 use super::ready::FirstPeerFilter;
@@ -25,18 +25,19 @@ use super::settings::Settings;
 use super::translator::Translator;
 use crate::auth::Identity;
 use crate::handshake::{
-    Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Topology, refuse_unauthenticated, resolve,
+    EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeDepth, HandshakeFailure, Topology, refuse_unauthenticated,
+    resolve,
 };
 use crate::{Error, ErrorKind};
 
-/// The share of the time limit that the first try may take. The rest is for finding the problem and for another try.
-const FIRST_TRY_SHARE: f64 = 0.4;
-/// The minimum times for the handshakes and for the build of a further try. Each may take half of the time left, so
-/// that another try is possible, or all of it if half is less than this minimum. A handshake takes a few round trips; a
+/// The share of the time limit that the first attempt may take. The rest is for finding the problem and for a retry.
+const FIRST_ATTEMPT_SHARE: f64 = 0.4;
+/// The minimum times for the handshakes and for the build of a retry. Each may take half of the time left, so that
+/// another retry is possible, or all of it if half is less than this minimum. A handshake takes a few round trips; a
 /// build makes several handshakes and waits for the probes of its peers.
 const MIN_HANDSHAKE_TIME: Duration = Duration::from_secs(1);
 const MIN_BUILD_TIME: Duration = Duration::from_secs(3);
-/// The pause after a failed try starts with `MIN_PAUSE` and doubles up to `MAX_PAUSE`.
+/// The pause after a failed attempt starts with `MIN_PAUSE` and doubles up to `MAX_PAUSE`.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// The maximum number of reasons for excluded peers in an error. There may be hundreds of peers.
@@ -64,9 +65,9 @@ impl Connected {
     }
 }
 
-/// Tries to connect until the deadline. In the first try, the driver connects at once, and peers are probed only if
-/// that takes long. Each further try makes a full handshake before the driver connects: the handshake finds the stage
-/// that fails, and peers that are silent at a late stage are excluded.
+/// Tries to connect until the deadline. In the first attempt, the driver connects at once, and peers are probed only if
+/// that takes long. Each retry makes a full handshake before the driver connects: the handshake finds the stage that
+/// fails, and peers that are silent at a late stage are excluded.
 pub(super) fn connect<'a>(
     handshake: &'a Handshake,
     settings: &'a Settings,
@@ -74,18 +75,18 @@ pub(super) fn connect<'a>(
 ) -> BoxFuture<'a, Result<Connected, Error>> {
     async move {
         let connecting = Connecting { handshake, settings, started, deadline: started + settings.connect_timeout };
-        // The request to the credentials provider is dropped with its last waiter, and a try may end before the
-        // provider answers. This waiter keeps the request alive through all tries.
+        // The request to the credentials provider is dropped with its last waiter, and an attempt may end before the
+        // provider answers. This waiter keeps the request alive through all attempts.
         let prefetching = pin!(handshake.authenticator().prefetch_credentials());
         match select(pin!(connecting.run()), prefetching).await {
             Either::Left((outcome, _)) => outcome,
-            Either::Right(((), tries)) => tries.await,
+            Either::Right(((), connecting)) => connecting.await,
         }
     }
     .boxed()
 }
 
-/// The state shared by all tries of one `connect()`.
+/// The state shared by all attempts of one `connect()`.
 struct Connecting<'a> {
     handshake: &'a Handshake,
     settings: &'a Settings,
@@ -93,9 +94,9 @@ struct Connecting<'a> {
     deadline: Instant,
 }
 
-/// Why one try failed.
+/// Why one attempt failed.
 struct ConnectFailure {
-    /// Whether another try within this `connect()` would fail, too.
+    /// Whether a retry within this `connect()` would fail, too.
     permanent: bool,
     /// Whether the deadline passed without a known cause.
     timed_out: bool,
@@ -117,14 +118,14 @@ impl From<HandshakeFailure> for ConnectFailure {
 
 impl Connecting<'_> {
     async fn run(&self) -> Result<Connected, Error> {
-        let mut last_failure = match first_try(self).await {
+        let mut last_failure = match first_attempt(self).await {
             Ok(connected) => return Ok(connected),
             Err(failure) => failure,
         };
         let mut pause = MIN_PAUSE;
-        while !last_failure.permanent && self.has_time_for_another_try() {
+        while !last_failure.permanent && self.has_time_for_retry() {
             debug!(reason = %last_failure.error, "connecting again");
-            match self.try_again().await {
+            match self.retry().await {
                 Ok(connected) => return Ok(connected),
                 // The error found before is more useful than an expired deadline.
                 Err(failure) if failure.timed_out && !last_failure.timed_out => {}
@@ -138,18 +139,18 @@ impl Connecting<'_> {
         Err(last_failure.error.with_elapsed(self.started.elapsed()))
     }
 
-    async fn try_again(&self) -> Result<Connected, ConnectFailure> {
+    async fn retry(&self) -> Result<Connected, ConnectFailure> {
         let limit = self.half_of_time_left(MIN_HANDSHAKE_TIME);
         let addresses = resolve(self.handshake, limit).await?;
-        let contact_points = self.contact_points(&addresses, Depth::SystemTables, limit).await?.passed;
+        let contact_points = self.contact_points(&addresses, HandshakeDepth::SystemTables, limit).await?.passed;
         let topology = self.topology(&contact_points)?;
         let translator = Arc::new(Translator::new(self.handshake.clone(), &[]));
         let limit = self.half_of_time_left(MIN_BUILD_TIME);
-        self.build(&contact_points, translator, Depth::Authentication, Some(&topology), limit).await
+        self.build(&contact_points, translator, HandshakeDepth::Authentication, Some(&topology), limit).await
     }
 
-    /// Whether enough time is left for another try. A try with too little time would find every peer silent.
-    fn has_time_for_another_try(&self) -> bool {
+    /// Whether enough time is left for a retry. A retry with too little time would find every peer silent.
+    fn has_time_for_retry(&self) -> bool {
         let min = (self.settings.connect_timeout / 8).min(PROBE_TIMEOUT);
         self.deadline.saturating_duration_since(Instant::now()) >= min
     }
@@ -165,7 +166,7 @@ impl Connecting<'_> {
     async fn contact_points(
         &self,
         addresses: &[SocketAddr],
-        depth: Depth,
+        depth: HandshakeDepth,
         limit: Instant,
     ) -> Result<ReachableContactPoints, ConnectFailure> {
         let mut attempts: FuturesUnordered<_> =
@@ -212,7 +213,7 @@ impl Connecting<'_> {
         &self,
         contact_points: &[HandshakeAttempt],
         translator: Arc<Translator>,
-        depth: Depth,
+        depth: HandshakeDepth,
         topology: Option<&Topology>,
         limit: Instant,
     ) -> Result<Connected, ConnectFailure> {
@@ -222,7 +223,7 @@ impl Connecting<'_> {
             translator.record_passed(*address, depth);
         }
         let passed = match depth {
-            Depth::Options => "TCP, TLS and OPTIONS passed",
+            HandshakeDepth::Options => "TCP, TLS and OPTIONS passed",
             _ => "every stage of a connection passed",
         };
         let builder = driver::builder(self.handshake, self.settings, &addresses, Arc::clone(&translator) as _);
@@ -274,7 +275,7 @@ impl Connecting<'_> {
                 None => {
                     let limit = self.half_of_time_left(MIN_HANDSHAKE_TIME);
                     let addresses = resolve(self.handshake, limit).await?;
-                    self.topology(&self.contact_points(&addresses, Depth::SystemTables, limit).await?.passed)?
+                    self.topology(&self.contact_points(&addresses, HandshakeDepth::SystemTables, limit).await?.passed)?
                 }
             };
             let state = connected.driver.get_cluster_state();

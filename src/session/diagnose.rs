@@ -10,15 +10,16 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::builder::SessionBuilder;
+use super::configure::configure;
 use super::defaults::probe_timeout;
 use super::diagnosis::{Diagnosis, short_text};
 use super::pool_advice::REQUESTS_PER_CONNECTION;
-use super::set_up::set_up;
 use super::settings::Settings;
 use super::{PoolAdvice, ReadyWhen, Session};
 use crate::auth::Identity;
 use crate::handshake::{
-    Depth, EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeFailure, Stage, TlsDetails, Topology,
+    EC2_PERMISSIONS, Handshake, HandshakeAttempt, HandshakeDepth, HandshakeFailure, HandshakeStage, TlsDetails,
+    Topology,
 };
 
 /// The minimum number of connections of a pool if there is only one peer (`DG:troubleshooting.serverless`).
@@ -29,7 +30,7 @@ const MAX_PROBED: usize = 50;
 
 pub(super) async fn diagnose(builder: &SessionBuilder) -> Diagnosis {
     let started = Instant::now();
-    let (handshake, settings) = match set_up(builder).await {
+    let (handshake, settings) = match configure(builder).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let mut diagnosis = Diagnosis::new("No endpoint to connect to");
@@ -69,8 +70,10 @@ async fn report_connection(
         }
     };
     diagnosis.add_ok("addresses", joined(addresses.iter().map(SocketAddr::ip)));
-    let attempts =
-        join_all(addresses.into_iter().map(|address| handshake.attempt(address, Depth::SystemTables, deadline))).await;
+    let attempts = join_all(
+        addresses.into_iter().map(|address| handshake.attempt(address, HandshakeDepth::SystemTables, deadline)),
+    )
+    .await;
     let failed_stage = |attempt: &HandshakeAttempt| attempt.failure.as_ref().map(|failure| failure.stage);
     // The attempt that reached the latest stage is the most informative; `None` means that it passed every stage.
     let best = attempts.iter().max_by_key(|attempt| (failed_stage(attempt).is_none(), failed_stage(attempt)))?;
@@ -87,17 +90,17 @@ async fn report_connection(
 
 fn report_stages(handshake: &Handshake, attempt: &HandshakeAttempt, diagnosis: &mut Diagnosis) {
     let took = |stage| attempt.passed.iter().find(|(passed, _)| *passed == stage).map(|(_, took)| *took);
-    if let Some(took) = took(Stage::Tcp) {
+    if let Some(took) = took(HandshakeStage::Tcp) {
         diagnosis.add_ok("TCP", format!("connected with {} in {took:.1?}", attempt.address));
     }
-    if let (Some(tls), Some(took)) = (&attempt.tls, took(Stage::Tls)) {
+    if let (Some(tls), Some(took)) = (&attempt.tls, took(HandshakeStage::Tls)) {
         report_certificate(tls, took, diagnosis);
     }
-    if let Some(took) = took(Stage::Options) {
+    if let Some(took) = took(HandshakeStage::Options) {
         diagnosis.add_ok("CQL", format!("v4, answered in {took:.1?}"));
     }
-    let authenticated = attempt.failure.as_ref().is_none_or(|failure| failure.stage > Stage::Authentication);
-    if let (true, Some(took)) = (authenticated, took(Stage::Authentication)) {
+    let authenticated = attempt.failure.as_ref().is_none_or(|failure| failure.stage > HandshakeStage::Authentication);
+    if let (true, Some(took)) = (authenticated, took(HandshakeStage::Authentication)) {
         let name = attempt.authenticator.as_deref().unwrap_or("the server");
         diagnosis.add_ok(
             "authentication",
@@ -141,13 +144,13 @@ fn report_certificate(tls: &TlsDetails, took: Duration, diagnosis: &mut Diagnosi
 
 fn subject(failure: &HandshakeFailure) -> &'static str {
     match failure.stage {
-        Stage::Resolve => "addresses",
-        Stage::Tcp => "TCP",
-        Stage::Tls => "TLS",
-        Stage::Options | Stage::Startup => "CQL",
-        Stage::Credentials => "credentials",
-        Stage::Authentication => "authentication",
-        Stage::Register | Stage::SystemTables => "system tables",
+        HandshakeStage::Resolve => "addresses",
+        HandshakeStage::Tcp => "TCP",
+        HandshakeStage::Tls => "TLS",
+        HandshakeStage::Options | HandshakeStage::Startup => "CQL",
+        HandshakeStage::Credentials => "credentials",
+        HandshakeStage::Authentication => "authentication",
+        HandshakeStage::Register | HandshakeStage::SystemTables => "system tables",
     }
 }
 
@@ -187,7 +190,7 @@ async fn report_peers(handshake: &Handshake, topology: &Topology, probe: Duratio
     let limit = Instant::now() + probe;
     let port = handshake.endpoint().port();
     let addresses = peers.iter().take(MAX_PROBED).map(|peer| SocketAddr::new(*peer, port));
-    let probed = join_all(addresses.map(|peer| handshake.attempt(peer, Depth::Authentication, limit))).await;
+    let probed = join_all(addresses.map(|peer| handshake.attempt(peer, HandshakeDepth::Authentication, limit))).await;
     for attempt in probed {
         if let Some(failure) = &attempt.failure {
             diagnosis.add_problem(

@@ -125,7 +125,7 @@ impl Health {
         self.reconnects
     }
 
-    /// Why the last try to reconnect failed. It is kept until a peer is connected again after none was.
+    /// Why the last attempt to reconnect failed. It is kept until a peer is connected again after none was.
     pub fn reconnect_problem(&self) -> Option<&HealthProblem> {
         self.reconnect_problem.as_ref()
     }

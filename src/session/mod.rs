@@ -1,6 +1,7 @@
 //! The session: its builder, connecting, the requests made on it, its health and closing.
 
 mod builder;
+mod configure;
 mod connect;
 mod defaults;
 mod diagnose;
@@ -14,7 +15,6 @@ mod peer;
 mod pool_advice;
 mod ready;
 mod rotation;
-mod set_up;
 mod settings;
 mod translator;
 mod watch;
@@ -175,9 +175,9 @@ impl Session {
     /// |---|---|
     /// | all connections were closed, or the server restarted within 3 s | 2 s |
     /// | a connection is half open, so nothing arrives any more | 12 s from the last answer: 5 s until a keepalive, 5 s for its answer, and the time to connect |
-    /// | a peer was down or silent, or its certificate was not accepted | 13 s: the driver waits up to 11.5 s between tries; meanwhile, requests go to the other peers |
+    /// | a peer was down or silent, or its certificate was not accepted | 13 s: the driver waits up to 11.5 s between attempts; meanwhile, requests go to the other peers |
     /// | the program was frozen, as on AWS Lambda between two invocations, and its connections were closed meanwhile | the first call, which waits for new connections within its deadline |
-    /// | all peers were down, or the endpoint's name has other addresses | 16 s: after 3 s without a connected peer the session reconnects; it tries again after up to 5 s, and a try without an answer takes up to 10 s |
+    /// | all peers were down, or the endpoint's name has other addresses | 16 s: after 3 s without a connected peer the session reconnects; it tries again after up to 5 s, and an attempt without an answer takes up to 10 s |
     /// | the credentials expired or were refused, and no connection was left | 30 s: the provider is asked again after up to 15 s, and the driver tries again within another 12 s |
     /// | the system tables list other peers | 60 s, the [`topology_interval`](SessionBuilder::topology_interval) |
     ///

@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use super::defaults::{MAX_REMEMBERED_PEERS, PROBE_TIMEOUT};
 use super::health::HealthProblem;
-use crate::handshake::{Depth, Handshake, HandshakeAttempt, Stage, resolve};
+use crate::handshake::{Handshake, HandshakeAttempt, HandshakeDepth, HandshakeStage, resolve};
 use crate::lock::locked;
 
 /// How long a passed probe is valid; a pool opens its connections within this time.
@@ -57,9 +57,9 @@ pub(super) struct Translator {
 /// How far an address is probed before the driver gets it, and how long the probe may take.
 #[derive(Clone, Copy, Debug)]
 struct ProbeSettings {
-    /// With [`Depth::Tcp`], only loopback addresses are probed, to see whether anything listens there. The row of
+    /// With [`HandshakeDepth::Tcp`], only loopback addresses are probed, to see whether anything listens there. The row of
     /// `system.local` lists a loopback address, and a probe of it never leaves this machine.
-    depth: Depth,
+    depth: HandshakeDepth,
     limit: Duration,
 }
 
@@ -76,8 +76,8 @@ struct TranslatedHost {
 #[derive(Default)]
 struct ProbeRecord {
     /// When the last probe ended, how far it went, and its result.
-    last: Option<(Instant, Depth, ProbeResult)>,
-    running: Option<(Depth, WeakShared<BoxFuture<'static, ProbeResult>>)>,
+    last: Option<(Instant, HandshakeDepth, ProbeResult)>,
+    running: Option<(HandshakeDepth, WeakShared<BoxFuture<'static, ProbeResult>>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,9 +95,9 @@ impl ProbeResult {
         match attempt.failure {
             None => Self::Passed,
             // Missing credentials are not a problem of the peer, and the driver's own connection will report them.
-            Some(failure) if failure.stage == Stage::Credentials => Self::Passed,
+            Some(failure) if failure.stage == HandshakeStage::Credentials => Self::Passed,
             Some(failure) if failure.silent => Self::Silent(failure.error.to_string()),
-            Some(failure) if failure.stage == Stage::Tcp => Self::Refused(failure.error.to_string()),
+            Some(failure) if failure.stage == HandshakeStage::Tcp => Self::Refused(failure.error.to_string()),
             Some(failure) => Self::Unusable(failure.error.to_string()),
         }
     }
@@ -118,7 +118,7 @@ impl ProbeResult {
     }
 
     /// Whether this result of a probe of depth `found`, which is `age` old, can stand for a probe of `depth`.
-    fn is_valid(&self, age: Duration, found: Depth, depth: Depth) -> bool {
+    fn is_valid(&self, age: Duration, found: HandshakeDepth, depth: HandshakeDepth) -> bool {
         let is_deep_enough = !matches!(self, Self::Passed) || found >= depth;
         is_deep_enough && age < self.valid_for()
     }
@@ -142,32 +142,32 @@ pub(super) struct ProbeSummary {
 /// Why the driver gets no address for a peer.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Excluded(String);
+struct PeerExcluded(String);
 
 impl Translator {
     /// Creates a translator that does not probe. The contact points count as passed, because peers are among them.
     pub(super) fn new(handshake: Handshake, contact_points: &[SocketAddr]) -> Self {
         let translator = Self {
             handshake,
-            probe_settings: Mutex::new(ProbeSettings { depth: Depth::Tcp, limit: PROBE_TIMEOUT }),
+            probe_settings: Mutex::new(ProbeSettings { depth: HandshakeDepth::Tcp, limit: PROBE_TIMEOUT }),
             probes: Arc::default(),
             hosts: Mutex::default(),
             address_listed: Notify::new(),
             first_translation: OnceLock::new(),
         };
         for address in contact_points {
-            record(&translator.probes, *address, Depth::Tcp, ProbeResult::Passed);
+            record(&translator.probes, *address, HandshakeDepth::Tcp, ProbeResult::Passed);
         }
         translator
     }
 
     /// From now on, each address is probed as far as `depth` and within `limit`, unless a recent result is known.
-    pub(super) fn require_probe(&self, depth: Depth, limit: Duration) {
+    pub(super) fn require_probe(&self, depth: HandshakeDepth, limit: Duration) {
         *locked(&self.probe_settings) = ProbeSettings { depth, limit };
     }
 
     /// Records that an address passed a probe of `depth`.
-    pub(super) fn record_passed(&self, address: SocketAddr, depth: Depth) {
+    pub(super) fn record_passed(&self, address: SocketAddr, depth: HandshakeDepth) {
         record(&self.probes, address, depth, ProbeResult::Passed);
     }
 
@@ -176,7 +176,7 @@ impl Translator {
     /// driver's worker, and only the driver would receive the peer's answer to the credentials.
     pub(super) fn require_full_handshake(&self) {
         let mut settings = locked(&self.probe_settings);
-        settings.depth = settings.depth.max(Depth::Authentication);
+        settings.depth = settings.depth.max(HandshakeDepth::Authentication);
     }
 
     /// When the driver first translated a peer's address. By then, it has read the list of peers.
@@ -200,7 +200,7 @@ impl Translator {
     pub(super) async fn probe_translated(
         &self,
         filter: impl Fn(Uuid) -> bool,
-        depth: Depth,
+        depth: HandshakeDepth,
         deadline: Instant,
     ) -> ProbeSummary {
         let addresses: Vec<(Uuid, SocketAddr)> = locked(&self.hosts)
@@ -237,7 +237,7 @@ impl Translator {
     ///     other peer answers either, this machine cannot reach the peers, and one of the endpoint's addresses is
     ///     returned.
     ///   - It answers but cannot be used, for instance because its certificate is not accepted: the peer is excluded.
-    async fn translate(&self, host_id: Uuid, listed: SocketAddr) -> Result<SocketAddr, Excluded> {
+    async fn translate(&self, host_id: Uuid, listed: SocketAddr) -> Result<SocketAddr, PeerExcluded> {
         self.record_listed(host_id, listed);
         let probe = self.probe(listed).await;
         let problem = probe.problem().map(str::to_owned);
@@ -266,13 +266,18 @@ impl Translator {
     }
 
     /// Replaces or excludes an address that did not pass, if no other address of the same host id passed.
-    async fn replace(&self, host_id: Uuid, listed: SocketAddr, result: ProbeResult) -> Result<SocketAddr, Excluded> {
+    async fn replace(
+        &self,
+        host_id: Uuid,
+        listed: SocketAddr,
+        result: ProbeResult,
+    ) -> Result<SocketAddr, PeerExcluded> {
         match result {
             ProbeResult::Passed => Ok(listed),
-            ProbeResult::Refused(why) => self.endpoint_address(host_id).await.ok_or(Excluded(why)),
-            ProbeResult::Silent(why) if self.another_peer_answers(listed).await => Err(Excluded(why)),
-            ProbeResult::Silent(why) => self.endpoint_address(host_id).await.ok_or(Excluded(why)),
-            ProbeResult::Unusable(why) => Err(Excluded(why)),
+            ProbeResult::Refused(why) => self.endpoint_address(host_id).await.ok_or(PeerExcluded(why)),
+            ProbeResult::Silent(why) if self.another_peer_answers(listed).await => Err(PeerExcluded(why)),
+            ProbeResult::Silent(why) => self.endpoint_address(host_id).await.ok_or(PeerExcluded(why)),
+            ProbeResult::Unusable(why) => Err(PeerExcluded(why)),
         }
     }
 
@@ -313,13 +318,13 @@ impl Translator {
 
     async fn probe(&self, address: SocketAddr) -> ProbeResult {
         let ProbeSettings { depth, limit } = *locked(&self.probe_settings);
-        if depth == Depth::Tcp && !is_local(address) {
+        if depth == HandshakeDepth::Tcp && !is_local(address) {
             return ProbeResult::Passed;
         }
         self.probe_to_depth(address, depth, Instant::now() + limit).await
     }
 
-    async fn probe_to_depth(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> ProbeResult {
+    async fn probe_to_depth(&self, address: SocketAddr, depth: HandshakeDepth, deadline: Instant) -> ProbeResult {
         let running = {
             let mut probes = locked(&self.probes);
             let known = probes.get(&address);
@@ -341,7 +346,12 @@ impl Translator {
         running.await
     }
 
-    fn start_probe(&self, address: SocketAddr, depth: Depth, deadline: Instant) -> BoxFuture<'static, ProbeResult> {
+    fn start_probe(
+        &self,
+        address: SocketAddr,
+        depth: HandshakeDepth,
+        deadline: Instant,
+    ) -> BoxFuture<'static, ProbeResult> {
         let (handshake, probes) = (self.handshake.clone(), Arc::clone(&self.probes));
         async move {
             let result = ProbeResult::new(handshake.attempt(address, depth, deadline).await);
@@ -424,7 +434,12 @@ fn record_for(probes: &mut HashMap<SocketAddr, ProbeRecord>, address: SocketAddr
     probes.entry(address).or_default()
 }
 
-fn record(probes: &Mutex<HashMap<SocketAddr, ProbeRecord>>, address: SocketAddr, depth: Depth, result: ProbeResult) {
+fn record(
+    probes: &Mutex<HashMap<SocketAddr, ProbeRecord>>,
+    address: SocketAddr,
+    depth: HandshakeDepth,
+    result: ProbeResult,
+) {
     *record_for(&mut locked(probes), address) =
         ProbeRecord { last: Some((Instant::now(), depth, result)), running: None };
 }

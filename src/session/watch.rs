@@ -29,7 +29,7 @@ const RETRY_READ_AFTER: Duration = Duration::from_secs(5);
 /// The number of consecutive reads of the topology without an answer after which the session reconnects. A single one
 /// may be chance.
 const MAX_SILENT_READS: u32 = 2;
-/// The pause after a failed try to reconnect starts with `MIN_PAUSE` and doubles up to `MAX_PAUSE`.
+/// The pause after a failed attempt to reconnect starts with `MIN_PAUSE` and doubles up to `MAX_PAUSE`.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 

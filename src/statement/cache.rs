@@ -12,7 +12,7 @@ use scylla::statement::prepared::PreparedStatement;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::StatementInfo;
-use super::batch::{Kinds, PrimaryKeys};
+use super::batch::{BatchKinds, PrimaryKeys};
 use super::prepared_text::PreparedText;
 use super::table_check::TableIds;
 use crate::lock::locked;
@@ -30,7 +30,7 @@ type Preparing = Shared<BoxFuture<'static, Result<Arc<PreparedText>, PrepareFail
 pub(crate) struct Cache {
     cached: Mutex<CachedStatements>,
     keys: PrimaryKeys,
-    kinds: Kinds,
+    batch_kinds: BatchKinds,
     /// The statements that are cached here or in use elsewhere.
     prepared: Mutex<Registry>,
     table_ids: TableIds,
@@ -143,8 +143,8 @@ impl Cache {
     }
 
     /// The kinds of batches sent so far.
-    pub(super) fn kinds(&self) -> &Kinds {
-        &self.kinds
+    pub(super) fn batch_kinds(&self) -> &BatchKinds {
+        &self.batch_kinds
     }
 
     fn get_or_begin(&self, text: &str, begin: impl FnOnce() -> Result<Preparing, Error>) -> Result<Preparing, Error> {
@@ -204,7 +204,7 @@ async fn prepare_with_retries(
             Ok(Err(error)) => PrepareFailure::Driver(error),
             Err(_) => PrepareFailure::Timeout(began.elapsed()),
         };
-        let due = Instant::now() + session.retry().wait(retries);
+        let due = Instant::now() + session.retry().wait_time(retries);
         if !failure.is_transient() || due >= deadline || !session.retry().budget.try_retry(session.age(due)) {
             return Err(failure);
         }

@@ -61,17 +61,17 @@ impl StatementInfo {
             Ok(statement) => statement,
             // Cassandra has more statements than this parser knows.
             Err(_) if plain_cassandra => return Ok(Self::unparsed(&refused::first_words(text))),
-            Err(error) => return Err(refused::syntax(text, expected, error)),
+            Err(error) => return Err(refused::syntax_error(text, expected, error)),
         };
         let attempted = summary(&statement);
         let refused = |problem: String| Error::new(ErrorKind::Refused, attempted.clone(), problem);
         let judgement = if plain_cassandra { Judgement::Allowed } else { keyspaces_cql::judge(&statement) };
         match (&statement, &judgement) {
             (Statement::Unsupported(_), Judgement::Refused(refusal)) => {
-                return Err(refused::by_rule(attempted, refusal.rule));
+                return Err(refused::rule_error(attempted, refusal.rule));
             }
             (Statement::Unsupported(unsupported), Judgement::Unknown(_)) => {
-                return Err(refused::unknown(attempted, unsupported));
+                return Err(refused::unsupported_error(attempted, unsupported));
             }
             _ => {}
         }
@@ -94,7 +94,7 @@ impl StatementInfo {
             ));
         }
         if let Judgement::Refused(refusal) = judgement {
-            return Err(refused::by_rule(attempted, refusal.rule));
+            return Err(refused::rule_error(attempted, refusal.rule));
         }
         let is_idempotent = matches!(statement.idempotence(), Idempotence::Idempotent);
         Ok(Self { attempted, is_idempotent, content: Content::One(Box::new(statement)) })
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn statement_of_wrong_kind_is_refused_with_the_type_to_use() {
-        for (text, expected, told) in [
+        for (text, effect, message) in [
             (
                 "INSERT INTO ks.t (k) VALUES (1)",
                 Effect::Read,
@@ -333,7 +333,7 @@ mod tests {
                 "CREATE TABLE ks.t failed: expected a write, but the statement is a definition. Run it with define()",
             ),
         ] {
-            assert_eq!(refusal(text, &[expected]), told);
+            assert_eq!(refusal(text, &[effect]), message);
         }
     }
 

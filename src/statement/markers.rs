@@ -70,16 +70,16 @@ impl Markers {
     }
 
     /// Whether a bound value can break a rule other than a size limit.
-    pub(super) fn are_restricted(&self) -> bool {
+    pub(super) fn need_value_checks(&self) -> bool {
         !(self.ttl.is_empty() && self.timestamp.is_empty() && self.numbers.is_empty() && self.in_lists.is_empty())
     }
 
     /// The first marker whose value has more digits than the service accepts, and the number of digits.
     pub(super) fn too_many_digits(&self, values: SerializedView<'_>) -> Option<(usize, usize)> {
         // A number of this many bytes has at most 36 digits. Its digits are not counted, because counting allocates.
-        const NEVER_TOO_MANY: usize = 15;
+        const MAX_UNCOUNTED_BYTES: usize = 15;
         let mut digits = self.numbers.iter().filter_map(|(index, kind)| {
-            let bytes = values.value(*index).filter(|bytes| bytes.len() > NEVER_TOO_MANY)?;
+            let bytes = values.value(*index).filter(|bytes| bytes.len() > MAX_UNCOUNTED_BYTES)?;
             Some((*index, max_digits(kind, bytes, &UserTypes::default())))
         });
         digits.find(|(_, digits)| *digits > rules::MAX_DIGITS)
@@ -171,8 +171,8 @@ mod tests {
         let column_type = [INT, VARINT, list(VARINT), ColumnType::Tuple(vec![INT, VARINT])];
         let numbers: Vec<_> = markers(insert, &column_type).numbers.iter().map(|(index, _)| *index).collect();
         assert_eq!(numbers, [1, 2, 3]);
-        assert!(!markers("INSERT INTO ks.t (a, b) VALUES (?, ?)", &[INT, list(INT)]).are_restricted());
-        assert!(!markers("SELECT a FROM ks.t WHERE a = ?", &[VARINT]).are_restricted());
+        assert!(!markers("INSERT INTO ks.t (a, b) VALUES (?, ?)", &[INT, list(INT)]).need_value_checks());
+        assert!(!markers("SELECT a FROM ks.t WHERE a = ?", &[VARINT]).need_value_checks());
         let conditional = markers("UPDATE ks.t SET a = ? WHERE b = ? IF a = ?", &[VARINT, INT, VARINT]);
         assert_eq!(conditional.numbers.len(), 1);
     }

@@ -39,7 +39,7 @@ pub(crate) use self::named_columns::NamedColumns;
 pub use self::named_values::NamedValues;
 pub use self::prepare_all::Statements;
 pub use self::query::Query;
-pub(crate) use self::refused::{by_rule, by_rule_in_words};
+pub(crate) use self::refused::{rule_error, rule_problem_and_advice};
 pub use self::select::Select;
 pub(crate) use self::serialized::SerializedView;
 pub(crate) use self::untyped::UntypedStatement;

@@ -29,10 +29,10 @@ impl NamedColumns {
         columns: &[ColumnSpec<'_>],
         except: Option<usize>,
     ) -> Result<Self, TypeCheckError> {
-        Self::that_pass_check(&|columns| R::type_check(columns), columns, except)
+        Self::select_checked(&|columns| R::type_check(columns), columns, except)
     }
 
-    fn that_pass_check(
+    fn select_checked(
         type_check: &dyn Fn(&[ColumnSpec<'_>]) -> Result<(), TypeCheckError>,
         columns: &[ColumnSpec<'_>],
         except: Option<usize>,

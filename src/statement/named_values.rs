@@ -34,7 +34,7 @@ type BoxedValue<'v> = Box<dyn SerializeValue + Send + Sync + 'v>;
 
 /// The error for names that do not fit a statement.
 #[derive(Debug, Error)]
-enum NamesDoNotFit {
+enum NamedValuesError {
     #[error("the statement has a bind marker for {0}, and there is no value of that name")]
     NoValue(String),
     #[error("there is a value for {0}, and the statement has no bind marker of that name")]
@@ -66,11 +66,11 @@ impl SerializeRow for NamedValues<'_> {
     ) -> Result<(), SerializationError> {
         let markers = context.columns();
         if let Some((name, _)) = self.0.iter().find(|(name, _)| markers.iter().all(|marker| marker.name() != *name)) {
-            return Err(SerializationError::new(NamesDoNotFit::NoMarker((*name).to_owned())));
+            return Err(SerializationError::new(NamedValuesError::NoMarker((*name).to_owned())));
         }
         for marker in markers {
             let Some((_, value)) = self.0.iter().find(|(name, _)| *name == marker.name()) else {
-                return Err(SerializationError::new(NamesDoNotFit::NoValue(marker.name().to_owned())));
+                return Err(SerializationError::new(NamedValuesError::NoValue(marker.name().to_owned())));
             };
             // Serializes the value and not the box, because the driver's errors contain the name of the type.
             (**value).serialize(marker.typ(), writer.make_cell_writer()).map_err(|err| {

@@ -5,20 +5,20 @@ use crate::{Error, Session};
 
 /// A tuple of `N` statement types, up to 16, which [`Session::prepare_all`] returns; each is a type that
 /// [`Session::prepare`] returns.
-pub trait Statements<const N: usize>: several::Several<N> {}
+pub trait Statements<const N: usize>: sealed::StatementTuple<N> {}
 
-impl<S: several::Several<N>, const N: usize> Statements<N> for S {}
+impl<S: sealed::StatementTuple<N>, const N: usize> Statements<N> for S {}
 
-mod several {
+mod sealed {
     use super::{Error, Session, Statement};
 
-    pub trait Several<const N: usize>: Sized {
+    pub trait StatementTuple<const N: usize>: Sized {
         fn prepare(session: &Session, texts: [&str; N]) -> impl Future<Output = Result<Self, Error>> + Send;
     }
 
     macro_rules! tuples {
         ($($number:literal: $($statement:ident $text:ident),+;)+) => {$(
-            impl<$($statement: Statement + Send),+> Several<$number> for ($($statement,)+) {
+            impl<$($statement: Statement + Send),+> StatementTuple<$number> for ($($statement,)+) {
                 async fn prepare(session: &Session, [$($text),+]: [&str; $number]) -> Result<Self, Error> {
                     // Not `try_join`, which would return the error that occurs first, and not that of the first text.
                     let ($($text,)+) = tokio::join!($(session.prepare::<$statement>($text)),+);

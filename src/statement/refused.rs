@@ -6,8 +6,8 @@ use keyspaces_cql::{Effect, Rule, SyntaxError, SyntaxProblem, parse_script, rule
 use crate::{Error, ErrorKind};
 
 /// The error for a statement that a rule of Keyspaces refuses, in the same words as lint and migrations.
-pub(crate) fn by_rule(attempted: String, rule: &Rule) -> Error {
-    let (problem, mut advice) = by_rule_in_words(rule);
+pub(crate) fn rule_error(attempted: String, rule: &Rule) -> Error {
+    let (problem, mut advice) = rule_problem_and_advice(rule);
     if *rule == rules::TRUNCATE {
         advice.push_str(". schema().drop_and_recreate_table() does this");
     }
@@ -15,12 +15,12 @@ pub(crate) fn by_rule(attempted: String, rule: &Rule) -> Error {
 }
 
 /// The reason for the refusal, and the advice.
-pub(crate) fn by_rule_in_words(rule: &Rule) -> (String, String) {
+pub(crate) fn rule_problem_and_advice(rule: &Rule) -> (String, String) {
     (format!("Amazon Keyspaces refuses {}", rule.refuses), format!("{} ({})", rule.advice, rule.source))
 }
 
 /// The error for a Cassandra statement that no rule covers.
-pub(super) fn unknown(attempted: String, other: &UnsupportedStatement) -> Error {
+pub(super) fn unsupported_error(attempted: String, other: &UnsupportedStatement) -> Error {
     let problem = format!("it is not known whether Amazon Keyspaces has the statement {}", other.kind.name());
     let error = Error::new(ErrorKind::Refused, attempted, problem);
     match other.kind {
@@ -32,7 +32,7 @@ pub(super) fn unknown(attempted: String, other: &UnsupportedStatement) -> Error 
 }
 
 /// The error for a text that is not CQL, or has more than one statement.
-pub(super) fn syntax(text: &str, expected: &[Effect], error: SyntaxError) -> Error {
+pub(super) fn syntax_error(text: &str, expected: &[Effect], error: SyntaxError) -> Error {
     let attempted = first_words(text);
     let statements = parse_script(text);
     let count = statements.len();

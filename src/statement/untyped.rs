@@ -17,7 +17,7 @@ use scylla::statement::prepared::PreparedStatement;
 use super::markers::Markers;
 use super::prepared_text::PreparedText;
 use super::serialized::{self, BoundValues, SerializedView};
-use super::{StatementInfo, by_rule_in_words, mismatch, value_types};
+use super::{StatementInfo, mismatch, rule_problem_and_advice, value_types};
 use crate::consistency::WRITE_CONSISTENCY;
 use crate::execute::{Call, Request};
 use crate::options::CallOptions;
@@ -46,7 +46,7 @@ impl UntypedStatement {
         let markers = prepared_text.markers(&call.info);
         let mut untyped = Self {
             // To a plain Cassandra, values that Keyspaces would refuse are sent, like texts that it would refuse.
-            is_restricted: markers.are_restricted() && !call.session.is_plain_cassandra(),
+            is_restricted: markers.need_value_checks() && !call.session.is_plain_cassandra(),
             text: TextHash::new(prepared.get_statement()),
             call,
             prepared,
@@ -293,7 +293,7 @@ impl UntypedStatement {
 
     /// The error for a value that breaks a rule, with the rule's text and the given value.
     fn refused(&self, kind: ErrorKind, rule: &Rule, given: &str) -> Error {
-        let (problem, advice) = by_rule_in_words(rule);
+        let (problem, advice) = rule_problem_and_advice(rule);
         Error::new(kind, self.call.info.attempted.clone(), format!("{problem}, and {given}")).with_advice(advice)
     }
 

@@ -19,7 +19,7 @@ use crate::value::AsText;
 
 /// The reason why no value of a type can be bound, and the advice.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct NeverFits {
+pub(super) struct TypeMismatch {
     pub(super) problem: String,
     pub(super) advice: Option<String>,
 }
@@ -31,11 +31,11 @@ pub(super) fn mismatch(
     markers: &[ColumnSpec<'_>],
     optional: &[usize],
     statement: Option<&Statement>,
-) -> Option<NeverFits> {
+) -> Option<TypeMismatch> {
     let values = parts_of_tuple(name)?;
     let (max, min) = (markers.len(), markers.len() - optional.len());
     if !(min..=max).contains(&values.len()) {
-        return Some(NeverFits { problem: bound_count(name, values.len(), max), advice: None });
+        return Some(TypeMismatch { problem: bound_count(name, values.len(), max), advice: None });
     }
     let bound: Vec<_> = match values.len() {
         all if all == max => markers.iter().collect(),
@@ -46,10 +46,10 @@ pub(super) fn mismatch(
         _ => return None,
     };
     bound.into_iter().zip(values).find_map(|(marker, value)| {
-        let Misfit { part, column, value } = Misfit::find(value, marker.typ())?;
+        let MismatchedPart { part, column, value } = MismatchedPart::find(value, marker.typ())?;
         let place = format!("{part}the bind marker for {}", marker.name());
         let advice = advice_on_bound_type(marker.name(), column, value, statement);
-        Some(NeverFits { problem: bound_type(&place, column, value), advice })
+        Some(TypeMismatch { problem: bound_type(&place, column, value), advice })
     })
 }
 
@@ -79,14 +79,14 @@ fn parts(inside: &str) -> Option<Vec<&str>> {
 }
 
 /// A Rust type, or a part of it, that never fits the column or the same part of the column.
-struct Misfit<'c, 'n> {
+struct MismatchedPart<'c, 'n> {
     /// `an element of `, or nothing.
     part: String,
     column: &'c ColumnType<'c>,
     value: &'n str,
 }
 
-impl<'c, 'n> Misfit<'c, 'n> {
+impl<'c, 'n> MismatchedPart<'c, 'n> {
     fn find(value: &'n str, column: &'c ColumnType<'c>) -> Option<Self> {
         let whole = || Some(Self { part: String::new(), column, value });
         let name = unwrapped(value);
@@ -101,13 +101,13 @@ impl<'c, 'n> Misfit<'c, 'n> {
                     ..
                 }
                 | ColumnType::Vector { typ: element_type, .. },
-            ) => Self::find(element, element_type).map(|misfit| misfit.inside(AN_ELEMENT)),
+            ) => Self::find(element, element_type).map(|part| part.inside(AN_ELEMENT)),
             (
                 Collection::Entries(key, value),
                 ColumnType::Collection { typ: CollectionType::Map(key_type, value_type), .. },
             ) => Self::find(key, key_type)
-                .map(|misfit| misfit.inside(A_KEY))
-                .or_else(|| Self::find(value, value_type).map(|misfit| misfit.inside(A_VALUE))),
+                .map(|part| part.inside(A_KEY))
+                .or_else(|| Self::find(value, value_type).map(|part| part.inside(A_VALUE))),
             _ => whole(),
         }
     }
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn early_type_mismatch_has_the_text_of_the_binding_error() {
         let markers = [NativeType::Int, NativeType::Text].map(|native| column(ColumnType::Native(native)));
-        let problem = |never_fits: Option<NeverFits>| never_fits.map(|never_fits| never_fits.problem);
+        let problem = |mismatch: Option<TypeMismatch>| mismatch.map(|mismatch| mismatch.problem);
         assert_eq!(mismatch(type_name::<(i32, Option<&str>)>(), &markers, &[], None), None);
         assert_eq!(
             problem(mismatch(type_name::<(i32, Option<f64>)>(), &markers, &[], None)).as_deref(),

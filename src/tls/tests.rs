@@ -13,16 +13,16 @@ const NAME: &str = "cassandra.us-east-1.amazonaws.com";
 
 /// 2026-07-01 12:00:00 UTC.
 #[derive(Debug)]
-struct Noon;
+struct FixedTime;
 
-impl TimeProvider for Noon {
+impl TimeProvider for FixedTime {
     fn current_time(&self) -> Option<UnixTime> {
         Some(UnixTime::since_unix_epoch(Duration::from_secs(1_782_907_200)))
     }
 }
 
 async fn connect(to: SocketAddr, ca: &Ca) -> Result<(), io::Error> {
-    let trust = Trust::with_clock([ca.pem().as_bytes()], Arc::new(Noon)).unwrap();
+    let trust = Trust::with_clock([ca.pem().as_bytes()], Arc::new(FixedTime)).unwrap();
     let connector = TlsConnector::from(trust.client_config(NAME).unwrap());
     let stream = TcpStream::connect(to).await?;
     connector.connect(ServerName::IpAddress(to.ip().into()), stream).await?;

@@ -58,7 +58,7 @@ impl IntoResponse for Failure {
 pub(crate) fn log(error: &Error) {
     match error.kind().category() {
         ErrorCategory::Caller => tracing::debug!(%error, "a request is wrong"),
-        ErrorCategory::NotNow => tracing::warn!(%error, "a request cannot be served now"),
+        ErrorCategory::Unavailable => tracing::warn!(%error, "a request cannot be served now"),
         ErrorCategory::Program | ErrorCategory::Unknown => tracing::error!(%error, "a request failed"),
     }
 }

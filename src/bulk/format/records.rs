@@ -176,16 +176,16 @@ mod tests {
     const CSV: Framing = Framing::Csv { delimiter: b',', quote: b'"', escape: None };
 
     /// Returns one byte at a time, so that every possible split is tested.
-    struct Dripping(io::Cursor<Vec<u8>>);
+    struct OneByteReader(io::Cursor<Vec<u8>>);
 
-    impl Read for Dripping {
+    impl Read for OneByteReader {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             self.0.read(&mut into[..1])
         }
     }
 
     fn records(text: &str, framing: Framing) -> Records {
-        Records::new(Box::new(Dripping(io::Cursor::new(text.as_bytes().to_vec()))), framing)
+        Records::new(Box::new(OneByteReader(io::Cursor::new(text.as_bytes().to_vec()))), framing)
     }
 
     fn all(text: &str, framing: Framing) -> Vec<(String, u64, u64, bool)> {

@@ -33,7 +33,7 @@ const MAGIC: u64 = 4;
 
 /// A file that is being written.
 pub(in crate::bulk) struct ParquetFile {
-    writer: SerializedFileWriter<AfterSkipped>,
+    writer: SerializedFileWriter<SkippingSink>,
     properties: WriterPropertiesPtr,
     rows: Shredded,
     /// The path of the list of the row groups written so far, from which writing resumes.
@@ -48,13 +48,13 @@ impl ParquetFile {
         sink: Sink,
         groups: Option<PathBuf>,
     ) -> io::Result<Self> {
-        Self::new(columns, compression, AfterSkipped { skipped: 0, sink }, groups)
+        Self::new(columns, compression, SkippingSink { skipped: 0, sink }, groups)
     }
 
     fn new(
         columns: &[Column],
         compression: Option<Compression>,
-        sink: AfterSkipped,
+        sink: SkippingSink,
         groups: Option<PathBuf>,
     ) -> io::Result<Self> {
         let properties = WriterProperties::builder()
@@ -85,7 +85,7 @@ impl ParquetFile {
         length: u64,
     ) -> io::Result<Self> {
         let written = read_groups(&groups, length)?;
-        let mut parquet = Self::new(columns, compression, AfterSkipped { skipped: length, sink }, Some(groups))?;
+        let mut parquet = Self::new(columns, compression, SkippingSink { skipped: length, sink }, Some(groups))?;
         for group in written {
             parquet.append_written_group(&group, file).map_err(failed)?;
         }
@@ -100,7 +100,7 @@ impl ParquetFile {
     }
 
     /// Registers a row group that is already in the file with the writer, which lists all row groups in the footer. The
-    /// writer writes the row group again byte for byte, and [`AfterSkipped`] drops those bytes.
+    /// writer writes the row group again byte for byte, and [`SkippingSink`] drops those bytes.
     fn append_written_group(&mut self, group: &RowGroupMetaData, file: &File) -> Result<(), ParquetError> {
         let mut writer = self.writer.next_row_group()?;
         for column in group.columns() {
@@ -196,12 +196,12 @@ impl RowFile for ParquetFile {
 }
 
 /// A sink that drops the first bytes, which are already in the file.
-struct AfterSkipped {
+struct SkippingSink {
     skipped: u64,
     sink: Sink,
 }
 
-impl Write for AfterSkipped {
+impl Write for SkippingSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.skipped == 0 {
             return self.sink.write(bytes);

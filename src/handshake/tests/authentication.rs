@@ -81,7 +81,7 @@ async fn a_server_that_requires_credentials_that_are_not_set_is_reported_with_it
     let endpoint = Endpoint::cassandra(stub.address().to_string()).unwrap();
     let handshake =
         Handshake::new(endpoint, Trust::new([]).unwrap(), Arc::new(Authenticator::anonymous()), None).unwrap();
-    let attempt = handshake.attempt(stub.address(), Depth::SystemTables, soon(30_000)).await;
+    let attempt = handshake.attempt(stub.address(), HandshakeDepth::SystemTables, soon(30_000)).await;
     assert_eq!(
         normalized(&attempt.failure.unwrap(), stub.port()),
         (
@@ -126,7 +126,7 @@ async fn a_provider_without_credentials_is_named_and_nothing_is_sent() {
     let peer = StubPeer::new(|stub| stub).await;
     let source = CredentialSource::from_provider(SharedCredentialsProvider::new(Provider(Some("no profile"))));
     let failure = peer.attempt(sigv4_with(source)).await.failure.unwrap();
-    assert_eq!((failure.stage, failure.error.kind()), (Stage::Credentials, ErrorKind::Credentials));
+    assert_eq!((failure.stage, failure.error.kind()), (HandshakeStage::Credentials, ErrorKind::Credentials));
     assert!(failure.error.to_string().contains("the provider given to the session"), "{}", failure.error);
     assert!(peer.stub.observed().requests.iter().all(|request| request.opcode != 0x0F));
 }
@@ -136,7 +136,8 @@ async fn a_silent_provider_is_distinguished_from_a_silent_server() {
     let peer = StubPeer::new(|stub| stub).await;
     let source = CredentialSource::from_provider(SharedCredentialsProvider::new(Provider(None)));
     let handshake = peer.handshake(sigv4_with(source));
-    let failure = handshake.attempt(peer.stub.address(), Depth::SystemTables, soon(300)).await.failure.unwrap();
+    let failure =
+        handshake.attempt(peer.stub.address(), HandshakeDepth::SystemTables, soon(300)).await.failure.unwrap();
     assert_eq!(
         normalized(&failure, peer.stub.port()),
         (

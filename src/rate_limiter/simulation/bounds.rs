@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::others::Policy;
-use super::{Arrivals, End, Figures, SimulatedCall, SimulatedTable, run, run_by};
+use super::{Arrivals, End, SimulatedCall, SimulatedTable, SimulationResults, run, run_by};
 
 fn table(capacity: f64) -> SimulatedTable {
     SimulatedTable { capacity: vec![(0.0, capacity)], outage: (0.0, 0.0), partition_capacity: 1_000.0 }
@@ -40,7 +40,7 @@ fn overloaded_table_reaches_its_capacity() {
     for (capacity, factors) in [(20.0, [1.1, 5.0]), (200.0, [1.1, 2.0]), (200.0, [1.5, 5.0]), (1_000.0, [1.1, 5.0])] {
         for (seed, factor) in factors.into_iter().enumerate() {
             let calls = run(&table(capacity), &load(factor * capacity), seed as u64);
-            let figures = Figures::from_calls(calls.iter().filter(called_at(5.0..60.0)), 55.0);
+            let figures = SimulationResults::from_calls(calls.iter().filter(called_at(5.0..60.0)), 55.0);
             let case = format!("{factor} times {capacity}: {figures:?}");
             assert!(acknowledged(&calls, 5.0..60.0) >= 0.95 * capacity, "{case}");
             assert!(figures.written_and_failed <= 0.01 && figures.attempts <= 1.1, "{case}");
@@ -53,7 +53,7 @@ fn overloaded_table_reaches_its_capacity() {
 
 #[test]
 fn table_below_its_capacity_delays_no_call() {
-    let figures = Figures::from_calls(run(&table(200.0), &load(100.0), 1).iter(), 60.0);
+    let figures = SimulationResults::from_calls(run(&table(200.0), &load(100.0), 1).iter(), 60.0);
     assert!(figures.refused == 0 && figures.attempts == 1.0 && figures.p99 < Duration::from_millis(50), "{figures:?}");
 }
 
@@ -69,7 +69,8 @@ fn table_of_less_than_one_unit_per_second_reaches_its_capacity() {
                 &Arrivals { seconds: 300.0, deadline: Duration::from_secs(30), ..load(arrivals) },
                 seed,
             );
-            let (used, figures) = (acknowledged(&calls, 30.0..300.0), Figures::from_calls(calls.iter(), 300.0));
+            let (used, figures) =
+                (acknowledged(&calls, 30.0..300.0), SimulationResults::from_calls(calls.iter(), 300.0));
             assert!(used >= 0.95 * capacity && figures.attempts <= max_attempts, "{used} of {capacity}: {figures:?}");
         }
     }
@@ -123,7 +124,7 @@ fn limiter_adapts_to_tenfold_capacity_changes_within_ten_seconds() {
             let used = acknowledged(&calls, from..from + 10.0);
             assert!(used >= 0.95 * capacity, "{used} of {capacity} from {from} s on");
         }
-        let figures = Figures::from_calls(calls.iter(), 60.0);
+        let figures = SimulationResults::from_calls(calls.iter(), 60.0);
         assert!(figures.attempts <= 1.1 && figures.written_and_failed <= 0.01, "{figures:?}");
     }
 }
@@ -135,7 +136,7 @@ fn hot_partition_reaches_its_limit_without_slowing_others() {
         let calls = run(&table(4_000.0), &Arrivals { units: 10.0, hot: 75, ..load(200.0) }, seed);
         let of = |is_hot: bool| {
             let of_kind = calls.iter().filter(called_at(5.0..60.0)).filter(|call| (call.partition == 0) == is_hot);
-            Figures::from_calls(of_kind, 55.0)
+            SimulationResults::from_calls(of_kind, 55.0)
         };
         let (hot, cold) = (of(true), of(false));
         assert!(hot.per_second >= 90.0 && hot.attempts <= 1.1, "{hot:?}");
@@ -147,9 +148,12 @@ fn hot_partition_reaches_its_limit_without_slowing_others() {
 fn rate_limiter_reaches_table_capacity_despite_a_hot_partition() {
     // 1,500 units a second go to the hot partition, which accepts 1,000, and 1,500 to the others, for which 1,000 are left.
     let calls = run(&table(2_000.0), &Arrivals { units: 10.0, hot: 50, ..load(300.0) }, 1);
-    let figures = Figures::from_calls(calls.iter().filter(called_at(5.0..60.0)), 55.0);
+    let figures = SimulationResults::from_calls(calls.iter().filter(called_at(5.0..60.0)), 55.0);
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0 && figures.attempts <= 1.2, "{figures:?}");
-    let cold = Figures::from_calls(calls.iter().filter(called_at(5.0..60.0)).filter(|call| call.partition != 0), 55.0);
+    let cold = SimulationResults::from_calls(
+        calls.iter().filter(called_at(5.0..60.0)).filter(|call| call.partition != 0),
+        55.0,
+    );
     assert!(cold.per_second >= 70.0, "{cold:?}");
 }
 
@@ -158,9 +162,9 @@ fn rate_limiter_reaches_table_capacity_despite_a_hot_partition() {
 fn queue_policy_determines_waiting_time_and_time_to_refusal() {
     let figures = |policy| {
         let calls = run_by(policy, &table(200.0), &load(400.0), 1);
-        Figures::from_calls(calls.iter().filter(called_at(5.0..56.0)), 51.0)
+        SimulationResults::from_calls(calls.iter().filter(called_at(5.0..56.0)), 51.0)
     };
-    let (chosen, fifo) = (figures(Policy::Chosen), figures(Policy::Fifo));
+    let (chosen, fifo) = (figures(Policy::Session), figures(Policy::Fifo));
     let (lifo, codel) = (figures(Policy::Lifo), figures(Policy::CoDel));
     // FIFO serves calls so late that their answers miss the deadlines.
     assert!(fifo.written_and_failed > 0.01 || fifo.per_second < 0.95 * 200.0, "{fifo:?}");
@@ -174,7 +178,7 @@ fn queue_policy_determines_waiting_time_and_time_to_refusal() {
 #[test]
 fn overloaded_table_reaches_its_capacity_with_four_second_deadlines() {
     let calls = run(&table(100.0), &Arrivals { seconds: 40.0, ..load(250.0) }, 1);
-    let figures = Figures::from_calls(calls.iter(), 40.0);
+    let figures = SimulationResults::from_calls(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0, "{figures:?}");
     assert!(figures.written_and_failed <= 0.01 && figures.refused_after <= Duration::from_millis(100), "{figures:?}");
 }
@@ -182,7 +186,7 @@ fn overloaded_table_reaches_its_capacity_with_four_second_deadlines() {
 #[test]
 fn overloaded_session_reaches_its_limit_on_an_unthrottled_table() {
     let calls = run(&table(1e6), &Arrivals { seconds: 40.0, limit: NonZeroU32::new(100), ..load(250.0) }, 1);
-    let figures = Figures::from_calls(calls.iter(), 40.0);
+    let figures = SimulationResults::from_calls(calls.iter(), 40.0);
     assert!(acknowledged(&calls, 20.0..40.0) >= 95.0 && figures.attempts <= 1.0, "{figures:?}");
     assert!(figures.written_and_failed <= 0.01 && figures.refused_after <= Duration::from_millis(100), "{figures:?}");
 }
@@ -194,7 +198,7 @@ fn sustained_load_slightly_over_capacity_keeps_throughput() {
         let used = acknowledged(&calls, f64::from(from)..f64::from(from + 20));
         assert!(used >= 475.0, "{used} of 500 from {from} s on");
     }
-    let figures = Figures::from_calls(calls.iter(), 120.0);
+    let figures = SimulationResults::from_calls(calls.iter(), 120.0);
     assert!(figures.written_and_failed <= 0.01 && figures.attempts <= 1.1, "{figures:?}");
 }
 
@@ -212,8 +216,9 @@ fn light_load_fails_only_around_a_four_second_outage() {
 fn calls_with_short_deadlines_get_a_fair_share_beside_long_ones() {
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(30));
     let calls = run(&table(200.0), &Arrivals { deadline: short, other_deadline: Some(long), ..load(600.0) }, 1);
-    let figures =
-        |first: usize| Figures::from_calls(calls.iter().skip(first).step_by(2).filter(called_at(5.0..30.0)), 25.0);
+    let figures = |first: usize| {
+        SimulationResults::from_calls(calls.iter().skip(first).step_by(2).filter(called_at(5.0..30.0)), 25.0)
+    };
     let (short, long) = (figures(0), figures(1));
     assert!(short.per_second >= 80.0 && long.per_second >= 80.0, "{short:?}, {long:?}");
     assert!(acknowledged(&calls, 5.0..60.0) >= 190.0, "{short:?}, {long:?}");

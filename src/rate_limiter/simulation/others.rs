@@ -12,7 +12,7 @@ use crate::rate_limiter::token_bucket::TokenBucket;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Policy {
     /// Serves calls in the order of arrival; refuses a call on arrival if its turn would come too late.
-    Chosen,
+    Session,
     /// Serves calls in the order of arrival until their deadlines have passed.
     Fifo,
     /// Serves the newest call first; the others wait until their deadlines have passed.
@@ -32,11 +32,11 @@ pub(super) trait Admit {
     fn is_unlimited(&self) -> bool;
 }
 
-/// Creates the admission for a policy. Only the chosen policy supports `limit`, the session's own limit.
+/// Creates the admission for a policy. Only the policy of the session supports `limit`, the session's own limit.
 pub(super) fn admission(policy: Policy, limit: Option<NonZeroU32>) -> Box<dyn Admit> {
     match policy {
-        Policy::Chosen => Box::new(Admission::new(limit.map(Allowance::new))),
-        other => Box::new(Other { policy: other, rate: None, waiting: Vec::new(), empty: Duration::ZERO }),
+        Policy::Session => Box::new(Admission::new(limit.map(Allowance::new))),
+        other => Box::new(SingleQueue { policy: other, rate: None, waiting: Vec::new(), empty: Duration::ZERO }),
     }
 }
 
@@ -66,7 +66,7 @@ impl Admit for Admission<usize> {
     }
 }
 
-struct Other {
+struct SingleQueue {
     policy: Policy,
     rate: Option<TokenBucket>,
     /// In the order of arrival.
@@ -75,7 +75,7 @@ struct Other {
     empty: Duration,
 }
 
-impl Admit for Other {
+impl Admit for SingleQueue {
     fn try_acquire(&mut self, ticket: Ticket, now: Duration, call: usize) -> AdmissionDecision {
         if let Some(rate) = &mut self.rate {
             rate.record_wait(now);
@@ -87,8 +87,8 @@ impl Admit for Other {
 
     fn serve(&mut self, now: Duration, give: &mut dyn FnMut(usize, bool)) -> Option<Duration> {
         loop {
-            let stands = now.saturating_sub(self.empty) > Duration::from_secs(1);
-            let dropped = self.policy == Policy::CoDel && stands;
+            let is_standing = now.saturating_sub(self.empty) > Duration::from_secs(1);
+            let dropped = self.policy == Policy::CoDel && is_standing;
             let is_dropped =
                 |ticket: &Ticket| dropped && now.saturating_sub(ticket.place.0) > Duration::from_millis(100);
             let next = if self.policy == Policy::Lifo { self.waiting.len().checked_sub(1) } else { Some(0) };
@@ -96,7 +96,7 @@ impl Admit for Other {
                 self.empty = now;
                 return None;
             };
-            let wait = self.rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait(0.0, ticket.units, now));
+            let wait = self.rate.as_mut().map_or(Duration::ZERO, |rate| rate.wait_time(0.0, ticket.units, now));
             let is_refused = self.waiting.len() > 1 && is_dropped(&ticket);
             if !wait.is_zero() && !is_refused {
                 return Some(now + wait);

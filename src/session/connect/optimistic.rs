@@ -1,4 +1,4 @@
-//! The first try: the driver connects at once, and peers are probed only if that takes long.
+//! The first attempt: the driver connects at once, and peers are probed only if that takes long.
 //!
 //! If there is no problem, this takes no longer than the driver alone. The driver does not report what it waits for. So
 //! if it takes too long, first the contact points and then the peers are probed in parallel. If a probe finds a peer
@@ -15,8 +15,8 @@ use scylla::cluster::Node;
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tracing::debug;
 
-use super::{ConnectFailure, Connected, Connecting, FIRST_TRY_SHARE};
-use crate::handshake::{Depth, HandshakeAttempt, resolve};
+use super::{ConnectFailure, Connected, Connecting, FIRST_ATTEMPT_SHARE};
+use crate::handshake::{HandshakeAttempt, HandshakeDepth, resolve};
 use crate::session::defaults::{PROBE_TIMEOUT, longest_probe, probe_timeout};
 use crate::session::driver;
 use crate::session::ready::{FirstPeerFilter, ReadyWhen};
@@ -25,8 +25,8 @@ use crate::session::translator::Translator;
 /// How often to check for the first connection of a pool that the driver does not wait for. The driver does not notify.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-pub(super) async fn first_try(connecting: &Connecting<'_>) -> Result<Connected, ConnectFailure> {
-    let limit = connecting.started + connecting.settings.connect_timeout.mul_f64(FIRST_TRY_SHARE);
+pub(super) async fn first_attempt(connecting: &Connecting<'_>) -> Result<Connected, ConnectFailure> {
+    let limit = connecting.started + connecting.settings.connect_timeout.mul_f64(FIRST_ATTEMPT_SHARE);
     let probe_limit = (connecting.started + PROBE_TIMEOUT).min(limit);
     let addresses = resolve(connecting.handshake, probe_limit).await?;
     let translator = Arc::new(Translator::new(connecting.handshake.clone(), &addresses));
@@ -47,11 +47,11 @@ pub(super) async fn first_try(connecting: &Connecting<'_>) -> Result<Connected, 
     debug!("connecting again, with peers that pass a probe");
     let contact_points = if reachable.is_empty() {
         let limit = (Instant::now() + PROBE_TIMEOUT).min(limit);
-        connecting.contact_points(&addresses, Depth::Authentication, limit).await?.passed
+        connecting.contact_points(&addresses, HandshakeDepth::Authentication, limit).await?.passed
     } else {
         reachable
     };
-    connecting.build(&contact_points, translator, Depth::Options, None, limit).await
+    connecting.build(&contact_points, translator, HandshakeDepth::Options, None, limit).await
 }
 
 async fn build_without_probes(
@@ -92,7 +92,7 @@ async fn probe_if_slow(
 ) -> Result<Vec<HandshakeAttempt>, ConnectFailure> {
     let mut passed = Vec::new();
     if timeout(connecting.settings.probe_after, translator.wait_for_first_translation()).await.is_err() {
-        let probing = pin!(connecting.contact_points(addresses, Depth::Options, probe_limit));
+        let probing = pin!(connecting.contact_points(addresses, HandshakeDepth::Options, probe_limit));
         if let Either::Right((reached, translating)) =
             select(pin!(translator.wait_for_first_translation()), probing).await
         {
@@ -107,13 +107,17 @@ async fn probe_if_slow(
     let topology_read = translator.wait_for_first_translation().await;
     sleep(connecting.settings.probe_after).await;
     let started = Instant::now();
-    if !translator.probe_translated(|_| true, Depth::Options, topology_read + probe_timeout(&passed)).await.all_passed {
+    if !translator
+        .probe_translated(|_| true, HandshakeDepth::Options, topology_read + probe_timeout(&passed))
+        .await
+        .all_passed
+    {
         return Ok(passed);
     }
     // A peer may be silent at a later stage. The later stages take about as long as the measured ones, which take long
     // if the endpoint is distant or this machine is busy.
     let deadline = Instant::now() + PROBE_TIMEOUT.max(longest_probe(&passed).max(started.elapsed()) * 4);
-    if !translator.probe_translated(|_| true, Depth::Authentication, deadline).await.any_silent {
+    if !translator.probe_translated(|_| true, HandshakeDepth::Authentication, deadline).await.any_silent {
         return pending().await;
     }
     // No contact points, because the silent peer may be one that passed.
@@ -129,18 +133,19 @@ async fn needs_another_build(connecting: &Connecting<'_>, connected: &Connected,
     let enabled = state.get_nodes_info().iter().filter(|node| node.is_enabled());
     let (connected_peers, missing): (Vec<&Arc<Node>>, Vec<_>) = enabled.partition(|node| node.is_connected());
     for node in &connected_peers {
-        translator.record_passed(connected.address(node), Depth::Authentication);
+        translator.record_passed(connected.address(node), HandshakeDepth::Authentication);
     }
     let now = Instant::now();
     // Longer for a distant endpoint, whose peers answer slowly.
     let limit_of_a_probe =
         translator.first_translation().map_or(PROBE_TIMEOUT, |first| PROBE_TIMEOUT.max((now - first) * 2));
-    translator.require_probe(Depth::Options, limit_of_a_probe);
+    translator.require_probe(HandshakeDepth::Options, limit_of_a_probe);
     if missing.is_empty() {
         return false;
     }
     let is_missing = |host_id| missing.iter().any(|node| node.host_id == host_id);
-    let summary = translator.probe_translated(is_missing, Depth::Options, (now + PROBE_TIMEOUT).min(limit)).await;
+    let summary =
+        translator.probe_translated(is_missing, HandshakeDepth::Options, (now + PROBE_TIMEOUT).min(limit)).await;
     connected_peers.is_empty() || summary.any_refused
 }
 

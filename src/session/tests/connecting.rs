@@ -5,7 +5,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future as provided};
 
 use super::*;
-use crate::session::set_up::set_up;
+use crate::session::configure::configure;
 use testkit::stub::{Topology, loopback};
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn if_all_is_well_connecting_sends_exactly_what_the_bare_driver_sends() {
     let site = Site::new(9, |stub| stub.topology(topology)).await;
     let mut builder = site.builder();
     builder.settings.probe_after = Duration::from_secs(60);
-    let (handshake, _) = set_up(&builder).await.unwrap();
+    let (handshake, _) = configure(&builder).await.unwrap();
     let _session = builder.connect().await.unwrap();
     let ours = sent(&site.stub, CONNECTIONS).await;
     // Each loopback address is probed for a listener, and that connection is closed at once.
@@ -77,7 +77,7 @@ async fn if_all_is_well_connecting_sends_exactly_what_the_bare_driver_sends() {
     assert!(accepted <= CONNECTIONS + 8, "{accepted}");
 
     let bare = Site::new(9, |stub| stub.topology(topology)).await;
-    let (theirs, _) = set_up(&bare.builder()).await.unwrap();
+    let (theirs, _) = configure(&bare.builder()).await.unwrap();
     let _driver = scylla::client::session_builder::SessionBuilder::new()
         .known_node_addr(bare.stub.address())
         .tls_context(theirs.tls().cloned().map(scylla::client::session::TlsContext::from))

@@ -167,7 +167,7 @@ async fn waiting_for_a_silent_credentials_provider_ends_at_the_deadline() {
     assert!(error.to_string().contains("the credentials provider did not answer"), "{error}");
 }
 
-/// The first try ends long before the provider answers, and so does each further try.
+/// The first attempt ends long before the provider answers, and so does each retry.
 #[tokio::test]
 async fn slow_credentials_provider_may_outlast_a_connect_attempt() {
     #[derive(Debug)]
@@ -210,7 +210,7 @@ async fn dropping_the_connect_future_closes_all_connections() {
         }),
     )
     .await;
-    // One of the peers is silent at a stage that the first try does not probe.
+    // One of the peers is silent at a stage that the first attempt does not probe.
     let site = Site::new(3, |stub| stub.fault_at(loopback(2), FaultPoint::ChallengeResponse, Reaction::Hang)).await;
     tokio::select! {
         _ = site.builder().connect() => panic!("the peer did not answer"),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use testkit::stub::{Row, Topology, loopback};
 
-const NOBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 255, 1, 1));
+const UNUSED_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 255, 1, 1));
 
 /// How many of `count` statements arrived at each address.
 async fn spread(site: &Site, session: &Session, count: usize) -> Vec<(IpAddr, usize)> {
@@ -52,10 +52,10 @@ async fn session_and_peers_survive_null_topology_fields() {
     let bare = |address| Row { data_center: None, tokens: None, cluster_name: None, ..Row::peer(address) };
     let site = Site::new(3, |stub| {
         stub.topology(move |_| Topology {
-            local: Row { host_id: None, cluster_name: None, ..Row::peer(NOBODY) },
+            local: Row { host_id: None, cluster_name: None, ..Row::peer(UNUSED_ADDRESS) },
             peers: vec![
-                Row { host_id: None, ..Row::peer(NOBODY) },
-                Row { rpc_address: None, ..Row::peer(NOBODY) },
+                Row { host_id: None, ..Row::peer(UNUSED_ADDRESS) },
+                Row { rpc_address: None, ..Row::peer(UNUSED_ADDRESS) },
                 bare(loopback(1)),
                 Row { data_center: None, ..Row::peer(loopback(2)) },
                 bare(loopback(3)),
@@ -139,7 +139,8 @@ async fn unreachable_peers_are_replaced_by_the_endpoint() {
     join_all([true, false].map(async |silent| {
         let site = Site::new(3, |stub| {
             let stub = stub.topology(move |_| {
-                let peers = if silent { [loopback(2), loopback(3)] } else { [NOBODY, IpAddr::from([127, 255, 1, 2])] };
+                let peers =
+                    if silent { [loopback(2), loopback(3)] } else { [UNUSED_ADDRESS, IpAddr::from([127, 255, 1, 2])] };
                 Topology::like_keyspaces(&peers)
             });
             if silent {

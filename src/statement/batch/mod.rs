@@ -20,8 +20,8 @@ use scylla::statement::batch::{Batch, BatchStatement, BatchType};
 
 pub use self::conditional::ConditionalBatch;
 pub(super) use self::key::{PrimaryKey, PrimaryKeys, primary_key};
-use self::kinds::BatchLabel;
-pub(super) use self::kinds::Kinds;
+use self::kinds::BatchKind;
+pub(super) use self::kinds::BatchKinds;
 pub use self::logged::LoggedBatch;
 pub use self::unlogged::UnloggedBatch;
 use self::values::BatchEntryValues;
@@ -104,9 +104,9 @@ impl BatchStatements {
         entry.values(&self.values)
     }
 
-    fn label(&self) -> BatchLabel {
+    fn kind(&self) -> BatchKind {
         let is_idempotent = self.entries.iter().all(|entry| entry.call.is_idempotent() && !entry.is_conditional);
-        BatchLabel {
+        BatchKind {
             is_logged: self.batch.get_type() != BatchType::Unlogged,
             statements: self.entries.len(),
             is_idempotent,
@@ -114,7 +114,7 @@ impl BatchStatements {
     }
 
     fn attempted(&self) -> String {
-        self.label().attempted()
+        self.kind().attempted()
     }
 
     fn refused(&self, problem: impl Into<String>, advice: &'static str) -> Error {
@@ -152,7 +152,7 @@ impl BatchStatements {
     }
 
     async fn send(&mut self) -> Result<(QueryResult, Arc<StatementInfo>), Error> {
-        let (info, metrics) = self.session.statements().kinds().get(self.label(), self.options.tag.clone());
+        let (info, metrics) = self.session.statements().batch_kinds().get(self.kind(), self.options.tag.clone());
         let (session, options) = (self.session.without_keyspace(), self.options.clone());
         let call = Call {
             session,

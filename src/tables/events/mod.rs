@@ -268,7 +268,7 @@ impl Events {
     /// # Errors
     ///
     /// The errors of [`latest`](Self::latest).
-    pub fn on(&self, device_id: &str, date: NaiveDate) -> EventRange {
+    pub fn day(&self, device_id: &str, date: NaiveDate) -> EventRange {
         EventRange::new(self.reader(device_id), Ok(Days::Whole(date)))
     }
 

@@ -6,7 +6,7 @@ use super::read::{EventStream, Reader};
 use crate::Error;
 
 /// Events of a device over one or several days, as a [`Stream`](futures::Stream) that is `Unpin` and `Send`; created by
-/// [`Events::between`](super::Events::between) and [`Events::on`](super::Events::on).
+/// [`Events::between`](super::Events::between) and [`Events::day`](super::Events::day).
 ///
 /// Nothing is sent before the first poll. Then the first 100 events of up to 32 days are requested in parallel. The
 /// rest of a day is requested when the stream reaches it, one page ahead. So a month with few events takes hardly

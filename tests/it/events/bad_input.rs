@@ -32,7 +32,7 @@ async fn empty_device_id_is_refused_by_every_call() {
     let select = format!("SELECT FROM {failed}");
     refused(events.get("", at).await, &select);
     refused(events.latest("", 1).try_next().await, &select);
-    refused(events.on("", day).try_next().await, &select);
+    refused(events.day("", day).try_next().await, &select);
     let mut between = events.between("", at..at).oldest_first().of_type("type");
     refused(between.try_next().await, &select);
     assert_eq!(between.try_next().await.unwrap(), None, "it ends after the error");
@@ -139,5 +139,5 @@ async fn timestamp_outside_the_calendar_is_skipped() {
     let text =
         format!("INSERT INTO {}.events (device_id, event_date, event_time) VALUES (?, ?, ?)", keyspace_name("events"));
     session.execute(&text, (&device, date("2026-11-22"), far)).await.unwrap();
-    assert_eq!(events.on(&device, date("2026-11-22")).try_next().await.unwrap(), None, "no time that there is");
+    assert_eq!(events.day(&device, date("2026-11-22")).try_next().await.unwrap(), None, "no time that there is");
 }

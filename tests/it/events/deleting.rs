@@ -19,9 +19,9 @@ async fn day_over_the_range_delete_limit_is_deleted_in_slices() {
     written.push(event(&device, "2026-11-23T00:00:00Z"));
     insert_all(&events, &written).await;
     events.delete_day(&device, date("2026-11-22")).await.unwrap();
-    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, []);
-    assert_eq!(all(events.on(&device, date("2026-11-21"))).await.len(), 1);
-    assert_eq!(all(events.on(&device, date("2026-11-23"))).await.len(), 1);
+    assert_eq!(all(events.day(&device, date("2026-11-22"))).await, []);
+    assert_eq!(all(events.day(&device, date("2026-11-21"))).await.len(), 1);
+    assert_eq!(all(events.day(&device, date("2026-11-23"))).await.len(), 1);
     if let Some(local) = local().await {
         let deletes = local.journal().filter(|it| {
             it.kind == keyspaces_local::journal::Kind::Execute
@@ -41,10 +41,10 @@ async fn sharded_day_is_deleted_from_all_shards() {
         (0..100).map(|index| Event::new(&device, start + Duration::from_millis(index), "type", "x")).collect();
     insert_all(&events, &written).await;
     events.delete(&device, start).await.unwrap();
-    assert_eq!(all(events.on(&device, date("2026-11-22")).oldest_first()).await, written[1..]);
+    assert_eq!(all(events.day(&device, date("2026-11-22")).oldest_first()).await, written[1..]);
     assert_eq!(events.get(&device, written[1].event_time).await.unwrap().as_ref(), Some(&written[1]));
     events.delete_day(&device, date("2026-11-22")).await.unwrap();
-    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, []);
+    assert_eq!(all(events.day(&device, date("2026-11-22"))).await, []);
 }
 
 #[tokio::test]

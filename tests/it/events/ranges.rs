@@ -27,8 +27,8 @@ async fn range_over_days_reads_in_both_orders_excluding_its_end() {
         assert_eq!(all(events.between(&device, whole)).await, newest_first);
         let within = time("2028-02-29T00:00:00.001Z")..time("2028-03-01T00:00:00Z");
         assert_eq!(times(events.between(&device, within)).await, ["29 12:00"]);
-        assert_eq!(times(events.on(&device, date("2028-02-29"))).await, ["29 12:00", "29 00:00"]);
-        assert_eq!(times(events.on(&device, date("2028-02-29")).oldest_first()).await, ["29 00:00", "29 12:00"]);
+        assert_eq!(times(events.day(&device, date("2028-02-29"))).await, ["29 12:00", "29 00:00"]);
+        assert_eq!(times(events.day(&device, date("2028-02-29")).oldest_first()).await, ["29 00:00", "29 12:00"]);
         let now = time("2028-02-29T12:00:00Z");
         assert_eq!(all(events.between(&device, now..now)).await, []);
     }
@@ -56,7 +56,7 @@ async fn events_are_filtered_by_type_across_pages_without_matches() {
             let latest: Vec<Event> =
                 events.latest(&device, 3).before(whole.end).of_type("alarm").try_collect().await.unwrap();
             assert_eq!(latest, [alarms[3].clone(), alarms[2].clone(), alarms[1].clone()]);
-            assert_eq!(all(events.on(&device, date("2026-11-21")).of_type("none")).await, []);
+            assert_eq!(all(events.day(&device, date("2026-11-21")).of_type("none")).await, []);
         }
     }
 }
@@ -97,12 +97,12 @@ async fn day_is_read_in_one_small_page_then_large_pages() {
     let written: Vec<Event> =
         (0..350).map(|index| Event::new(&device, start + Duration::from_secs(index), "type", "x")).collect();
     insert_all(&events, &written).await;
-    assert_eq!(all(events.on(&device, date("2026-11-22")).oldest_first()).await, written);
+    assert_eq!(all(events.day(&device, date("2026-11-22")).oldest_first()).await, written);
     if let Some(asked) = pages_asked(&table).await {
         assert_eq!(asked, 2, "a page of 100 and one of what is left");
     }
     let small = events.with_page_size(NonZeroU32::new(60).unwrap());
-    assert_eq!(all(small.on(&device, date("2026-11-22")).oldest_first()).await, written);
+    assert_eq!(all(small.day(&device, date("2026-11-22")).oldest_first()).await, written);
     if let Some(asked) = pages_asked(&table).await {
         assert_eq!(asked, 2 + 6);
     }
@@ -133,9 +133,9 @@ async fn event_reads_use_the_requested_consistency() {
     let at = time("2026-11-22T10:00:00Z");
     events.insert(&event(&device, "2026-11-22T10:00:00Z")).await.unwrap();
     let one = events.with_consistency(ReadConsistency::One);
-    assert_eq!(all(one.on(&device, date("2026-11-22"))).await.len(), 1);
+    assert_eq!(all(one.day(&device, date("2026-11-22"))).await.len(), 1);
     assert!(one.get(&device, at).await.unwrap().is_some());
-    assert_eq!(all(events.on(&device, date("2026-11-22"))).await.len(), 1);
+    assert_eq!(all(events.day(&device, date("2026-11-22"))).await.len(), 1);
     let Some(local) = local().await else { return };
     let levels: Vec<String> = local
         .journal()

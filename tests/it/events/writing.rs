@@ -30,12 +30,12 @@ async fn event_time_is_truncated_to_milliseconds_in_every_call() {
     events.insert(&written).await.unwrap();
     let read = Event { event_time: time("2026-11-22T23:59:59.999Z"), ..written.clone() };
     assert_eq!(events.get(&device, fine).await.unwrap(), Some(read.clone()));
-    assert_eq!(only(events.on(&device, date("2026-11-22"))).await, read);
+    assert_eq!(only(events.day(&device, date("2026-11-22"))).await, read);
     let second = Duration::from_secs(1);
     assert_eq!(all(events.between(&device, fine..fine + second)).await, [read]);
     assert_eq!(all(events.between(&device, fine - second..fine)).await, []);
     events.delete(&device, fine).await.unwrap();
-    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, []);
+    assert_eq!(all(events.day(&device, date("2026-11-22"))).await, []);
 }
 
 #[tokio::test]
@@ -51,8 +51,8 @@ async fn event_is_stored_under_its_utc_day_regardless_of_offset() {
         ],
     )
     .await;
-    assert_eq!(times(events.on(&device, date("2026-11-22"))).await, ["22 23:30", "22 12:00"]);
-    assert_eq!(times(events.on(&device, date("2026-11-23"))).await, ["23 00:30"]);
+    assert_eq!(times(events.day(&device, date("2026-11-22"))).await, ["22 23:30", "22 12:00"]);
+    assert_eq!(times(events.day(&device, date("2026-11-23"))).await, ["23 00:30"]);
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn leap_second_event_is_read_from_the_day_it_was_stored_in() {
     let device = device();
     let leap = time("2016-12-31T23:59:60.5Z");
     events.insert(&Event { event_time: leap, ..event(&device, "2016-12-31T00:00:00Z") }).await.unwrap();
-    let found = all(events.on(&device, date("2017-01-01"))).await;
+    let found = all(events.day(&device, date("2017-01-01"))).await;
     assert_eq!(found.iter().map(|event| event.event_time).collect::<Vec<_>>(), [time("2017-01-01T00:00:00.5Z")]);
     assert_eq!(events.get(&device, leap).await.unwrap().as_ref(), found.first());
 }
@@ -73,10 +73,10 @@ async fn first_and_last_calendar_days_are_written_and_read() {
     for (date, time) in [(NaiveDate::MIN, DateTime::<Utc>::MIN_UTC), (NaiveDate::MAX, DateTime::<Utc>::MAX_UTC)] {
         let written = Event::new(&device, time, "type", "at the end");
         events.insert(&written).await.unwrap();
-        assert_eq!(only(events.on(&device, date)).await, written);
+        assert_eq!(only(events.day(&device, date)).await, written);
         assert_eq!(events.get(&device, time).await.unwrap(), Some(written));
         events.delete_day(&device, date).await.unwrap();
-        assert_eq!(all(events.on(&device, date)).await, []);
+        assert_eq!(all(events.day(&device, date)).await, []);
     }
 }
 
@@ -92,7 +92,7 @@ async fn second_event_in_a_millisecond_overwrites_or_gets_the_first_back() {
         other => panic!("{other:?}"),
     }
     events.insert(&second).await.unwrap();
-    assert_eq!(all(events.on(&device, date("2026-11-22"))).await, [second]);
+    assert_eq!(all(events.day(&device, date("2026-11-22"))).await, [second]);
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn event_writes_are_paced_to_the_partition_limit() {
     insert_all(&events, &many).await;
     // The last of 271 units waits this long at 900 units a second.
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
-    assert_eq!(all(events.on(&busy, date("2026-11-22"))).await.len(), 271);
+    assert_eq!(all(events.day(&busy, date("2026-11-22"))).await.len(), 271);
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn event_columns_left_null_are_read_as_empty_text() {
         format!("INSERT INTO {}.events (device_id, event_date, event_time) VALUES (?, ?, ?)", keyspace_name("events"));
     session.execute(&text, (&device, date("2026-11-22"), at)).await.unwrap();
     let read = Event::new(&device, at, "", "");
-    assert_eq!(only(events.on(&device, date("2026-11-22"))).await, read);
+    assert_eq!(only(events.day(&device, date("2026-11-22"))).await, read);
     match events.insert_if_absent(&event(&device, "2026-11-22T10:00:00Z")).await.unwrap() {
         Outcome::NotApplied(there) => assert_eq!(there, Some(read)),
         other => panic!("{other:?}"),
@@ -161,7 +161,7 @@ async fn event_stored_under_another_date_is_found_by_date_but_not_by_time() {
     );
     session.execute(&text, (&device, date("2026-11-23"), at)).await.unwrap();
     let whole = time("2026-11-01T00:00:00Z")..time("2026-12-01T00:00:00Z");
-    assert_eq!(times(events.on(&device, date("2026-11-23"))).await, ["22 23:30"]);
+    assert_eq!(times(events.day(&device, date("2026-11-23"))).await, ["22 23:30"]);
     assert_eq!(times(events.between(&device, whole)).await, [""; 0]);
 }
 

@@ -78,7 +78,7 @@ async fn migration_interrupted_before_a_statement_arrives_resumes_with_it() {
     for (done, statement) in STATEMENTS.iter().enumerate() {
         interrupt_at(&local, &session, &files, statement, Moment::Before).await;
         let dry = session.migrate("shop", &files).dry_run().await.unwrap();
-        assert_eq!((dry.pending[0].done, dry.pending[0].unknown), (done, true));
+        assert_eq!((dry.pending[0].statements_done, dry.pending[0].outcome_unknown), (done, true));
         migrate_to_the_end(&session, &files).await;
     }
 }

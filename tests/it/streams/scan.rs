@@ -32,7 +32,7 @@ async fn a_scan_yields_each_row_once_and_resumes_from_its_progress() {
     while let Some(page) = rest.try_next().await.unwrap() {
         rows.extend(page);
     }
-    assert!(rest.progress().is_done());
+    assert!(rest.progress().is_complete());
     assert_eq!(rows.len(), expected.len(), "no row is yielded twice");
     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), expected);
 

@@ -12,7 +12,7 @@ use crate::{Endpoint, Error, ErrorKind};
 
 /// Refuses invalid and contradictory settings, and determines the endpoint and the credentials provider. Nothing is
 /// sent to the endpoint.
-pub(super) async fn set_up(builder: &SessionBuilder) -> Result<(Handshake, Settings), Error> {
+pub(super) async fn configure(builder: &SessionBuilder) -> Result<(Handshake, Settings), Error> {
     check(builder)?;
     let endpoint = endpoint(builder).await?;
     let authenticator = authenticator(builder, &endpoint)?;
