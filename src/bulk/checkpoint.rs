@@ -230,18 +230,25 @@ impl Checkpoint {
         if text.len() as u64 > self.max_bytes {
             let (bytes, max) = (Counted(text.len(), "byte"), self.max_bytes);
             let problem = format!("it would have {bytes}, more than the {max} that can be read again");
-            return Err(Error::new(
-                ErrorKind::File,
-                format!("writing the checkpoint {}", self.path.display()),
-                problem,
-            )
-            .with_advice("Load fewer files at once, or shuffle fewer rows"));
+            let attempted = format!("writing the checkpoint {}", self.path.display());
+            return Err(Error::new(ErrorKind::File, attempted, problem)
+                .with_advice(self.operation.advice_to_shorten_checkpoint()));
         }
         Ok(text)
     }
 }
 
 impl Operation {
+    /// The size of a checkpoint depends on the input files and the rows in the shuffle buffer. Without input files, that is
+    /// for an export, a count or a copy, it depends on the columns and the filter.
+    fn advice_to_shorten_checkpoint(&self) -> &'static str {
+        if self.files.is_empty() {
+            "Name fewer columns, or use a shorter filter"
+        } else {
+            "Pass fewer files at once, or shuffle fewer rows"
+        }
+    }
+
     /// Describes the first difference between the operation of the checkpoint and the requested one.
     fn difference(&self, requested: &Self) -> Option<String> {
         if self.attempted != requested.attempted {
@@ -380,7 +387,7 @@ mod tests {
         };
         let refused = |bytes: u64| {
             format!(
-                "writing the checkpoint {} failed: it would have {bytes} bytes, more than the 1000 that can be read again. Load \
+                "writing the checkpoint {} failed: it would have {bytes} bytes, more than the 1000 that can be read again. Pass \
                  fewer files at once, or shuffle fewer rows",
                 path.display()
             )
@@ -409,6 +416,18 @@ mod tests {
             path.display()
         );
         assert_eq!(error.to_string(), expected);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn checkpoint_too_large_of_an_operation_without_files_has_its_own_advice() {
+        let folder = folder();
+        let path = folder.join("checkpoint");
+        let options = BTreeMap::from([("columns".to_owned(), "x".repeat(1_000))]);
+        let copy = Operation { attempted: "copying shop.a to shop.b".to_owned(), options, files: Vec::new() };
+        let error = Checkpoint::open_bounded(&path, copy, 1_000).unwrap_err();
+        let end = "more than the 1000 that can be read again. Name fewer columns, or use a shorter filter";
+        assert!(error.to_string().ends_with(end), "{error}");
         fs::remove_dir_all(folder).unwrap();
     }
 

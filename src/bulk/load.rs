@@ -3,31 +3,27 @@
 use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_blocking;
 
 use super::batches::Batches;
 use super::checkpoint::Operation;
-use super::chunk::Chunk;
-use super::format::{Format, JsonLines};
-use super::input::Input;
+use super::format::Format;
+use super::load_source::{LoadSource, OpenLoadSource};
 use super::progress::{Progress, Summary, throttles};
 use super::rate::Rate;
 use super::rejected::RejectedRows;
 use super::row_columns::ColumnSettings;
-use super::row_files::{RowFiles, RowUnit};
 use super::row_statement::{RowStatement, prepare_insert};
 use super::send::Sending;
 use super::state::open_state;
 use super::statement_text::{delete, insert};
-use super::stream::{RowStream, send_rows};
 use super::table::{Column, DescribedTable, Role};
-use super::{DEFAULT_STALL_TIMEOUT, Nulls, task_failed};
+use super::{DEFAULT_STALL_TIMEOUT, Nulls};
 use crate::{Error, ErrorKind, Session};
 
 /// The chunks that are read ahead of the sender.
@@ -68,7 +64,7 @@ pub struct Load {
     session: Session,
     keyspace: String,
     table: String,
-    source: RowSource,
+    source: LoadSource,
     columns: Option<Vec<String>>,
     nulls: Nulls,
     ttl_column: Option<String>,
@@ -87,12 +83,6 @@ pub struct Load {
     stop_signal: Option<BoxFuture<'static, ()>>,
 }
 
-/// The source of the rows.
-pub(super) enum RowSource {
-    Files(Input, Format),
-    Rows(RowStream),
-}
-
 /// The statement for each row of the input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verb {
@@ -101,8 +91,18 @@ pub(super) enum Verb {
     Delete,
 }
 
+impl Verb {
+    /// The operation in error texts, before the name of the table.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Load => "loading",
+            Self::Delete => "deleting from",
+        }
+    }
+}
+
 impl Load {
-    pub(super) fn new(verb: Verb, session: &Session, keyspace: &str, table: &str, source: RowSource) -> Self {
+    pub(super) fn new(verb: Verb, session: &Session, keyspace: &str, table: &str, source: LoadSource) -> Self {
         Self {
             verb,
             session: session.clone(),
@@ -246,103 +246,64 @@ impl Load {
     }
 
     async fn run(self) -> Result<Summary, Error> {
-        let action = if self.verb == Verb::Load { "loading" } else { "deleting from" };
+        let action = self.verb.action();
         let attempted = format!("{action} {}.{}", self.keyspace, self.table);
         let table = DescribedTable::describe(&self.session, &self.keyspace, &self.table, action).await?;
-        self.refuse_counters(&table, &attempted)?;
-        if self.batches && table.has_counters() {
-            let problem = format!("{} has counters, which are not written in batches", table.name);
-            return Err(Error::new(ErrorKind::Refused, attempted, problem).with_advice("Load it without batches"));
-        }
-        let format = match &self.source {
-            RowSource::Files(_, format) => format.clone(),
-            RowSource::Rows(_) if self.checkpoint.is_some() => {
-                let problem = "a stream of rows cannot be resumed from a checkpoint";
-                return Err(Error::new(ErrorKind::Configuration, attempted, problem)
-                    .with_advice("Leave out the checkpoint, or load files"));
-            }
-            RowSource::Rows(_) => JsonLines::new().into(),
-        };
-        let (files, rows) = match self.source {
-            RowSource::Files(input, format) => {
-                let (reading, columns) = (attempted.clone(), self.columns.clone());
-                let files = spawn_blocking(move || RowFiles::open(input, format, &reading, columns.as_deref())).await;
-                (Some(files.map_err(|error| task_failed(&attempted, error))??), None)
-            }
-            RowSource::Rows(rows) => (None, Some(rows)),
-        };
+        self.refuse_conflicting_settings(&table, &attempted)?;
+
+        let format = self.source.format();
+        let source = self.source.open(self.columns.clone(), &attempted).await?;
         let settings = ColumnSettings {
             columns: self.columns.as_deref(),
             ttl: self.ttl_column.as_deref(),
             write_time: self.write_time_column.as_deref(),
             verb: self.verb,
         };
-        let columns = settings.columns(&table, files.as_ref().and_then(RowFiles::header), &attempted)?;
-        let columns: Arc<[Column]> = match (&files, self.verb) {
-            (None, Verb::Load) => insert(&table, &columns).in_order(columns).into(),
+        let columns = settings.columns(&table, source.header(), &attempted)?;
+        let columns: Arc<[Column]> = match (&source, self.verb) {
+            // The rows of a stream are bound to the statement as they are.
+            (OpenLoadSource::Rows(_), Verb::Load) => insert(&table, &columns).in_order(columns).into(),
             _ => columns.into(),
         };
-        let statement = match self.verb {
-            Verb::Load => prepare_insert(&self.session, &table, &columns, self.stall_timeout).await?,
-            Verb::Delete => {
-                RowStatement::prepare(&self.session, delete(&table, &columns), false, self.stall_timeout).await?
-            }
-        };
+        let statement = prepare(&self.session, self.verb, &table, &columns, self.stall_timeout).await?;
         let limit = self.rate.limit(&self.session, &table, false, &attempted)?;
+
         let operation = Operation {
             attempted: attempted.clone(),
-            options: BTreeMap::from([
-                (
-                    "columns".to_owned(),
-                    columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
-                ),
-                ("format".to_owned(), format!("{format:?}")),
-                ("nulls".to_owned(), format!("{:?}", self.nulls)),
-                ("rejected rows".to_owned(), format!("{:?}", self.rejected_file)),
-            ]),
-            files: files.iter().flat_map(RowFiles::identities).map(Into::into).collect(),
+            options: checkpointed_options(&columns, &format, self.nulls, self.rejected_file.as_deref()),
+            files: source.signatures(),
         };
-        let (checkpoint_path, rejected_file) = match self.dry_run {
+        let (checkpoint_path, rejected_path) = match self.dry_run {
             true => (None, None),
             false => (self.checkpoint, self.rejected_file.clone()),
         };
-        let (checkpoint, rejected) = open_state(
-            &attempted,
-            checkpoint_path,
-            operation,
-            rejected_file,
-            format.rejected_format(),
-            Arc::clone(&columns),
-        )
-        .await?;
+        let rejected_format = format.rejected_format();
+        let (checkpoint, rejected) =
+            open_state(&attempted, checkpoint_path, operation, rejected_path, rejected_format, Arc::clone(&columns))
+                .await?;
         if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.state().is_complete) {
             return Ok(Summary::of_complete_checkpoint(checkpoint, self.rejected_file));
         }
+
         let resume = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state().resume.clone());
-        let in_flight = default_in_flight(&self.session);
-        let file_sizes =
-            files.as_ref().map(|files| files.identities().iter().map(|file| file.bytes).sum::<Option<u64>>());
-        let has_file = self.rejected_file.is_some();
+        let may_reject = self.rejected_file.is_some() || self.dry_run;
         let rejected = RejectedRows {
             attempted: attempted.clone(),
-            file_names: files.as_ref().map_or_else(|| vec!["the stream".to_owned()], RowFiles::names),
-            position_unit: files.as_ref().map_or(RowUnit::Row, RowFiles::position_unit),
+            file_names: source.file_names(),
+            position_unit: source.position_unit(),
             columns: Arc::clone(&columns),
-            max: self.max_rejected.unwrap_or(if has_file || self.dry_run { DEFAULT_MAX_REJECTED } else { 0 }),
+            max: self.max_rejected.unwrap_or(if may_reject { DEFAULT_MAX_REJECTED } else { 0 }),
             file: rejected,
             first: None,
         };
-        let is_partition_key = |(_, column): &(usize, &Column)| column.role == Role::PartitionKey;
-        let batches =
-            self.batches.then(|| columns.iter().enumerate().filter(is_partition_key).map(|(at, _)| at).collect());
         let sending = Sending {
             attempted,
             throttles: throttles(&self.session, table.name.to_string(), false),
             statement: statement.clone(),
-            total_bytes: file_sizes.flatten(),
-            bytes_read: files.as_ref().map(RowFiles::bytes_read).unwrap_or_default(),
+            total_bytes: source.total_bytes(),
+            bytes_read: source.bytes_read(),
             limit,
-            in_flight: self.in_flight.map_or(in_flight, NonZeroUsize::get),
+            in_flight: self.in_flight.map_or_else(|| default_in_flight(&self.session), NonZeroUsize::get),
             shuffle: self.shuffle,
             stall_timeout: self.stall_timeout,
             rejected,
@@ -350,27 +311,31 @@ impl Load {
             progress: self.progress,
             stop_signal: self.stop_signal,
             dry_run: self.dry_run,
-            batches: batches.map(Batches::new),
+            batches: self.batches.then(|| Batches::new(partition_key(&columns))),
             is_copy: false,
         };
-        let (sender, receiver) = mpsc::channel::<Result<Chunk, Error>>(CHUNKS_AHEAD);
-        // Each reading task ends when the receiver is gone.
-        let nulls = self.nulls;
-        let reading = match (files, rows) {
-            (Some(files), _) => spawn_blocking(move || files.send(&table, &columns, nulls, resume.as_ref(), &sender)),
-            (None, Some(rows)) => tokio::spawn(send_rows(rows, statement, columns, table.units, sender)),
-            (None, None) => tokio::spawn(async {}),
-        };
+        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        let reading = source.start_reading(table, columns, statement, self.nulls, resume, sender);
         sending.run(receiver, reading).await
     }
 
-    fn refuse_counters(&self, table: &DescribedTable, attempted: &str) -> Result<(), Error> {
-        if self.allow_counters || !table.has_counters() || self.verb == Verb::Delete {
-            return Ok(());
+    fn refuse_conflicting_settings(&self, table: &DescribedTable, attempted: &str) -> Result<(), Error> {
+        let refused =
+            |kind, problem: String, advice| Err(Error::new(kind, attempted.to_owned(), problem).with_advice(advice));
+        if table.has_counters() && !self.allow_counters && self.verb == Verb::Load {
+            let problem = format!("{} has counters: a row that is sent twice is counted twice", table.name);
+            let advice = "Call allow_counters() if counts may be too high after an interruption";
+            return refused(ErrorKind::Refused, problem, advice);
         }
-        let problem = format!("{} has counters: a row that is sent twice is counted twice", table.name);
-        Err(Error::new(ErrorKind::Refused, attempted.to_owned(), problem)
-            .with_advice("Call allow_counters() if counts may be too high after an interruption"))
+        if self.batches && table.has_counters() {
+            let problem = format!("{} has counters, which are not written in batches", table.name);
+            return refused(ErrorKind::Refused, problem, "Load it without batches");
+        }
+        if self.checkpoint.is_some() && matches!(self.source, LoadSource::Rows(_)) {
+            let problem = "a stream of rows cannot be resumed from a checkpoint".to_owned();
+            return refused(ErrorKind::Configuration, problem, "Leave out the checkpoint, or load files");
+        }
+        Ok(())
     }
 }
 
@@ -394,16 +359,45 @@ impl std::fmt::Debug for Load {
     }
 }
 
+/// Prepares the statement for each row.
+async fn prepare(
+    session: &Session,
+    verb: Verb,
+    table: &DescribedTable,
+    columns: &[Column],
+    stall_timeout: Duration,
+) -> Result<RowStatement, Error> {
+    match verb {
+        Verb::Load => prepare_insert(session, table, columns, stall_timeout).await,
+        Verb::Delete => RowStatement::prepare(session, delete(table, columns), false, stall_timeout).await,
+    }
+}
+
+/// The options that must be the same when a load resumes from its checkpoint.
+fn checkpointed_options(
+    columns: &[Column],
+    format: &Format,
+    nulls: Nulls,
+    rejected_file: Option<&Path>,
+) -> BTreeMap<String, String> {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    [
+        ("columns", names.join(", ")),
+        ("format", format!("{format:?}")),
+        ("nulls", format!("{nulls:?}")),
+        ("rejected rows", format!("{rejected_file:?}")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// The indexes of the partition key's columns.
+fn partition_key(columns: &[Column]) -> Arc<[usize]> {
+    let is_partition_key = |(_, column): &(usize, &Column)| column.role == Role::PartitionKey;
+    columns.iter().enumerate().filter(is_partition_key).map(|(index, _)| index).collect()
+}
+
 pub(super) fn default_in_flight(session: &Session) -> usize {
     let connections = session.peers().len().max(1) * session.connections_per_host().get();
     (connections * IN_FLIGHT_PER_CONNECTION).min(MAX_IN_FLIGHT)
-}
-
-impl std::fmt::Debug for RowSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Files(input, format) => f.debug_tuple("Files").field(input).field(format).finish(),
-            Self::Rows(_) => f.debug_tuple("Rows").finish(),
-        }
-    }
 }

@@ -23,6 +23,7 @@ mod files;
 mod format;
 mod input;
 mod load;
+mod load_source;
 mod output;
 mod pages;
 #[cfg(feature = "parquet")]
@@ -58,7 +59,8 @@ pub use self::export::Export;
 pub use self::format::{Csv, Format, JsonLines};
 pub use self::input::{Compression, Input};
 pub use self::load::Load;
-use self::load::{RowSource, Verb};
+use self::load::Verb;
+use self::load_source::LoadSource;
 pub use self::output::Output;
 #[cfg(feature = "parquet")]
 pub use self::parquet::Parquet;
@@ -95,7 +97,7 @@ impl<'a> Bulk<'a> {
 
     /// Loads rows into a table.
     pub fn load(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
-        Load::new(Verb::Load, self.session, keyspace, table, RowSource::Files(input, format.into()))
+        Load::new(Verb::Load, self.session, keyspace, table, LoadSource::Files(input, format.into()))
     }
 
     /// Loads the rows of a stream into a table. Each row is a value that a statement can bind: a tuple with a value for
@@ -113,7 +115,7 @@ impl<'a> Bulk<'a> {
     where
         V: SerializeRow + Send + 'static,
     {
-        Load::new(Verb::Load, self.session, keyspace, table, RowSource::Rows(stream::row_stream(rows)))
+        Load::new(Verb::Load, self.session, keyspace, table, LoadSource::Rows(stream::row_stream(rows)))
     }
 
     /// Deletes the rows whose keys are in the input: its columns are those of the primary key, and no others.
@@ -127,7 +129,7 @@ impl<'a> Bulk<'a> {
     /// # Ok(()) }
     /// ```
     pub fn delete(&self, keyspace: &str, table: &str, input: Input, format: impl Into<Format>) -> Load {
-        Load::new(Verb::Delete, self.session, keyspace, table, RowSource::Files(input, format.into()))
+        Load::new(Verb::Delete, self.session, keyspace, table, LoadSource::Files(input, format.into()))
     }
 
     /// Exports the rows of a table.
