@@ -247,11 +247,12 @@ impl<'c> Attempts<'c> {
             Some((failure, _)) => (failure, reason.explanation()),
             None => (reason.into_failure(), None),
         };
-        observe::record_error(&self.span, failure.kind);
-        self.call.metrics.count_failed_call(failure.kind);
-        self.span.record("attempts", history.attempts);
         history.elapsed = self.began.elapsed();
-        failure.into_error(&self.call.info.attempted, self.call.is_idempotent(), explanation, history)
+        let error = failure.into_error(&self.call.info.attempted, self.call.is_idempotent(), explanation, history);
+        observe::record_error(&self.span, error.kind());
+        self.call.metrics.count_failed_call(error.kind());
+        self.span.record("attempts", error.attempts());
+        error
     }
 
     fn retry_state(&mut self) -> &mut RetryState {

@@ -88,6 +88,46 @@ async fn call_and_each_attempt_have_spans_without_values() {
     );
 }
 
+#[tokio::test]
+async fn span_and_metric_of_a_failed_call_have_the_kind_of_its_error() {
+    use crate::{Endpoint, Session};
+    use testkit::stub::{Reaction, Stub};
+
+    const APPEND: &str = "UPDATE shop.t SET l = l + ['a'] WHERE a = 1";
+
+    let stub = Stub::with_addresses(1).start().await;
+    let session =
+        Session::builder().endpoint(Endpoint::cassandra(stub.address().to_string()).unwrap()).connect().await.unwrap();
+    for (text, reaction, kind, attempt_kind) in [
+        ("DELETE FROM shop.t WHERE a = 1", Reaction::Error(0x2200, "no"), ErrorKind::Refused, ErrorKind::Refused),
+        (APPEND, Reaction::Throttle, ErrorKind::Unknown, ErrorKind::Throttled),
+        (APPEND, Reaction::LoseAnswer, ErrorKind::Unknown, ErrorKind::ConnectionLost),
+    ] {
+        let spans = Spans::default();
+        let _here = tracing::subscriber::set_default(spans.clone());
+        #[cfg(feature = "metrics")]
+        let recorder = metrics::MetricsRecorder::default();
+        #[cfg(feature = "metrics")]
+        let _recorded = ::metrics::set_default_local_recorder(&recorder);
+        stub.script([reaction]);
+        let error = session.execute(text, ()).await.unwrap_err();
+        assert_eq!((error.kind(), error.reason()), (kind, attempt_kind));
+        let spans = spans.0.lock().unwrap();
+        for (span, kind) in [("request", kind), ("attempt", attempt_kind)] {
+            let types: Vec<_> = spans
+                .iter()
+                .filter(|(name, _)| *name == span)
+                .map(|(_, fields)| fields["error.type"].clone())
+                .collect();
+            assert_eq!(types, [format!("\"{kind}\"")], "{span}");
+        }
+        #[cfg(feature = "metrics")]
+        for (counter, kind) in [("keyspaces.failed_calls", kind), ("keyspaces.failed_attempts", attempt_kind)] {
+            assert_eq!(recorder.values_of(counter), [(format!("{counter} {kind}"), 1.0)]);
+        }
+    }
+}
+
 #[test]
 fn documented_table_lists_every_error_kind() {
     let table = include_str!("../observe.md");
@@ -157,6 +197,13 @@ mod metrics {
             let kind = key.labels().find(|label| label.key() == "error.type");
             let name = kind.map_or_else(|| key.name().to_owned(), |kind| format!("{} {}", key.name(), kind.value()));
             Arc::new(One(name, Arc::clone(&self.values)))
+        }
+
+        /// The values of a counter, by its name and `error.type`.
+        pub(super) fn values_of(&self, counter: &str) -> Vec<(String, f64)> {
+            let values = self.values.lock().unwrap();
+            let of_counter = values.iter().filter(|(name, _)| name.split(' ').next() == Some(counter));
+            of_counter.map(|(name, value)| (name.clone(), *value)).collect()
         }
 
         pub(super) fn all_labels(&self) -> BTreeSet<String> {
