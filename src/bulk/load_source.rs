@@ -25,7 +25,7 @@ pub(super) enum LoadSource {
 
 /// A source of rows whose first file, if it has files, is open.
 pub(super) enum OpenLoadSource {
-    Files(RowFiles),
+    Files(Box<RowFiles>),
     Rows(RowStream),
 }
 
@@ -46,7 +46,7 @@ impl LoadSource {
         };
         let reading = attempted.to_owned();
         let files = spawn_blocking(move || RowFiles::open(input, format, &reading, columns.as_deref())).await;
-        files.map_err(|error| task_failed(attempted, error))?.map(OpenLoadSource::Files)
+        files.map_err(|error| task_failed(attempted, error))?.map(|files| OpenLoadSource::Files(Box::new(files)))
     }
 }
 
