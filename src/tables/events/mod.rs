@@ -56,7 +56,7 @@ const INSERTS_IN_FLIGHT: usize = 64;
 ///
 /// # Reading
 ///
-/// [`get`](Self::get) reads one event. [`latest`](Self::latest) reads the latest events of a device, [`on`](Self::on) those of
+/// [`get`](Self::get) reads one event. [`latest`](Self::latest) reads the latest events of a device, [`day`](Self::day) those of
 /// a day, and [`between`](Self::between) those of a range of time, each as a stream.
 #[derive(Clone)]
 pub struct Events {
