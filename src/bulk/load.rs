@@ -183,13 +183,13 @@ impl Load {
 
     /// The file for rows that can never be loaded: each in its original form, after a line with file, line, column, type
     /// and reason. The file can be corrected and loaded like the input. Default: none, and the first such row ends the
-    /// load.
+    /// load, unless it is a [dry run](Self::dry_run).
     pub fn rejected_file(self, path: impl Into<PathBuf>) -> Self {
         Self { rejected_file: Some(path.into()), ..self }
     }
 
     /// The maximum number of rejected rows with which the load continues; one more ends it, and is not written to the file.
-    /// Default: 100 with a file for them, otherwise none.
+    /// Default: 100 with a file for them or in a [dry run](Self::dry_run), otherwise none.
     pub fn max_rejected(self, rows: u64) -> Self {
         Self { max_rejected: Some(rows), ..self }
     }
