@@ -85,9 +85,10 @@ fn connection_flags() -> impl Iterator<Item = clap::Arg> {
 /// Adds the connection flags before the command to those after it. They are refused before a command that does not connect,
 /// even if it has a flag of the same name, which means something else.
 fn with_leading_flags(mut command: Command, matches: &ArgMatches) -> Result<Command, Failure> {
-    if let Some(connection) = command.connection() {
-        let before = Settings::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
-        *connection = std::mem::take(connection).or(before);
+    if let (Some(connection), Some((_, after))) = (command.connection(), matches.subcommand()) {
+        for flags in [matches, after] {
+            connection.update_from_arg_matches(flags).unwrap_or_else(|error| error.exit());
+        }
         return Ok(command);
     }
     let given = connection_flags().filter(|flag| matches.contains_id(flag.get_id().as_str()));

@@ -40,20 +40,6 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// These flags, and for those that are not given the flags `before` the command.
-    pub(crate) fn or(self, before: Self) -> Self {
-        Self {
-            region: self.region.or(before.region),
-            endpoint: self.endpoint.or(before.endpoint),
-            server_name: self.server_name.or(before.server_name),
-            ca: self.ca.or(before.ca),
-            profile: self.profile.or(before.profile),
-            user: self.user.or(before.user),
-            local: self.local.or(before.local),
-            cassandra: self.cassandra.or(before.cassandra),
-        }
-    }
-
     /// Fills in what flags do not set from the environment, then from `keyspaces.toml`.
     pub(crate) fn resolve(self) -> Result<Self, Failure> {
         let environment = Self::from_environment(|name| env::var(name).ok());
