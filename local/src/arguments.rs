@@ -239,22 +239,10 @@ fn fault(json: &str) -> Result<Fault, String> {
 /// Parses a delay such as `create-table=2s`.
 fn delay_of(text: &str) -> Result<(Ddl, Duration), String> {
     let (kind, time) = text.split_once('=').ok_or("use a kind, =, and a time, for example create-table=2s")?;
-    let ddl = Ddl::from_name(kind).ok_or_else(|| format!("{kind} is not one of {}", DDL_KINDS.join(", ")))?;
+    let ddl = Ddl::from_name(kind)
+        .ok_or_else(|| format!("{kind} is not one of {}", Ddl::names().collect::<Vec<_>>().join(", ")))?;
     Ok((ddl, duration(time)?))
 }
-
-/// The names of [`Ddl::from_name`].
-const DDL_KINDS: [&str; 9] = [
-    "create-keyspace",
-    "alter-keyspace",
-    "drop-keyspace",
-    "create-table",
-    "alter-table",
-    "drop-table",
-    "restore-table",
-    "create-type",
-    "drop-type",
-];
 
 /// Parses a number with its unit, `ms` or `s`.
 fn duration(text: &str) -> Result<Duration, String> {
@@ -288,7 +276,7 @@ mod tests {
 
     #[test]
     fn delay_of_an_unknown_kind_is_refused_with_the_kinds_that_exist() {
-        for kind in DDL_KINDS {
+        for kind in Ddl::names() {
             assert_eq!(delay_of(&format!("{kind}=2s")), Ok((Ddl::from_name(kind).unwrap(), Duration::from_secs(2))));
         }
         assert_eq!(

@@ -137,8 +137,11 @@ fn has_in_with_one_marker(statement: &Statement, column: &str) -> bool {
 
 /// The text of [`explain_values`] for a wrong number of values, from the type alone.
 pub(super) fn bound_count(rust: &str, values: usize, markers: usize) -> String {
-    let (values, markers) = (Counted(values, "value"), Counted(markers, "bind marker"));
-    format!("{} has {values}, the statement has {markers}", rust_type(rust))
+    wrong_count(&rust_type(rust), values, "the statement has", Counted(markers, "bind marker"))
+}
+
+fn wrong_count(rust: &str, values: usize, other: &str, count: Counted<usize>) -> String {
+    format!("{rust} has {}, {other} {count}", Counted(values, "value"))
 }
 
 /// The text of [`explain_values`] for a type that does not fit, from the type alone. `place` is the bind marker for a
@@ -169,8 +172,7 @@ fn explain_bound_shape(rust: String, kind: &bind_row::BuiltinTypeCheckErrorKind)
     use bind_row::BuiltinTypeCheckErrorKind as Kind;
     match kind {
         Kind::WrongColumnCount { rust_cols, cql_cols } => {
-            let (values, markers) = (Counted(*rust_cols, "value"), Counted(*cql_cols, "bind marker"));
-            format!("{rust} has {values}, the statement has {markers}")
+            wrong_count(&rust, *rust_cols, "the statement has", Counted(*cql_cols, "bind marker"))
         }
         Kind::NoColumnWithName { name } => {
             format!("{rust} has a value for {name}, the statement has no bind marker for it")
@@ -258,8 +260,7 @@ fn explain_read_shape(rust: &str, kind: &read_row::BuiltinTypeCheckErrorKind) ->
     use read_row::BuiltinTypeCheckErrorKind as Kind;
     match kind {
         Kind::WrongColumnCount { rust_cols, cql_cols } => {
-            let (values, columns) = (Counted(*rust_cols, "value"), Counted(*cql_cols, "column"));
-            format!("{rust} has {values}, the rows have {columns}")
+            wrong_count(rust, *rust_cols, "the rows have", Counted(*cql_cols, "column"))
         }
         Kind::ColumnWithUnknownName { column_name, .. } => {
             format!("the rows have a column {column_name}, {rust} has no field for it")

@@ -76,6 +76,11 @@ impl Ddl {
         ("drop-type", Self::DropType),
     ];
 
+    /// The names that [`from_name`](Self::from_name) accepts.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(|(name, _)| name)
+    }
+
     /// `create-table` and so on.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
