@@ -246,23 +246,8 @@ fn response(protocol: Protocol, status: StatusCode, body: Vec<u8>, request_id: &
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct LogOutput(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for LogOutput {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::journal::captured_log::CapturedLog;
 
     fn received(path: &str, headers: &[(&'static str, &str)], body: &'static str) -> HttpRequest {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
@@ -272,13 +257,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_logged_in_one_line_with_its_operation() {
-        let lines = LogOutput::default();
-        let writer = lines.clone();
-        let log =
-            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+        let log = CapturedLog::default();
         let form = [("content-type", "application/x-www-form-urlencoded")];
         let long = format!("/service/KeyspacesService/operation/{}", "x".repeat(1000));
-        tracing::subscriber::with_default(log, || {
+        tracing::subscriber::with_default(log.subscriber(), || {
             let error = ApiError::conflict("it is there");
             received("/", &[("x-amz-target", "KeyspacesService.CreateTable")], "{}").log(&error, "id-1");
             let in_cbor = [("smithy-protocol", "rpc-v2-cbor")];
@@ -299,7 +281,6 @@ mod tests {
             line("CreateUser", "error=\"AccessDeniedException\" status=403 reason=\"no\"", "id-3"),
             line(&long[..100], conflict, "id-4"),
         ];
-        let written = lines.0.lock().unwrap().clone();
-        assert_eq!(String::from_utf8(written).unwrap(), expected.concat());
+        assert_eq!(log.text(), expected.concat());
     }
 }

@@ -185,36 +185,19 @@ fn in_one_line(statement: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::Mutex;
     use std::time::SystemTime;
 
+    use super::super::captured_log::CapturedLog;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct LogLines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for LogLines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn refusals_failed_logins_and_closed_connections_are_logged_and_successes_are_not() {
-        let lines = LogLines::default();
-        let writer = lines.clone();
-        let log =
-            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+        let log = CapturedLog::default();
         let client = ([127, 0, 0, 1], 5000).into();
         let clock: Clock = Arc::new(SystemTime::now);
         let record = ConnectionJournal::new(Journal::new(), 1, client, client, clock, Faults::default());
         let login = Frame::new(0, crate::protocol::Opcode::AuthResponse, bytes::Bytes::new());
-        tracing::subscriber::with_default(log, || {
+        tracing::subscriber::with_default(log.subscriber(), || {
             let refused = |text: &str| Outcome::Refused { code: 0x2200, text: text.into() };
             let text = "TRUNCATE\n  ks.t".to_owned();
             let request = Request::Prepare(text);
@@ -224,10 +207,9 @@ mod tests {
             record.record_outcome(&statement, Outcome::Forwarded);
             record.log_close("no login within 30 s");
         });
-        let written = lines.0.lock().unwrap().clone();
         let head = " INFO keyspaces_local::client:";
         assert_eq!(
-            String::from_utf8(written).unwrap(),
+            log.text(),
             format!(
                 "{head} refused client=127.0.0.1:5000 kind=Prepare statement=\"TRUNCATE ks.t\" code=0x2200 reason=\"no \
                  TRUNCATE\"\n\

@@ -1,5 +1,7 @@
 //! The journal of received requests, for tests.
 
+#[cfg(test)]
+pub(crate) mod captured_log;
 mod connection_journal;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -1,12 +1,11 @@
 //! Injected faults, as a client sees them and as the journal records them.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::client::{Client, ClientAnswer, RequestOptions, frame, opcode, query_body};
 use crate::Local;
 use crate::fault::{Effect, Fault, Moment};
+use crate::journal::captured_log::CapturedLog;
 use crate::journal::{Kind, Outcome, Received};
 
 /// A separate service with a table `<keyspace>.t (a int PRIMARY KEY)`.
@@ -16,19 +15,6 @@ async fn with_table(keyspace: &str) -> (Local, Client) {
     client.keyspace(keyspace).await;
     client.table(keyspace, "t", "(a int PRIMARY KEY)").await;
     (local, client)
-}
-
-#[derive(Clone, Default)]
-struct CapturedLog(Arc<Mutex<Vec<u8>>>);
-
-impl Write for CapturedLog {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 async fn contains_row(client: &mut Client, keyspace: &str, row: i32) -> bool {
@@ -85,21 +71,22 @@ async fn a_request_is_dropped_or_its_connection_closed_before_or_after_its_execu
 
 #[tokio::test]
 async fn a_silenced_connection_is_logged_as_silenced_and_not_as_closed() {
-    let captured = CapturedLog::default();
-    let writer = captured.clone();
-    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::set_global_default(log).unwrap();
+    let log = CapturedLog::default();
+    // Not only of this thread, because the service has its own.
+    tracing::subscriber::set_global_default(log.subscriber()).unwrap();
     let (local, mut client) = with_table("faults_logged").await;
     for (row, effect) in [(1, Effect::Silence(Moment::Before)), (2, Effect::Close(Moment::Before))] {
         let insert = format!("INSERT INTO faults_logged.t (a) VALUES ({row})");
         local.faults().inject(Fault::new(effect).containing(&insert));
+        // Before, another test's client may have had the same address.
+        let before = log.text().len();
         client.send(7, opcode::QUERY, &query_body(&insert, RequestOptions::default())).await;
         let client_address = received_request(&local, &insert).await.client;
         let line = match row {
             1 => format!("connection silenced by a fault client={client_address}\n"),
             _ => format!("connection closed client={client_address} reason=\"a fault closed it\"\n"),
         };
-        let logged = || String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        let logged = || log.text().split_off(before);
         let is_logged = async {
             while !logged().contains(&line) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
