@@ -271,14 +271,14 @@ fn bad_credentials(handshake: &Handshake) -> HandshakeFailure {
             format!("the signature for {region} was refused"),
         )
         .with_advice(format!(
-            "Check that the endpoint is in {region}, that this machine's clock is right, and that the access \
-                 key is active and its session token not expired"
+            "Check that the endpoint is in {region}, that this machine's clock is right, and that the access key is \
+             active and its session token not expired"
         )),
         Identity::Password { .. } | Identity::Anonymous => {
             stage_failure(handshake, HandshakeStage::Authentication, true, "the user name or password was refused")
                 .with_advice(
                     "For Amazon Keyspaces they are the service-specific credentials of an IAM user \
-                 (alice-at-111122223333), not the user's own password",
+                     (alice-at-111122223333), not the user's own password",
                 )
         }
     }

@@ -31,8 +31,7 @@ pub(super) fn check_insert(judge: &mut Judge<'_>, insert: &Insert) {
             None if columns.len() > max_columns(ttl) + 1 => {
                 let max = max_columns(ttl);
                 let feature = format!(
-                    "room for these columns: at most {max} may be outside the primary key, which the \
-                                    text does not show"
+                    "room for these columns: at most {max} may be outside the primary key, which the text does not show"
                 );
                 judge.unknown(span, feature);
             }

@@ -122,13 +122,15 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
             return tracing::debug!(target: LOG, %client, reason = "the client no longer reads", "connection closed");
         }
         state = handle.closed_or_silenced() => {
+            let mut reason = "a fault closed it";
             if state == ConnectionState::Silent {
+                reason = "a fault silenced it ten minutes ago";
                 connection.exchange.journal.log_silence();
                 // Both halves of the socket stay open and unused.
                 writing.shutdown().await;
                 tokio::time::sleep(SILENCE_TIMEOUT).await;
             }
-            return connection.exchange.journal.log_close(close_reason(state));
+            return connection.exchange.journal.log_close(reason);
         }
     };
     match end {
@@ -432,14 +434,6 @@ impl Connection {
             tokio::io::copy(&mut reader.take(MAX_BYTES), &mut tokio::io::sink()).await
         };
         let _ = tokio::time::timeout(TIMEOUT, last).await;
-    }
-}
-
-/// Why a fault that has brought a connection into this state closes it.
-fn close_reason(state: ConnectionState) -> &'static str {
-    match state {
-        ConnectionState::Silent => "a fault silenced it ten minutes ago",
-        ConnectionState::Open | ConnectionState::Closed => "a fault closed it",
     }
 }
 
