@@ -35,6 +35,11 @@ fn event(device: &str, at: &str) -> Event {
     Event::new(device, time(at), "temperature", format!("measured at {at}"))
 }
 
+/// The name of the table of [`events`].
+fn shared_table() -> String {
+    format!("{}.events", server::keyspace_name("events"))
+}
+
 /// The table that is shared by the tests that do not count requests.
 async fn events(session: &Session) -> Events {
     static CREATED: OnceCell<()> = OnceCell::const_new();

@@ -3,7 +3,7 @@ use std::num::NonZeroU8;
 use keyspaces::tables::{Event, Events};
 use keyspaces::{Error, ErrorKind};
 
-use super::{date, device, event, events, time};
+use super::{date, device, event, events, shared_table, time};
 use crate::server::{keyspace, keyspace_name, local, new_keyspace_name, session};
 
 fn refused<T>(result: Result<T, Error>, expected: &str) {
@@ -18,9 +18,9 @@ async fn empty_device_id_is_refused_by_every_call() {
     let nobody = event("", "2026-11-22T10:00:00Z");
     let (at, day) = (nobody.event_time, nobody.date());
     let failed = format!(
-        "{}.events failed: the device id is empty. Give each device its own id: all devices without an id would share a \
+        "{} failed: the device id is empty. Give each device its own id: all devices without an id would share a \
          partition",
-        keyspace_name("events")
+        shared_table()
     );
     let insert = format!("INSERT INTO {failed}");
     refused(events.insert(&nobody).await, &insert);
@@ -45,23 +45,23 @@ async fn reversed_time_range_is_refused() {
     refused(
         backwards.try_next().await,
         &format!(
-            "SELECT FROM {}.events failed: the range ends at 2026-11-21T00:00:00Z before it begins at \
+            "SELECT FROM {} failed: the range ends at 2026-11-21T00:00:00Z before it begins at \
              2026-11-22T10:00:00.500Z. Pass the earlier time first; oldest_first() sets only the order of the events",
-            keyspace_name("events")
+            shared_table()
         ),
     );
 }
 
 #[tokio::test]
 async fn oversized_event_key_or_row_is_refused_before_sending() {
-    let (events, keyspace) = (events(&session().await).await, keyspace_name("events"));
+    let (events, table) = (events(&session().await).await, shared_table());
     let long = Event::new("x".repeat(2_050), time("2026-11-22T10:00:00Z"), "type", "x");
     let error = events.insert(&long).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {keyspace}.events failed: Amazon Keyspaces refuses a partition key of more than 2048 bytes, and this \
+            "INSERT INTO {table} failed: Amazon Keyspaces refuses a partition key of more than 2048 bytes, and this \
              one has 2054 bytes. Use a shorter key, a hash for instance. (DG:quotas)"
         )
     );
@@ -71,7 +71,7 @@ async fn oversized_event_key_or_row_is_refused_before_sending() {
     assert_eq!(
         error.to_string(),
         format!(
-            "INSERT INTO {keyspace}.events failed: Amazon Keyspaces refuses a row of more than 1 MB, and this one has at least \
+            "INSERT INTO {table} failed: Amazon Keyspaces refuses a row of more than 1 MB, and this one has at least \
              1048588 bytes. Split the value over several rows, or keep it in Amazon S3. (gh:capillariesio/capillaries \
              (pkg/proc/table_inserter.go); DG:quotas)"
         )
@@ -136,8 +136,7 @@ async fn timestamp_outside_the_calendar_is_skipped() {
     let events = events(&session).await;
     let device = device();
     let far = keyspaces::value::CqlTimestamp(i64::MAX);
-    let text =
-        format!("INSERT INTO {}.events (device_id, event_date, event_time) VALUES (?, ?, ?)", keyspace_name("events"));
+    let text = format!("INSERT INTO {} (device_id, event_date, event_time) VALUES (?, ?, ?)", shared_table());
     session.execute(&text, (&device, date("2026-11-22"), far)).await.unwrap();
     assert_eq!(events.day(&device, date("2026-11-22")).try_next().await.unwrap(), None, "no time that there is");
 }

@@ -4,8 +4,8 @@ use futures::future::join_all;
 use keyspaces::ErrorKind;
 use keyspaces::tables::Event;
 
-use super::{all, date, device, event, events, insert_all, own_table, sharded, time};
-use crate::server::{keyspace_name, local, session};
+use super::{all, date, device, event, events, insert_all, own_table, sharded, shared_table, time};
+use crate::server::{local, session};
 
 #[tokio::test]
 async fn day_over_the_range_delete_limit_is_deleted_in_slices() {
@@ -74,9 +74,9 @@ async fn delete_of_a_day_under_constant_writes_times_out() {
     assert_eq!(
         error.to_string(),
         format!(
-            "DELETE FROM {}.events failed: the day 2026-11-22 was not empty after 700ms. Keyspaces deletes after it has \
+            "DELETE FROM {} failed: the day 2026-11-22 was not empty after 700ms. Keyspaces deletes after it has \
              answered: read the day again later, and make sure that nobody writes to it",
-            keyspace_name("events")
+            shared_table()
         )
     );
 }

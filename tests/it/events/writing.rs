@@ -5,7 +5,7 @@ use keyspaces::Outcome;
 use keyspaces::tables::{Event, Events};
 use tokio::time::Instant;
 
-use super::{all, create, date, device, event, events, insert_all, only, time, times};
+use super::{all, create, date, device, event, events, insert_all, only, shared_table, time, times};
 use crate::server::{keyspace_name, local, session};
 
 #[tokio::test]
@@ -139,8 +139,7 @@ async fn event_columns_left_null_are_read_as_empty_text() {
     let session = session().await;
     let events = events(&session).await;
     let (device, at) = (device(), time("2026-11-22T10:00:00Z"));
-    let text =
-        format!("INSERT INTO {}.events (device_id, event_date, event_time) VALUES (?, ?, ?)", keyspace_name("events"));
+    let text = format!("INSERT INTO {} (device_id, event_date, event_time) VALUES (?, ?, ?)", shared_table());
     session.execute(&text, (&device, date("2026-11-22"), at)).await.unwrap();
     let read = Event::new(&device, at, "", "");
     assert_eq!(only(events.day(&device, date("2026-11-22"))).await, read);
@@ -156,8 +155,8 @@ async fn event_stored_under_another_date_is_found_by_date_but_not_by_time() {
     let events = events(&session).await;
     let (device, at) = (device(), time("2026-11-22T23:30:00Z"));
     let text = format!(
-        "INSERT INTO {}.events (device_id, event_date, event_time, event_type, payload) VALUES (?, ?, ?, 'temperature', 'x')",
-        keyspace_name("events")
+        "INSERT INTO {} (device_id, event_date, event_time, event_type, payload) VALUES (?, ?, ?, 'temperature', 'x')",
+        shared_table()
     );
     session.execute(&text, (&device, date("2026-11-23"), at)).await.unwrap();
     let whole = time("2026-11-01T00:00:00Z")..time("2026-12-01T00:00:00Z");
